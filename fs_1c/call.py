@@ -1,0 +1,157 @@
+"""The nouns: a phone call as this library sees it. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fs_1c.numbers import Number
+
+
+class Result(StrEnum):
+    """How a lookup ended; the channel variable `fs_1c_result`."""
+
+    FOUND = "found"
+    UNKNOWN = "unknown"  # 1C answered: no such client
+    SKIPPED = "skipped"  # 1C was not asked: an extension, a withheld or malformed number
+    LATE = "late"  # no answer by the deadline; the call went on without it
+    FAILED = "failed"  # 1C, or the way to it, failed
+
+
+class Source(StrEnum):
+    """Where a lookup's answer came from."""
+
+    ONEC = "1c"
+    CACHE = "cache"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One incoming call, as its channel describes it. Every text is the caller's and therefore hostile.
+
+    Attributes:
+        uuid: The channel's Unique-ID; the thread that all log lines of the call hang on.
+        number: The caller's number as received, any form.
+        name: The caller's SIP display name.
+        destination: The number that was dialled.
+        domain: The SIP domain of the company's subscribers, as far as the channel knows it.
+        private: The caller asked not to be identified.
+        base: The 1C base that the dialplan chose (`fs_1c_base`), or empty.
+        deadline: Seconds that the dialplan grants the lookup (`fs_1c_deadline`), or None for the setting.
+        default_target: The dialplan's own dial string (`fs_1c_default_target`), or empty.
+    """
+
+    uuid: str
+    number: str
+    name: str = ""
+    destination: str = ""
+    domain: str = ""
+    private: bool = False
+    base: str = ""
+    deadline: float | None = None
+    default_target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why 1C gave no answer, in words for an engineer.
+
+    Attributes:
+        kind: A stable short name, such as `unauthorized` or `timeout`.
+        message: One line; 1C's own words where it had any. Never holds a password or a key.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, according to 1C.
+
+    Attributes:
+        number: The caller's number, or None when there is none that 1C could be asked about.
+        asked_as: The form in which 1C was (or would be) asked; empty when it was not.
+        title: The client's name as 1C gave it, trimmed; not yet fit for a channel.
+        category: The client's category as 1C gave it.
+        manager: The phone of the responsible manager, as 1C gave it, trimmed.
+        took: Seconds this lookup took, as the caller felt it.
+        error: Why, when `result` is `late`, `failed` or `skipped`.
+    """
+
+    number: Number | None
+    result: Result
+    asked_as: str = ""
+    title: str = ""
+    category: str = ""
+    manager: str = ""
+    source: Source = Source.NONE
+    took: float = 0.0
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a call. Every value is already harmless inside a channel.
+
+    Attributes:
+        call: The call that this is about.
+        caller: Who is calling.
+        variables: Channel variables to set, in this order, name → value; `fs_1c_target` is among them if
+            there is one.
+        target: The dial string to bridge to, or None: the dialplan's own default stays.
+    """
+
+    call: Call
+    caller: Caller
+    variables: tuple[tuple[str, str], ...]
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A client and a subscriber now hear each other.
+
+    Attributes:
+        call_uuid: The client's leg.
+        leg_uuid: The subscriber's leg.
+        number: The client's number as the switch knows it, any form.
+        extension: The subscriber's extension.
+        key: The subscriber's key if his leg carried one (`fs_1c_key`), or empty.
+        base: The 1C base that the dialplan chose for the call, or empty.
+        destination: The number that the client dialled, or empty.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    number: str
+    extension: str
+    key: str = field(default="", repr=False)  # a credential: not for logs
+    base: str = ""
+    destination: str = ""
+
+
+class Outcome(StrEnum):
+    """How a screen pop ended."""
+
+    ACCEPTED = "accepted"  # 1C took it; it never says whether the card was shown
+    REJECTED = "rejected"  # 1C answered, but not 1
+    FAILED = "failed"  # it surely did not reach 1C
+    UNKNOWN = "unknown"  # it may have arrived and no answer came; never sent again
+    NO_KEY = "no key"  # the subscriber has no key
+    SKIPPED = "skipped"  # there is no number that 1C could show
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenPop:
+    """What became of one IncomingCall.
+
+    Attributes:
+        took: Seconds from the conversation to 1C's answer.
+        error: Why, when the outcome is not `accepted`.
+    """
+
+    outcome: Outcome
+    took: float = 0.0
+    error: Failure | None = None

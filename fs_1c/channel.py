@@ -1,0 +1,83 @@
+r"""What may be written into a channel.
+
+FreeSWITCH expands every application argument, and the values of variables inside it, again and again: a
+client whose name is `${system(rm file)}` runs that command on the switch. Header lines of a command end at CR
+or LF without any escape, lists are split at a separator, `'` and `\` are syntax there, and a dial string has
+more of it: , | { } [ ] < > and `:_:`. Escaping cannot win, since nobody knows how often a value will be
+expanded or where a dialplan pastes it. So nothing here escapes. A text that people read loses or changes the
+characters with a meaning (`text`); a word that becomes part of a dial string is either made of plain
+characters or is refused (`word`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+MAX_TEXT = 100
+"""Characters of a name that reach a phone; displays show 20 to 40."""
+
+MAX_WORD = 64
+
+# What a phone shows instead. Straight double quotes become « » in turn, as Russian company names are set.
+_LOOKS_LIKE = str.maketrans(
+    {
+        "$": "",
+        "{": "(",
+        "}": ")",
+        "[": "(",
+        "]": ")",
+        "<": "(",
+        ">": ")",
+        "\\": "/",
+        "|": "/",
+        "^": " ",
+        "~": "-",
+        "'": "\u2019",
+        "`": "\u2019",
+        ",": " ",
+        "=": "-",
+        ";": " ",
+        "%": " ",
+    }
+)
+_WORD = re.compile(r"[0-9A-Za-z_+*#.-]+")
+_HOST = re.compile(r"[0-9A-Za-z_.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def text(value: str, limit: int = MAX_TEXT) -> str:
+    """A name or title that is harmless wherever a dialplan may paste it, still readable on a phone.
+
+    Args:
+        value: Any text, of any length.
+        limit: Characters kept at the most; what is cut is marked by `…`.
+    """
+    kept = unicodedata.normalize("NFC", value[: 16 * limit])
+    # Categories C* (controls, direction overrides, surrogates, unassigned) and the line separators have no
+    # place on one line of a display.
+    kept = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in kept)
+    parts = kept.split('"')
+    kept = parts[0] + "".join(("«" if i % 2 == 0 else "»") + part for i, part in enumerate(parts[1:]))
+    kept = kept.translate(_LOOKS_LIKE).replace(":_", ": ")  # `:_:` starts another dial string
+    kept = " ".join(kept.split())
+    if kept.strip("_").lower() == "undef":  # the value `_undef_` unsets a variable
+        kept = kept.strip("_")
+    return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
+
+
+def word(value: str) -> str | None:
+    """`value` if it is made of digits, ASCII letters and ``_ + * # . -`` only, else None: fit for a dial
+    string.
+    """
+    return value if len(value) <= MAX_WORD and _WORD.fullmatch(value) else None
+
+
+def host(value: str) -> str | None:
+    """`value` if it is a host name or address (with a port or without), else None."""
+    return value if len(value) <= 255 and _HOST.fullmatch(value) else None
+
+
+def line(value: str) -> str:
+    """`value` with its control characters made spaces: one header line of a command stays one."""
+    return _UNSAFE.sub(" ", value)

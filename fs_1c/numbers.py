@@ -1,0 +1,129 @@
+"""Phone numbers: what was received ↔ E.164 (the cache key) ↔ the form a base is asked in.
+
+Google's phonenumbers does the reading. Around it stand the rules it does not have, because it answers "what
+could this mean?" and a switch needs "is this a client's number at all?": it would make +7244 out of extension
+244.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+
+import phonenumbers
+
+MAX_LENGTH = 64
+"""Longer than any number, in characters; what is longer was not typed on a phone."""
+
+_WITHHELD = frozenset(
+    "anonymous restricted unknown unavailable private withheld blocked asterisk freeswitch none".split()
+)
+_PREFIX = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
+_ALLOWED = re.compile(r"^[+0-9()\s.\-/\u00a0\u2010-\u2015]+$")
+
+
+class NumberFormat(StrEnum):
+    """The form in which a base keeps, and so must be asked for, its clients' numbers."""
+
+    EIGHT = "8"  # 89235292926
+    PLUS = "+7"  # +79235292926
+    SEVEN = "7"  # 79235292926
+    NATIONAL = "national"  # 9235292926
+    AS_RECEIVED = "as-received"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPlan:
+    """How numbers are dialled where the switch stands.
+
+    Attributes:
+        country: Two letters, ISO 3166: numbers without a country code belong here.
+        area_code: Digits put before a local number such as 2745000; empty: local numbers are not understood.
+        extension_digits: Numbers of up to this many digits are extensions.
+    """
+
+    country: str = "RU"
+    area_code: str = ""
+    extension_digits: int = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A telephone number of the world.
+
+    Attributes:
+        e164: A plus and digits, as in +79235292926.
+        received: The characters it was read from.
+    """
+
+    e164: str
+    received: str
+
+    def written(self, form: NumberFormat) -> str:
+        """The number as a base of that form wants it; a foreign one keeps its country code in every form."""
+        if form is NumberFormat.AS_RECEIVED:
+            return self.received
+        digits = self.e164[1:]
+        russian = digits.startswith("7") and len(digits) == 11  # Kazakhstan too: 87071234567 is +77071234567
+        match form:
+            case NumberFormat.EIGHT:
+                return f"8{digits[1:]}" if russian else f"810{digits}"
+            case NumberFormat.NATIONAL:
+                return digits[1:] if russian else digits
+            case NumberFormat.SEVEN:
+                return digits
+            case _:
+                return self.e164
+
+
+@dataclass(frozen=True, slots=True)
+class NotANumber:
+    """There is nothing here to ask 1C about.
+
+    Attributes:
+        reason: Why, in two or three words for the log: `withheld`, `an extension`, `malformed`.
+    """
+
+    reason: str
+
+
+def is_extension(text: str, plan: NumberPlan) -> bool:
+    """Is this a subscriber of the switch: a few digits, no more than `plan.extension_digits`?"""
+    return text.isascii() and text.isdigit() and 0 < len(text) <= plan.extension_digits
+
+
+@lru_cache(maxsize=4096)
+def read(received: str, plan: NumberPlan) -> Number | NotANumber:
+    """Understands a caller's number in any usual form. Never raises.
+
+    `sip:` and `tel:` addresses are read by their user part; two numbers in one text are malformed, since
+    nobody could say which of them rings.
+    """
+    text = received.strip()
+    if len(text) > MAX_LENGTH:
+        return NotANumber("malformed")
+    if _PREFIX.match(text):
+        text = _PREFIX.sub("", text).partition("@")[0].partition(";")[0]
+    if not text or text.lower() in _WITHHELD or not text.strip("0+-"):
+        return NotANumber("withheld")
+    if not _ALLOWED.match(text):
+        return NotANumber("malformed")
+    digits = re.sub(r"\D", "", text)
+    international = text.startswith("+") or digits.startswith("00")
+    if not international and is_extension(digits, plan):
+        return NotANumber("an extension")
+    if digits.startswith("00"):
+        text = f"+{digits[2:]}"
+    elif not international and plan.area_code and len(digits) + len(plan.area_code) == 10:
+        text = plan.area_code + digits
+    try:
+        parsed = phonenumbers.parse(text, plan.country)
+    except phonenumbers.NumberParseException:
+        return NotANumber("malformed")
+    # Possible rather than valid: numbering plans grow faster than the library's tables, and a client must not
+    # be lost for having a new prefix. The reason matters: "local only" is a number that lacks its area code.
+    if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return NotANumber("malformed")
+    return Number(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), received.strip())
