@@ -1,0 +1,1 @@
+"""The wire to 1C: its SOAP web service over HTTP."""
