@@ -1,0 +1,68 @@
+"""Commands of the event socket, as values with one serialiser.
+
+FreeSWITCH's reader ends a header line at CR or LF and knows no escape, so a line break in a value would forge
+a header, or a command. `_lines` is the only place that makes octets of a command, and no line break passes
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from fs_1c import channel
+
+_SEPARATORS = "|~;!#"
+
+
+def _lines(*lines: str) -> bytes:
+    return "\n".join(channel.line(line) for line in lines).encode("utf-8", "replace") + b"\n\n"
+
+
+CONNECT = _lines("connect")
+EXIT = _lines("exit")
+RESUME = _lines("resume")
+MYEVENTS = _lines("myevents plain")
+
+
+def linger(seconds: int) -> bytes:
+    """Keep the socket open after the hang-up; never bare, which would keep it open for ever."""
+    return _lines(f"linger {seconds}")
+
+
+def auth(password: str) -> bytes:
+    return _lines(f"auth {password}")
+
+
+def subscribe(events: Sequence[str]) -> bytes:
+    """`event plain …`: the events to be sent to us, in FreeSWITCH's names."""
+    return _lines(f"event plain {' '.join(events)}")
+
+
+def execute(application: str, argument: str = "", uuid: str = "") -> bytes:
+    """Runs a dialplan application on the socket's channel.
+
+    Args:
+        uuid: Comes back as `Application-UUID` in CHANNEL_EXECUTE_COMPLETE; empty: FreeSWITCH makes one.
+    """
+    lines = ["sendmsg", "call-command: execute", f"execute-app-name: {application}"]
+    if argument:
+        lines.append(f"execute-app-arg: {argument}")
+    if uuid:
+        lines.append(f"Event-UUID: {uuid}")
+    return _lines(*lines)
+
+
+def multiset(variables: Iterable[tuple[str, str]]) -> bytes:
+    """Sets several channel variables by one command; empty when there are none.
+
+    The values must be harmless already (see `fs_1c.channel`); a list is split at its separator, so one is
+    chosen that no value holds.
+    """
+    pairs = [f"{name}={value}" for name, value in variables]
+    if not pairs:
+        return b""
+    used = set("".join(pairs))
+    separator = next((s for s in _SEPARATORS if s not in used), None)
+    if separator is None:  # cannot be: no value keeps a tilde
+        return b"".join(execute("set", pair) for pair in pairs)
+    return execute("multiset", f"^^{separator}{separator.join(pairs)}")

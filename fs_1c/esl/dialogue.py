@@ -1,0 +1,206 @@
+"""What is said on a `socket` connection, from `connect` to the last notice. A state machine; no I/O.
+
+Sync (`Socket-Mode: static`): decide, write the variables and `exit` at once; the dialplan bridges. Async:
+decide, write the variables and `bridge`, stay until the hang-up and tell each conversation from the caller's
+own events.
+
+Whatever happens the call must not hang on us: without a decision sync still gets its `exit`; and async, where
+a call without a bridge would stay parked in silence, is given back to the dialplan (`resume`, `exit`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from fs_1c import channel
+from fs_1c.call import Call, Conversation, Decision
+from fs_1c.conversations import Conversations, Event
+from fs_1c.esl import commands
+from fs_1c.esl.wire import Message, WireError
+from fs_1c.numbers import NumberPlan
+from fs_1c.settings import parse_duration
+
+MAX_FIELD = 256
+"""Characters of anything that a channel says about itself and that goes into a log line."""
+
+
+class State(Enum):
+    """How far the conversation with FreeSWITCH has come."""
+
+    CONNECTING = auto()  # `connect` is sent, the channel's data is awaited
+    DECIDING = auto()  # 1C may be asked meanwhile
+    FOLLOWING = auto()  # async: the bridge is ordered
+    LEAVING = auto()  # `exit` is sent
+    GONE = auto()  # the caller, or FreeSWITCH, has gone: nothing may be written
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the door must do after a message.
+
+    Attributes:
+        write: Octets to be sent now; may be empty.
+        decide: The call that must be decided; the decision goes to `Dialogue.decided`.
+        conversation: A conversation that has just begun.
+        close: The connection has served its purpose.
+    """
+
+    write: bytes = b""
+    decide: Call | None = None
+    conversation: Conversation | None = None
+    close: bool = False
+
+
+_NOTHING = Step()
+_BRIDGE_UUID = "fs-1c-bridge-{uuid}"
+
+
+class Dialogue:
+    """One `socket` connection.
+
+    Args:
+        linger: Seconds for which FreeSWITCH keeps an async socket open after the hang-up.
+        plan: Tells a subscriber's extension from a client's number.
+
+    Attributes:
+        state: Where it stands.
+        call: The call, once its channel's data is here.
+    """
+
+    __slots__ = (
+        "_async",
+        "_bridged",
+        "_conversations",
+        "_hangup_after_bridge",
+        "_linger",
+        "_set",
+        "call",
+        "state",
+    )
+
+    def __init__(self, linger: int, plan: NumberPlan) -> None:
+        self.state = State.CONNECTING
+        self.call: Call | None = None
+        self._linger = linger
+        self._conversations = Conversations(plan)
+        self._async = False
+        self._bridged = False
+        self._hangup_after_bridge = True
+        self._set: frozenset[str] = frozenset()
+
+    def received(self, message: Message) -> Step:
+        """Takes one message. Raises `WireError` when it is none that FreeSWITCH could send here."""
+        match message.content_type:
+            case "text/disconnect-notice":
+                lingering = message.get("Content-Disposition") == "linger"
+                self.state = State.GONE
+                return Step(close=not lingering)
+            case "text/event-plain":
+                return self._event(message.event())
+            case "command/reply" if self.state is State.CONNECTING:
+                return self._connected(message)
+        return _NOTHING
+
+    def decided(self, decision: Decision | None) -> bytes:
+        """What to write, now that the call is decided (None: it could not be). Empty: the caller has gone."""
+        if self.state is not State.DECIDING or self.call is None:
+            return b""
+        variables = decision.variables if decision else ()
+        if not self._async:
+            self.state = State.LEAVING
+            return commands.multiset(variables) + commands.EXIT
+        dial_string = _dial_string(decision.target if decision else None, self.call.default_target)
+        if dial_string is None:
+            self.state = State.LEAVING
+            return commands.multiset(variables) + commands.RESUME + commands.EXIT
+        self.state = State.FOLLOWING
+        # The dialplan's own wishes stand. Without any, a call behaves as after a plain bridge: it ends with
+        # the conversation, and goes on in the dialplan when nobody answered.
+        for name in ("hangup_after_bridge", "continue_on_fail"):
+            if name not in self._set:
+                variables = (*variables, (name, "true"))
+        bridge = commands.execute("bridge", dial_string, _BRIDGE_UUID.format(uuid=self.call.uuid))
+        return commands.multiset(variables) + bridge
+
+    def _connected(self, data: Message) -> Step:
+        if data.get("Event-Name") != "CHANNEL_DATA":
+            raise WireError(f"connect was answered by {data.reply[:80]!r}")
+        self.call = call_from_channel(data)
+        self.state = State.DECIDING
+        self._async = data.get("Socket-Mode") == "async"
+        if not self._async:
+            return Step(decide=self.call)
+        self._set = frozenset(
+            name for name in ("hangup_after_bridge", "continue_on_fail") if data.get(f"variable_{name}")
+        )
+        self._hangup_after_bridge = data.get("variable_hangup_after_bridge") in (None, "true")
+        self._conversations.feed(data)
+        return Step(write=commands.linger(self._linger) + commands.MYEVENTS, decide=self.call)
+
+    def _event(self, event: Event) -> Step:
+        name = event.get("Event-Name")
+        if name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
+            self.state = State.GONE
+        elif name == "CHANNEL_BRIDGE":
+            self._bridged = True
+            return Step(conversation=self._conversations.feed(event))
+        elif name == "CHANNEL_EXECUTE_COMPLETE" and self._nobody_talks(event):
+            self.state = State.LEAVING
+            return Step(write=commands.RESUME + commands.EXIT)
+        return _NOTHING
+
+    def _nobody_talks(self, event: Event) -> bool:
+        """Our bridge is over and the caller is still here, parked: the dialplan must have him back.
+
+        After a conversation only if the dialplan asked for it (`hangup_after_bridge=false`): otherwise the
+        call either ends by itself or was transferred, and `resume` would tear a transferred call out of its
+        new conversation.
+        """
+        if self.state is not State.FOLLOWING or self.call is None:
+            return False
+        if event.get("Application-UUID") != _BRIDGE_UUID.format(uuid=self.call.uuid):
+            return False
+        return not self._bridged or not self._hangup_after_bridge
+
+
+def call_from_channel(data: Event) -> Call:
+    """The channel's data (CHANNEL_DATA, or any event of that channel with its variables) → `Call`."""
+
+    def value(name: str) -> str:
+        return channel.line((data.get(name) or "")[:MAX_FIELD])
+
+    return Call(
+        uuid=value("Unique-ID"),
+        number=value("Caller-Caller-ID-Number"),
+        name=value("Caller-Caller-ID-Name"),
+        destination=value("Caller-Destination-Number"),
+        domain=value("variable_domain_name") or value("variable_sip_to_host"),
+        private=value("Caller-Privacy-Hide-Number") == "true",
+        base=value("variable_fs_1c_base"),
+        deadline=_seconds(value("variable_fs_1c_deadline")),
+        default_target=data.get("variable_fs_1c_default_target") or "",
+    )
+
+
+def _seconds(text: str) -> float | None:
+    """`fs_1c_deadline`: `0.5`, `500ms` or `2s`; whatever else counts as not set."""
+    try:
+        return parse_duration(text) or None
+    except ValueError:
+        return None
+
+
+def _dial_string(target: str | None, default: str) -> str | None:
+    """The argument of `bridge`: the target, and after it the dialplan's own default, which FreeSWITCH itself
+    fills in.
+
+    So a manager who is busy or silent costs no further word from us. A default that begins with variables or
+    holds several dial strings cannot follow another one; the dialplan gets the call back instead.
+    """
+    default_variable = "${fs_1c_default_target}"
+    if target is None:
+        return default_variable if default else None
+    if not default or default in target.split("|") or default.startswith(("{", "<")) or ":_:" in default:
+        return target
+    return f"{target}|{default_variable}"

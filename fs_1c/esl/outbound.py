@@ -1,0 +1,198 @@
+"""The door that FreeSWITCH's `socket` application connects to: an asyncio server, one connection a call.
+
+A remembered answer is decided and written within the same turn of the loop that read the channel's data: no
+task, no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import cast
+
+from fs_1c.call import Call, Decision
+from fs_1c.esl import commands
+from fs_1c.esl.dialogue import Dialogue, State, Step
+from fs_1c.esl.wire import Reader, WireError
+from fs_1c.integration import Integration
+from fs_1c.settings import Address, OutboundSettings
+
+log = logging.getLogger(__name__)
+
+FIRST_WORD = 10.0
+"""Seconds within which FreeSWITCH must send the channel's data; it takes a millisecond."""
+
+
+class OutboundDoor:
+    """Serves `socket HOST:PORT [async] full`.
+
+    Args:
+        integration: What decides; may be exchanged while the door is open.
+        settings: Where to listen.
+    """
+
+    def __init__(self, integration: Integration, settings: OutboundSettings) -> None:
+        self.integration = integration
+        self._settings = settings
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+        self._undecided: set[_Connection] = set()
+        self._all_decided = asyncio.Event()
+
+    async def open(self) -> None:
+        """Starts to listen. Raises OSError when the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        host, port = self._settings.listen
+        self._server = await loop.create_server(
+            lambda: _Connection(self, self._settings.linger), host, port, backlog=4096
+        )
+        log.info("outbound door: listening on %s", self.address)
+
+    @property
+    def address(self) -> Address:
+        """Where it listens, with the real port. Only while it is open."""
+        if self._server is None:
+            raise RuntimeError("the door is not open")
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return Address(host, port)
+
+    async def close(self, within: float = 5.0) -> None:
+        """Takes no more calls, lets those that are being decided have their decision, then hangs up on
+        FreeSWITCH.
+
+        A call that we merely follow (async) goes on without us; only its further cards are lost.
+        """
+        if self._server is None:
+            return
+        self._server.close()
+        if self._undecided:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await self._all_decided.wait()
+        for connection in list(self._connections):
+            connection.close()
+        await asyncio.sleep(0)  # lets the transports tell their protocols
+        self._server = None
+
+    def came(self, connection: _Connection) -> None:
+        """A call has come and must be decided."""
+        self._connections.add(connection)
+        self._undecided.add(connection)
+        self._all_decided.clear()
+
+    def settled(self, connection: _Connection) -> None:
+        """Its call is decided, or gone; may be said more than once."""
+        self._undecided.discard(connection)
+        if not self._undecided:
+            self._all_decided.set()
+
+    def went(self, connection: _Connection) -> None:
+        """The connection has ended."""
+        self.settled(connection)
+        self._connections.discard(connection)
+
+
+class _Connection(asyncio.Protocol):
+    """One call's connection."""
+
+    __slots__ = ("_dialogue", "_door", "_reader", "_started", "_task", "_timer", "_transport")
+
+    def __init__(self, door: OutboundDoor, linger: int) -> None:
+        self._door = door
+        self._reader = Reader()
+        self._dialogue = Dialogue(linger, door.integration.plan)
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._started = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._started = time.monotonic()
+        self._transport.write(commands.CONNECT)
+        self._door.came(self)
+        self._timer = asyncio.get_running_loop().call_later(FIRST_WORD, self._too_slow)
+
+    def data_received(self, data: bytes) -> None:
+        self._reader.feed(data)
+        try:
+            while self._transport is not None and (message := self._reader.next()) is not None:
+                self._do(self._dialogue.received(message))
+        except WireError as error:
+            self._broken(str(error))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._dialogue.state is State.DECIDING:
+            log.info(
+                "call=%s gone after %.0fms, undecided", self._uuid, (time.monotonic() - self._started) * 1000
+            )
+        self._dialogue.state = State.GONE
+        self._transport = None
+        self._door.went(self)
+        if self._timer:
+            self._timer.cancel()
+        if self._task:
+            self._task.cancel()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    @property
+    def _uuid(self) -> str:
+        return self._dialogue.call.uuid if self._dialogue.call else "-"
+
+    def _do(self, step: Step) -> None:
+        if step.write:
+            self._write(step.write)
+        if step.decide is not None:
+            self._decide(step.decide)
+        if step.conversation is not None:
+            try:
+                self._door.integration.conversation(step.conversation)
+            except Exception:
+                log.exception("call=%s pop failed", self._uuid)
+        if step.close:
+            self.close()
+
+    def _decide(self, call: Call) -> None:
+        if self._timer:
+            self._timer.cancel()
+        try:
+            decision = self._door.integration.decide_now(call)
+        except Exception:
+            log.exception("call=%s cannot be decided", call.uuid)
+            self._decided(None)
+            return
+        if decision is not None:
+            self._decided(decision)
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._decide_later(call))
+
+    async def _decide_later(self, call: Call) -> None:
+        decision: Decision | None = None
+        try:
+            decision = await self._door.integration.decide_async(call)
+        except Exception:
+            log.exception("call=%s cannot be decided", call.uuid)
+        self._decided(decision)
+
+    def _decided(self, decision: Decision | None) -> None:
+        self._write(self._dialogue.decided(decision))
+        self._door.settled(self)
+
+    def _write(self, octets: bytes) -> None:
+        if octets and self._transport is not None and self._dialogue.state is not State.GONE:
+            self._transport.write(octets)
+
+    def _too_slow(self) -> None:
+        self._broken(f"no channel data within {FIRST_WORD:g} s")
+
+    def _broken(self, why: str) -> None:
+        if self._transport is not None:
+            peer = self._transport.get_extra_info("peername")
+            log.warning("outbound door: call=%s connection from %s closed: %s", self._uuid, peer, why)
+            self._transport.abort()
+            self._transport = None

@@ -1,0 +1,173 @@
+r"""Bytes of the event socket → messages. No I/O.
+
+A message is header lines `Name: value\n`, an empty line, and, if there is a Content-Length, that many octets
+of body. Events come as a body that is itself header lines, an empty line and perhaps a body. Values of events
+are percent-encoded UTF-8.
+
+The strategy: the reader finds where a message ends and nothing more. An event has 150 headers and a listener
+wants ten of them, so a header is searched for when it is asked for, in the octets as they came, and only its
+value is decoded. Lines are split before anything is decoded: a caller's `%0A` stays inside its value and
+forges no header.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+MAX_HEADERS = 256 * 1024
+"""Octets of header lines; a channel with 150 variables has 6 000."""
+MAX_BODY = 16 * 1024 * 1024
+"""Octets of body; `show channels as json` has about 1 000 a channel."""
+
+
+class WireError(Exception):
+    """What came is not the event socket's protocol. The connection is of no use any more."""
+
+
+class Headers:
+    """Header lines, searched when asked; the first of a name counts.
+
+    Args:
+        lines: The octets of the lines, without the empty line that ends them.
+    """
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: bytes) -> None:
+        self._lines = b"\n" + lines  # so that every name follows a newline
+
+    def raw(self, name: str) -> bytes | None:
+        """The octets of a value as they came, or None. Names are exact, as FreeSWITCH always writes them."""
+        lines = self._lines
+        start = lines.find(b"\n" + name.encode() + b":")
+        if start < 0:
+            return None
+        start += len(name) + 2
+        end = lines.find(b"\n", start)
+        return lines[start : end if end >= 0 else len(lines)].strip()
+
+    def get(self, name: str, /) -> str | None:
+        """The decoded value of a header, or None. Octets that are not UTF-8 become U+FFFD."""
+        value = self.raw(name)
+        if value is None:
+            return None
+        if b"%" in value:
+            value = unquote_to_bytes(value)
+        return value.decode("utf-8", "replace")
+
+    def names(self) -> list[str]:
+        """The names of all headers, in their order."""
+        lines = self._lines[1:].split(b"\n")
+        return [
+            name.decode("utf-8", "replace")
+            for name, colon, _ in (line.partition(b":") for line in lines)
+            if colon
+        ]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._lines == other._lines
+
+    def __hash__(self) -> int:
+        return hash(self._lines)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._lines[1:60]!r}>"
+
+
+class Message(Headers):
+    """One message as it came over the wire.
+
+    Attributes:
+        body: Its octets after the empty line; empty when there is no Content-Length.
+    """
+
+    __slots__ = ("body",)
+
+    def __init__(self, lines: bytes, body: bytes = b"") -> None:
+        super().__init__(lines)
+        self.body = body
+
+    @property
+    def content_type(self) -> str:
+        """`command/reply`, `text/event-plain`, `auth/request`, …; the reader lets none pass without it."""
+        return self.get("Content-Type") or ""
+
+    @property
+    def reply(self) -> str:
+        """The text of a reply: `+OK …` or `-ERR …`; empty when this is none."""
+        return (self.get("Reply-Text") or "").strip()
+
+    def event(self) -> Headers:
+        """The event that a `text/event-plain` message carries; an event without any header when it carries
+        none.
+        """
+        return Headers(self.body.partition(b"\n\n")[0])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and super().__eq__(other) and self.body == other.body
+
+    def __hash__(self) -> int:
+        return hash((self._lines, self.body))
+
+
+class Reader:
+    """Messages out of octets that arrive in any slicing.
+
+    Args:
+        max_headers: Octets of header lines beyond which a message is refused.
+        max_body: Octets of body beyond which a message is refused.
+    """
+
+    def __init__(self, max_headers: int = MAX_HEADERS, max_body: int = MAX_BODY) -> None:
+        self._max_headers = max_headers
+        self._max_body = max_body
+        self._buffer = bytearray()
+        self._searched = 0  # octets of the buffer that hold no empty line
+        self._head: bytes | None = None  # header lines of the message whose body is on its way
+        self._missing = 0  # octets of that body, in all
+
+    def feed(self, octets: bytes) -> None:
+        """Takes what a `recv` gave."""
+        self._buffer += octets
+
+    def next(self) -> Message | None:
+        """The next whole message, or None: more octets are needed. Raises `WireError`."""
+        if self._head is None and not self._read_head():
+            return None
+        if len(self._buffer) < self._missing:
+            return None
+        assert self._head is not None  # noqa: S101 (for the type checker)
+        message = Message(self._head, bytes(self._buffer[: self._missing]))
+        del self._buffer[: self._missing]
+        self._head, self._missing = None, 0
+        return message
+
+    def _read_head(self) -> bool:
+        buffer = self._buffer
+        if not self._searched and buffer[:1] == b"\n":  # stray newlines between messages mean nothing
+            del buffer[: len(buffer) - len(buffer.lstrip(b"\n"))]
+        end = buffer.find(b"\n\n", max(0, self._searched - 1))
+        if (end if end >= 0 else len(buffer)) > self._max_headers:
+            raise WireError(f"header lines over {self._max_headers} octets: {bytes(buffer[:40])!r}…")
+        if end < 0:
+            self._searched = len(buffer)
+            return False
+        head = bytes(buffer[:end])
+        length = self._content_length(head)
+        del buffer[: end + 2]
+        self._searched = 0
+        self._head, self._missing = head, length
+        return True
+
+    def _content_length(self, head: bytes) -> int:
+        headers = Headers(head)
+        if headers.raw("Content-Type") is None:
+            raise WireError(f"a message without Content-Type: {head[:40]!r}…")
+        value = headers.raw("Content-Length")
+        if value is None:
+            return 0
+        if not value.isdigit():
+            raise WireError(f"Content-Length is not a number: {value[:40]!r}")
+        if len(value) > 18 or int(value) > self._max_body:
+            raise WireError(f"Content-Length over {self._max_body}: {value[:40]!r}")
+        return int(value)
