@@ -1,0 +1,75 @@
+"""The simulated 1C through zeep, a SOAP client that knows only what the WSDL tells it."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+from lxml import etree
+
+from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec.service import inner_xml
+
+zeep = pytest.importorskip("zeep")
+
+PORTS = [("VATSSoap", "1.1"), ("VATSSoap12", "1.2")]
+
+
+@pytest.fixture
+def onec() -> Iterator[OneCSimulator]:
+    settings = OneCSimulatorSettings(port=0, username="SOAP", password="123")
+    with OneCSimulator(settings) as running:
+        yield running
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as authorized:
+        authorized.auth = ("SOAP", "123")
+        yield authorized
+
+
+@pytest.mark.parametrize(("port", "soap_version"), PORTS)
+def test_both_operations_in_both_bindings(
+    onec: OneCSimulator, session: requests.Session, port: str, soap_version: str
+) -> None:
+    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=5))
+    service = client.bind("VATS", port)
+    answer = service.SayName(Number="89235292926")
+    assert answer == inner_xml(onec.clients.find("89235292926"))
+    assert service.SayName(Number="89990000000") == inner_xml(None)
+    assert service.IncomingCall(NumFrom="89235292926", Key="gW3cyUJAtl50PhF") == "1"
+    assert [
+        (request.operation, request.soap_version, request.authorized_as) for request in onec.requests
+    ] == [
+        ("SayName", soap_version, "SOAP"),
+        ("SayName", soap_version, "SOAP"),
+        ("IncomingCall", soap_version, "SOAP"),
+    ]
+    assert [card.num_from for card in onec.cards] == ["89235292926"]
+
+
+@pytest.mark.parametrize(("port", "soap_version"), PORTS)
+def test_a_fault_is_a_fault_to_zeep(
+    onec: OneCSimulator, session: requests.Session, port: str, soap_version: str
+) -> None:
+    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=5))
+    service = client.bind("VATS", port)
+    message = client.create_message(service, "SayName", Number="1")
+    for element in message.iter("{http://VATS}Number"):
+        element.tag = "{http://VATS}number"
+    binding = service._binding
+    with pytest.raises(zeep.exceptions.Fault, match="XDTO"):
+        answer = client.transport.post_xml(onec.url, message, {"Content-Type": "text/xml"})
+        binding.process_reply(client, binding.get("SayName"), answer)
+    assert onec.requests[-1].soap_version == soap_version
+
+
+def test_the_address_is_the_host_the_client_asked(onec: OneCSimulator, session: requests.Session) -> None:
+    def address(host: str) -> str:
+        document = session.get(onec.url + "?WSDL", headers={"Host": host}, timeout=5).content
+        locations = {element.get("location") for element in etree.fromstring(document).iter("{*}address")}
+        assert len(locations) == 1
+        return str(locations.pop())
+
+    assert address("1c.example:8080") == "http://1c.example:8080/telephony/ws/VATS"
+    assert address('"><evil/>') == onec.url
