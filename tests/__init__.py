@@ -1,0 +1,1 @@
+"""The tests; see each file for what it shows."""

@@ -1,0 +1,47 @@
+"""The recordings of a real FreeSWITCH, as tests want them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fs_1c.esl.wire import Headers, Message, Reader
+from fs_1c.simulator.freeswitch import captures
+
+DATA = Path(__file__).parent / "data"
+SHIPPED = Path(captures.__file__).parent.parent / "data"
+ALL = sorted([*DATA.glob("*.esl"), *SHIPPED.glob("*.esl")], key=lambda path: path.name)
+NAMES = [path.stem for path in ALL]
+
+
+def records(name: str) -> list[captures.Record]:
+    return captures.read(next(path for path in ALL if path.stem == name))
+
+
+def received(name: str) -> bytes:
+    """All that FreeSWITCH sent."""
+    return b"".join(record.data for record in records(name) if record.direction == "<<<")
+
+
+def sent(name: str) -> bytes:
+    """All that was sent to FreeSWITCH."""
+    return b"".join(record.data for record in records(name) if record.direction == ">>>")
+
+
+def parse(octets: bytes) -> list[Message]:
+    reader = Reader()
+    reader.feed(octets)
+    return list(drain(reader))
+
+
+def drain(reader: Reader) -> Iterator[Message]:
+    while (message := reader.next()) is not None:
+        yield message
+
+
+def messages(name: str) -> list[Message]:
+    return parse(received(name))
+
+
+def events(name: str) -> list[Headers]:
+    return [message.event() for message in messages(name) if message.content_type == "text/event-plain"]

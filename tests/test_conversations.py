@@ -1,0 +1,188 @@
+"""Who talks to whom, from the events of a real FreeSWITCH."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fs_1c.call import Conversation
+from fs_1c.conversations import Conversations, Event
+from fs_1c.numbers import NumberPlan
+from tests.recordings import NAMES, events
+
+PLAN = NumberPlan()
+CALLER = "89235292926"
+EXPECTED = {
+    "inbound_abandoned": [],
+    "inbound_answered": ["244"],
+    "inbound_attended_transfer": ["244", "243"],
+    "inbound_blind_transfer": ["244", "245"],
+    "inbound_failover": ["245"],
+    "inbound_group": ["244"],
+    "inbound_manager_hangs_up": ["249"],
+}
+
+
+def told(feed: list[Event], conversations: Conversations | None = None) -> list[Conversation]:
+    conversations = conversations if conversations is not None else Conversations(PLAN)
+    return [found for event in feed if (found := conversations.feed(event)) is not None]
+
+
+@pytest.mark.parametrize(("name", "extensions"), EXPECTED.items())
+def test_each_recorded_call_has_exactly_these_conversations(name: str, extensions: list[str]) -> None:
+    found = told(list(events(name)))
+    assert [conversation.extension for conversation in found] == extensions
+    assert {conversation.number for conversation in found} <= {CALLER}
+    assert len({conversation.call_uuid for conversation in found}) <= 1
+    assert len({conversation.leg_uuid for conversation in found}) == len(extensions)
+
+
+def test_every_inbound_recording_is_expected_to_have_some() -> None:
+    assert sorted(EXPECTED) == [name for name in NAMES if name.startswith("inbound")]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_nothing_is_remembered_of_a_call_that_is_over(name: str) -> None:
+    conversations = Conversations(PLAN)
+    told(list(events(name)), conversations)
+    assert len(conversations) == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(sorted(EXPECTED)), min_size=2, max_size=4, unique=True), st.randoms())
+def test_interleaving_calls_changes_nothing(names: list[str], random: object) -> None:
+    queues = [list(events(name)) for name in names]
+    mixed: list[Event] = []
+    while any(queues):
+        queue = random.choice([queue for queue in queues if queue])  # type: ignore[attr-defined]
+        mixed.append(queue.pop(0))
+    found = told(mixed)
+    calls = {next(e.get("Unique-ID") for e in events(name)): name for name in names}
+    for uuid, name in calls.items():
+        assert [c.extension for c in found if c.call_uuid == uuid] == EXPECTED[name]
+    assert len(found) == sum(len(EXPECTED[name]) for name in names)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_event_twice_changes_nothing(name: str) -> None:
+    doubled = [event for event in events(name) for _ in range(2)]
+    assert [conversation.extension for conversation in told(list(doubled))] == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_listener_that_came_after_the_legs_were_created_still_understands(name: str) -> None:
+    late = [event for event in events(name) if event.get("Event-Name") != "CHANNEL_CREATE"]
+    found = told(list(late))
+    assert [conversation.extension for conversation in found] == EXPECTED[name]
+    assert {conversation.number for conversation in found} <= {CALLER}
+
+
+def test_the_key_of_a_leg_comes_along_when_the_leg_had_it_from_the_beginning() -> None:
+    assert [conversation.key for conversation in told(list(events("inbound_group")))] == ["KEY244"]
+    assert [conversation.key for conversation in told(list(events("inbound_answered")))] == [""]
+
+
+def test_a_key_is_not_in_the_repr() -> None:
+    assert "KEY244" not in repr(told(list(events("inbound_group"))))
+
+
+class Fake(dict[str, str]):
+    """An event made by hand; `get` is a dictionary's."""
+
+
+def created(uuid: str, direction: str, number: str, destination: str, **more: str) -> Fake:
+    return Fake(
+        {
+            "Event-Name": "CHANNEL_CREATE",
+            "Unique-ID": uuid,
+            "Call-Direction": direction,
+            "Caller-Caller-ID-Number": number,
+            "Caller-Destination-Number": destination,
+            **more,
+        }
+    )
+
+
+def bridged(carrier: str, a: str, b: str) -> Fake:
+    return Fake(
+        {
+            "Event-Name": "CHANNEL_BRIDGE",
+            "Unique-ID": carrier,
+            "Bridge-A-Unique-ID": a,
+            "Bridge-B-Unique-ID": b,
+        }
+    )
+
+
+def test_the_event_may_be_on_either_leg_and_either_order() -> None:
+    for carrier in ("client", "subscriber"):
+        for a, b in (("client", "subscriber"), ("subscriber", "client")):
+            found = told(
+                [
+                    created("client", "inbound", CALLER, "74951234567"),
+                    created("subscriber", "inbound", "243", "*8"),  # picks up a ringing call
+                    bridged(carrier, a, b),
+                ]
+            )
+            assert [(c.call_uuid, c.extension, c.number) for c in found] == [("client", "243", CALLER)]
+
+
+def test_two_subscribers_are_no_business_of_1c() -> None:
+    assert not told(
+        [
+            created("a", "inbound", "243", "244"),
+            created("b", "outbound", "243", "244"),
+            bridged("a", "a", "b"),
+        ]
+    )
+
+
+def test_a_withheld_number_is_told_without_the_number() -> None:
+    found = told(
+        [
+            created("a", "inbound", CALLER, "7495", **{"Caller-Privacy-Hide-Number": "true"}),
+            created("b", "outbound", CALLER, "244"),
+            bridged("a", "a", "b"),
+        ]
+    )
+    assert [(c.number, c.extension) for c in found] == [("", "244")]
+
+
+def test_the_same_two_again_are_not_told_again() -> None:
+    legs = [created("a", "inbound", CALLER, "7495"), created("b", "outbound", CALLER, "244")]
+    assert len(told([*legs, bridged("a", "a", "b"), bridged("a", "a", "b"), bridged("b", "b", "a")])) == 1
+
+
+def test_legs_that_never_hang_up_are_forgotten_in_the_end() -> None:
+    conversations = Conversations(PLAN, max_legs=100)
+    told([created(f"leg-{i}", "inbound", CALLER, "7495") for i in range(1000)], conversations)
+    assert len(conversations) == 100
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(
+                ["Event-Name", "Unique-ID", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID", "Call-Direction"]
+                + [
+                    "Caller-Caller-ID-Number",
+                    "Caller-Destination-Number",
+                    "Other-Type",
+                    "Other-Leg-Caller-ID-Number",
+                ]
+            ),
+            st.sampled_from(
+                ["CHANNEL_CREATE", "CHANNEL_BRIDGE", "CHANNEL_HANGUP_COMPLETE", "a", "b", "c", "244", ""]
+            )
+            | st.text(max_size=5),
+        ),
+        max_size=30,
+    )
+)
+def test_any_events_are_survived_and_no_pair_is_told_twice(feed: list[dict[str, str]]) -> None:
+    hung_up = any(event.get("Event-Name") == "CHANNEL_HANGUP_COMPLETE" for event in feed)
+    found = told([Fake(event) for event in feed])
+    pairs = [(c.call_uuid, c.extension) for c in found]
+    assert hung_up or len(pairs) == len(set(pairs))
