@@ -165,8 +165,12 @@ def test_legs_that_never_hang_up_are_forgotten_in_the_end() -> None:
     st.lists(
         st.dictionaries(
             st.sampled_from(
-                ["Event-Name", "Unique-ID", "Bridge-A-Unique-ID", "Bridge-B-Unique-ID", "Call-Direction"]
-                + [
+                [
+                    "Event-Name",
+                    "Unique-ID",
+                    "Bridge-A-Unique-ID",
+                    "Bridge-B-Unique-ID",
+                    "Call-Direction",
                     "Caller-Caller-ID-Number",
                     "Caller-Destination-Number",
                     "Other-Type",

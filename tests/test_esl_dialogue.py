@@ -44,8 +44,9 @@ def test_sync_one_multiset_and_exit_in_one_write() -> None:
     writes, steps, dialogue = talk("outbound_sync_route", **KNOWN)
     assert [octets.decode() for octets in writes] == [
         "sendmsg\ncall-command: execute\nexecute-app-name: multiset\nexecute-app-arg: "
-        "^^~fs_1c_result=found~fs_1c_number=+79235292926~fs_1c_title=Фэйковый чиж~fs_1c_category=0~fs_1c_manager=244"
-        "~effective_caller_id_name=Фэйковый чиж~fs_1c_target=[leg_timeout=20]user/244@127.0.0.1|user/100@127.0.0.1"
+        "^^~fs_1c_result=found~fs_1c_number=+79235292926~fs_1c_title=Фэйковый чиж~fs_1c_category=0"
+        "~fs_1c_manager=244~effective_caller_id_name=Фэйковый чиж"
+        "~fs_1c_target=[leg_timeout=20]user/244@127.0.0.1|user/100@127.0.0.1"
         "\n\nexit\n\n"
     ]
     assert dialogue.state is State.GONE

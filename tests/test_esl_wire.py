@@ -44,7 +44,7 @@ def test_a_recording_is_so_many_messages_with_nothing_left_over(name: str) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_octet_by_octet_gives_the_same_messages(name: str) -> None:
     reader = Reader()
-    found = []
+    found: list[Message] = []
     for octet in received(name):
         reader.feed(bytes((octet,)))
         found += drain(reader)
@@ -84,7 +84,7 @@ def test_random_slices_give_the_same_messages(name: str, data: st.DataObject) ->
     whole = received(name)
     cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=40)))
     reader = Reader()
-    found = []
+    found: list[Message] = []
     for start, end in itertools.pairwise([0, *cuts, len(whole)]):
         reader.feed(whole[start:end])
         found += drain(reader)

@@ -120,21 +120,18 @@ class _Connection(asyncio.Protocol):
         try:
             while self._transport is not None and (message := self._reader.next()) is not None:
                 self._do(self._dialogue.received(message))
+                if self._dialogue.state is State.GONE:
+                    self._gone()
         except WireError as error:
             self._broken(str(error))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._dialogue.state is State.DECIDING:
-            log.info(
-                "call=%s gone after %.0fms, undecided", self._uuid, (time.monotonic() - self._started) * 1000
-            )
         self._dialogue.state = State.GONE
         self._transport = None
+        self._gone()
         self._door.went(self)
         if self._timer:
             self._timer.cancel()
-        if self._task:
-            self._task.cancel()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -186,6 +183,15 @@ class _Connection(asyncio.Protocol):
     def _write(self, octets: bytes) -> None:
         if octets and self._transport is not None and self._dialogue.state is not State.GONE:
             self._transport.write(octets)
+
+    def _gone(self) -> None:
+        """The caller has hung up, or FreeSWITCH has: nobody waits for a decision any more."""
+        if self._task and not self._task.done():
+            self._task.cancel()  # ends the waiting, not the request: its answer serves the next call
+            self._task = None
+            took = (time.monotonic() - self._started) * 1000
+            log.info("call=%s gone after %.0fms, undecided", self._uuid, took)
+        self._door.settled(self)
 
     def _too_slow(self) -> None:
         self._broken(f"no channel data within {FIRST_WORD:g} s")

@@ -1,0 +1,173 @@
+"""`fs-1c simulator …`: a 1C and a FreeSWITCH to try a set-up against."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from fs_1c.settings import Address, parse_address
+from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.onec import ClientFileError, OneCSimulatorSettings, serve_forever
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+NO_LISTENER = 5.0
+"""Seconds that `simulator call` waits for the service to come to its event socket."""
+
+
+def _address(option: str, value: str) -> Address:
+    try:
+        return parse_address(value)
+    except ValueError as error:
+        raise _wrong(f"{option}: {value}: {error}") from None
+
+
+def _wrong(message: str) -> typer.Exit:
+    typer.echo(message, err=True)
+    return typer.Exit(2)
+
+
+@app.command("1c")
+def onec(
+    listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8080",
+    clients: Annotated[
+        Path | None, typer.Option(help="CSV: number,title,category,manager. Without it: an example.")
+    ] = None,
+    username: Annotated[str | None, typer.Option(help="Ask for Basic authentication.")] = None,
+    password: Annotated[str, typer.Option(envvar="FS_1C_SIMULATOR_PASSWORD")] = "",
+    latency: Annotated[float, typer.Option(help="Seconds that 1C thinks before it answers.")] = 0.1,
+    path: Annotated[str, typer.Option(help="Where the service is published.")] = "/telephony/ws/VATS",
+    namespace: Annotated[str, typer.Option(help="Namespace of the operations.")] = "http://VATS",
+) -> None:
+    """A 1C that behaves like the real ones. GET /simulator/log shows what it was asked."""
+    address = _address("--listen", listen)
+    try:
+        settings = OneCSimulatorSettings(
+            host=address.host,
+            port=address.port,
+            path=path,
+            namespace=namespace,
+            username=username,
+            password=password,
+            latency=latency,
+            clients=clients,
+        )
+    except ValueError as error:
+        raise _wrong(f"--{error}") from None
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        serve_forever(settings)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except ClientFileError as error:
+        raise _wrong(str(error)) from None
+    except OSError as error:
+        typer.echo(f"--listen: {listen}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@app.command("call")
+def call(
+    number: Annotated[str, typer.Option(help="Who calls.")] = "89235292926",
+    name: Annotated[str | None, typer.Option(help="The caller's SIP display name.")] = None,
+    destination: Annotated[str, typer.Option(help="The number dialled.")] = "74951234567",
+    service: Annotated[str, typer.Option(help="HOST:PORT of the outbound door.")] = "127.0.0.1:8084",
+    use_async: Annotated[
+        bool, typer.Option("--async", help="`socket … async full` instead of sync.")
+    ] = False,
+    default_target: Annotated[
+        str, typer.Option(help="The dialplan's own dial string.")
+    ] = "user/100@127.0.0.1",
+    variable: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE set by the dialplan; repeatable.")
+    ] = None,
+    event_socket: Annotated[
+        str | None, typer.Option(help="HOST:PORT to offer as event socket; waits for the service to come.")
+    ] = None,
+    password: Annotated[str, typer.Option(help="The event socket's.")] = SwitchSettings().password,
+    ring: Annotated[float, typer.Option(help="Seconds the phone rings.")] = 0.5,
+    talk: Annotated[float, typer.Option(help="Seconds the two talk.")] = 1.0,
+    private: Annotated[bool, typer.Option("--private", help="The caller withholds his number.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """A FreeSWITCH that places one call at the service, and tells what became of it."""
+    variables = {"fs_1c_default_target": default_target} if default_target else {}
+    for pair in variable or ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise _wrong(f"--variable: {pair}: allowed: NAME=VALUE")
+        variables[key] = value
+    door = _address("--service", service)
+    script = CallScript(
+        number=number,
+        name=name,
+        destination=destination,
+        service=(door.host, door.port),
+        mode="async" if use_async else "sync",
+        variables=variables,
+        default_target=default_target or None,
+        ring=ring,
+        talk=talk,
+        private=private,
+    )
+    offered = _address("--event-socket", event_socket) if event_socket else None
+    try:
+        result = asyncio.run(_call(script, offered, password))
+    except OSError as error:
+        typer.echo(f"--event-socket: {event_socket}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+    _show(result, as_json)
+    raise typer.Exit(0 if result.answered_by else 1)
+
+
+async def _call(script: CallScript, event_socket: Address | None, password: str) -> CallResult:
+    if event_socket is None:
+        return await SimulatedSwitch().call(script)
+    settings = SwitchSettings(host=event_socket.host, port=event_socket.port, password=password)
+    async with SimulatedSwitch(settings) as switch:
+        try:
+            await switch.wait_for_subscribers(timeout=NO_LISTENER)
+        except TimeoutError:
+            typer.echo(
+                f"nobody came to the event socket within {NO_LISTENER:g} s; calling all the same", err=True
+            )
+        return await switch.call(script)
+
+
+def _show(result: CallResult, as_json: bool) -> None:
+    told: dict[str, Any] = asdict(result)
+    told["commands"] = [command.decode("utf-8", "replace") for command in result.commands]
+    told["variables"] = {
+        key: value for key, value in result.variables.items() if key.startswith(("fs_1c_", "effective_"))
+    }
+    if as_json:
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_row("service", result.service_outcome)
+    if result.lookup_ms is not None:
+        table.add_row("lookup", f"{result.lookup_ms:.1f} ms")
+    for key, value in told["variables"].items():
+        table.add_row(key, value)
+    table.add_row("bridged to", result.bridged_to or "nobody")
+    table.add_row("answered by", result.answered_by or "nobody")
+    table.add_row("phone shows", result.display_name)
+    if result.executed_code:
+        table.add_row("CODE RUN", "; ".join(result.executed_code))
+    Console(highlight=False, markup=False, soft_wrap=True).print(table)

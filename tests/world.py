@@ -1,0 +1,112 @@
+"""A small world for tests: a simulated 1C, a simulated FreeSWITCH and the service, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fs_1c.call import Conversation
+from fs_1c.service import Service
+from fs_1c.settings import Address, Settings, build
+from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
+
+CLIENT = "89235292926"
+CLIENTS = (
+    Client(CLIENT, " Фэйковый чиж", "0", "244"),
+    Client("84951234567", 'ООО "Рога & Копыта"', "VIP", "241"),
+)
+KEYS = {extension: f"KEY{extension}" for extension in ("100", "241", "243", "244", "245", "249")}
+DEFAULT = "user/100@127.0.0.1"
+
+
+def settings_for(url: str, **more: Any) -> Settings:
+    """Settings for tests: doors on any free port; sections given by name replace or add."""
+    data: dict[str, Any] = {
+        "onec": {"url": url, "username": "SOAP", "password": "s3cret", "timeout": "2s"},
+        "lookup": {"deadline": "500ms"},
+        "subscribers": {"keys": KEYS},
+        "esl": {"outbound": {"listen": "127.0.0.1:0"}},
+    }
+    for section, values in more.items():
+        data[section] = {**data.get(section, {}), **values}
+    return build(data, "test")
+
+
+def onec_simulator(latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS) -> OneCSimulator:
+    return OneCSimulator(
+        OneCSimulatorSettings(port=0, username="SOAP", password="s3cret", latency=latency, clients=clients)
+    )
+
+
+@dataclass
+class World:
+    onec: OneCSimulator
+    switch: SimulatedSwitch
+    service: Service
+
+    @property
+    def door(self) -> Address:
+        assert self.service.outbound is not None
+        return self.service.outbound.address
+
+    def script(self, number: str = CLIENT, **more: Any) -> CallScript:
+        """A call through the outbound door, quick to ring and short."""
+        more.setdefault("variables", {"fs_1c_default_target": DEFAULT})
+        quick: dict[str, Any] = {
+            "ring": 0.02,
+            "talk": 0.05,
+            "default_target": DEFAULT,
+            "service": tuple(self.door),
+        }
+        return CallScript(number=number, **(quick | more))
+
+    def cards(self) -> list[tuple[str, str]]:
+        """(number, key) of every IncomingCall that 1C accepted."""
+        return [(card.num_from, card.key) for card in self.onec.cards]
+
+    def lookups(self) -> list[str]:
+        """The numbers that 1C was asked about."""
+        return [r.parameters["Number"] for r in self.onec.requests if r.operation == "SayName"]
+
+    async def settle(self) -> None:
+        """Until the pops that are under way have ended: a job behind them in the same queue has been done."""
+        for base in self.service.integration._bases.values():
+            for _ in range(2):
+                await until(lambda: base.desk._jobs.empty())  # noqa: B023
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def world(latency: float = 0.0, *, listen: bool = True, **more: Any) -> AsyncIterator[World]:
+    """Starts everything, in the order in which a machine does, and stops it."""
+    with onec_simulator(latency) as onec:
+        async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
+            if listen:
+                esl = more.setdefault("esl", {})
+                esl["outbound"] = {"listen": "127.0.0.1:0"}
+                esl["inbound"] = [{"address": f"127.0.0.1:{switch.event_socket_port}"}]
+            service = Service(settings_for(onec.url, **more))
+            await service.start()
+            try:
+                if listen:
+                    await switch.wait_for_subscribers()
+                yield World(onec, switch, service)
+            finally:
+                await service.stop()
+
+
+async def until(happened: Callable[[], bool], within: float = 10.0) -> None:
+    """Waits for a condition, and fails loudly when it does not come."""
+    ends = time.monotonic() + within
+    while not happened():
+        assert time.monotonic() < ends, "it did not happen in time"
+        await asyncio.sleep(0.005)
+
+
+def conversation(extension: str = "244", call: str = "call-1", number: str = CLIENT) -> Conversation:
+    return Conversation(call, f"{call}-{extension}", number, extension)
