@@ -35,7 +35,8 @@ class Call:
         number: The caller's number as received, any form.
         name: The caller's SIP display name.
         destination: The number that was dialled.
-        domain: The SIP domain of the company's subscribers, as far as the channel knows it.
+        domain: The SIP domain of the company's subscribers (`domain_name`), or empty when the channel has
+            none.
         private: The caller asked not to be identified.
         base: The 1C base that the dialplan chose (`fs_1c_base`), or empty.
         deadline: Seconds that the dialplan grants the lookup (`fs_1c_deadline`), or None for the setting.
@@ -141,6 +142,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # it may have arrived and no answer came; never sent again
     NO_KEY = "no key"  # the subscriber has no key
     SKIPPED = "skipped"  # there is no number that 1C could show
+    TOO_LATE = "too late"  # 1C was away for as long as the card was of use
 
 
 @dataclass(frozen=True, slots=True)

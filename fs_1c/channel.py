@@ -20,6 +20,8 @@ MAX_TEXT = 100
 MAX_WORD = 64
 
 # What a phone shows instead. Straight double quotes become « » in turn, as Russian company names are set.
+# `/`, `:` and `@` are no code, but FreeSWITCH takes a caller's name for a number and cuts it there: of
+# «Склад: Москва» a phone shows «Москва».
 _LOOKS_LIKE = str.maketrans(
     {
         "$": "",
@@ -29,8 +31,11 @@ _LOOKS_LIKE = str.maketrans(
         "]": ")",
         "<": "(",
         ">": ")",
-        "\\": "/",
-        "|": "/",
+        "\\": "-",
+        "|": "-",
+        "/": "-",
+        ":": " ",
+        "@": " ",
         "^": " ",
         "~": "-",
         "'": "\u2019",
@@ -59,7 +64,7 @@ def text(value: str, limit: int = MAX_TEXT) -> str:
     kept = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in kept)
     parts = kept.split('"')
     kept = parts[0] + "".join(("«" if i % 2 == 0 else "»") + part for i, part in enumerate(parts[1:]))
-    kept = kept.translate(_LOOKS_LIKE).replace(":_", ": ")  # `:_:` starts another dial string
+    kept = unicodedata.normalize("NFC", kept.translate(_LOOKS_LIKE))  # again: what stood between may be gone
     kept = " ".join(kept.split())
     if kept.strip("_").lower() == "undef":  # the value `_undef_` unsets a variable
         kept = kept.strip("_")

@@ -92,7 +92,6 @@ def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None
 
 async def _serve(settings: Settings, config: Path) -> None:
     service = Service(settings)
-    await service.start()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     reloads: set[asyncio.Task[None]] = set()
@@ -110,7 +109,8 @@ async def _serve(settings: Settings, config: Path) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    loop.add_signal_handler(signal.SIGHUP, reload)  # before the doors open: a SIGHUP would kill us
+    await service.start()
     await stop.wait()
     await service.stop()
 

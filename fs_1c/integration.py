@@ -17,6 +17,7 @@ from types import TracebackType
 
 from fs_1c import routing, screenpop
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
+from fs_1c.dialect import Pop
 from fs_1c.directory import Directory
 from fs_1c.numbers import Number, NumberFormat, read
 from fs_1c.onec.desk import Desk
@@ -51,7 +52,7 @@ class Integration:
             self._bases[name] = _Base(desk, directory, base.number_format)
         claims = before._pops.claims if before else screenpop.Claims()
         self._pops: screenpop.ScreenPops = screenpop.ScreenPops(
-            self._base_of, self.subscribers, self.plan, claims
+            self._base_of, self.subscribers, self.plan, claims, settings.screenpop.useful_for
         )
 
     @classmethod
@@ -91,7 +92,6 @@ class Integration:
 
     def pop(self, number: str, *, extension: str = "", key: str = "", base: str = "") -> ScreenPop:
         """Opens a card, now, for a subscriber given by extension or by key; waits for the outcome."""
-        started = time.monotonic()
         whose = key or self.subscribers.key(extension)
         if not whose:
             return ScreenPop(Outcome.NO_KEY, error=Failure("no-key", f"extension {extension} has no key"))
@@ -99,9 +99,13 @@ class Integration:
         if not isinstance(parsed, Number):
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
         chosen = self._bases[self.settings.base_for(base, "")]
-        sent = screenpop.send(chosen.desk, parsed.written(chosen.number_format), whose)
-        sent.exception()  # waits
-        return screenpop.outcome(sent, time.monotonic() - started)
+        pop = Pop(parsed.written(chosen.number_format), whose, extension, when=time.time())
+        return screenpop.send(chosen.desk, pop, useful_for=1.0).result()
+
+    def keep_warm(self) -> None:
+        """Wakes the bases and keeps them awake, until `close`; says in one line each how they are."""
+        for base in self._bases.values():
+            base.desk.keep_warm()
 
     def close(self, timeout: float = 5.0) -> None:
         """Finishes what is under way, for at most `timeout` seconds."""

@@ -111,19 +111,37 @@ def read(received: str, plan: NumberPlan) -> Number | NotANumber:
     if not _ALLOWED.match(text):
         return NotANumber("malformed")
     digits = re.sub(r"\D", "", text)
-    international = text.startswith("+") or digits.startswith("00")
+    bare = text.lstrip("(+ ")
+    if "+" in bare:  # a plus inside is where a second number begins
+        return NotANumber("malformed")
+    plus = "+" in text
+    international = plus or digits.startswith("00")
     if not international and is_extension(digits, plan):
         return NotANumber("an extension")
-    if digits.startswith("00"):
-        text = f"+{digits[2:]}"
-    elif not international and plan.area_code and len(digits) + len(plan.area_code) == 10:
-        text = plan.area_code + digits
+    # Only digits go on: the library does not know every space and dash that people write between them.
+    if international:
+        digits = "+" + (digits if plus else digits[2:])
+    elif plan.area_code and len(digits) + len(plan.area_code) == 10:
+        digits = plan.area_code + digits
+    e164 = _e164(digits, plan.country)
+    if e164 is None and not international and len(digits) > 10:
+        e164 = _e164(f"+{digits}", plan.country, surely=True)  # trunks leave the plus out: 375291234567
+    return NotANumber("malformed") if e164 is None else Number(e164, received.strip())
+
+
+def _e164(digits: str, country: str, *, surely: bool = False) -> str | None:
+    """The number in E.164 as seen from `country`, or None. `surely`: only if it follows a known numbering
+    plan.
+    """
     try:
-        parsed = phonenumbers.parse(text, plan.country)
+        parsed = phonenumbers.parse(digits, country)
     except phonenumbers.NumberParseException:
-        return NotANumber("malformed")
+        return None
     # Possible rather than valid: numbering plans grow faster than the library's tables, and a client must not
     # be lost for having a new prefix. The reason matters: "local only" is a number that lacks its area code.
     if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
-        return NotANumber("malformed")
-    return Number(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), received.strip())
+        return None
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    if parsed.country_code == 7 and len(e164) != 12:  # the library's tables also allow fourteen digits
+        return None
+    return None if surely and not phonenumbers.is_valid_number(parsed) else e164

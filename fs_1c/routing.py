@@ -32,12 +32,19 @@ def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan
 
 
 def _safer_name(name: str) -> str:
-    """The caller's own display name is code too, if it is written like that; a harmless one is left alone."""
-    return channel.text(name) if "${" in name.replace("\\", "") or "$${" in name else ""
+    """The caller's own display name is code too, if it is written like that; a harmless one is left alone.
+
+    One with quotes in it, such as ООО "Ромашка", costs the call: FreeSWITCH 1.10 makes a From header of it
+    that it then refuses itself, and no phone rings.
+    """
+    name = name.replace("\\", "")  # FreeSWITCH leaves SIP's backslash before a quote
+    return channel.text(name) if "${" in name or '"' in name else ""
 
 
 def _target(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> str | None:
-    domain = channel.host(policy.domain or call.domain)
+    # Without any, FreeSWITCH fills in its own global variable `domain`, as its standard configuration sets
+    # it.
+    domain = channel.host(policy.domain or call.domain) or "${domain}"
     manager = _manager(caller.manager, domain, policy, plan)
     rule = next((rule for rule in policy.category if rule.category == caller.category), None)
     if manager is None and rule is None:
@@ -48,14 +55,33 @@ def _target(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPla
     return "|".join(steps) or None
 
 
-def _manager(phone: str, domain: str | None, policy: RoutingSettings, plan: NumberPlan) -> str | None:
-    """The dial string of a manager's phone: a subscriber's extension, or a number outside."""
-    dialled = re.sub(r"[\s\u00a0\u202f]", "", phone)  # 1C formats numbers: extension 1244 arrives as «1 244»
-    if is_extension(dialled, plan):
-        if not dialled.strip("0"):  # an empty number may come as 0
-            return None
-        return _fill(policy.extension, extension=dialled, domain=domain)
-    number = read(phone, plan)
+def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> str | None:
+    """The dial string of the first of the manager's phones that can be dialled: an extension, or outside.
+
+    1C writes «1\u00a0244» for 1244, and people write «244, 245», «тел. 244» or «+7 923 529-29-26 доб. 15».
+    """
+    for phone in re.findall(r"\+?\(?\d[\d \u00a0\u202f().\-]*", written):
+        for candidate in _are_several(phone.split(" ")) or [phone]:
+            digits = re.sub(r"[^\d+]", "", candidate)
+            if is_extension(digits, plan):
+                if digits.strip("0"):  # an empty number may come as 0
+                    return _fill(policy.extension, extension=digits, domain=domain)
+            elif (outside := _outside(candidate, domain, policy, plan)) is not None:
+                return outside
+    return None
+
+
+def _are_several(words: list[str]) -> list[str]:
+    """`words` if each is a phone by itself, such as 244 245 or 89235292926 244; else none."""
+    whole = all(word.isdigit() and len(word) > 2 for word in words)
+    several = (
+        len(words) > 1 and whole and (len({len(word) for word in words}) == 1 or max(map(len, words)) > 9)
+    )
+    return words if several else []
+
+
+def _outside(phone: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> str | None:
+    number = read(phone.strip(" -."), plan)
     if policy.external is None or not isinstance(number, Number):
         return None
     return _fill(policy.external, number=channel.word(number.written(policy.external_format)), domain=domain)
@@ -63,9 +89,8 @@ def _manager(phone: str, domain: str | None, policy: RoutingSettings, plan: Numb
 
 def _fill(template: str, **values: str | None) -> str | None:
     """`template` with its {names} replaced, or None if a value that it needs is missing or unfit."""
-    for name, value in values.items():
-        if "{" + name + "}" in template:
-            if value is None:
-                return None
-            template = template.replace("{" + name + "}", value)
-    return None if re.search(r"(?<!\$)\{(extension|number|domain)\}", template) else template
+    # `${domain}` is a channel variable of the administrator's, not our {domain}.
+    names = re.findall(r"(?<!\$)\{(extension|number|domain)\}", template)
+    if any(values.get(name) is None for name in names):
+        return None
+    return re.sub(r"(?<!\$)\{(extension|number|domain)\}", lambda name: str(values[name[1]]), template)

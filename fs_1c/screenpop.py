@@ -15,13 +15,18 @@ from concurrent.futures import Future
 from cachetools import TTLCache
 
 from fs_1c.call import Conversation, Failure, Outcome, ScreenPop
+from fs_1c.dialect import Pop
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, read
+from fs_1c.onec.client import Client
 from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.subscribers import Subscribers
+from fs_1c.timers import TIMERS
 
 log = logging.getLogger(__name__)
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
+"""Seconds between attempts of a pop that has surely not reached 1C."""
 CLAIMS = 100_000
 CLAIM_SECONDS = 24 * 3600.0
 """A claim outlives any call: the same two may be reported by two doors, hours apart in a long conference."""
@@ -54,6 +59,7 @@ class ScreenPops:
         subscribers: Whose key is whose.
         plan: How numbers are dialled here.
         claims: What is already told; outlives the settings.
+        useful_for: Seconds after which a card is of no use any more.
     """
 
     def __init__(
@@ -62,48 +68,65 @@ class ScreenPops:
         subscribers: Subscribers,
         plan: NumberPlan,
         claims: Claims,
+        useful_for: float,
     ) -> None:
         self._base = base
         self._subscribers = subscribers
         self._plan = plan
         self.claims = claims
+        self._useful_for = useful_for
 
     def conversation(self, conversation: Conversation) -> Future[ScreenPop] | None:
-        """A conversation has begun. Returns at once: what became of the pop, or None if it is already
-        claimed.
+        """A conversation has begun. Returns at once: what became of the pop, or None if it is claimed
+        already.
         """
         if not self.claims.claim(conversation.call_uuid, conversation.extension):
             return None
-        started = time.monotonic()
         number = read(conversation.number, self._plan)
         key = self._subscribers.key(conversation.extension, conversation.key)
         if not isinstance(number, Number):
-            return self._over(conversation, Outcome.SKIPPED, Failure("skipped", number.reason))
+            return _over(conversation, Outcome.SKIPPED, Failure("skipped", number.reason))
         if not key:
             why = Failure("no-key", f"extension {conversation.extension} has no key in the settings")
-            return self._over(conversation, Outcome.NO_KEY, why)
+            return _over(conversation, Outcome.NO_KEY, why)
         desk, form = self._base(conversation)
-        told: Future[ScreenPop] = Future()
-
-        def ended(accepted: Future[bool]) -> None:
-            pop = outcome(accepted, time.monotonic() - started)
-            _log(conversation, pop)
-            told.set_result(pop)
-
-        send(desk, number.written(form), key).add_done_callback(ended)
-        return told
-
-    def _over(self, conversation: Conversation, outcome: Outcome, why: Failure) -> Future[ScreenPop]:
-        pop = ScreenPop(outcome, error=why)
-        _log(conversation, pop)
-        told: Future[ScreenPop] = Future()
-        told.set_result(pop)
+        pop = Pop(number.written(form), key, conversation.extension, conversation.call_uuid, time.time())
+        told = send(desk, pop, self._useful_for)
+        told.add_done_callback(lambda ended: _log(conversation, ended.result()))
         return told
 
 
-def send(desk: Desk, number: str, key: str) -> Future[bool]:
-    """One IncomingCall, at the desk's next free worker."""
-    return desk.submit(Urgency.POP, lambda client: client.incoming_call(number, key))
+def send(desk: Desk, pop: Pop, useful_for: float) -> Future[ScreenPop]:
+    """Tells 1C. Never raises; the future always ends with an outcome.
+
+    What surely did not reach 1C is tried again for as long as it is useful: at once if a connection was cut,
+    which is how an idle one ends, and after growing pauses if 1C is away. Nothing else is ever sent twice.
+
+    Args:
+        useful_for: Seconds from now in which the card may still open.
+    """
+    started = time.monotonic()
+    told: Future[ScreenPop] = Future()
+
+    def attempt(pause: float) -> None:
+        desk.submit(Urgency.POP, do).add_done_callback(lambda accepted: ended(accepted, pause))
+
+    def do(client: Client) -> bool:
+        if time.monotonic() - started > useful_for:  # it has waited for a worker all the time
+            raise OneCError("too-late", f"not within {useful_for:g} s", Reached.NO, base_down=False)
+        return client.incoming_call(pop)
+
+    def ended(accepted: Future[bool], pause: float) -> None:
+        took = time.monotonic() - started
+        error = accepted.exception()
+        again = isinstance(error, OneCError) and error.reached is Reached.NO and error.passing
+        if again and took + pause < useful_for:
+            TIMERS.after(pause, lambda: attempt(min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)))
+            return
+        told.set_result(outcome(accepted, took))
+
+    attempt(0.0)
+    return told
 
 
 def outcome(accepted: Future[bool], took: float) -> ScreenPop:
@@ -116,13 +139,19 @@ def outcome(accepted: Future[bool], took: float) -> ScreenPop:
     if not isinstance(error, OneCError):
         log.error("IncomingCall: %r", error, exc_info=error)
         return ScreenPop(Outcome.UNKNOWN, took, Failure("internal", type(error).__name__))
-    match error.reached:
-        case Reached.NO:
-            return ScreenPop(Outcome.FAILED, took, error.failure())
-        case Reached.MAYBE:
-            return ScreenPop(Outcome.UNKNOWN, took, error.failure())
-        case _:
-            return ScreenPop(Outcome.REJECTED, took, error.failure())
+    if error.kind == "too-late":
+        return ScreenPop(Outcome.TOO_LATE, took, error.failure())
+    ends = {Reached.NO: Outcome.FAILED, Reached.MAYBE: Outcome.UNKNOWN, Reached.YES: Outcome.REJECTED}
+    return ScreenPop(ends[error.reached], took, error.failure())
+
+
+def _over(conversation: Conversation, outcome: Outcome, why: Failure) -> Future[ScreenPop]:
+    """A pop that ends before it begins."""
+    pop = ScreenPop(outcome, error=why)
+    _log(conversation, pop)
+    told: Future[ScreenPop] = Future()
+    told.set_result(pop)
+    return told
 
 
 def _log(conversation: Conversation, pop: ScreenPop) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-from urllib.parse import urlsplit
 
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.outbound import OutboundDoor
@@ -29,7 +27,6 @@ class Service:
         self.integration = Integration(settings)
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
-        self._probes: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Opens the doors. An unreachable 1C or switch is a line in the log; raises `AddressTaken`."""
@@ -50,15 +47,10 @@ class Service:
             listener = InboundDoor(self.integration, switch)
             listener.open()
             self.inbound.append(listener)
-        for name, base in self.integration.settings.onec.items():
-            probe = asyncio.create_task(_probe(name, base.url))
-            self._probes.add(probe)
-            probe.add_done_callback(self._probes.discard)
+        self.integration.keep_warm()
 
     async def stop(self) -> None:
         """Takes no more calls, finishes those under way, within `DRAIN` seconds."""
-        for probe in self._probes:
-            probe.cancel()
         if self.outbound:
             await self.outbound.close(DRAIN / 2)
         await asyncio.gather(*(listener.close() for listener in self.inbound))
@@ -74,19 +66,6 @@ class Service:
         for door in (self.outbound, *self.inbound):
             if door is not None:
                 door.integration = self.integration
+        self.integration.keep_warm()
         await asyncio.to_thread(old.close, DRAIN / 2)
         log.info("settings: read again")
-
-
-async def _probe(name: str, url: str) -> None:
-    """Says once, at the start, if nobody listens where 1C should be. Takes no session and no licence."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        async with asyncio.timeout(5.0):
-            _, writer = await asyncio.open_connection(parts.hostname, port)
-        writer.close()
-        log.info("1C base %s: %s:%s is reachable", name, parts.hostname, port)
-    except (OSError, TimeoutError, socket.gaierror) as error:
-        reason = getattr(error, "strerror", None) or "no answer within 5 s"
-        log.warning("1C base %s: %s:%s: %s; calls go on without it", name, parts.hostname, port, reason)

@@ -9,29 +9,32 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from fs_1c.dialect import PRESETS, Dialect, DialectName, SoapVersion
+from fs_1c.numbers import Number, NumberFormat, NumberPlan, read
+from fs_1c.setting_types import (
+    Address,
+    AddressField,
+    Duration,
+    ExtensionTemplate,
+    ExternalTemplate,
+    FollowerTemplate,
+    KeepWarm,
+    Section,
+    WithPassword,
+    XmlName,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-
-from fs_1c.numbers import NumberFormat, NumberPlan
 
 DEFAULT_BASE = "default"
 """The name of the base when `[onec]` describes just one."""
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 
 
 class SettingsError(Exception):
@@ -46,70 +49,52 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-class Address(NamedTuple):
-    """Where to listen or connect."""
+class SessionMode(StrEnum):
+    """Whether 1C keeps a session for us between requests."""
 
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    AUTO = "auto"  # found out by the first request
+    PER_REQUEST = "per-request"
+    IBSESSION = "ibsession"
 
 
-def parse_address(value: object) -> Address:
-    """`127.0.0.1:8084`, `pbx.example:8021` or `[::1]:8084`; raises ValueError otherwise."""
-    if isinstance(value, Address):
-        return value
-    host, colon, port = str(value).rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError("allowed: HOST:PORT, such as 127.0.0.1:8084")
-    return Address(host, int(port))
+class NamesSettings(Section):
+    """Names of operations and parameters where they differ from the dialect's; empty: the dialect's."""
+
+    say_name: XmlName = ""
+    number: XmlName = ""
+    incoming_call: XmlName = ""
+    num_from: XmlName = ""
+    key: XmlName = ""
+    event: XmlName = ""
+    data: XmlName = ""
 
 
-def parse_duration(value: object) -> float:
-    """`800ms`, `5s`, `5m`, `24h`, `1d`, or a number of seconds → seconds; raises ValueError otherwise."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    match = _DURATION.fullmatch(str(value).strip())
-    if not match:
-        raise ValueError("allowed: a number and ms, s, m, h or d, such as 800ms")
-    return float(match[1]) * _UNITS[match[2] or "s"]
-
-
-def _dial_template(value: str) -> str:
-    if not value.strip() or re.search(r"[\x00-\x1f'\\~]", value):
-        raise ValueError("allowed: a dial string without quotes, backslashes, tildes and line breaks")
-    for name in re.findall(r"(?<!\$)\{(\w+)\}", value):
-        if name not in ("extension", "domain", "number"):
-            raise ValueError(f"{{{name}}} is not known; allowed: {{extension}}, {{domain}} and {{number}}")
-    return value
-
-
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=366 * 86400.0)]
-AddressField = Annotated[Address, BeforeValidator(parse_address)]
-DialTemplate = Annotated[str, AfterValidator(_dial_template)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class OneCSettings(_Section):
-    """One base. `timeout` bounds a request as a whole, in seconds; a caller never waits for it, only for the
-    deadline.
+class OneCSettings(WithPassword):
+    """One base. `keep_warm` is how long it may be left alone, in seconds; 0: for ever. `timeout` bounds a
+    request as a whole, in seconds; a caller never waits for it, only for the deadline.
     """
 
     url: str
     username: str = ""
-    password: SecretStr = SecretStr("")
-    password_file: Path | None = None
-    namespace: str = Field("http://VATS", min_length=1, max_length=500)
+    dialect: DialectName = DialectName.MOBILON_2
+    namespace: str = Field("", max_length=500)
+    soap: SoapVersion = "1.1"
+    names: NamesSettings = NamesSettings()
     number_format: NumberFormat = NumberFormat.EIGHT
     sessions: int = Field(4, ge=1, le=64)
+    session_mode: SessionMode = SessionMode.AUTO
+    keep_warm: KeepWarm = 900.0
     timeout: Duration = 10.0
     ca_file: Path | None = None
+    proxy: str = ""
     destinations: tuple[str, ...] = ()
+
+    @field_validator("proxy")
+    @classmethod
+    def _proxy(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/]+/?", value):
+            raise ValueError("allowed: http://HOST:PORT")
+        return value
 
     @field_validator("url")
     @classmethod
@@ -120,24 +105,26 @@ class OneCSettings(_Section):
             )
         return value
 
-    @model_validator(mode="after")
-    def _files(self) -> OneCSettings:
-        if self.password_file and self.password.get_secret_value():
-            raise ValueError("password and password_file: allowed is one of them")
-        for name in ("password_file", "ca_file"):
-            path = getattr(self, name)
-            if path and not os.access(path, os.R_OK):
-                raise ValueError(f"{name}: {path} cannot be read")
-        return self
+    @field_validator("ca_file")
+    @classmethod
+    def _ca_file(cls, value: Path | None) -> Path | None:
+        if value and not os.access(value, os.R_OK):
+            raise ValueError(f"{value} cannot be read")
+        return value
 
-    def secret(self) -> str:
-        """The password, from wherever it is kept. Raises OSError when its file has gone."""
-        if self.password_file:
-            return self.password_file.read_text("utf-8-sig").strip("\r\n")
-        return self.password.get_secret_value()
+    def speaks(self) -> Dialect:
+        """How this base is spoken to: the preset with what is set beside it."""
+        names = {name: value for name, value in self.names.model_dump().items() if value}
+        if self.namespace:
+            names["namespace"] = self.namespace
+        return replace(PRESETS[self.dialect], soap=self.soap, **names)
+
+    def address(self) -> str:
+        """Where requests go: the URL, with the dialect's path if it names only the base."""
+        return self.url if "/ws/" in self.url else self.url.rstrip("/") + self.speaks().path
 
 
-class LookupSettings(_Section):
+class LookupSettings(Section):
     """How long a caller waits (`deadline`) and how long answers are good for; seconds."""
 
     deadline: Duration = 0.8
@@ -146,26 +133,26 @@ class LookupSettings(_Section):
     size: int = Field(100_000, ge=1, le=10_000_000)
 
 
-class CategoryRule(_Section):
+class CategoryRule(Section):
     """What follows the manager for clients of one category; `is` in the file."""
 
     category: str = Field(alias="is", min_length=1)
-    then: tuple[DialTemplate, ...]
+    then: tuple[FollowerTemplate, ...]
 
 
-class RoutingSettings(_Section):
+class RoutingSettings(Section):
     """From a manager's phone to a dial string. `ring_for`: seconds that the manager's phone rings."""
 
-    extension: DialTemplate = "user/{extension}@{domain}"
-    external: DialTemplate | None = None
+    extension: ExtensionTemplate = "user/{extension}@{domain}"
+    external: ExternalTemplate | None = None
     external_format: NumberFormat = NumberFormat.EIGHT
     domain: str = ""
     ring_for: Duration = 20.0
-    then: tuple[DialTemplate, ...] = ()
+    then: tuple[FollowerTemplate, ...] = ()
     category: tuple[CategoryRule, ...] = ()
 
 
-class NumbersSettings(_Section):
+class NumbersSettings(Section):
     """How numbers are dialled here; see `fs_1c.numbers.NumberPlan`."""
 
     country: str = Field("RU", pattern="^[A-Z]{2}$")
@@ -176,13 +163,19 @@ class NumbersSettings(_Section):
         return NumberPlan(self.country, self.area_code, self.extension_digits)
 
 
-class SubscribersSettings(_Section):
+class ScreenPopSettings(Section):
+    """`useful_for`: seconds after the beginning of a conversation in which its card may still open."""
+
+    useful_for: Duration = 30.0
+
+
+class SubscribersSettings(Section):
     """Extension → the subscriber's key in 1C. A key is a credential."""
 
     keys: dict[str, SecretStr] = Field(default_factory=dict)
 
 
-class OutboundSettings(_Section):
+class OutboundSettings(Section):
     """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds."""
 
     enabled: bool = True
@@ -190,25 +183,30 @@ class OutboundSettings(_Section):
     linger: int = Field(5, ge=1, le=60)
 
 
-class InboundSettings(_Section):
+class InboundSettings(WithPassword):
     """One switch whose event socket is listened to."""
 
     address: AddressField = Address("127.0.0.1", 8021)
     password: SecretStr = SecretStr("ClueCon")
-    password_file: Path | None = None
-
-    def secret(self) -> str:
-        """The password, from wherever it is kept. Raises OSError when its file has gone."""
-        if self.password_file:
-            return self.password_file.read_text("utf-8-sig").strip("\r\n")
-        return self.password.get_secret_value()
 
 
-class EslSettings(_Section):
+class EslSettings(Section):
     """Both ESL doors."""
 
     outbound: OutboundSettings = OutboundSettings()
     inbound: tuple[InboundSettings, ...] = ()
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, taken as it stands: a password `123456` is no number, and only brackets begin JSON."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        if isinstance(value, str) and value.lstrip()[:1] not in ("[", "{"):
+            return value
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value  # a password may begin with a bracket; what must be a list complains by itself
 
 
 class Settings(BaseSettings):
@@ -222,6 +220,7 @@ class Settings(BaseSettings):
     lookup: LookupSettings = LookupSettings()
     routing: RoutingSettings = RoutingSettings()
     numbers: NumbersSettings = NumbersSettings()
+    screenpop: ScreenPopSettings = ScreenPopSettings()
     subscribers: SubscribersSettings = SubscribersSettings()
     esl: EslSettings = EslSettings()
 
@@ -235,7 +234,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # What the constructor gets is the file; the environment goes before it.
-        return env_settings, init_settings
+        return _Environment(settings_cls), init_settings
 
     @model_validator(mode="before")
     @classmethod
@@ -252,11 +251,14 @@ class Settings(BaseSettings):
         taken: dict[str, str] = {}
         for name, base in self.onec.items():
             for number in base.destinations:
-                if taken.setdefault(number, name) != name:
-                    raise ValueError(
-                        f"onec.{name}.destinations: {number} already belongs to onec.{taken[number]}"
-                    )
+                if (other := taken.setdefault(self._same(number), name)) != name:
+                    raise ValueError(f"onec.{name}.destinations: {number} already belongs to onec.{other}")
         return self
+
+    def _same(self, number: str) -> str:
+        """A dialled number in the one form in which it is compared, however a trunk writes it."""
+        parsed = read(number, self.numbers.plan())
+        return parsed.e164 if isinstance(parsed, Number) else number
 
     def base_for(self, chosen: str, destination: str) -> str:
         """The name of the base for a call: the dialplan's choice, else by the dialled number, else the first.
@@ -265,8 +267,9 @@ class Settings(BaseSettings):
         """
         if chosen in self.onec:
             return chosen
+        dialled = self._same(destination) if len(self.onec) > 1 else ""
         for name, base in self.onec.items():
-            if destination in base.destinations:
+            if dialled and any(self._same(number) == dialled for number in base.destinations):
                 return name
         return next(iter(self.onec))
 

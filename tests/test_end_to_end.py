@@ -104,7 +104,7 @@ def test_1c_is_not_asked_about_extensions_and_withheld_numbers(mode: str, caller
             assert result.variables["fs_1c_result"] == "skipped"
             assert result.answered_by == "100"
             await here.settle()
-            assert here.onec.requests == ()
+            assert (here.lookups(), here.cards()) == ([], [])
 
     asyncio.run(story())
 

@@ -46,7 +46,7 @@ def test_sync_one_multiset_and_exit_in_one_write() -> None:
         "sendmsg\ncall-command: execute\nexecute-app-name: multiset\nexecute-app-arg: "
         "^^~fs_1c_result=found~fs_1c_number=+79235292926~fs_1c_title=Фэйковый чиж~fs_1c_category=0"
         "~fs_1c_manager=244~effective_caller_id_name=Фэйковый чиж"
-        "~fs_1c_target=[leg_timeout=20]user/244@127.0.0.1|user/100@127.0.0.1"
+        "~fs_1c_target=[leg_timeout=20]user/244@${domain}|user/100@${domain}"
         "\n\nexit\n\n"
     ]
     assert dialogue.state is State.GONE
@@ -116,7 +116,7 @@ def test_async_stays_and_tells_the_conversation_from_the_callers_own_events() ->
     assert b"~hangup_after_bridge=true~continue_on_fail=true\n" in writes[1]
     assert (
         b"execute-app-name: bridge\n"
-        b"execute-app-arg: [leg_timeout=20]user/244@127.0.0.1|user/100@127.0.0.1\n"
+        b"execute-app-arg: [leg_timeout=20]user/244@${domain}|user/100@${domain}\n"
         b"Event-UUID: fs-1c-bridge-30aac3b9-5d62-4cc8-91da-2fd5de9b21e7\n\n"
     ) in writes[1]
     assert len(writes) == 2
@@ -137,7 +137,7 @@ def test_async_the_dialplans_default_follows_the_manager() -> None:
     call = dialogue.received(data).decide
     assert call is not None
     assert call.default_target == "user/200@127.0.0.1"
-    assert b"|user/100@127.0.0.1|${fs_1c_default_target}\n" in dialogue.decided(decision_for(call, **KNOWN))
+    assert b"|user/100@${domain}|${fs_1c_default_target}\n" in dialogue.decided(decision_for(call, **KNOWN))
 
 
 def test_async_an_unknown_client_rings_the_dialplans_default() -> None:
@@ -150,7 +150,7 @@ def test_async_an_unknown_client_rings_the_dialplans_default() -> None:
     assert b"execute-app-arg: ${fs_1c_default_target}\n" in dialogue.decided(decision_for(call))
 
 
-@pytest.mark.parametrize("default", ["{a=b}user/1", "<a=b>user/1", "user/1:_:user/2", "user/100@127.0.0.1"])
+@pytest.mark.parametrize("default", ["{a=b}user/1", "<a=b>user/1", "user/1:_:user/2", "user/100@${domain}"])
 def test_async_a_default_that_cannot_follow_another_dial_string_is_left_to_the_dialplan(default: str) -> None:
     data = with_variables(messages("outbound_async_bridge")[0], fs_1c_default_target=default)
     dialogue = Dialogue(5, PLAN)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from fs_1c.call import Conversation
+from fs_1c.onec.client import NOBODY
 from fs_1c.service import Service
-from fs_1c.settings import Address, Settings, build
+from fs_1c.setting_types import Address
+from fs_1c.settings import Settings, build
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 
@@ -70,15 +72,14 @@ class World:
         return [(card.num_from, card.key) for card in self.onec.cards]
 
     def lookups(self) -> list[str]:
-        """The numbers that 1C was asked about."""
-        return [r.parameters["Number"] for r in self.onec.requests if r.operation == "SayName"]
+        """The numbers that 1C was asked about for somebody; to stay warm it is asked about nobody."""
+        asked = [r.parameters["Number"] for r in self.onec.requests if r.operation == "SayName"]
+        return [number for number in asked if number != NOBODY]
 
     async def settle(self) -> None:
-        """Until the pops that are under way have ended: a job behind them in the same queue has been done."""
-        for base in self.service.integration._bases.values():
-            for _ in range(2):
-                await until(lambda: base.desk._jobs.empty())  # noqa: B023
-        await asyncio.sleep(0.05)
+        """Until nothing is under way at any desk."""
+        desks = [base.desk for base in self.service.integration._bases.values()]
+        await until(lambda: all(not d._jobs and d._idle == len(d._workers) for d in desks))
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from fs_1c.conversations import Conversations, Event
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NumberPlan
-from fs_1c.settings import parse_duration
+from fs_1c.setting_types import parse_duration
 
 MAX_FIELD = 256
 """Characters of anything that a channel says about itself and that goes into a log line."""
@@ -54,6 +54,7 @@ class Step:
 
 _NOTHING = Step()
 _BRIDGE_UUID = "fs-1c-bridge-{uuid}"
+_CS_EXECUTE = "4"
 
 
 class Dialogue:
@@ -120,6 +121,10 @@ class Dialogue:
         for name in ("hangup_after_bridge", "continue_on_fail"):
             if name not in self._set:
                 variables = (*variables, (name, "true"))
+        # `socket_resume=true` gives the call back to the dialplan if we die while 1C is asked; from here on
+        # it would tear a conversation apart.
+        if "socket_resume" in self._set:
+            variables = (*variables, ("socket_resume", "false"))
         bridge = commands.execute("bridge", dial_string, _BRIDGE_UUID.format(uuid=self.call.uuid))
         return commands.multiset(variables) + bridge
 
@@ -131,9 +136,8 @@ class Dialogue:
         self._async = data.get("Socket-Mode") == "async"
         if not self._async:
             return Step(decide=self.call)
-        self._set = frozenset(
-            name for name in ("hangup_after_bridge", "continue_on_fail") if data.get(f"variable_{name}")
-        )
+        names = ("hangup_after_bridge", "continue_on_fail", "socket_resume")
+        self._set = frozenset(name for name in names if data.get(f"variable_{name}"))
         self._hangup_after_bridge = data.get("variable_hangup_after_bridge") in (None, "true")
         self._conversations.feed(data)
         return Step(write=commands.linger(self._linger) + commands.MYEVENTS, decide=self.call)
@@ -153,13 +157,15 @@ class Dialogue:
     def _nobody_talks(self, event: Event) -> bool:
         """Our bridge is over and the caller is still here, parked: the dialplan must have him back.
 
-        After a conversation only if the dialplan asked for it (`hangup_after_bridge=false`): otherwise the
-        call either ends by itself or was transferred, and `resume` would tear a transferred call out of its
-        new conversation.
+        After a conversation only if the dialplan asked for it (`hangup_after_bridge=false`). And never when
+        he was transferred: `resume` would tear him out of his next conversation. Channel-State still says
+        CS_EXECUTE then; Channel-State-Number tells where the channel really goes.
         """
         if self.state is not State.FOLLOWING or self.call is None:
             return False
         if event.get("Application-UUID") != _BRIDGE_UUID.format(uuid=self.call.uuid):
+            return False
+        if event.get("Channel-State-Number") not in (None, _CS_EXECUTE):
             return False
         return not self._bridged or not self._hangup_after_bridge
 
@@ -175,7 +181,7 @@ def call_from_channel(data: Event) -> Call:
         number=value("Caller-Caller-ID-Number"),
         name=value("Caller-Caller-ID-Name"),
         destination=value("Caller-Destination-Number"),
-        domain=value("variable_domain_name") or value("variable_sip_to_host"),
+        domain=value("variable_domain_name"),
         private=value("Caller-Privacy-Hide-Number") == "true",
         base=value("variable_fs_1c_base"),
         deadline=_seconds(value("variable_fs_1c_deadline")),

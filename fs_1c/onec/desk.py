@@ -1,22 +1,26 @@
-"""N workers at the counter of one base: each owns one connection, takes the most urgent job, does it, tells.
+"""N workers at the counter of one base: each owns one connection and one session, and takes the most urgent
+job.
 
-So a connection (later: a session, a licence) and a worker are one thing, bounded by one setting, and nothing
-needs a lock around a connection. Workers are daemon threads: a hung 1C must not keep the process from ending.
+So a connection, a session of 1C (which is a licence) and a worker are one thing, bounded by one setting, and
+nothing needs a lock around a session. Workers are hired as they are needed, since each costs a licence. They
+are daemon threads: a hung 1C must not keep the process from ending.
 """
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import logging
-import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec.session import Habits
 from fs_1c.settings import OneCSettings
 
 log = logging.getLogger(__name__)
@@ -24,8 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_WAITING = 10_000
-"""Jobs that may wait; beyond it a job fails at once, since its caller would have gone long before its turn.
-"""
+"""Jobs that may wait; one more fails at once, since its caller would have gone long before its turn."""
 
 
 class Urgency(IntEnum):
@@ -33,7 +36,8 @@ class Urgency(IntEnum):
 
     CALLER = 0  # somebody waits with the telephone at his ear
     POP = 1  # somebody looks at a screen
-    STOP = 9
+    REFRESH = 2  # a remembered answer is to be renewed
+    WARM = 3  # the base is to be kept awake
 
 
 class Desk:
@@ -46,14 +50,16 @@ class Desk:
 
     def __init__(self, name: str, settings: OneCSettings) -> None:
         self.name = name
-        self._jobs: queue.PriorityQueue[tuple[int, int, Callable[[Client], None] | None]] = (
-            queue.PriorityQueue()
-        )
-        self._order = itertools.count()
         self._settings = settings
-        self._closed = False
-        self._lock = threading.Lock()
+        self._habits = Habits(settings.session_mode)
+        self._jobs: list[tuple[Urgency, int, Callable[[Client], None]]] = []
+        self._order = itertools.count()
+        self._turn = threading.Condition()
         self._workers: list[threading.Thread] = []
+        self._idle = 0
+        self._unhurried = 0  # workers whose job is not a caller's
+        self._closing = threading.Event()
+        self._last_done = 0.0
 
     def submit(self, urgency: Urgency, job: Callable[[Client], T]) -> Future[T]:
         """Has `job` done by a worker with its client. The future ends with the job's result or a `OneCError`.
@@ -71,28 +77,34 @@ class Desk:
                 else:
                     future.set_result(result)
 
-        with self._lock:
-            if self._closed or self._jobs.qsize() >= MAX_WAITING:
-                why = "is closed" if self._closed else "has too long a queue"
+        with self._turn:
+            if self._closing.is_set() or len(self._jobs) >= MAX_WAITING:
+                why = "is closed" if self._closing.is_set() else "has too long a queue"
                 future.set_exception(OneCError("busy", f"the desk {why}", Reached.NO, base_down=False))
                 return future
-            self._jobs.put((urgency, next(self._order), done_by))
-            if len(self._workers) < self._settings.sessions and self._jobs.qsize() > 0:
+            heapq.heappush(self._jobs, (urgency, next(self._order), done_by))
+            if self._idle < len(self._jobs) and len(self._workers) < self._settings.sessions:
                 self._hire()
+            self._turn.notify()
         return future
 
-    def close(self, timeout: float = 5.0) -> None:
-        """Lets the workers finish what they do, for at most `timeout` seconds in all; waiting jobs are done
-        first.
+    def keep_warm(self) -> None:
+        """Wakes the base, and again whenever it was left alone for `keep_warm` seconds, until the desk
+        closes.
+
+        The first request after a pause is answered after ten seconds and more; no caller shall meet that.
         """
-        with self._lock:
-            self._closed = True
+        threading.Thread(target=self._keep_warm, name=f"1c-{self.name}-warm", daemon=True).start()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Has the waiting jobs done and the sessions finished, for at most `timeout` seconds in all."""
+        with self._turn:
+            self._closing.set()
+            self._turn.notify_all()
             workers = list(self._workers)
-            for _ in workers:
-                self._jobs.put((Urgency.STOP, next(self._order), None))
-        share = timeout / len(workers) if workers else 0.0
+        ends = time.monotonic() + timeout
         for worker in workers:
-            worker.join(share)
+            worker.join(max(0.0, ends - time.monotonic()))
 
     def _hire(self) -> None:
         name = f"1c-{self.name}-{len(self._workers) + 1}"
@@ -101,13 +113,78 @@ class Desk:
         worker.start()
 
     def _work(self) -> None:
-        client: Any = None
+        client = Client(self._settings, self._habits)
         try:
-            client = Client(self._settings)
-            while (job := self._jobs.get()[2]) is not None:
-                job(client)
+            while (taken := self._take()) is not None:
+                urgency, job = taken
+                try:
+                    job(client)
+                finally:
+                    self._done(urgency)
         except Exception:
             log.exception("1C desk %s: a worker died", self.name)
         finally:
-            if client is not None:
-                client.close()
+            client.close()
+
+    def _take(self) -> tuple[Urgency, Callable[[Client], None]] | None:
+        """The next job, when there is one; None when the desk has closed and nothing waits."""
+        with self._turn:
+            self._idle += 1
+            try:
+                while not (self._jobs and self._may_start(self._jobs[0][0])):
+                    if self._closing.is_set() and not self._jobs:
+                        return None
+                    self._turn.wait()
+            finally:
+                self._idle -= 1
+            urgency, _, job = heapq.heappop(self._jobs)
+            if urgency is not Urgency.CALLER:
+                self._unhurried += 1
+            return urgency, job
+
+    def _may_start(self, urgency: Urgency) -> bool:
+        """One session of several stays free for callers: a pop must never make a call wait."""
+        return urgency is Urgency.CALLER or self._unhurried < max(1, self._settings.sessions - 1)
+
+    def _done(self, urgency: Urgency) -> None:
+        with self._turn:
+            self._last_done = time.monotonic()
+            if urgency is not Urgency.CALLER:
+                self._unhurried -= 1
+                self._turn.notify_all()  # somebody may have waited for just that
+
+    def _keep_warm(self) -> None:
+        before: str | None = None  # the same news once, not every quarter of an hour
+        while self._left_alone():
+            before = self._tell_warm(before, self._warm_up())
+            if not self._settings.keep_warm:
+                return
+
+    def _left_alone(self) -> bool:
+        """Waits until the base has been left alone for long enough; False when the desk has closed."""
+        while not self._closing.is_set():
+            left = self._last_done + self._settings.keep_warm - time.monotonic()
+            if not self._last_done or left <= 0:
+                return True
+            self._closing.wait(left)  # not on `_turn`: that would take a wake-up meant for a worker
+        return False
+
+    def _warm_up(self) -> tuple[OneCError | None, float]:
+        started = time.monotonic()
+        error = self.submit(Urgency.WARM, Client.warm_up).exception()
+        if error is not None and not isinstance(error, OneCError):
+            log.error("1C base %s: %r", self.name, error, exc_info=error)
+            error = OneCError("internal", type(error).__name__, Reached.NO, base_down=False)
+        return error, time.monotonic() - started
+
+    def _tell_warm(self, before: str | None, now: tuple[OneCError | None, float]) -> str:
+        error, took = now
+        news = "" if error is None else error.kind
+        if news != before:
+            if error is None:
+                log.info("1C base %s at %s: answers in %.0fms", self.name, self._settings.url, took * 1000)
+            else:
+                log.warning(
+                    "1C base %s at %s: %s; calls go on without it", self.name, self._settings.url, error
+                )
+        return news

@@ -1,14 +1,22 @@
-"""What can go wrong between us and 1C, each told by two questions that decide what may happen next.
+"""What can go wrong between us and 1C, each told by what may happen next.
 
 *Did the request reach 1C?* A screen pop may be sent again only if it surely did not: 1C opens a second card
-for a repeated IncomingCall. *Is the base down, or was only this request wrong?*
+for a repeated IncomingCall. *Is the base down, or was only this request wrong?* That opens the breaker, or
+does not. *Will it pass by itself?* Then trying again soon makes sense.
+
+The rows are those of a real base (1C web services, errors by HTTP status): 1C tells half of them by the
+status, the other half by what it writes, as HTML, JSON with a byte order mark, XML or a SOAP fault.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+
+from lxml import etree
 
 from fs_1c.call import Failure
 
@@ -16,7 +24,7 @@ MAX_MESSAGE = 300
 
 
 class Reached(Enum):
-    """Did the request reach 1C?"""
+    """Did the request reach 1C's code?"""
 
     NO = "no"
     MAYBE = "maybe"
@@ -30,14 +38,16 @@ class OneCError(Exception):
     Attributes:
         kind: A stable short name: `unreachable`, `timeout`, `unauthorized`, `fault`, …
         message: One line for an engineer, with 1C's own words where it had any.
-        reached: Did the request reach 1C?
+        reached: Did the request reach 1C's code? `MAYBE` also when it did and nobody knows what came of it.
         base_down: The base as a whole does not work (as opposed to this one request being wrong).
+        passing: It may be over in a second: a restart, a full pool, a cut connection.
     """
 
     kind: str
     message: str
     reached: Reached
     base_down: bool
+    passing: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}"
@@ -46,37 +56,138 @@ class OneCError(Exception):
         return Failure(self.kind, self.message)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One row of the table: what a kind of answer means."""
+
+    kind: str
+    meaning: str
+    reached: Reached
+    base_down: bool
+    passing: bool = False
+
+
+_NO, _MAYBE, _YES = Reached.NO, Reached.MAYBE, Reached.YES
+
+# 1C refuses these before any of its code runs, so nothing has happened yet. What a proxy reports may have
+# happened.
+_BY_STATUS = {
+    400: _Row("bad-request", "1C refused the request", _NO, False),
+    401: _Row("unauthorized", "wrong user name or password", _NO, True),
+    402: _Row("no-licence", "1C is out of licences", _NO, True, True),
+    403: _Row("forbidden", "1C does not let this user in", _NO, True),
+    404: _Row("not-published", "no such web service there", _NO, True),
+    405: _Row("not-published", "what is there is no web service", _NO, True),
+    406: _Row("pool-full", "1C's session pool is full", _NO, True, True),
+    407: _Row("proxy", "the proxy asks for a password", _NO, True),
+    500: _Row("base-down", "1C itself failed", _MAYBE, True, True),
+    502: _Row("proxy", "the web server has no connection to 1C", _MAYBE, True, True),
+    503: _Row("proxy", "the web server is overloaded or in maintenance", _MAYBE, True, True),
+    504: _Row("proxy", "the web server had no answer from 1C in time", _MAYBE, True, True),
+}
+_FAULT = _Row("fault", "1C's code failed", _YES, False)
+_SESSION = _Row("session", "1C wants a session (IBSession); set session_mode", _NO, True)
+_MAINTENANCE = _Row("maintenance", "1C lets nobody in", _NO, True, True)
+_NO_LICENCE = _BY_STATUS[402]
+
+# What 1C writes counts for more than the status under which it writes it.
+_BY_WORDS = (
+    (
+        re.compile(r"не обнаружен\w* свободн\w+ лицензи|не найден\w* лицензи|licen[cs]e not found", re.I),
+        _NO_LICENCE,
+    ),
+    (re.compile(r"начало сеанса.*запрещен|технически\w+ работ", re.I | re.S), _MAINTENANCE),
+    (re.compile(r"заголовок управления сеансами|куки с идентификатором сеанса", re.I), _SESSION),
+)
+
+
+def decode(body: bytes) -> str:
+    """1C's words out of octets whose declared encoding cannot be trusted: UTF-8 if they are, else
+    windows-1251.
+    """
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("cp1251", "replace")
+
+
 def words(text: str) -> str:
-    """1C's own words on one line: tags removed, white space folded, bounded."""
-    text = re.sub(r"(?is)<(script|style|head)\b.*?</\1\s*>", " ", text[:65536])
-    text = re.sub(r"<[^>]*>", " ", text).replace("&nbsp;", " ")
+    """1C's own words on one line: out of HTML, XML or JSON, white space folded, bounded."""
+    text = text[:65536].lstrip("\ufeff \t\r\n")
+    if text.startswith("{"):
+        text = _from_json(text)
+    if "<" in text:
+        text = _from_markup(text)
     text = " ".join("".join(" " if not c.isprintable() else c for c in text).split())
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
 
-def by_status(status: int, text: str) -> OneCError:
-    """The error that an HTTP status other than 200 means (1C web services, Errors by HTTP status).
+def _from_markup(text: str) -> str:
+    """What a browser would show of HTML, however broken; XML reads the same."""
+    parser = etree.HTMLParser(
+        encoding="utf-8", recover=True, no_network=True, remove_comments=True, huge_tree=False
+    )
+    try:
+        root = etree.fromstring(text.encode("utf-8", "replace"), parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return text.replace("<", " ")
+    if root is None:
+        return ""
+    etree.strip_elements(root, "script", "style", "head", with_tail=False)
+    return " ".join(str(part) for part in root.itertext())
 
-    Args:
-        status: The HTTP status code.
-        text: The decoded body; for a `soap:Fault` its faultstring.
-    """
-    kind, meaning, base_down = _STATUS.get(status, ("http", "unexpected answer", status >= 500))
-    said = words(text)
-    return OneCError(
-        kind, f"HTTP {status}, {meaning}" + (f": {said}" if said else ""), Reached.YES, base_down
+
+def _from_json(text: str) -> str:
+    """The innermost `descr` of `{"exception": {"descr": …, "inner": {…}}}`: the outer ones only wrap it."""
+    try:
+        found: Any = json.loads(text)
+        found = found.get("exception", found)
+        for _ in range(20):
+            if not isinstance(found.get("inner"), dict):
+                break
+            found = found["inner"]
+        return str(found.get("descr") or text)
+    except (ValueError, AttributeError, RecursionError):
+        return text
+
+
+def wants_session(status: int, body: bytes) -> bool:
+    """Does this answer say that the service insists on `IBSession: start`?"""
+    return status == 400 and _row(status, words(decode(body))) is _SESSION
+
+
+def by_status(status: int, body: bytes) -> OneCError:
+    """The error that an answer with an HTTP status other than 200, and no SOAP fault in it, means."""
+    text = words(decode(body))
+    return _made(_row(status, text), f"HTTP {status}, ", text)
+
+
+def fault(text: str, status: int) -> OneCError:
+    """The error that a SOAP fault with this faultstring means."""
+    text = words(text)
+    row = _row(200, text)
+    return _made(
+        row if row.kind in ("no-licence", "maintenance", "session") else _FAULT, f"HTTP {status}, ", text
     )
 
 
-_STATUS: dict[int, tuple[str, str, bool]] = {
-    400: ("bad-request", "1C refused the request", False),
-    401: ("unauthorized", "wrong user name or password", True),
-    402: ("no-licence", "1C is out of licences", True),
-    403: ("forbidden", "1C does not let anybody in now", True),
-    404: ("not-published", "no such web service there", True),
-    406: ("pool-full", "1C's session pool is full", True),
-    500: ("base-down", "1C failed", True),
-    502: ("proxy", "the proxy before 1C cannot reach it", True),
-    503: ("proxy", "the proxy before 1C cannot reach it", True),
-    504: ("proxy", "the proxy before 1C had no answer from it", True),
-}
+def by_words(text: str) -> OneCError | None:
+    """The error that this text means under any status, even 200, if it is one that 1C is known to write."""
+    row = _by_words(text)
+    return None if row is None else _made(row, "", text)
+
+
+def _by_words(text: str) -> _Row | None:
+    return next((row for pattern, row in _BY_WORDS if pattern.search(text)), None)
+
+
+def _row(status: int, text: str) -> _Row:
+    if (told := _by_words(text)) is not None:
+        return told
+    unexpected = _Row("http", "not an answer of 1C", _MAYBE if status >= 500 else _NO, True)
+    return _BY_STATUS.get(status, unexpected)
+
+
+def _made(row: _Row, where: str, text: str) -> OneCError:
+    message = f"{where}{row.meaning}" + (f": {text}" if text else "")
+    return OneCError(row.kind, message, row.reached, row.base_down, row.passing)

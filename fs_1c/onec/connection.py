@@ -1,0 +1,275 @@
+"""One keep-alive HTTP connection that knows how far a request has come.
+
+Whether a screen pop may be sent again hangs on one question: did the whole request leave this machine? A
+request whose last octet was never accepted by the network cannot have been executed. requests and urllib3 do
+the HTTP; a subclass of urllib3's connection watches what passes through it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from fs_1c import __version__
+from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.settings import OneCSettings
+from fs_1c.timers import TIMERS
+
+MAX_RESPONSE = 1 << 20
+"""Octets of a response that are read; 1C's answer has some hundreds."""
+CONNECT_WITHIN = 5.0
+LOOK_BEFORE = 0.05
+"""Seconds that a careful request waits, on a fresh connection, for the peer to show that it hangs up at once.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back.
+
+    Attributes:
+        status: The HTTP status code.
+        body: Its octets, at the most `MAX_RESPONSE`.
+        cookies: The values of Set-Cookie, as they came.
+    """
+
+    status: int
+    body: bytes
+    cookies: tuple[str, ...]
+
+
+class _Progress:
+    """How far the request of this thread has come."""
+
+    __slots__ = ("careful", "fresh", "headers_left", "left", "socket", "too_late")
+
+    def __init__(self, careful: bool) -> None:
+        self.careful = careful
+        self.fresh = False
+        self.headers_left = False
+        self.left = False
+        self.socket: socket.socket | None = None
+        self.too_late = False
+
+    def end(self) -> None:
+        """Called by a timer, from its own thread, when the request has taken too long as a whole. A socket's
+        own time-out would start anew with every octet that drips in.
+        """
+        self.too_late = True
+        if self.socket is not None:
+            # Of the descriptor, not of a TLS layer: that one would first say goodbye to who does not listen.
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+
+
+class _Here(threading.local):
+    progress: _Progress | None = None
+
+
+_here = _Here()
+
+
+class _Watched(HTTPConnection):
+    """urllib3's connection, telling the progress of the request that its thread is making."""
+
+    def _new_conn(self) -> socket.socket:
+        made = super()._new_conn()
+        if _here.progress is not None:
+            _here.progress.socket = made
+            _here.progress.fresh = True
+            if _here.progress.too_late:
+                made.close()
+                raise TimeoutError("too late")
+        return made
+
+    def send(self, data: Any) -> None:
+        progress = _here.progress
+        if progress is None:
+            super().send(data)
+            return
+        if self.sock is None:
+            self.connect()
+        progress.socket = self.sock
+        if progress.headers_left and progress.careful:
+            _look_before(self.sock, LOOK_BEFORE if progress.fresh else 0.0)
+        super().send(data)
+        # urllib3 sends the headers by one call and the body by another.
+        progress.left = progress.headers_left
+        progress.headers_left = True
+
+
+class _WatchedTLS(_Watched, HTTPSConnection):
+    """The same with TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _PoolTLS(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLS
+
+
+class _Adapter(HTTPAdapter):
+    POOLS: ClassVar[dict[str, Any]] = {"http": _Pool, "https": _PoolTLS}
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self.POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self.POOLS
+        return manager
+
+
+class Connection:
+    """POST and GET at one address. Belongs to one thread; raises `OneCError` and nothing else."""
+
+    def __init__(self, settings: OneCSettings) -> None:
+        self._settings = settings
+        self._http = requests.Session()
+        self._http.trust_env = (
+            False  # a proxy or a .netrc of the environment must not surprise a telephone call
+        )
+        self._http.cookies.set_policy(_NoCookies())
+        for scheme in ("http://", "https://"):
+            self._http.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+        if settings.ca_file:
+            self._http.verify = str(settings.ca_file)
+        if settings.proxy:
+            self._http.proxies = {"http": settings.proxy, "https": settings.proxy}
+        self._http.headers.update({"User-Agent": f"fs-1c/{__version__}", "Accept": "text/xml, */*"})
+
+    def request(
+        self,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        careful: bool = False,
+        within: float | None = None,
+    ) -> Response:
+        """POSTs `body`, or GETs the description of the service (`?wsdl`) when it is None.
+
+        Args:
+            careful: Spend a moment to find out that nobody is going to read this, before it leaves.
+            within: Seconds for all of it, from the name's resolution to the last octet; None: the base's
+                `timeout`.
+        """
+        limit = self._settings.timeout if within is None else within
+        progress = _here.progress = _Progress(careful)
+        address = self._settings.address()
+        try:
+            with (
+                TIMERS.within(limit, progress.end),
+                self._http.request(
+                    "GET" if body is None else "POST",
+                    address if body is not None else f"{address}?wsdl",
+                    data=body,
+                    headers=dict(headers),
+                    auth=self._credentials(),
+                    timeout=(min(limit, CONNECT_WITHIN), limit),
+                    stream=True,
+                    allow_redirects=False,
+                ) as response,
+            ):
+                cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
+                answer = Response(response.status_code, _read(response), cookies)
+            if progress.too_late:  # the end that was read was ours
+                raise TimeoutError
+            return answer
+        except OneCError:
+            raise
+        except Exception as error:
+            raise _explain(error, progress, limit) from None
+        finally:
+            _here.progress = None
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _credentials(self) -> HTTPBasicAuth | None:
+        if not self._settings.username:
+            return None
+        # As octets: requests would write a Cyrillic login in Latin-1, that is, not at all.
+        try:
+            return HTTPBasicAuth(self._settings.username.encode(), self._settings.secret().encode())
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            message = f"password_file cannot be read: {why}"
+            raise OneCError("settings", message, Reached.NO, base_down=True) from None
+
+
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[name-defined,misc]
+    """1C's session is ours to keep: a jar would send a dead one for ever."""
+
+    def set_ok(self, cookie: object, request: object) -> bool:
+        return False
+
+
+def _look_before(connection: Any, seconds: float) -> None:
+    """Raises ConnectionResetError if the peer has hung up already, or does within `seconds`."""
+    if isinstance(connection, ssl.SSLSocket):
+        return  # what arrives there may be the TLS layer's own
+    readable, _, _ = select.select([connection], [], [], seconds)
+    if readable and not connection.recv(1, socket.MSG_PEEK):
+        raise ConnectionResetError("closed before the request was sent")
+
+
+def _read(response: requests.Response) -> bytes:
+    """The body, bounded in octets; a timer bounds it in time."""
+    body = bytearray()
+    # read1 gives what has arrived; read would wait for a whole block, however slowly it comes.
+    while chunk := response.raw.read1(16 * 1024, decode_content=True):
+        body += chunk
+        if len(body) > MAX_RESPONSE:
+            message = f"an answer over {MAX_RESPONSE} octets"
+            raise OneCError("too-large", message, Reached.MAYBE, base_down=True)
+    return bytes(body)
+
+
+def _explain(error: Exception, progress: _Progress, limit: float) -> OneCError:
+    """The `OneCError` that an exception of requests, urllib3 or the socket stands for."""
+    exceptions = requests.exceptions
+    if isinstance(error, exceptions.InvalidURL | exceptions.InvalidProxyURL):
+        return OneCError("settings", _reason(error), Reached.NO, base_down=True)
+    reached = Reached.MAYBE if progress.left else Reached.NO
+    if isinstance(error, exceptions.SSLError) and not progress.too_late:
+        return OneCError("tls", _reason(error), reached, base_down=True)
+    slow = progress.too_late or isinstance(
+        error, exceptions.Timeout | urllib3.exceptions.TimeoutError | TimeoutError
+    )
+    if progress.socket is None:
+        why = "no connection in time" if slow else _reason(error)
+        return OneCError("unreachable", why, reached, base_down=True, passing=True)
+    if slow:
+        why = f"no answer within {limit:g} s"
+        return OneCError("timeout", why, reached, base_down=True, passing=not progress.left)
+    kind = "broken" if progress.left else "cut"
+    return OneCError(kind, _reason(error), reached, base_down=True, passing=not progress.left)
+
+
+_TELLING = ("[Errno", "certificate verify failed", "Remote end closed", "closed before", "Name or service")
+
+
+def _reason(error: object) -> str:
+    """The most telling part of a nested message, without object addresses and the URL."""
+    text = str(error)
+    for marker in _TELLING:
+        if marker in text:
+            text = text[text.index(marker) :]
+            break
+    return text.partition(" (_ssl")[0].strip(" ()'\",")[:200]

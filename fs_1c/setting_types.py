@@ -1,0 +1,97 @@
+"""What settings are made of: durations, addresses, dial strings, passwords; each with one clear complaint."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+
+
+class Address(NamedTuple):
+    """Where to listen or connect."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(value: object) -> Address:
+    """`127.0.0.1:8084`, `pbx.example:8021` or `[::1]:8084`; raises ValueError otherwise."""
+    if isinstance(value, Address):
+        return value
+    host, colon, port = str(value).rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("allowed: HOST:PORT, such as 127.0.0.1:8084")
+    return Address(host, int(port))
+
+
+def parse_duration(value: object) -> float:
+    """`800ms`, `5s`, `5m`, `24h`, `1d`, or a number of seconds → seconds; raises ValueError otherwise."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = _DURATION.fullmatch(str(value).strip())
+    if not match:
+        raise ValueError("allowed: a number and ms, s, m, h or d, such as 800ms")
+    return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+def _dial_template(*known: str) -> AfterValidator:
+    """A dial string with {names} to be filled in; `${names}` are FreeSWITCH's own."""
+
+    def check(value: str) -> str:
+        if not value.strip() or re.search(r"[\x00-\x1f'\\~]", value):
+            raise ValueError("allowed: a dial string without quotes, backslashes, tildes and line breaks")
+        for name in re.findall(r"(?<!\$)\{(\w+)\}", value):
+            if name not in known:
+                allowed = " and ".join(f"{{{one}}}" for one in known)
+                raise ValueError(f"{{{name}}} has no meaning here; allowed: {allowed}")
+        return value
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=366 * 86400.0)]
+AddressField = Annotated[Address, BeforeValidator(parse_address)]
+KeepWarm = Annotated[float, BeforeValidator(lambda value: 0.0 if value == "off" else parse_duration(value))]
+XmlName = Annotated[str, Field(pattern=r"^([^\W\d][\w.-]{0,99})?$")]
+ExtensionTemplate = Annotated[str, _dial_template("extension", "domain")]
+ExternalTemplate = Annotated[str, _dial_template("number", "domain")]
+FollowerTemplate = Annotated[str, _dial_template("domain")]
+
+
+class Section(BaseModel):
+    """A table of the settings file: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class WithPassword(Section):
+    """A section with a password, given there or in a file of its own."""
+
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password_file and "password" in self.model_fields_set:
+            raise ValueError("password and password_file: allowed is one of them")
+        if self.password_file and not os.access(self.password_file, os.R_OK):
+            raise ValueError(f"password_file: {self.password_file} cannot be read")
+        return self
+
+    def secret(self) -> str:
+        """The password, from wherever it is kept. Raises OSError or UnicodeDecodeError if its file is no
+        good.
+        """
+        if self.password_file:
+            return self.password_file.read_text("utf-8-sig").strip("\r\n")
+        return self.password.get_secret_value()

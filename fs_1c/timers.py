@@ -1,0 +1,80 @@
+"""Things that must happen after a while, for any number of threads: one thread, one heap."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+log = logging.getLogger(__name__)
+
+
+class Timers:
+    """Calls functions later. They must be quick: they run one after another, on one thread."""
+
+    def __init__(self, name: str = "fs-1c-timers") -> None:
+        self._name = name
+        self._waiting: list[tuple[float, int, Callable[[], None]]] = []
+        self._wanted: set[int] = set()
+        self._order = itertools.count()
+        self._changed = threading.Condition(threading.RLock())  # an action may set another timer
+        self._thread: threading.Thread | None = None
+
+    def after(self, seconds: float, action: Callable[[], None]) -> int:
+        """Has `action` called once, `seconds` from now. Returns a ticket for `cancel`."""
+        with self._changed:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            ticket = next(self._order)
+            self._wanted.add(ticket)
+            heapq.heappush(self._waiting, (time.monotonic() + seconds, ticket, action))
+            if self._waiting[0][1] == ticket:
+                self._changed.notify()
+            return ticket
+
+    def cancel(self, ticket: int) -> None:
+        """When this returns the action is not running and will not be called any more."""
+        with self._changed:
+            self._wanted.discard(ticket)
+            self._forget()
+
+    @contextmanager
+    def within(self, seconds: float, end_it: Callable[[], None]) -> Iterator[None]:
+        """Calls `end_it` from outside if the block is still running after `seconds`."""
+        ticket = self.after(seconds, end_it)
+        try:
+            yield
+        finally:
+            self.cancel(ticket)
+
+    def _forget(self) -> None:
+        """Drops what is cancelled from the front; the rest goes when its turn comes. Called with the lock."""
+        while self._waiting and self._waiting[0][1] not in self._wanted:
+            heapq.heappop(self._waiting)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._forget()
+                if not self._waiting:
+                    self._changed.wait()
+                    continue
+                at, ticket, action = self._waiting[0]
+                if (left := at - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                    continue
+                heapq.heappop(self._waiting)
+                self._wanted.discard(ticket)
+                try:
+                    action()  # with the lock: what is cancelled meanwhile has not happened, or is over
+                except Exception:
+                    log.exception("a timer's action failed")
+
+
+TIMERS = Timers()
+"""The one that the library uses."""
