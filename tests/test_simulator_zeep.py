@@ -6,7 +6,7 @@ import pytest
 import requests
 from lxml import etree
 
-from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.service import inner_xml
 
 zeep = pytest.importorskip("zeep")
@@ -62,6 +62,29 @@ def test_a_fault_is_a_fault_to_zeep(
         answer = client.transport.post_xml(onec.url, message, {"Content-Type": "text/xml"})
         binding.process_reply(client, binding.get("SayName"), answer)
     assert onec.requests[-1].soap_version == soap_version
+
+
+@pytest.mark.parametrize("soap", ["Soap", "Soap12"])
+def test_the_other_dialects_by_their_own_wsdl(soap: str) -> None:
+    with OneCSimulator(OneCSimulatorSettings(port=0, dialect="mobilon-1")) as onec:
+        service = zeep.Client(onec.url + "?wsdl").bind("ImportTasks", f"ImportTasks{soap}")
+        assert service.SayName(number="83833630011") == "VIP:Ренессанс Капитал"
+        assert "IncomingCall" not in dir(service)
+    with OneCSimulator(OneCSimulatorSettings(port=0, dialect="mobilon-3")) as onec:
+        service = zeep.Client(onec.url + "?wsdl").bind("VATScalls", f"VATScalls{soap}")
+        assert service.SayName(Number="89235292926") == inner_xml(onec.clients.find("89235292926"))
+        assert service.Event(Data='{"event": "answered", "from": "1", "key": "2"}') == "1"
+        assert (len(onec.events), len(onec.cards)) == (1, 1)
+
+
+def test_1cs_html_errors_break_zeep_as_in_the_field(onec: OneCSimulator, session: requests.Session) -> None:
+    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=5))
+    onec.fault = Fault("base-down")
+    with pytest.raises(zeep.exceptions.Error):
+        client.service.SayName(Number="1")
+    onec.fault = Fault("code-error")
+    with pytest.raises(zeep.exceptions.Fault, match="Деление на 0"):
+        client.service.SayName(Number="1")
 
 
 def test_the_address_is_the_host_the_client_asked(onec: OneCSimulator, session: requests.Session) -> None:

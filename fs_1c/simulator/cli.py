@@ -16,9 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fs_1c.settings import Address, parse_address
+from fs_1c.setting_types import Address, parse_address
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
-from fs_1c.simulator.onec import ClientFileError, OneCSimulatorSettings, serve_forever
+from fs_1c.simulator.onec import ClientFileError, options, serve_forever
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -38,6 +38,7 @@ def _wrong(message: str) -> typer.Exit:
     return typer.Exit(2)
 
 
+# Numbers come as texts, so that a wrong one is told in a line like any other wrong setting.
 @app.command("1c")
 def onec(
     listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8080",
@@ -45,26 +46,104 @@ def onec(
         Path | None, typer.Option(help="CSV: number,title,category,manager. Without it: an example.")
     ] = None,
     username: Annotated[str | None, typer.Option(help="Ask for Basic authentication.")] = None,
-    password: Annotated[str, typer.Option(envvar="FS_1C_SIMULATOR_PASSWORD")] = "",
-    latency: Annotated[float, typer.Option(help="Seconds that 1C thinks before it answers.")] = 0.1,
-    path: Annotated[str, typer.Option(help="Where the service is published.")] = "/telephony/ws/VATS",
-    namespace: Annotated[str, typer.Option(help="Namespace of the operations.")] = "http://VATS",
+    password: Annotated[
+        str, typer.Option(envvar="FS_1C_SIMULATOR_PASSWORD", help="The password to ask for.")
+    ] = "",
+    latency: Annotated[
+        str, typer.Option(metavar="SECONDS", help="That 1C thinks before it answers.")
+    ] = "0.1",
+    dialect: Annotated[
+        str, typer.Option(help="mobilon-1, mobilon-2 or mobilon-3: operations, namespace, path.")
+    ] = "mobilon-2",
+    path: Annotated[
+        str | None, typer.Option(help="Where the service is published; by default the dialect's.")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Namespace of the operations; by default the dialect's.")
+    ] = None,
+    search: Annotated[
+        str, typer.Option(help="How numbers are found: last-ten or drop-first-substring.")
+    ] = "last-ten",
+    sessions: Annotated[str, typer.Option(help="1C's reuseSessions: dontuse, use or autouse.")] = "dontuse",
+    session_max_age: Annotated[
+        str, typer.Option(metavar="SECONDS", help="Until an idle session is gone.")
+    ] = "20",
+    pool_size: Annotated[str, typer.Option(metavar="N", help="Sessions at once under use, autouse.")] = "10",
+    pool_timeout: Annotated[
+        str,
+        typer.Option(metavar="SECONDS", help="That a request waits for a session before 406."),
+    ] = "5",
+    licences: Annotated[
+        str | None, typer.Option(metavar="N", help="Sessions at once before 402. Without it: no limit.")
+    ] = None,
+    session_start: Annotated[
+        str, typer.Option(metavar="SECONDS", help="That a session takes to start.")
+    ] = "0",
+    cold_start: Annotated[
+        str,
+        typer.Option(metavar="SECONDS", help="The same while the base is cold. Real: 11.5."),
+    ] = "0",
+    idle: Annotated[
+        str,
+        typer.Option(metavar="SECONDS", help="Without sessions, and the base is cold."),
+    ] = "300",
+    lost_session_status: Annotated[
+        str, typer.Option(metavar="N", help="For an expired session: 400 or 404.")
+    ] = "400",
+    keep_alive: Annotated[
+        str,
+        typer.Option(metavar="SECONDS", help="That an idle connection is kept."),
+    ] = "60",
+    fault: Annotated[str | None, typer.Option(metavar="NAME", help="Goes wrong. See --faults.")] = None,
+    fault_parameter: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Of the fault; repeatable.")
+    ] = None,
+    fault_times: Annotated[
+        str | None, typer.Option(metavar="N", help="Requests it befalls. Without it: all.")
+    ] = None,
+    fault_operation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only SayName, IncomingCall or Event.")
+    ] = None,
+    faults: Annotated[bool, typer.Option("--faults", help="List the faults and exit.")] = False,
 ) -> None:
-    """A 1C that behaves like the real ones. GET /simulator/log shows what it was asked."""
+    """A 1C that behaves like the real ones, at their worst if told to.
+
+    GET /simulator/log shows what it was asked, GET /simulator/stats what it counts; POST to /simulator/fault
+    a fault such as {"fault": "mute"} to switch it on while it runs, DELETE it to switch it off.
+    """
+    if faults:
+        typer.echo(options.catalogue())
+        raise typer.Exit(0)
     address = _address("--listen", listen)
     try:
-        settings = OneCSimulatorSettings(
+        settings = options.settings_of(
+            {
+                "latency": latency,
+                "dialect": dialect,
+                "path": path,
+                "namespace": namespace,
+                "search": search,
+                "sessions": sessions,
+                "session_max_age": session_max_age,
+                "pool_size": pool_size,
+                "pool_timeout": pool_timeout,
+                "licences": licences,
+                "session_start": session_start,
+                "cold_start": cold_start,
+                "idle": idle,
+                "lost_session_status": lost_session_status,
+                "keep_alive": keep_alive,
+            },
             host=address.host,
             port=address.port,
-            path=path,
-            namespace=namespace,
             username=username,
             password=password,
-            latency=latency,
             clients=clients,
+            fault=options.fault_from(fault, fault_parameter or (), fault_times, fault_operation),
         )
     except ValueError as error:
-        raise _wrong(f"--{error}") from None
+        setting, _, what = str(error).partition(":")
+        raise _wrong(f"--{setting.replace('_', '-')}:{what}") from None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal, get_args
+
+Search = Literal["last-ten", "drop-first-substring"]
+SEARCHES: tuple[str, ...] = get_args(Search)
 
 COLUMNS = ("number", "title", "category", "manager")
 SIGNIFICANT_DIGITS = 10
@@ -46,8 +50,13 @@ class Client:
         if not search_key(self.number):
             raise ValueError(f"number {self.number!r} has no digits")
         for column in COLUMNS:
-            if _UNWRITABLE.search(getattr(self, column)):
+            if unwritable(getattr(self, column)):
                 raise ValueError(f"{column} has a character that XML cannot carry: {getattr(self, column)!r}")
+
+
+def unwritable(text: str) -> bool:
+    """Whether it has a character that XML 1.0 cannot carry."""
+    return _UNWRITABLE.search(text) is not None
 
 
 def search_key(number: str) -> str:
@@ -58,22 +67,52 @@ def search_key(number: str) -> str:
     return _NOT_A_DIGIT.sub("", number)[-SIGNIFICANT_DIGITS:]
 
 
+def digits_field(number: str) -> str:
+    """A number as a base keeps it beside the formatted one: digits, those of Russia in the form 8XXXXXXXXXX.
+
+    So does a base that an operator's 8XXXXXXXXXX was typed into, and so `drop-first-substring` behaves as
+    reported from the field.
+    """
+    digits = _NOT_A_DIGIT.sub("", number)
+    if len(digits) == SIGNIFICANT_DIGITS + 1 and digits[0] == "7":
+        return "8" + digits[1:]
+    return digits
+
+
 @dataclass(frozen=True, slots=True)
 class ClientBook:
-    """The clients by `search_key`. Of several with one phone the first is the one 1C finds."""
+    """The clients, and the way 1C searches them. Of several that match, the first is the one 1C finds.
+
+    by_key: the first client by each `search_key`. clients: all of them, in order.
+    search: `last-ten` compares by `search_key`. `drop-first-substring` is a search known from the field: what
+        was received, less its first character, must occur in the number as typed or in its `digits_field`;
+        less than ten characters are not looked for, since extensions would match half the base. So 8… and 7…
+        are found; +7… and ten digits are not.
+    """
 
     by_key: Mapping[str, Client]
+    clients: tuple[Client, ...]
+    search: Search = "last-ten"
 
     @classmethod
-    def of(cls, clients: Iterable[Client]) -> "ClientBook":
+    def of(cls, clients: Iterable[Client], search: Search = "last-ten") -> "ClientBook":
+        all_of_them = tuple(clients)
         by_key: dict[str, Client] = {}
-        for client in clients:
+        for client in all_of_them:
             by_key.setdefault(search_key(client.number), client)
-        return cls(MappingProxyType(by_key))
+        return cls(MappingProxyType(by_key), all_of_them, search)
 
     def find(self, number: str) -> Client | None:
         """The client whose phone it is; None also for a number without digits (anonymous, an empty one)."""
-        return self.by_key.get(search_key(number))
+        if self.search == "last-ten":
+            return self.by_key.get(search_key(number))
+        wanted = number[1:]
+        if len(wanted) < SIGNIFICANT_DIGITS:
+            return None
+        for client in self.clients:
+            if wanted in client.number or wanted in digits_field(client.number):
+                return client
+        return None
 
 
 def load_clients(path: Path) -> tuple[Client, ...]:

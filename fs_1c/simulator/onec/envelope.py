@@ -125,12 +125,23 @@ def _operation(version: SoapVersion, element: etree._Element) -> Operation:
 
 def write_response(operation: Operation, value: str) -> bytes:
     """The answer to an operation; `value` is the text of m:return and is escaped here."""
+    return write_element(operation, return_element(escape(value)))
+
+
+def return_element(markup: str) -> str:
+    """m:return with the namespaces 1C declares in it; `markup` is its content, escaped already."""
+    return f"""\
+<m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"
+                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{markup}</m:return>"""
+
+
+def write_element(operation: Operation, element: str) -> bytes:
+    """The answer to an operation; `element` is the markup that stands where m:return is expected."""
     return f"""\
 <soap:Envelope xmlns:soap="{operation.version.namespace}">
     <soap:Body>
         <m:{operation.name}Response xmlns:m={quoteattr(operation.namespace)}>
-            <m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"
-                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{escape(value)}</m:return>
+            {element}
         </m:{operation.name}Response>
     </soap:Body>
 </soap:Envelope>

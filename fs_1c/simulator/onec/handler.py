@@ -1,54 +1,47 @@
-"""One HTTP connection to the simulated 1C: reads requests, lets the pure modules answer, writes answers.
+"""One HTTP connection to the simulated 1C: reads requests, lets `exchange` answer, writes answers.
 
 Log lines (`fs_1c.simulator.onec`, INFO) say who asked what and how long it took. A key never gets there: of
 an operation's parameters only the phone number is logged.
 """
 
 import contextlib
+import io
 import logging
+import re
 import socket
-import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Protocol, cast
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from fs_1c.simulator.onec import pages
+from fs_1c.simulator.onec import control, pages, transport
 from fs_1c.simulator.onec.body import BodyRefused, read_body
-from fs_1c.simulator.onec.clients import ClientBook
-from fs_1c.simulator.onec.envelope import (
-    Fault,
-    Operation,
-    SoapVersion,
-    parse_operation,
-    write_fault,
-    write_response,
-)
+from fs_1c.simulator.onec.exchange import Exchange, Request
+from fs_1c.simulator.onec.fault_kinds import Stage
+from fs_1c.simulator.onec.faults import Fault
 from fs_1c.simulator.onec.pages import Answer
-from fs_1c.simulator.onec.received import Card, Received, received_request
-from fs_1c.simulator.onec.service import check
-from fs_1c.simulator.onec.settings import OneCSimulatorSettings
-from fs_1c.simulator.onec.wsdl import wsdl
+from fs_1c.simulator.onec.transport import End, Head, Wire
+from fs_1c.simulator.onec.world import Run, Simulated
 
-LOG_PATH = "/simulator/log"
-IDLE_SECONDS = 60.0
+# Seconds that a request may take to arrive, once it has begun.
+PATIENCE_SECONDS = 60.0
+# Seconds in which somebody who has just connected to a refusing server may turn out to be at the switch.
+REFUSAL_SECONDS = 0.2
 # After a refusal the client may still be sending. Closing at once would reset the connection under its hands
 # and it would never read why; so what comes is thrown away for a while.
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 1024 * 1024
+_AT_THE_SWITCH = re.compile(rb"(GET|HEAD|POST|DELETE) /simulator/")
 
 log = logging.getLogger("fs_1c.simulator.onec")
 
 
-class Simulated(Protocol):
+class Served(Protocol):
     """What a connection needs to know of the server that accepted it."""
 
-    settings: OneCSimulatorSettings
-    book: ClientBook
-    received: Received
-    stopping: threading.Event
-    own_host: str
+    simulated: Simulated
+    run: Run
 
 
 class OneCHandler(BaseHTTPRequestHandler):
@@ -57,13 +50,54 @@ class OneCHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "fs-1c-simulator"
     sys_version = ""
-    timeout = IDLE_SECONDS
+    timeout = PATIENCE_SECONDS
     disable_nagle_algorithm = True
-    wbufsize = -1  # head and body leave in one packet
+    wbufsize = -1
 
-    @property
-    def simulated(self) -> Simulated:
-        return cast(Simulated, self.server)
+    def setup(self) -> None:
+        super().setup()
+        served = cast(Served, self.server)
+        self.simulated, self.run = served.simulated, served.run
+        self.faults = self.simulated.faults
+        self.wire = Wire(self.connection, self.run.stopping)
+
+    def handle(self) -> None:
+        self.close_connection = False
+        answered = False
+        while not self.close_connection and self._begins(answered):
+            self.handle_one_request()
+            answered = True
+
+    def _begins(self, answered: bool) -> bool:
+        """Waits for the next request. False: the connection is over, by itself or by a fault."""
+        idle = self.faults.shows("idle-close") if answered else None
+        if idle is not None:
+            self.connection.settimeout(idle.seconds or 0.001)
+        elif not answered and self.faults.shows("refuse"):
+            self.connection.settimeout(REFUSAL_SECONDS)
+        else:
+            self.connection.settimeout(self.simulated.settings.keep_alive)
+        try:
+            begun = cast(io.BufferedReader, self.rfile).peek(1)
+            timed_out = False
+        except TimeoutError:
+            begun, timed_out = b"", True
+        if _AT_THE_SWITCH.match(begun):
+            return self._proceed()
+        if idle is not None and timed_out:
+            self.faults.take((Stage.IDLE,), None)
+            return False
+        if begun or timed_out:
+            fault = self.faults.take((Stage.CONNECT,), None)
+            if fault is not None:
+                log.info("%s: fault %s", self._who(), fault.name)
+                self._end(End.RESET) if fault.name == "refuse" else self.wire.hang()
+                return False
+        return bool(begun) and self._proceed()
+
+    def _proceed(self) -> bool:
+        self.connection.settimeout(PATIENCE_SECONDS)
+        return True
 
     def do_GET(self) -> None:
         self._answer_request()
@@ -74,93 +108,65 @@ class OneCHandler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer_request()
 
+    def do_DELETE(self) -> None:
+        self._answer_request()
+
     def _answer_request(self) -> None:
         started = time.monotonic()
+        try:
+            target = urlsplit(self.path)
+        except ValueError:
+            target = urlsplit("/")
+        path = unquote(target.path)
+        controls = path.startswith(control.PREFIX)
+        if not controls and (fault := self.faults.take((Stage.HEAD,), None)):
+            self._end(transport.end_of(fault))
+            self._log(f"{self.command}, fault {fault.name}", None, started)
+            return
         try:
             body = read_body(self.headers, self.rfile)
             if body is None and self.command == "POST":
                 raise BodyRefused(HTTPStatus.LENGTH_REQUIRED, "a POST without Content-Length")
         except BodyRefused as refused:
-            self.close_connection = True
-            self._write(pages.html(refused.status, refused.reason))
-            self._log(f"{self.command} refused: {refused.reason}", refused.status, started)
-            self._linger()
+            self._refuse(refused, started)
             return
-        what, answer = self._route(body or b"")
-        if self.simulated.stopping.is_set():
-            self.close_connection = True
+        if controls:
+            answer = control.answer(self.simulated, self.command, path, body or b"")
+            self._send(answer, None)
+            self._log(f"{self.command} {path[:200]!r}", answer.status, started)
             return
-        self._write(answer)
-        self._log(what, answer.status, started)
-
-    def _route(self, body: bytes) -> tuple[str, Answer]:
-        """(what was asked, for the log; the answer)."""
-        settings = self.simulated.settings
+        request = Request(self.command, path, target.query, self.headers, body or b"")
+        reply = Exchange(self.simulated, self.run, request, self.wire.hang).serve()
+        if reply.answer is None:
+            self._end(reply.end)
+            self._log(reply.what, None, started)
+            return
+        what = f"{reply.what}, fault {reply.fault.name}" if reply.fault else reply.what
         try:
-            target = urlsplit(self.path)
-        except ValueError:
-            return "a malformed target", pages.not_found()
-        path = unquote(target.path)
-        what = f"{self.command} {path[:200]!r}"
-        if path == LOG_PATH and self.command == "GET":
-            return what, pages.requests_as_json(self.simulated.received.requests())
-        if path != settings.path:
-            return what, pages.not_found()
-        return self._published(what, target.query, body)
+            self._send(reply.answer, reply.fault)
+        finally:
+            self._log(what, reply.answer.status, started)
 
-    def _published(self, what: str, query: str, body: bytes) -> tuple[str, Answer]:
-        """As `_route`, at the service's own path: authentication stands before everything."""
-        settings = self.simulated.settings
-        if settings.username is not None and not pages.credentials_match(
-            self.headers.get("Authorization"), settings.username, settings.password
-        ):
-            return what, pages.unauthorized()
-        if self.command == "POST":
-            return self._soap(body)
-        if self.command == "GET" and query.lower().rstrip("=") == "wsdl":
-            host = pages.public_host(self.headers.get("Host"), self.simulated.own_host)
-            document = wsdl(settings.namespace, f"http://{host}{quote(settings.path)}")
-            return f"{what} wsdl", Answer(HTTPStatus.OK, "text/xml; charset=utf-8", document)
-        return what, pages.method_not_allowed()
+    def _refuse(self, refused: BodyRefused, started: float) -> None:
+        self.close_connection = True
+        self._send(pages.html(refused.status, refused.reason), None)
+        self._log(f"{self.command} refused: {refused.reason}", refused.status, started)
+        self._linger()
 
-    def _soap(self, body: bytes) -> tuple[str, Answer]:
-        simulated = self.simulated
-        content_type = self.headers.get("Content-Type", "")
-        arrived = time.time()
-        try:
-            operation = parse_operation(body, content_type)
-        except Fault as fault:
-            simulated.stopping.wait(simulated.settings.latency)
-            return "an unreadable envelope", _soap_answer(fault.version, write_fault(fault), failed=True)
-        simulated.received.add_request(received_request(operation, arrived, simulated.settings.username))
-        simulated.stopping.wait(simulated.settings.latency)
-        return _describe(operation), self._execute(operation)
-
-    def _execute(self, operation: Operation) -> Answer:
-        simulated = self.simulated
-        try:
-            signature = check(operation, simulated.settings.namespace)
-        except Fault as fault:
-            return _soap_answer(fault.version, write_fault(fault), failed=True)
-        value = signature.run(simulated.book, operation.parameters)
-        if operation.name == "IncomingCall" and not simulated.stopping.is_set():
-            simulated.received.add_card(
-                Card(operation.parameters["NumFrom"], operation.parameters["Key"], time.time())
-            )
-        return _soap_answer(operation.version, write_response(operation, value))
-
-    def _write(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers:
-            self.send_header(name, value)
+    def _send(self, answer: Answer, fault: Fault | None) -> None:
+        headers = [("Server", self.server_version), ("Date", self.date_time_string())]
+        headers += [("Content-Type", answer.content_type), *answer.headers]
         if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
-        self.wfile.flush()
+            headers.append(("Connection", "close"))
+        body = answer.body if self.command != "HEAD" else b""
+        head = Head(answer.status, tuple(headers))
+        self._end(transport.send(self.wire, head, body, fault, length=len(answer.body)))
+
+    def _end(self, end: End) -> None:
+        if end is not End.KEEP:
+            self.close_connection = True
+        if end is End.RESET:
+            transport.reset(self.connection)
 
     def _linger(self) -> None:
         deadline = time.monotonic() + LINGER_SECONDS
@@ -190,18 +196,11 @@ class OneCHandler(BaseHTTPRequestHandler):
         """What the base class says of broken HTTP; repr keeps such bytes from forging lines."""
         log.info("%s: %r", self._who(), (format % args)[:300])
 
-    def _log(self, what: str, status: int, started: float) -> None:
-        log.info("%s: %s: %d in %.3f s", self._who(), what, status, time.monotonic() - started)
+    def _log(self, what: str, status: int | None, started: float) -> None:
+        took = time.monotonic() - started
+        log.info(
+            "%s: %s: %s in %.3f s", self._who(), what, "no answer" if status is None else int(status), took
+        )
 
     def _who(self) -> str:
         return f"{self.client_address[0]}:{self.client_address[1]}"
-
-
-def _soap_answer(version: SoapVersion, body: bytes, *, failed: bool = False) -> Answer:
-    status = HTTPStatus.INTERNAL_SERVER_ERROR if failed else HTTPStatus.OK
-    return Answer(status, version.content_type, body)
-
-
-def _describe(operation: Operation) -> str:
-    number = operation.parameters.get("Number") or operation.parameters.get("NumFrom") or ""
-    return f"{operation.name[:50]!r} {number[:50]!r} by SOAP {operation.version.value}"

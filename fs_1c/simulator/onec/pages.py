@@ -1,16 +1,13 @@
-"""What the simulator says outside SOAP: HTML pages, Basic authentication, the JSON log. Pure."""
+"""What a web server says outside SOAP: HTML pages, Basic authentication. Pure."""
 
 import base64
 import binascii
 import hmac
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
-
-from fs_1c.simulator.onec.received import ReceivedRequest
 
 REALM = "1C:Enterprise"
 _HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
@@ -85,17 +82,7 @@ def public_host(host_header: str | None, otherwise: str) -> str:
     return host_header if host_header and _HOST.fullmatch(host_header) else otherwise
 
 
-def requests_as_json(requests: Iterable[ReceivedRequest]) -> Answer:
-    """The log for rehearsals. Keys are in it in full: tests compare them, a rehearsal has no real ones."""
-    entries = [
-        {
-            "operation": request.operation,
-            "parameters": dict(request.parameters),
-            "time": request.time,
-            "soap_version": request.soap_version,
-            "authorized_as": request.authorized_as,
-        }
-        for request in requests
-    ]
-    content = json.dumps(entries, ensure_ascii=False).encode()
-    return Answer(HTTPStatus.OK, "application/json; charset=utf-8", content)
+def as_json(content: object, status: int = HTTPStatus.OK) -> Answer:
+    """What the simulator tells about itself. Cyrillic stays readable."""
+    body = json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return Answer(status, "application/json; charset=utf-8", body)

@@ -1,71 +1,23 @@
-"""The 1C service itself: an operation and the clients → what 1C says. Pure.
+"""The 1C service itself: which published operation a request calls. Pure.
 
-Mobilon's description of the 1C integration gives the operations. The wording of faults follows 1C's web
-services in manner, not letter by letter: no program should depend on it.
+Mobilon's description of the 1C integration gives the operations (see `dialects`). The wording of faults
+follows 1C's web services in manner, not letter by letter: no program should depend on it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from xml.sax.saxutils import escape
+from collections.abc import Mapping
 
-from fs_1c.simulator.onec.clients import Client, ClientBook
+from fs_1c.simulator.onec.dialects import Signature, inner_xml
 from fs_1c.simulator.onec.envelope import Fault, Operation
 
-ACCEPTED = "1"
+__all__ = ["check", "inner_xml"]
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """An operation that is published.
-
-    parameters: names in order, case-sensitive, each required, each a string.
-    run: the clients and the parameters → the text of m:return.
-    """
-
-    parameters: tuple[str, ...]
-    run: Callable[[ClientBook, Mapping[str, str]], str]
-
-
-def say_name(book: ClientBook, parameters: Mapping[str, str]) -> str:
-    """Who is it: the embedded XML; with empty tags when nobody has this number."""
-    return inner_xml(book.find(parameters["Number"]))
-
-
-def incoming_call(book: ClientBook, parameters: Mapping[str, str]) -> str:
-    """Open the card. 1C always says 1, also for a key nobody has: accepted is not shown."""
-    return ACCEPTED
-
-
-OPERATIONS: Mapping[str, Signature] = MappingProxyType(
-    {
-        "SayName": Signature(("Number",), say_name),
-        "IncomingCall": Signature(("NumFrom", "Key"), incoming_call),
-    }
-)
-
-
-def inner_xml(client: Client | None) -> str:
-    """What 1C puts, escaped once more, into m:return of SayName."""
-    title, category, phone = (client.title, client.category, client.manager) if client else ("", "", "")
-    return f"""\
-<?xml version="1.0"?>
-<data>
-    <title>{escape(title)}</title>
-    <category>{escape(category)}</category>
-    <manager>
-        <phone>{escape(phone)}</phone>
-    </manager>
-</data>
-"""
-
-
-def check(operation: Operation, namespace: str) -> Signature:
+def check(operation: Operation, namespace: str, published: Mapping[str, Signature]) -> Signature:
     """The published operation that was called. Names are compared as 1C does: case counts.
 
     Raises Fault: an unknown operation or namespace, a parameter that is missing, repeated or unknown.
     """
-    signature = OPERATIONS.get(operation.name)
+    signature = published.get(operation.name)
     if signature is None or operation.namespace != namespace:
         called = f"{{{operation.namespace}}}{operation.name}"
         raise Fault(operation.version, f"Неизвестная операция веб-сервиса: {called}")

@@ -3,10 +3,17 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
-from fs_1c.simulator.onec.clients import Client
+from fs_1c.simulator.onec.clients import SEARCHES, Client, Search
+from fs_1c.simulator.onec.dialects import DIALECTS, Dialect, DialectName
+from fs_1c.simulator.onec.faults import Fault
 
 HIGHEST_PORT = 65535
+LOST_SESSION_STATUSES = (400, 404)
+
+SessionMode = Literal["dontuse", "use", "autouse"]
+"""1C's own words, of `reuseSessions` in default.vrd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,35 +22,98 @@ class OneCSimulatorSettings:
 
     host: address to listen on, IPv4, IPv6 or a name.
     port: TCP port; 0 takes any free one (see `OneCSimulator.url`).
-    path: where the service is published, starting with a slash.
-    namespace: of the operations and their parameters.
+    path: where the service is published, starting with a slash; None is the dialect's own place.
+    namespace: of the operations and their parameters; None is the dialect's own.
     username, password: Basic authentication; None for the username asks for none.
     latency: seconds that 1C thinks before it answers a SOAP request, with a fault too; 401 comes at once.
     clients: who is known: a CSV file (see `load_clients`) or the clients themselves; None is the shipped
         example.
+    dialect: which operations there are and how they answer (see `dialects`).
+    search: how a number is compared with the clients' (see `ClientBook`).
+    sessions: 1C's `reuseSessions`: `dontuse` starts and ends a session for each request; under `use` a
+        request names its session by the cookie ibsession or starts one by the header `IBSession: start`;
+        `autouse` does as `use` for those who ask, and takes any free session for the rest.
+    session_max_age: seconds without a request after which a session is gone.
+    pool_size: sessions at once under `use` and `autouse`.
+    pool_timeout: seconds that a request waits for room among them, or for its busy session, before 406.
+    licences: sessions at once that are paid for; one more is answered 402 at once. None: no limit.
+    session_start: seconds that it takes to start a session.
+    cold_start: seconds that it takes while the base is cold: at first, and after `idle` seconds without any
+        session. In the field 11.5 s, once over 30 s.
+    idle: seconds.
+    lost_session_status: answer to a cookie whose session is gone: 400 or 404.
+    keep_alive: seconds that an idle connection is kept.
+    fault: what is wrong from the start (see `faults`).
 
-    Raises ValueError, one line, when a value cannot work.
+    Raises ValueError, one line that starts with the setting's name, when a value cannot work.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
-    path: str = "/telephony/ws/VATS"
-    namespace: str = "http://VATS"
+    path: str | None = None
+    namespace: str | None = None
     username: str | None = None
     password: str = field(default="", repr=False)
     latency: float = 0.0
     clients: Path | tuple[Client, ...] | None = None
+    dialect: DialectName = "mobilon-2"
+    search: Search = "last-ten"
+    sessions: SessionMode = "dontuse"
+    session_max_age: float = 20.0
+    pool_size: int = 10
+    pool_timeout: float = 5.0
+    licences: int | None = None
+    session_start: float = 0.0
+    cold_start: float = 0.0
+    idle: float = 300.0
+    lost_session_status: int = 400
+    keep_alive: float = 60.0
+    fault: Fault | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= HIGHEST_PORT:
             raise ValueError(f"port: {self.port} is not within 0…{HIGHEST_PORT}")
-        if not self.path.startswith("/") or "?" in self.path or "#" in self.path:
+        if self.path is not None and (not self.path.startswith("/") or "?" in self.path or "#" in self.path):
             raise ValueError(f"path: {self.path!r} must start with / and contain neither ? nor #")
-        if not self.namespace:
+        if self.namespace == "":
             raise ValueError("namespace: must not be empty")
-        if not (math.isfinite(self.latency) and self.latency >= 0):
-            raise ValueError(f"latency: {self.latency} is not a number of seconds, zero or more")
         if self.username is None and self.password:
             raise ValueError("password: is of no use without a username")
         if self.username is not None and ":" in self.username:
             raise ValueError("username: Basic authentication cannot carry a colon in it")
+        _one_of("dialect", self.dialect, tuple(DIALECTS))
+        _one_of("search", self.search, SEARCHES)
+        _one_of("sessions", self.sessions, get_args(SessionMode))
+        _one_of("lost_session_status", self.lost_session_status, LOST_SESSION_STATUSES)
+        for name in ("latency", "pool_timeout", "session_start", "cold_start", "idle"):
+            seconds = getattr(self, name)
+            if not (math.isfinite(seconds) and seconds >= 0):
+                raise ValueError(f"{name}: {seconds} is not a number of seconds, zero or more")
+        for name in ("session_max_age", "keep_alive"):
+            seconds = getattr(self, name)
+            if not (math.isfinite(seconds) and seconds > 0):
+                raise ValueError(f"{name}: {seconds} is not a number of seconds above zero")
+        if self.pool_size < 1:
+            raise ValueError(f"pool_size: {self.pool_size} is not one or more")
+        if self.licences is not None and self.licences < 0:
+            raise ValueError(f"licences: {self.licences} is not zero or more")
+
+    @property
+    def spoken(self) -> Dialect:
+        """The dialect itself."""
+        return DIALECTS[self.dialect]
+
+    @property
+    def service_path(self) -> str:
+        """`path`, or the dialect's."""
+        return self.spoken.path if self.path is None else self.path
+
+    @property
+    def service_namespace(self) -> str:
+        """`namespace`, or the dialect's."""
+        return self.spoken.namespace if self.namespace is None else self.namespace
+
+
+def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name}: {value} is not one of {', '.join(map(str, allowed))}")

@@ -2,43 +2,45 @@
 
 from xml.sax.saxutils import quoteattr
 
-from fs_1c.simulator.onec.service import OPERATIONS
-
-SERVICE = "VATS"
+from fs_1c.simulator.onec.dialects import Dialect
 
 
-def wsdl(namespace: str, address: str) -> bytes:
+def wsdl(dialect: Dialect, namespace: str, address: str) -> bytes:
     """The document; `address` is the URL that clients are to send operations to."""
+    service, operations = dialect.service, dialect.operations
     ns = quoteattr(namespace)
-    messages = "".join(_message(f"{name}{kind}") for name in OPERATIONS for kind in ("", "Response"))
+    messages = "".join(_message(f"{name}{kind}") for name in operations for kind in ("", "Response"))
     port_operations = "".join(
         f"""
         <operation name="{name}">
             <input message="tns:{name}Message"/>
             <output message="tns:{name}ResponseMessage"/>
         </operation>"""
-        for name in OPERATIONS
+        for name in operations
     )
+    kinds = (("Soap", "soapbind"), ("Soap12", "soap12bind"))
+    bindings = "".join(_binding(dialect, namespace, kind, prefix) for kind, prefix in kinds)
+    ports = "".join(_port(service, kind, prefix, address) for kind, prefix in kinds)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://schemas.xmlsoap.org/wsdl/"
         xmlns:soapbind="http://schemas.xmlsoap.org/wsdl/soap/"
         xmlns:soap12bind="http://schemas.xmlsoap.org/wsdl/soap12/"
         xmlns:xs="http://www.w3.org/2001/XMLSchema"
         xmlns:tns={ns}
-        name="{SERVICE}"
+        name="{service}"
         targetNamespace={ns}>
     <types>
         <xs:schema targetNamespace={ns} attributeFormDefault="unqualified" elementFormDefault="qualified">{
         "".join(
             _element(name, signature.parameters) + _element(f"{name}Response", ("return",))
-            for name, signature in OPERATIONS.items()
+            for name, signature in operations.items()
         )
     }
         </xs:schema>
     </types>{messages}
-    <portType name="{SERVICE}PortType">{port_operations}
-    </portType>{_binding("Soap", "soapbind", namespace)}{_binding("Soap12", "soap12bind", namespace)}
-    <service name="{SERVICE}">{_port("Soap", "soapbind", address)}{_port("Soap12", "soap12bind", address)}
+    <portType name="{service}PortType">{port_operations}
+    </portType>{bindings}
+    <service name="{service}">{ports}
     </service>
 </definitions>
 """.encode()
@@ -66,11 +68,12 @@ def _message(element: str) -> str:
     </message>"""
 
 
-def _binding(kind: str, prefix: str, namespace: str) -> str:
+def _binding(dialect: Dialect, namespace: str, kind: str, prefix: str) -> str:
+    service = dialect.service
     operations = "".join(
         f"""
         <operation name="{name}">
-            <{prefix}:operation style="document" soapAction={quoteattr(f"{namespace}#{SERVICE}:{name}")}/>
+            <{prefix}:operation style="document" soapAction={quoteattr(f"{namespace}#{service}:{name}")}/>
             <input>
                 <{prefix}:body use="literal"/>
             </input>
@@ -78,16 +81,16 @@ def _binding(kind: str, prefix: str, namespace: str) -> str:
                 <{prefix}:body use="literal"/>
             </output>
         </operation>"""
-        for name in OPERATIONS
+        for name in dialect.operations
     )
     return f"""
-    <binding name="{SERVICE}{kind}Binding" type="tns:{SERVICE}PortType">
+    <binding name="{service}{kind}Binding" type="tns:{service}PortType">
         <{prefix}:binding style="document" transport="http://schemas.xmlsoap.org/soap/http"/>{operations}
     </binding>"""
 
 
-def _port(kind: str, prefix: str, address: str) -> str:
+def _port(service: str, kind: str, prefix: str, address: str) -> str:
     return f"""
-        <port name="{SERVICE}{kind}" binding="tns:{SERVICE}{kind}Binding">
+        <port name="{service}{kind}" binding="tns:{service}{kind}Binding">
             <{prefix}:address location={quoteattr(address)}/>
         </port>"""

@@ -1,0 +1,117 @@
+"""The other two dialects, and the search that drops the first character."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fs_1c.simulator.onec import Client, ClientBook, OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec.dialects import MAX_EVENT, inner_xml, pop_of_event, read_event
+from fs_1c.simulator.onec.envelope import parse_operation
+from tests.test_simulator_onec_support import envelope, post, simulator
+
+CLIENT = Client("+7 (923) 529-29-26", "Фэйковый чиж", "VIP", "244")
+
+
+def say(onec: OneCSimulator, operation: str, **parameters: str) -> str:
+    """What the operation answers."""
+    body = envelope(operation, namespace=onec.settings.service_namespace, **parameters)
+    answer = post(onec, body)
+    assert answer.status_code == 200, answer.text
+    return str(parse_operation(answer.content, "").parameters["return"])
+
+
+def test_the_first_dialect_answers_in_plain_text() -> None:
+    with simulator(dialect="mobilon-1", clients=(CLIENT,)) as onec:
+        assert onec.url.endswith("/ws/ImportTasks")
+        assert say(onec, "SayName", number="89235292926") == "VIP:Фэйковый чиж"
+        assert say(onec, "SayName", number="89990000000") == ""
+        for wrong in (
+            envelope("SayName", namespace="http://test", Number="1"),
+            envelope("IncomingCall", namespace="http://test", NumFrom="1", Key="2"),
+            envelope("SayName", number="1"),
+        ):
+            assert post(onec, wrong).status_code == 500
+        assert onec.cards == ()
+
+
+def test_the_third_dialect_has_events() -> None:
+    answered = {"event": "answered", "direction": "incoming", "from": "89235292926", "key": "k1"}
+    events: list[dict[str, Any]] = [
+        {"event": "ringing", "from": "89235292926", "key": "k1"},
+        answered,
+        {**answered, "direction": "outgoing"},
+        {"event": 5},
+        {},
+    ]
+    with simulator(dialect="mobilon-3", clients=(CLIENT,)) as onec:
+        assert onec.url.endswith("/ws/VATScalls")
+        assert say(onec, "SayName", Number="89235292926") == inner_xml(CLIENT)
+        for event in events:
+            assert say(onec, "Event", Data=json.dumps(event)) == "1"
+        assert [(event.name, dict(event.data)) for event in onec.events] == [
+            ("ringing", events[0]),
+            ("answered", answered),
+            ("answered", events[2]),
+            ("", {"event": 5}),
+            ("", {}),
+        ]
+        assert [(card.num_from, card.key) for card in onec.cards] == [("89235292926", "k1")]
+        assert (onec.stats.events, onec.stats.cards) == (5, 1)
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", "1", '"text"', "[" * 60_000, "{}" + " " * MAX_EVENT])
+def test_an_event_that_is_no_json_object_is_a_fault(data: str) -> None:
+    with simulator(dialect="mobilon-3") as onec:
+        answer = post(onec, envelope("Event", namespace="http://VATSCalls", Data=data))
+        assert answer.status_code == 500
+        assert "Ошибка чтения JSON" in answer.text
+        assert onec.events == ()
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3))
+def test_no_event_upsets_the_cards(value: Any) -> None:
+    for name in ("event", "direction", "from", "key"):
+        event = {"event": "answered", "from": "1", "key": "2", name: value}
+        parameters: Mapping[str, str] = {"Data": json.dumps(event)}
+        assert read_event(parameters) == event
+        pop = pop_of_event(parameters)
+        assert pop is None or isinstance(pop.num_from + pop.key, str)
+
+
+def test_path_and_namespace_of_ones_own() -> None:
+    with simulator(dialect="mobilon-1", path="/base/ws/alias.1cws", namespace="http://mine") as onec:
+        assert onec.url.endswith("/base/ws/alias.1cws")
+        assert say(onec, "SayName", number="1") == ""
+    settings = OneCSimulatorSettings()
+    assert (settings.service_path, settings.service_namespace) == ("/telephony/ws/VATS", "http://VATS")
+
+
+@pytest.mark.parametrize(
+    ("number", "found"),
+    [
+        ("89235292926", True),
+        ("79235292926", True),
+        ("+79235292926", False),
+        ("9235292926", False),
+        ("244", False),
+        ("", False),
+        ("anonymous", False),
+        ("+7 (923) 529-29-26", True),  # as typed
+    ],
+)
+def test_the_search_that_drops_the_first_character(number: str, found: bool) -> None:
+    with simulator(search="drop-first-substring", clients=(Client("84951234567", "x"), CLIENT)) as onec:
+        assert ("чиж" in say(onec, "SayName", Number=number)) == found
+
+
+@given(st.text(max_size=20))
+def test_any_number_may_be_searched(number: str) -> None:
+    for search in ("last-ten", "drop-first-substring"):
+        found = ClientBook.of((CLIENT,), search).find(number)
+        assert found in (None, CLIENT)

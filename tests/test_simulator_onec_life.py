@@ -1,0 +1,156 @@
+"""The simulated 1C starts, stops, keeps connections and its memory within bounds."""
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from fs_1c.simulator.onec import (
+    OneCSimulator,
+    OneCSimulatorSettings,
+)
+from fs_1c.simulator.onec.envelope import parse_operation
+from fs_1c.simulator.onec.received import MAX_REQUESTS, Received, received_request
+from tests.test_simulator_onec_support import (
+    POST,
+    SEED_ANSWER,
+    SEED_REQUEST,
+    TEXT_XML,
+    envelope,
+    say_name,
+    simulator,
+)
+
+
+@pytest.fixture
+def onec() -> Iterator[OneCSimulator]:
+    with simulator() as running:
+        yield running
+
+
+def test_memory_is_bounded() -> None:
+    received = Received()
+    operation = parse_operation(envelope("SayName", Number="1" * 100_000), "")
+    for moment in range(MAX_REQUESTS + 5):
+        received.add_request(received_request(operation, float(moment), None))
+    kept = received.requests()
+    assert (len(kept), kept[0].time) == (MAX_REQUESTS, 5.0)
+    assert len(kept[0].parameters["Number"]) == 1000
+
+
+def test_connections_are_kept_alive(onec: OneCSimulator) -> None:
+    with socket.create_connection(("127.0.0.1", onec.port), timeout=5) as connection:
+        body = SEED_REQUEST.encode()
+        for _ in range(3):
+            connection.sendall(POST + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            answer = b""
+            while not answer.endswith(SEED_ANSWER.encode()):
+                answer += connection.recv(65536)
+    assert len(onec.requests) == 3
+
+
+def test_stop_cuts_idle_connections_and_start_takes_the_same_port(onec: OneCSimulator) -> None:
+    url = onec.url
+    with requests.Session() as session:
+        assert session.post(url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=5).status_code == 200
+        idle = socket.create_connection(("127.0.0.1", onec.port), timeout=5)
+        onec.stop()
+        with idle, contextlib.suppress(ConnectionResetError):  # a reset when it had not been accepted yet
+            assert idle.recv(1) == b""
+        with pytest.raises(requests.ConnectionError):
+            session.post(url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=5)
+        onec.start()
+        assert onec.url == url
+        assert session.post(url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=5).status_code == 200
+    assert len(onec.requests) == 2
+
+
+def test_stop_leaves_a_request_in_work_without_an_answer_and_without_a_card() -> None:
+    with simulator(latency=30.0) as slow:
+        failures: list[requests.RequestException] = []
+
+        def call() -> None:
+            try:
+                request = envelope("IncomingCall", NumFrom="1", Key="2")
+                requests.post(slow.url, request, headers=TEXT_XML, timeout=20)
+            except requests.RequestException as failure:
+                failures.append(failure)
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        deadline = time.monotonic() + 5
+        while not slow.requests and time.monotonic() < deadline:
+            time.sleep(0.005)
+        started = time.monotonic()
+        slow.stop()
+        caller.join(5)
+        assert time.monotonic() - started < 2
+        assert isinstance(failures[0], requests.ConnectionError)
+        assert (len(slow.requests), slow.cards) == (1, ())
+
+
+def test_latency_is_kept_and_callers_do_not_wait_for_each_other() -> None:
+    with simulator(latency=0.3) as slow:
+        callers = [threading.Thread(target=say_name, args=(slow, "89235292926")) for _ in range(5)]
+        started = time.monotonic()
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(10)
+        assert 0.3 <= time.monotonic() - started < 1.4
+        assert len(slow.requests) == 5
+
+
+def test_a_running_simulator_cannot_be_started_and_a_stopped_one_may_be_stopped() -> None:
+    idle = simulator()
+    idle.stop()
+    with idle:
+        with pytest.raises(RuntimeError):
+            idle.start()
+        with pytest.raises(OSError, match="in use"):
+            OneCSimulator(OneCSimulatorSettings(port=idle.port)).start()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": 65536},
+        {"path": "telephony"},
+        {"namespace": ""},
+        {"latency": -1},
+        {"latency": float("nan")},
+        {"password": "x"},
+        {"username": "a:b"},
+    ],
+)
+def test_wrong_settings_are_one_clear_line(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"^{next(iter(wrong))}: .+$"):
+        OneCSimulatorSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_serve_forever_ends_cleanly_at_an_interrupt() -> None:
+    program = """
+import logging
+from fs_1c.simulator.onec import OneCSimulatorSettings, serve_forever
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+try:
+    serve_forever(OneCSimulatorSettings(port=0))
+except KeyboardInterrupt:
+    pass
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+        assert requests.post(url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=5).status_code == 200
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=10)
+        assert process.returncode == 0
+        assert "SayName" in said
+        assert said.endswith("the simulated 1C has stopped\n")

@@ -1,0 +1,204 @@
+"""The pool of 1C's sessions against a model: whatever is asked in whatever order, its books are right."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from fs_1c.simulator.onec import OneCSimulatorSettings
+from fs_1c.simulator.onec.sessions import Lease, SessionPool, SessionRefused, Why
+
+MAX_AGE, POOL, LICENCES = 20.0, 3, 4
+
+
+class Books(RuleBasedStateMachine):
+    """Nobody waits here (pool_timeout is 0), time passes only when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.settings = OneCSimulatorSettings(
+            sessions="autouse", pool_size=POOL, pool_timeout=0.0, session_max_age=MAX_AGE, licences=LICENCES
+        )
+        self.pool = SessionPool(self.settings, clock=lambda: self.now)
+        self.at_work: list[Lease] = []
+        self.owned: dict[str, float] = {}
+
+    def enter(self, header: str | None, cookie: str | None) -> Lease | Why:
+        try:
+            lease = self.pool.enter(header, cookie)
+        except SessionRefused as refused:
+            return refused.why
+        self.at_work.append(lease)
+        return lease
+
+    def busy(self) -> set[str]:
+        return {lease.id for lease in self.at_work}
+
+    @rule()
+    def start(self) -> None:
+        lease = self.enter("start", None)
+        if isinstance(lease, Lease):
+            assert lease.cookie
+            assert lease.id not in self.owned
+            self.owned[lease.id] = self.now
+        else:
+            assert lease is Why.POOL_TIMEOUT
+            assert self.pool.counts().now == POOL
+
+    @rule()
+    def whatever(self) -> None:
+        lease = self.enter(None, None)
+        if isinstance(lease, Lease):
+            assert lease.id not in self.owned
+            assert not (lease.cookie or lease.ends)
+
+    @precondition(lambda self: self.owned)
+    @rule(data=st.data(), finish=st.booleans())
+    def use(self, data: st.DataObject, finish: bool) -> None:
+        cookie = list(self.owned)[data.draw(st.integers(0, len(self.owned) - 1))]
+        was_busy = cookie in self.busy()
+        aged = not was_busy and self.now - self.owned[cookie] >= MAX_AGE
+        lease = self.enter("finish" if finish else None, cookie)
+        if isinstance(lease, Lease):
+            assert (was_busy, aged, lease.id, lease.ends) == (False, False, cookie, finish)
+        else:
+            assert lease is (Why.LOST if aged else Why.POOL_TIMEOUT)
+            if aged:
+                del self.owned[cookie]
+
+    @precondition(lambda self: self.at_work)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        lease = self.at_work.pop(data.draw(st.integers(0, len(self.at_work) - 1)))
+        self.pool.leave(lease)
+        if lease.id in self.owned:
+            self.owned[lease.id] = self.now
+            if lease.ends:
+                del self.owned[lease.id]
+
+    @rule(seconds=st.sampled_from([0.5, 10.0, 20.0, 50.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @invariant()
+    def books_are_right(self) -> None:
+        assert len(self.at_work) == len(self.busy())
+        counts = self.pool.counts()
+        assert counts.started == counts.finished + counts.expired + counts.lost + counts.now
+        assert len(self.busy()) <= counts.now <= min(POOL, LICENCES)
+        assert counts.now <= counts.peak <= POOL
+
+
+Books.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestBooks = Books.TestCase
+
+
+def test_it_ages_from_its_last_use_and_never_at_work() -> None:
+    now = [0.0]
+    pool = SessionPool(OneCSimulatorSettings(sessions="use"), clock=lambda: now[0])
+    lease = pool.enter("Start ", None)
+    now[0] = 100.0
+    assert pool.counts().now == 1
+    pool.leave(lease)
+    now[0] = 119.9
+    pool.leave(pool.enter(None, lease.id))
+    now[0] = 139.8
+    pool.leave(pool.enter(None, lease.id))
+    now[0] = 159.8
+    with pytest.raises(SessionRefused) as refused:
+        pool.enter(None, lease.id)
+    assert refused.value.why is Why.LOST
+    assert pool.counts().expired == 1
+
+
+def test_a_base_is_cold_at_first_and_after_idling_without_a_session() -> None:
+    now = [1000.0]
+    settings = OneCSimulatorSettings(sessions="use", cold_start=11.5, session_start=0.3, idle=60.0)
+    pool = SessionPool(settings, clock=lambda: now[0])
+    first, second = pool.enter("start", None), pool.enter("start", None)
+    assert (first.starts_in, second.starts_in) == (11.5, 11.5)
+    now[0] += 11.3
+    assert pool.enter("start", None).starts_in == pytest.approx(0.3)
+    now[0] += 100.0  # sessions are at work, so it stays warm
+    assert pool.enter("start", None).starts_in == 0.3
+    pool.close()
+    pool.open()
+    assert pool.enter("start", None).starts_in == 11.5
+
+
+def test_it_turns_cold_from_the_moment_its_last_session_aged_out() -> None:
+    now = [0.0]
+    settings = OneCSimulatorSettings(sessions="use", cold_start=5.0, idle=60.0, session_max_age=20.0)
+    pool = SessionPool(settings, clock=lambda: now[0])
+    pool.leave(pool.enter("start", None))
+    now[0] = 79.0
+    assert pool.enter("start", None).starts_in == 0.0
+    pool.close()
+    pool.open()
+    pool.leave(pool.enter("start", None))
+    now[0] += 80.0
+    assert pool.enter("start", None).starts_in == 5.0
+
+
+def test_those_who_wait_for_one_session_have_it_in_the_order_they_came() -> None:
+    pool = SessionPool(OneCSimulatorSettings(sessions="use"))
+    lease = pool.enter("start", None)
+    order: list[int] = []
+
+    def work(number: int) -> None:
+        mine = pool.enter(None, lease.id)
+        order.append(number)
+        pool.leave(mine)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(20)]
+    session = pool._sessions[lease.id]
+    for waiting, thread in enumerate(threads, 1):
+        thread.start()
+        while len(session.waiting) < waiting:
+            time.sleep(0.001)
+    pool.leave(lease)
+    for thread in threads:
+        thread.join(5)
+    assert order == list(range(20))
+
+
+def test_those_who_wait_for_a_session_that_is_finished_have_lost_it() -> None:
+    pool = SessionPool(OneCSimulatorSettings(sessions="use"))
+    id = pool.enter("start", None)
+    pool.leave(id)
+    last = pool.enter("finish", id.id)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(pool.enter, None, id.id)
+        while not pool._sessions[id.id].waiting:
+            time.sleep(0.001)
+        pool.leave(last)
+        with pytest.raises(SessionRefused, match="finished"):
+            waiting.result(5)
+
+
+@pytest.mark.parametrize("mode", ["dontuse", "use", "autouse"])
+def test_many_threads_leave_the_books_balanced(mode: str) -> None:
+    settings = OneCSimulatorSettings(sessions=mode, pool_size=3, pool_timeout=30.0)  # type: ignore[arg-type]
+    pool = SessionPool(settings)
+
+    def work(number: int) -> None:
+        for turn in range(30):
+            lease = pool.enter("start" if (number + turn) % 2 or mode == "use" else None, None)
+            pool.leave(lease)
+            if lease.cookie:
+                pool.leave(pool.enter("finish", lease.id))
+
+    with ThreadPoolExecutor(16) as threads:
+        list(threads.map(work, range(16)))
+    counts = pool.counts()
+    assert counts.started == counts.finished + counts.now
+    assert counts.now <= (1 if mode == "autouse" else 0) * 3
+    assert counts.peak <= (16 if mode == "dontuse" else 3)
+    assert counts.pool_timeouts == 0
