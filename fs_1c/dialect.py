@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -86,18 +85,21 @@ def lookup_request(dialect: Dialect, number: str) -> tuple[str, dict[str, str]]:
 def pop_request(dialect: Dialect, pop: Pop) -> tuple[str, dict[str, str]]:
     """The screen pop's operation and parameters.
 
-    What `Event` expects in its JSON no document says; these names follow Mobilon's own description of a call
-    (callid, from, to, time), with the event and the key beside them.
+    `Event` takes JSON whose names are those of the 1C side in the field: it opens the card when an incoming
+    call has the state PREANSWER, finds the person by `to` or by `userkey`, and the call by `uuid`. Only that
+    one state is sent.
     """
     if not dialect.event:
         return dialect.incoming_call, {dialect.num_from: pop.number, dialect.key: pop.key}
     data = {
-        "event": "answered",
+        "state": "PREANSWER",
         "direction": "incoming",
-        "callid": pop.call,
         "from": pop.number,
         "to": pop.extension,
-        "key": pop.key,
-        "time": datetime.fromtimestamp(pop.when, UTC).isoformat(timespec="seconds"),
+        "userkey": pop.key,
+        "uuid": pop.call,
+        "baseid": pop.call,
+        "subid": pop.call,
+        "time": int(pop.when),
     }
     return dialect.event, {dialect.data: json.dumps(data, ensure_ascii=False)}

@@ -41,12 +41,12 @@ def test_the_first_dialect_answers_in_plain_text() -> None:
 
 
 def test_the_third_dialect_has_events() -> None:
-    answered = {"event": "answered", "direction": "incoming", "from": "89235292926", "key": "k1"}
+    ringing = {"state": "PREANSWER", "direction": "incoming", "from": "89235292926", "userkey": "k1"}
     events: list[dict[str, Any]] = [
-        {"event": "ringing", "from": "89235292926", "key": "k1"},
-        answered,
-        {**answered, "direction": "outgoing"},
-        {"event": 5},
+        {**ringing, "state": "START"},
+        ringing,
+        {**ringing, "direction": "external"},
+        {"state": 5},
         {},
     ]
     with simulator(dialect="mobilon-3", clients=(CLIENT,)) as onec:
@@ -55,10 +55,10 @@ def test_the_third_dialect_has_events() -> None:
         for event in events:
             assert say(onec, "Event", Data=json.dumps(event)) == "1"
         assert [(event.name, dict(event.data)) for event in onec.events] == [
-            ("ringing", events[0]),
-            ("answered", answered),
-            ("answered", events[2]),
-            ("", {"event": 5}),
+            ("START", events[0]),
+            ("PREANSWER", ringing),
+            ("PREANSWER", events[2]),
+            ("", {"state": 5}),
             ("", {}),
         ]
         assert [(card.num_from, card.key) for card in onec.cards] == [("89235292926", "k1")]
@@ -76,8 +76,8 @@ def test_an_event_that_is_no_json_object_is_a_fault(data: str) -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3))
 def test_no_event_upsets_the_cards(value: Any) -> None:
-    for name in ("event", "direction", "from", "key"):
-        event = {"event": "answered", "from": "1", "key": "2", name: value}
+    for name in ("state", "direction", "from", "userkey"):
+        event = {"state": "PREANSWER", "direction": "incoming", "from": "1", "userkey": "2", name: value}
         parameters: Mapping[str, str] = {"Data": json.dumps(event)}
         assert read_event(parameters) == event
         pop = pop_of_event(parameters)

@@ -19,7 +19,7 @@ from fs_1c.simulator.onec.clients import Client
 DialectName = Literal["mobilon-1", "mobilon-2", "mobilon-3"]
 
 ACCEPTED = "1"
-ANSWERED = "answered"
+OPENS_A_CARD = "PREANSWER"
 INCOMING = "incoming"
 MAX_EVENT = 64 * 1024
 """Characters of an event's JSON."""
@@ -108,13 +108,13 @@ def read_event(parameters: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 def pop_of_event(parameters: Mapping[str, str]) -> Pop | None:
-    """The card of an event: `event` is `answered`, `direction` is `incoming` or absent, `from` and `key` say
-    who calls and who answered. The simulator's own convention: no description of these events is public.
+    """The card of an event: the 1C side in the field opens one when `state` is PREANSWER and `direction` is
+    incoming; `from` says who calls, `to` (an extension) and `userkey` at whom.
     """
     event = read_event(parameters)
-    if event.get("event") != ANSWERED or event.get("direction", INCOMING) != INCOMING:
+    if event.get("state") != OPENS_A_CARD or event.get("direction") != INCOMING:
         return None
-    num_from, key = event.get("from"), event.get("key")
+    num_from, key = event.get("from"), event.get("userkey")
     return Pop(num_from, key) if isinstance(num_from, str) and isinstance(key, str) else None
 
 

@@ -52,7 +52,7 @@ class Card:
 class ReceivedEvent:
     """An Event of the dialect mobilon-3.
 
-    name: what its `event` says; empty when that is missing or no text. data: the whole JSON object.
+    name: what its `state` says; empty when that is missing or no text. data: the whole JSON object.
     time: seconds since the epoch, when it was accepted.
     """
 
@@ -63,7 +63,7 @@ class ReceivedEvent:
 
 def received_event(data: Mapping[str, Any], time: float) -> ReceivedEvent:
     """What is remembered of an event."""
-    name = data.get("event")
+    name = data.get("state")
     return ReceivedEvent(name if isinstance(name, str) else "", data, time)
 
 
