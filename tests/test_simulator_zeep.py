@@ -13,6 +13,8 @@ zeep = pytest.importorskip("zeep")
 
 PORTS = [("VATSSoap", "1.1"), ("VATSSoap12", "1.2")]
 
+PREANSWER = '{"state": "PREANSWER", "direction": "incoming", "from": "1", "userkey": "2"}'
+
 
 @pytest.fixture
 def onec() -> Iterator[OneCSimulator]:
@@ -73,7 +75,7 @@ def test_the_other_dialects_by_their_own_wsdl(soap: str) -> None:
     with OneCSimulator(OneCSimulatorSettings(port=0, dialect="mobilon-3")) as onec:
         service = zeep.Client(onec.url + "?wsdl").bind("VATScalls", f"VATScalls{soap}")
         assert service.SayName(Number="89235292926") == inner_xml(onec.clients.find("89235292926"))
-        assert service.Event(Data='{"event": "answered", "from": "1", "key": "2"}') == "1"
+        assert service.Event(Data=PREANSWER) == "1"
         assert (len(onec.events), len(onec.cards)) == (1, 1)
 
 
