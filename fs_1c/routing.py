@@ -14,6 +14,8 @@ from fs_1c.call import Call, Caller, Decision, Result
 from fs_1c.numbers import Number, NumberPlan, is_extension, read
 from fs_1c.settings import RoutingSettings
 
+_NO_PHONE = re.compile(r"[^\w\s.,;:/+()№-]")
+
 
 def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> Decision:
     """What to do with `call`, knowing `caller`. Never raises; the values are harmless inside a channel."""
@@ -60,6 +62,8 @@ def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPla
 
     1C writes «1\u00a0244» for 1244, and people write «244, 245», «тел. 244» or «+7 923 529-29-26 доб. 15».
     """
+    if _NO_PHONE.search(written):
+        return None  # a word or two beside the number is fine; this was not written to be dialled
     for phone in re.findall(r"\+?\(?\d[\d \u00a0\u202f().\-]*", written):
         for candidate in _are_several(phone.split(" ")) or [phone]:
             digits = re.sub(r"[^\d+]", "", candidate)

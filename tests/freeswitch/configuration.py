@@ -1,0 +1,124 @@
+"""The configuration of the tests' FreeSWITCH: one XML document, no more than they need."""
+
+from __future__ import annotations
+
+from string import Template
+
+PASSWORD = "only-for-tests"
+DOMAIN = "127.0.0.1"
+
+_MODULES = "mod_logfile mod_commands mod_dptools mod_dialplan_xml mod_sofia mod_event_socket"
+
+# Where a call goes by the number that was dialled. 240 rings by default, 243 is the dialplan's last resort.
+_DIALPLAN = {
+    "sync": """
+        set fs_1c_target=user/240@${domain}
+        set guard=untouched
+        set hangup_after_bridge=true
+        set continue_on_fail=true
+        socket ${service} full
+        bridge $${fs_1c_target}
+        bridge user/243@${domain}""",
+    "async": """
+        set fs_1c_default_target=user/240@${domain}
+        set guard=untouched
+        socket ${service} async full
+        bridge user/243@${domain}""",
+    "async-resume": """
+        set fs_1c_default_target=user/240@${domain}
+        set socket_resume=true
+        socket ${service} async full
+        bridge user/243@${domain}""",
+    "async-stay": """
+        set fs_1c_default_target=user/240@${domain}
+        set hangup_after_bridge=false
+        socket ${service} async full
+        bridge user/243@${domain}""",
+    "group": """
+        set hangup_after_bridge=true
+        bridge user/244@${domain},user/245@${domain}""",
+    "(24[0-9])": """
+        bridge user/$$1@${domain}""",
+}
+
+_CONFIGURATION = """<?xml version="1.0"?>
+<document type="freeswitch/xml">
+  <X-PRE-PROCESS cmd="set" data="domain=$domain"/>
+  <section name="configuration">
+    <configuration name="modules.conf"><modules>$modules</modules></configuration>
+    <configuration name="switch.conf"><settings>
+      <param name="max-sessions" value="200"/>
+      <param name="sessions-per-second" value="200"/>
+      <param name="loglevel" value="debug"/>
+      <param name="rtp-start-port" value="$rtp"/>
+      <param name="rtp-end-port" value="$rtp_end"/>
+    </settings></configuration>
+    <configuration name="logfile.conf"><settings/><profiles><profile name="default">
+      <settings><param name="uuid" value="true"/></settings>
+      <mappings><map name="all" value="debug,info,notice,warning,err,crit,alert"/></mappings>
+    </profile></profiles></configuration>
+    <configuration name="event_socket.conf"><settings>
+      <param name="nat-map" value="false"/>
+      <param name="listen-ip" value="$domain"/>
+      <param name="listen-port" value="$event_socket"/>
+      <param name="password" value="$password"/>
+    </settings></configuration>
+    <configuration name="sofia.conf"><global_settings/><profiles><profile name="internal">
+      <domains><domain name="$domain" alias="true" parse="false"/></domains>
+      <settings>
+        <param name="sip-ip" value="$domain"/>
+        <param name="sip-port" value="$sip"/>
+        <param name="rtp-ip" value="$domain"/>
+        <param name="context" value="public"/>
+        <param name="dialplan" value="XML"/>
+        <param name="inbound-codec-prefs" value="PCMU"/>
+        <param name="outbound-codec-prefs" value="PCMU"/>
+        <param name="auth-calls" value="false"/>
+        <param name="manage-presence" value="false"/>
+        <param name="inbound-use-callid-as-uuid" value="true"/>
+      </settings>
+    </profile></profiles></configuration>
+  </section>
+  <section name="dialplan"><context name="public">$dialplan</context></section>
+  <section name="directory"><domain name="$domain"><groups><group name="default"><users>$users
+  </users></group></groups></domain></section>
+</document>
+"""
+
+
+def configuration(*, sip: int, event_socket: int, service: int, phones: int) -> str:
+    """The whole configuration as one XML document.
+
+    Args:
+        sip: UDP port of the switch.
+        event_socket: TCP port of the switch.
+        service: TCP port that the `socket` application connects to.
+        phones: UDP port of all subscribers' phones; 248 is not registered.
+    """
+    extensions = ""
+    for number, actions in _DIALPLAN.items():
+        lines = Template(actions).substitute(domain=DOMAIN, service=f"127.0.0.1:{service}").split("\n")
+        pairs = (line.strip().partition(" ") for line in lines if line.strip())
+        done = "".join(f'<action application="{name}" data="{data}"/>' for name, _, data in pairs)
+        condition = f'<condition field="destination_number" expression="^{number}$">{done}</condition>'
+        extensions += f'\n<extension name="{number}">{condition}</extension>'
+    users = ""
+    for extension in range(240, 250):
+        dialled = f"sofia/internal/sip:{extension}@127.0.0.1:{phones}"
+        if extension == 248:
+            dialled = "${sofia_contact(internal/248@127.0.0.1)}"
+        users += (
+            f'\n<user id="{extension}"><params><param name="dial-string" value="{dialled}"/></params></user>'
+        )
+    rtp = 16000 + 400 * (sip % 40)  # below the ports that the kernel gives to whoever asks for any
+    return Template(_CONFIGURATION).substitute(
+        modules="".join(f'<load module="{name}"/>' for name in _MODULES.split()),
+        domain=DOMAIN,
+        password=PASSWORD,
+        sip=sip,
+        event_socket=event_socket,
+        rtp=rtp,
+        rtp_end=rtp + 398,
+        dialplan=extensions,
+        users=users,
+    )

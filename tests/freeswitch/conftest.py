@@ -1,0 +1,222 @@
+"""A company with a telephone system: a real FreeSWITCH, phones, a simulated 1C, our service between them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fs_1c.esl.wire import Headers
+from fs_1c.onec.client import NOBODY
+from fs_1c.service import Service
+from fs_1c.settings import build
+from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
+
+from .configuration import PASSWORD
+from .sip import PATIENCE, Agents, Leg, Manner, Phone
+from .switch import BINARY, Switch, Watcher
+
+CHIZH = Client("89235292926", "Фэйковый чиж", "0", "244")
+CLIENTS = (
+    CHIZH,
+    Client("89235290246", "Занятый менеджер", "0", "246"),
+    Client("89235290247", "Молчаливый менеджер", "0", "247"),
+    Client("89235290248", "Незарегистрированный менеджер", "0", "248"),
+)
+
+
+class Running:
+    """Our service, in a thread with an event loop of its own."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="service", daemon=True)
+        self._thread.start()
+        self.service = Service(build(settings))
+        self._do(self.service.start())
+        self.listens()
+
+    def listens(self, within: float = PATIENCE) -> None:
+        """Waits until every inbound door is open; TimeoutError if one never is."""
+        for door in self.service.inbound:
+            self._do(asyncio.wait_for(door.ready.wait(), within))
+
+    def is_listening(self) -> bool:
+        return all(door.ready.is_set() for door in self.service.inbound)
+
+    def stop(self) -> None:
+        if self._loop.is_running():
+            self._do(self.service.stop())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    def _do(self, work: Any) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+
+class Company:
+    """Everything a test call needs; all its waiting ends in AssertionError after a few seconds."""
+
+    def __init__(self, switch: Switch, agents: Agents) -> None:
+        self.switch = switch
+        self.running: Running | None = None
+        self.onec: OneCSimulator | None = None
+        self._agents = agents
+        self._agents.switch = ("127.0.0.1", switch.sip)
+        self.watcher = Watcher(switch.event_socket)
+
+    def serve(
+        self,
+        *,
+        inbound: bool = False,
+        latency: float = 0.0,
+        clients: tuple[Client, ...] = CLIENTS,
+        **more: Any,
+    ) -> Running:
+        """Starts 1C and our service.
+
+        Args:
+            inbound: With a listener on the switch, too.
+            latency: Seconds that 1C thinks.
+            clients: Whom 1C knows.
+            more: Sections of the settings.
+        """
+        self.onec = OneCSimulator(OneCSimulatorSettings(port=0, latency=latency, clients=clients))
+        self.onec.start()
+        listener = {"address": f"127.0.0.1:{self.switch.event_socket}", "password": PASSWORD}
+        settings = {
+            "onec": {"url": self.onec.url},
+            "lookup": {"deadline": "500ms"},
+            "routing": {"ring_for": "20s"},
+            "subscribers": {"keys": {str(extension): f"KEY{extension}" for extension in range(240, 250)}},
+            "esl": {
+                "outbound": {"listen": f"127.0.0.1:{self.switch.service}", "linger": 1},
+                "inbound": [listener] if inbound else [],
+            },
+            "http": {"listen": "127.0.0.1:0"},
+        }
+        self.running = Running(settings | more)
+        return self.running
+
+    def phone(self, extension: str, manner: Manner = Manner.ANSWERS) -> Phone:
+        return self._agents.phone(extension, manner)
+
+    def call(self, door: str, number: str = CHIZH.number, name: str = "", *, withheld: bool = False) -> Leg:
+        """A caller dials the number whose dialplan uses that door."""
+        return self._agents.call(door, number, name, withheld=withheld)
+
+    def result(self, caller: Leg) -> str:
+        """`fs_1c_result`, as the channel of a call that is up has it."""
+        return self.switch.api(f"uuid_getvar {caller.call_id} fs_1c_result")
+
+    def after(self, caller: Leg) -> Headers:
+        """What the channel held when it ended; ends the call if it is still up."""
+        caller.hang_up()
+        return self.watcher.wait("CHANNEL_HANGUP_COMPLETE", caller.call_id)
+
+    def asked(self) -> list[str]:
+        """The numbers that 1C was asked about, but for the one that belongs to nobody and keeps us awake."""
+        assert self.onec is not None
+        numbers = [r.parameters["Number"] for r in self.onec.requests if r.operation == "SayName"]
+        return [number for number in numbers if number != NOBODY]
+
+    def card_opens(self, how_many: int = 1) -> None:
+        """Waits for that many cards."""
+        onec = self.onec
+        assert onec is not None
+        self.until(lambda: len(onec.cards) >= how_many, f"there are not {how_many} cards")
+
+    def all_cards(self) -> list[tuple[str, str]]:
+        """Ends all calls and the service; the number and the key of every card that was ever opened."""
+        assert self.onec is not None and self.running is not None
+        self.switch.api("hupall")
+        self.watcher.all_over()
+        self.running.stop()
+        return [(card.num_from, card.key) for card in self.onec.cards]
+
+    def until(self, happened: Callable[[], bool], otherwise: str, within: float = PATIENCE) -> None:
+        ends = time.monotonic() + within
+        while not happened():
+            assert time.monotonic() < ends, otherwise
+            time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def other_service(self, serve: Callable[[socket.socket], None]) -> Iterator[None]:
+        """A program that is not ours listens where the service should; `serve` gets each connection."""
+        with socket.create_server(("127.0.0.1", self.switch.service)) as server:
+
+            def accept() -> None:
+                with contextlib.suppress(OSError):
+                    while True:
+                        serve(server.accept()[0])
+
+            threading.Thread(target=accept, name="other service", daemon=True).start()
+            yield
+            server.shutdown(socket.SHUT_RDWR)
+
+    def power_failure(self) -> None:
+        """The switch dies; `power_returns` starts it again."""
+        self.watcher.close()
+        self.switch.kill()
+
+    def power_returns(self) -> None:
+        self.switch.start()
+        self.watcher = Watcher(self.switch.event_socket)
+
+    def close(self) -> None:
+        self.switch.api("hupall")
+        if self.running is not None:
+            self.running.stop()  # ends the lingering of async sockets
+        if self.onec is not None:
+            self.onec.stop()
+        self.switch.quiet()
+        self.watcher.close()
+        self._agents.forget()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where FreeSWITCH keeps its certificates; made once, by whichever starts first."""
+    return tmp_path_factory.mktemp("certificates")
+
+
+@pytest.fixture(scope="session")
+def agents() -> Iterator[Agents]:
+    made = Agents()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def switch(certificates: Path, agents: Agents, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
+    """The switch that all tests share, except those that kill it."""
+    if BINARY is None:
+        pytest.skip("there is no freeswitch on PATH")
+    with Switch(tmp_path_factory.mktemp("switch"), certificates, agents.port) as started:
+        yield started
+
+
+@pytest.fixture
+def company(switch: Switch, agents: Agents) -> Iterator[Company]:
+    made = Company(switch, agents)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mortal_company(certificates: Path, agents: Agents, tmp_path: Path) -> Iterator[Company]:
+    """A company whose switch is its own, to be killed."""
+    if BINARY is None:
+        pytest.skip("there is no freeswitch on PATH")
+    with Switch(tmp_path, certificates, agents.port) as started:
+        made = Company(started, agents)
+        yield made
+        made.close()

@@ -1,0 +1,105 @@
+"""What 1C or a caller writes is never executed, and never becomes anything but text, on a real FreeSWITCH."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fs_1c import channel
+from fs_1c.simulator.onec import Client
+
+from .conftest import Company
+from .sip import State
+
+pytestmark = pytest.mark.freeswitch
+
+HARMLESS = Client("89235291000", "Ромашка", "0", "")
+
+# FILE is a path; whoever executes one of these makes that file.
+HOSTILE = (
+    "${system(touch FILE)}",
+    "$${system(touch FILE)}",
+    "\\${system(touch FILE)}",
+    "$\\{system(touch FILE)}",
+    "${bg_system(touch FILE)}",
+    "${expand(${system(touch FILE)})}",
+    "$${${system(touch FILE)}}",
+    "&system(touch FILE)",
+    "`touch FILE`$(touch FILE)",
+    "x\nexecute-app-name: system\nexecute-app-arg: touch FILE\n\n",
+    "x\r\n\r\napi system touch FILE\r\n\r\n",
+    "x|evil=1",
+    "^^|evil=1|guard=changed",
+    "^^~evil=1~guard=changed",
+    "x~evil=1;guard=changed!evil=1#evil=1|evil=1",
+    "x,guard=changed,evil=1",
+    "{guard=changed}[evil=1]<evil=1>user/249@127.0.0.1",
+    "244,user/249",
+    "244|user/249",
+    "244:_:user/249",
+    "244@127.0.0.1,user/249",
+    "' \" \\ ' evil=1",
+    "_undef_",
+    "x\u2028evil=1",
+    "A" * 5000,
+)
+
+
+# All that the dialplans and we may set, in any order.
+OURS = {f"fs_1c_{name}" for name in ("result", "number", "title", "category", "manager")}
+OURS |= {"effective_caller_id_name", "hangup_after_bridge", "continue_on_fail"}
+DIALPLAN = {"fs_1c_target", "fs_1c_default_target", "guard"}
+
+
+def variables_set(log: str, uuid: str) -> set[str]:
+    """The variables of that channel that FreeSWITCH was told to set, as its log has them."""
+    return set(re.findall(rf"^{uuid} .* SET \S+ \[([^\]]*)\]=", log, re.MULTILINE))
+
+
+@pytest.mark.parametrize("door", ["sync", "async"])
+def test_nothing_that_1c_says_is_executed(company: Company, door: str, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    company.switch.api(f"expand echo ${{system(touch {proof})}}")
+    assert proof.exists(), "this switch executes ${system(…)}, or the test means nothing"
+    proof.unlink()
+    texts = [text.replace("FILE", str(proof)) for text in HOSTILE]
+    clients = [Client(f"892352901{i:02}", text, text, text) for i, text in enumerate(texts)]
+    company.serve(inbound=True, clients=(HARMLESS, *clients))
+    phones = [company.phone(extension) for extension in ("240", "243", "244")]
+    bystander = company.phone("249")
+
+    callers = []
+    for client in (HARMLESS, *clients):
+        caller = company.call(door, client.number).to_be(State.TALKING)
+        (leg,) = [leg for phone in phones for leg in phone.legs if client.number in leg.from_header]
+        shown = leg.name
+        assert shown == channel.text(client.title)
+        assert not re.search(r"[${}\[\]<>|\\\"'`\n\r]", shown)
+        ended = company.after(caller)
+        assert ended.get("variable_guard") == "untouched"
+        assert ended.get("variable_evil") is None
+        callers.append(caller)
+    log = company.switch.log()
+    for caller in callers:
+        told = variables_set(log, caller.call_id)
+        assert "guard" in told, "the log is not what we take it for"
+        assert told <= OURS | DIALPLAN
+    assert not bystander.legs
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize("door", ["sync", "async"])
+def test_nothing_that_a_caller_calls_himself_is_executed(company: Company, door: str, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    company.serve(inbound=True, clients=(HARMLESS,))
+    default, bystander = company.phone("240"), company.phone("249")
+
+    names = [text.replace("FILE", str(proof)) for text in HOSTILE if "\n" not in text and len(text) < 1000]
+    for i, name in enumerate(names, 1):
+        caller = company.call(door, HARMLESS.number if i % 2 else "89991112233", name)
+        assert "${" not in default.talks(i).from_header
+        assert company.after(caller).get("variable_guard") == "untouched"
+    assert not bystander.legs
+    assert not proof.exists()
