@@ -23,6 +23,8 @@ class Source(StrEnum):
 
     ONEC = "1c"
     CACHE = "cache"
+    STALE = "stale"  # remembered for longer than it is fresh; being asked again meanwhile
+    SHARED = "shared"  # another switch had asked
     NONE = "none"
 
 

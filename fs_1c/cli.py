@@ -21,6 +21,7 @@ from fs_1c import __version__
 from fs_1c.call import Caller, Outcome, Result, ScreenPop
 from fs_1c.integration import Integration
 from fs_1c.service import AddressTaken, Service
+from fs_1c.setting_types import Address
 from fs_1c.settings import Settings, SettingsError, load
 from fs_1c.simulator.cli import app as simulator_app
 
@@ -164,6 +165,60 @@ def pop(
 
 
 @app.command()
+def forget(
+    number: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Forget all numbers.")] = False,
+    config: SettingsFile = DEFAULT_FILE,
+    base: BaseName = "",
+) -> None:
+    """Have the running service forget what 1C said about NUMBER, because 1C's answer has changed."""
+    settings = _load(config)
+    _checked_base(settings, base)
+    if bool(number) == everything:
+        typer.echo("forget: allowed is one of NUMBER and --all", err=True)
+        raise typer.Exit(2)
+    door, token = settings.http, settings.http.secret()
+    missing = {"enabled": door.enabled, "token": token, "listen's port": door.listen.port}
+    for setting, there in missing.items():
+        if not there:
+            typer.echo(f"{config}: http: without {setting} the running service cannot be told", err=True)
+            raise typer.Exit(2)
+    body = {"all": True} if everything else {"number": number}
+    status, told = _tell(door.listen, token, {**body, "base": base})
+    if status != 200:
+        typer.echo(f"forget: {told}", err=True)
+        raise typer.Exit(2 if status == 400 else 1)
+    typer.echo(f"forgotten: {told}")
+
+
+def _tell(listen: Address, token: str, body: dict[str, Any]) -> tuple[int, str]:
+    """Tells the running service to forget. Returns the status (0: none came), and how many or why not."""
+    import requests
+
+    every = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  listens everywhere, is called here
+    address = Address(every.get(listen.host, listen.host), listen.port)
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy would be given the token, and .netrc would replace it
+        try:
+            answer = session.post(
+                f"http://{address}/forget",
+                json=body,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=10,
+                allow_redirects=False,
+            )
+            if answer.status_code == 200:
+                return 200, str(int(answer.json()["forgotten"]))
+        except (requests.ConnectionError, requests.Timeout):
+            return 0, f"the service cannot be reached at {address}; is it running?"
+        except (requests.RequestException, ValueError, KeyError, TypeError):
+            return 0, f"what answers at {address} is not this service"
+    why = "".join(c if c.isprintable() else " " for c in answer.text[:200]).strip()
+    refused = "" if answer.status_code == 400 else f"refused by {address}: {answer.status_code} "
+    return answer.status_code, refused + why
+
+
+@app.command()
 def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     from fs_1c.simulator.demo import run
@@ -216,4 +271,9 @@ def _show_caller(number: str, caller: Caller) -> None:
 
 def main() -> None:
     """The entry point `fs-1c`."""
-    app()
+    try:
+        app()
+    except SettingsError as error:  # what only building the rooms brings to light
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        sys.exit(2)

@@ -19,6 +19,7 @@ from fs_1c import routing, screenpop
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.dialect import Pop
 from fs_1c.directory import Directory
+from fs_1c.directory.shared import SharedAnswers
 from fs_1c.numbers import Number, NumberFormat, read
 from fs_1c.onec.desk import Desk
 from fs_1c.settings import Settings, load
@@ -48,7 +49,12 @@ class Integration:
         self._bases: dict[str, _Base] = {}
         for name, base in settings.onec.items():
             desk = Desk(name, base)
-            directory = Directory(desk, base.number_format, self.plan, settings.lookup)
+            shared = (
+                SharedAnswers(settings.redis, name, settings.lookup, base.timeout) if settings.redis else None
+            )
+            directory = Directory(
+                desk, base.number_format, self.plan, settings.lookup, settings.breaker, shared
+            )
             self._bases[name] = _Base(desk, directory, base.number_format)
         claims = before._pops.claims if before else screenpop.Claims()
         self._pops: screenpop.ScreenPops = screenpop.ScreenPops(
@@ -82,7 +88,33 @@ class Integration:
 
     def conversation(self, conversation: Conversation) -> Future[ScreenPop] | None:
         """Opens the client's card at the subscriber who talks to him, once; returns at once."""
-        return self._pops.conversation(conversation)
+        told = self._pops.conversation(conversation)
+        if told is not None:
+            base = self.settings.base_for(conversation.base, conversation.destination)
+            self._bases[base].directory.renew(conversation.number)
+        return told
+
+    # 1C has changed.
+
+    def forget(self, number: str | None, base: str = "") -> int:
+        """Forgets what 1C said about a number, in any form, or about all; returns how many answers that were.
+
+        Args:
+            base: Only what this base said; empty: every base.
+
+        Raises ValueError if `number` is no number, or there is no such base.
+        """
+        if base and base not in self._bases:
+            raise ValueError(f"there is no base {base}; allowed: {', '.join(self._bases)}")
+        bases = [self._bases[base]] if base else self._bases.values()
+        return sum(one.directory.forget(number) for one in bases)
+
+    def health(self) -> dict[str, object]:
+        """How the bases are: breaker (`closed`, `open`, `half-open`) and answers remembered, by base."""
+        return {
+            name: {"breaker": base.directory.breaker.value, "remembered": len(base.directory)}
+            for name, base in self._bases.items()
+        }
 
     # An engineer asks.
 
@@ -111,6 +143,7 @@ class Integration:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
         for base in self._bases.values():
+            base.directory.close()
             base.desk.close(max(0.0, ends - time.monotonic()))
 
     def __enter__(self) -> Integration:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable
 
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.outbound import OutboundDoor
+from fs_1c.http import HttpDoor
 from fs_1c.integration import Integration
+from fs_1c.setting_types import Address
 from fs_1c.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,32 +30,51 @@ class Service:
         self.integration = Integration(settings)
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
+        self.http: HttpDoor | None = None
+        self._switches: list[Address] = []
+        self._stopping = False
 
     async def start(self) -> None:
         """Opens the doors. An unreachable 1C or switch is a line in the log; raises `AddressTaken`."""
-        esl = self.integration.settings.esl
-        if esl.outbound.enabled:
-            door = OutboundDoor(self.integration, esl.outbound)
-            try:
-                await door.open()
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise AddressTaken(f"esl.outbound.listen: {esl.outbound.listen}: {reason}") from None
-            self.outbound = door
-            if esl.outbound.listen.host not in ("127.0.0.1", "::1", "localhost"):
-                log.warning(
-                    "outbound door: anybody who reaches %s can ask about clients", esl.outbound.listen
-                )
+        settings = self.integration.settings
+        esl, http = settings.esl, settings.http
+        try:
+            if esl.outbound.enabled:
+                outbound = OutboundDoor(self.integration, esl.outbound)
+                await _open(outbound.open(), "esl.outbound.listen", esl.outbound.listen)
+                self.outbound = outbound
+            if http.enabled:
+                door = HttpDoor(self.integration, http, self.doors)
+                await _open(door.open(), "http.listen", http.listen)
+                self.http = door
+        except AddressTaken:
+            await self.stop()
+            raise
+        if self.outbound and esl.outbound.listen.host not in ("127.0.0.1", "::1", "localhost"):
+            log.warning("outbound door: anybody who reaches %s can ask about clients", esl.outbound.listen)
         for switch in esl.inbound:
             listener = InboundDoor(self.integration, switch)
             listener.open()
             self.inbound.append(listener)
+            self._switches.append(switch.address)
         self.integration.keep_warm()
+
+    def doors(self) -> dict[str, bool]:
+        """The doors for calls, by the names they have in the log, and whether calls can come through."""
+        doors = {"outbound": not self._stopping} if self.outbound else {}
+        for switch, listener in zip(self._switches, self.inbound, strict=True):
+            doors[f"inbound {switch}"] = listener.ready.is_set() and not self._stopping
+        return doors
 
     async def stop(self) -> None:
         """Takes no more calls, finishes those under way, within `DRAIN` seconds."""
+        self._stopping = True
+        closing: list[Awaitable[None]] = []
         if self.outbound:
-            await self.outbound.close(DRAIN / 2)
+            closing.append(self.outbound.close(DRAIN / 2))
+        if self.http:
+            closing.append(self.http.close())
+        await asyncio.gather(*closing)
         await asyncio.gather(*(listener.close() for listener in self.inbound))
         await asyncio.to_thread(self.integration.close, DRAIN / 2)
 
@@ -62,10 +84,20 @@ class Service:
         for kept in ("outbound", "inbound"):
             if getattr(old.settings.esl, kept) != getattr(settings.esl, kept):
                 log.warning("settings: esl.%s takes effect after a restart", kept)
+        for kept in ("enabled", "listen"):
+            if getattr(old.settings.http, kept) != getattr(settings.http, kept):
+                log.warning("settings: http.%s takes effect after a restart", kept)
         self.integration = Integration(settings, before=old)
-        for door in (self.outbound, *self.inbound):
+        for door in (self.outbound, self.http, *self.inbound):
             if door is not None:
                 door.integration = self.integration
         self.integration.keep_warm()
         await asyncio.to_thread(old.close, DRAIN / 2)
         log.info("settings: read again")
+
+
+async def _open(opening: Awaitable[None], setting: str, listen: Address) -> None:
+    try:
+        await opening
+    except OSError as error:
+        raise AddressTaken(f"{setting}: {listen}: {error.strerror or error}") from None

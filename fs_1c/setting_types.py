@@ -61,7 +61,9 @@ def _dial_template(*known: str) -> AfterValidator:
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=366 * 86400.0)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
-KeepWarm = Annotated[float, BeforeValidator(lambda value: 0.0 if value == "off" else parse_duration(value))]
+DurationOrOff = Annotated[
+    float, BeforeValidator(lambda value: 0.0 if value == "off" else parse_duration(value))
+]
 XmlName = Annotated[str, Field(pattern=r"^([^\W\d][\w.-]{0,99})?$")]
 ExtensionTemplate = Annotated[str, _dial_template("extension", "domain")]
 ExternalTemplate = Annotated[str, _dial_template("number", "domain")]

@@ -6,35 +6,35 @@ from files of their own (`password_file`), so that the settings can be read by p
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
-from dataclasses import replace
-from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from fs_1c.dialect import PRESETS, Dialect, DialectName, SoapVersion
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, read
 from fs_1c.setting_types import (
     Address,
     AddressField,
     Duration,
+    DurationOrOff,
     ExtensionTemplate,
     ExternalTemplate,
     FollowerTemplate,
-    KeepWarm,
     Section,
     WithPassword,
-    XmlName,
 )
+from fs_1c.settings_onec import OneCSettings, SessionMode
 
 DEFAULT_BASE = "default"
 """The name of the base when `[onec]` describes just one."""
+
+
+__all__ = ["OneCSettings", "SessionMode", "Settings", "SettingsError", "build", "load"]
 
 
 class SettingsError(Exception):
@@ -49,88 +49,29 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-class SessionMode(StrEnum):
-    """Whether 1C keeps a session for us between requests."""
-
-    AUTO = "auto"  # found out by the first request
-    PER_REQUEST = "per-request"
-    IBSESSION = "ibsession"
-
-
-class NamesSettings(Section):
-    """Names of operations and parameters where they differ from the dialect's; empty: the dialect's."""
-
-    say_name: XmlName = ""
-    number: XmlName = ""
-    incoming_call: XmlName = ""
-    num_from: XmlName = ""
-    key: XmlName = ""
-    event: XmlName = ""
-    data: XmlName = ""
-
-
-class OneCSettings(WithPassword):
-    """One base. `keep_warm` is how long it may be left alone, in seconds; 0: for ever. `timeout` bounds a
-    request as a whole, in seconds; a caller never waits for it, only for the deadline.
-    """
-
-    url: str
-    username: str = ""
-    dialect: DialectName = DialectName.MOBILON_2
-    namespace: str = Field("", max_length=500)
-    soap: SoapVersion = "1.1"
-    names: NamesSettings = NamesSettings()
-    number_format: NumberFormat = NumberFormat.EIGHT
-    sessions: int = Field(4, ge=1, le=64)
-    session_mode: SessionMode = SessionMode.AUTO
-    keep_warm: KeepWarm = 900.0
-    timeout: Duration = 10.0
-    ca_file: Path | None = None
-    proxy: str = ""
-    destinations: tuple[str, ...] = ()
-
-    @field_validator("proxy")
-    @classmethod
-    def _proxy(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^\s/]+/?", value):
-            raise ValueError("allowed: http://HOST:PORT")
-        return value
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
-            raise ValueError(
-                "allowed: http://HOST[:PORT]/BASE/ws/NAME, with user and password as settings of their own"
-            )
-        return value
-
-    @field_validator("ca_file")
-    @classmethod
-    def _ca_file(cls, value: Path | None) -> Path | None:
-        if value and not os.access(value, os.R_OK):
-            raise ValueError(f"{value} cannot be read")
-        return value
-
-    def speaks(self) -> Dialect:
-        """How this base is spoken to: the preset with what is set beside it."""
-        names = {name: value for name, value in self.names.model_dump().items() if value}
-        if self.namespace:
-            names["namespace"] = self.namespace
-        return replace(PRESETS[self.dialect], soap=self.soap, **names)
-
-    def address(self) -> str:
-        """Where requests go: the URL, with the dialect's path if it names only the base."""
-        return self.url if "/ws/" in self.url else self.url.rstrip("/") + self.speaks().path
-
-
 class LookupSettings(Section):
-    """How long a caller waits (`deadline`) and how long answers are good for; seconds."""
+    """How long a caller waits (`deadline`) and how long answers are good for; seconds.
+
+    A known client is fresh for `fresh_for`, then for `stale_for` more he is answered at once and refreshed
+    behind.
+    """
 
     deadline: Duration = 0.8
     fresh_for: Duration = 300.0
+    stale_for: DurationOrOff = 86400.0
     unknown_for: Duration = 60.0
     size: int = Field(100_000, ge=1, le=10_000_000)
+
+
+class BreakerSettings(Section):
+    """When a base counts as down: `share` of its latest `window` requests failed or took longer than the
+    deadline, of at least `at_least`. Nobody waits for it then; after `pause` seconds one request tries it.
+    """
+
+    window: int = Field(20, ge=1, le=1000)
+    at_least: int = Field(5, ge=1, le=1000)
+    share: float = Field(0.5, gt=0, le=1)
+    pause: Duration = 5.0
 
 
 class CategoryRule(Section):
@@ -190,6 +131,56 @@ class InboundSettings(WithPassword):
     password: SecretStr = SecretStr("ClueCon")
 
 
+class HttpSettings(Section):
+    """The door for 1C, monitoring and people. `token`: what `POST /forget` must show; empty: it is closed."""
+
+    enabled: bool = True
+    listen: AddressField = Address("127.0.0.1", 9184)
+    token: SecretStr = SecretStr("")
+    token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> HttpSettings:
+        if self.token_file and "token" in self.model_fields_set:
+            raise ValueError("token and token_file: allowed is one of them")
+        try:
+            token = self.secret()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"token_file: {self.token_file} cannot be read") from None
+        if self.token_file and not token:
+            raise ValueError(f"token_file: {self.token_file} is empty")
+        if not re.fullmatch("[!-~]*", token):
+            raise ValueError("token: allowed: Latin letters, digits and signs, without spaces")
+        if self.enabled and not token and not _is_loopback(self.listen.host):
+            raise ValueError(
+                f"listen: {self.listen} can be reached from elsewhere; allowed only with token or token_file"
+            )
+        return self
+
+    def secret(self) -> str:
+        """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
+        if self.token_file:
+            return self.token_file.read_text("utf-8-sig").strip("\r\n")
+        return self.token.get_secret_value()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class RedisSettings(Section):
+    """Shared by several switches. `timeout`: seconds that any word with it may take; `prefix` of all its
+    keys.
+    """
+
+    url: SecretStr
+    prefix: str = Field("fs-1c:", max_length=100)
+    timeout: Duration = 0.1
+
+
 class EslSettings(Section):
     """Both ESL doors."""
 
@@ -218,11 +209,14 @@ class Settings(BaseSettings):
 
     onec: dict[str, OneCSettings]
     lookup: LookupSettings = LookupSettings()
+    breaker: BreakerSettings = BreakerSettings()
     routing: RoutingSettings = RoutingSettings()
     numbers: NumbersSettings = NumbersSettings()
     screenpop: ScreenPopSettings = ScreenPopSettings()
     subscribers: SubscribersSettings = SubscribersSettings()
     esl: EslSettings = EslSettings()
+    http: HttpSettings = HttpSettings()
+    redis: RedisSettings | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -284,7 +284,7 @@ def test_asking_goes_past_what_is_remembered_and_renews_it(onec: OneCSimulator, 
 
 def test_an_unknown_caller_is_remembered_for_a_shorter_time(onec: OneCSimulator, directory: Bases) -> None:
     with freeze_time() as clock:
-        here = directory(onec.url, fresh_for=300, unknown_for=60)
+        here = directory(onec.url, fresh_for=300, stale_for=0, unknown_for=60)
 
         def sources() -> list[Source]:
             told = [here.lookup(number).source for number in (SEED, STRANGER)]
@@ -307,20 +307,20 @@ def test_the_least_recently_asked_answer_goes_first() -> None:
     cache = Cache(LookupSettings(size=2))
     for number in ("+71", "+72"):
         cache.put(number, Answer(number))
-    assert cache.get("+71") == Answer("+71")
+    assert cache.get("+71") == (Answer("+71"), True)
     cache.put("+73", Answer("+73"))
-    assert (cache.get("+71"), cache.get("+72"), cache.get("+73")) == (Answer("+71"), None, Answer("+73"))
+    assert [cache.get(f"+7{n}") for n in (1, 2, 3)] == [(Answer("+71"), True), None, (Answer("+73"), True)]
     assert len(cache) == 2
 
 
 def test_a_renewed_answer_lives_from_its_renewal() -> None:
     with freeze_time() as clock:
-        cache = Cache(LookupSettings(fresh_for=10, unknown_for=5))
+        cache = Cache(LookupSettings(fresh_for=10, stale_for=0, unknown_for=5))
         cache.put("+71", Answer())
         clock.tick(4)
         cache.put("+71", Answer("Чиж"))
         clock.tick(9)
-        assert cache.get("+71") == Answer("Чиж")
+        assert cache.get("+71") == (Answer("Чиж"), True)
         clock.tick(2)
         assert cache.get("+71") is None
         assert len(cache) == 0

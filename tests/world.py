@@ -33,6 +33,7 @@ def settings_for(url: str, **more: Any) -> Settings:
         "lookup": {"deadline": "500ms"},
         "subscribers": {"keys": KEYS},
         "esl": {"outbound": {"listen": "127.0.0.1:0"}},
+        "http": {"listen": "127.0.0.1:0"},
     }
     for section, values in more.items():
         data[section] = {**data.get(section, {}), **values}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 
 from cachetools import TLRUCache
 
@@ -11,31 +12,68 @@ from fs_1c.onec.answer import Answer
 from fs_1c.settings import LookupSettings
 
 
+def _now() -> float:
+    return time.monotonic()  # looked up on each call: tests freeze it
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An answer and when 1C gave it.
+
+    Attributes:
+        asked_at: Seconds on the clock of whoever keeps it.
+    """
+
+    answer: Answer
+    asked_at: float
+
+
 class Cache:
     """E.164 number → what 1C said about it.
 
-    A known client stays for `fresh_for` seconds, an unknown one for `unknown_for`: he may be entered into 1C
-    in the next minute. Errors are never put here. The least recently asked go first when there are more than
-    `size`.
+    A known client is fresh for `fresh_for` seconds and stale for `stale_for` more; an unknown one stays for
+    `unknown_for` only, since he may be entered into 1C in the next minute. Errors are never put here, so a
+    failure never replaces an answer. The least recently asked go first when there are more than `size`.
     """
 
     def __init__(self, settings: LookupSettings) -> None:
-        def until(_: str, answer: Answer, now: float) -> float:
-            return now + (settings.fresh_for if answer.known else settings.unknown_for)
+        def until(_: str, remembered: Remembered, now: float) -> float:
+            known = remembered.answer.known
+            good_for = settings.fresh_for + settings.stale_for if known else settings.unknown_for
+            return remembered.asked_at + good_for
 
-        # A lambda, so that the clock is looked up on each call: tests freeze it.
-        self._answers: TLRUCache[str, Answer] = TLRUCache(
-            settings.size, until, timer=lambda: time.monotonic()
-        )
+        self._fresh_for = settings.fresh_for
+        self._answers: TLRUCache[str, Remembered] = TLRUCache(settings.size, until, timer=_now)
         self._lock = threading.Lock()  # cachetools' caches are not for sharing between threads
 
-    def get(self, number: str) -> Answer | None:
+    def get(self, number: str) -> tuple[Answer, bool] | None:
+        """The answer and whether it is fresh; None when nothing is remembered."""
         with self._lock:
-            return self._answers.get(number)
+            remembered = self._answers.get(number)
+        if remembered is None:
+            return None
+        answer = remembered.answer
+        return answer, not answer.known or _now() - remembered.asked_at < self._fresh_for
 
-    def put(self, number: str, answer: Answer) -> None:
+    def put(self, number: str, answer: Answer, age: float = 0.0) -> None:
+        """Remembers an answer that 1C gave `age` seconds ago."""
         with self._lock:
-            self._answers[number] = answer
+            self._answers[number] = Remembered(answer, _now() - age)
+
+    def age(self, number: str) -> float | None:
+        """Seconds since 1C gave the remembered answer, or None."""
+        with self._lock:
+            remembered = self._answers.get(number)
+        return None if remembered is None else _now() - remembered.asked_at
+
+    def forget(self, number: str | None) -> int:
+        """Forgets one number, or all; returns how many were remembered."""
+        with self._lock:
+            if number is None:
+                count = len(self._answers)
+                self._answers.clear()
+                return count
+            return 0 if self._answers.pop(number, None) is None else 1
 
     def __len__(self) -> int:
         with self._lock:

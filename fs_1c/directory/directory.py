@@ -1,7 +1,7 @@
-"""Who is calling: a fresh answer at once, else one request per number, shared by all who wait for it.
+"""Who is calling: a remembered answer at once, else one request per number, shared by all who wait for it.
 
-Nobody waits beyond his deadline. A request that comes too late for its caller goes on and fills the cache for
-the next.
+Nobody waits beyond his deadline, nor for a base that counts as down. A request that comes too late for its
+caller goes on and fills the cache for the next; a stale answer is given at once and renewed behind.
 """
 
 from __future__ import annotations
@@ -11,18 +11,45 @@ import concurrent.futures
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 
 from fs_1c.call import Caller, Failure, Result, Source
+from fs_1c.directory.breaker import Breaker, State
 from fs_1c.directory.cache import Cache
+from fs_1c.directory.shared import SharedAnswers
 from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
 from fs_1c.onec.answer import Answer
+from fs_1c.onec.client import Client
 from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError
-from fs_1c.settings import LookupSettings
+from fs_1c.settings import BreakerSettings, LookupSettings
+from fs_1c.timers import TIMERS
 
 log = logging.getLogger(__name__)
+
+JUST_ASKED = 60.0
+"""Seconds in which an answer is not worth renewing after a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An answer, where it came from, and how many seconds ago 1C gave it."""
+
+    answer: Answer
+    source: Source
+    age: float = 0.0
+
+
+@dataclass(slots=True)
+class _Request:
+    """One request about one number, and all who wait for it."""
+
+    future: Future[_Found] = field(default_factory=Future)
+    begun: float = 0.0  # when a worker took it
+    counted: bool = False  # the breaker knows of it
 
 
 class Directory:
@@ -33,18 +60,34 @@ class Directory:
         number_format: The form in which this base is asked.
         plan: How numbers are dialled here.
         settings: Deadline and how long answers are good for.
+        breaker: When the base counts as down.
+        shared: The same answers on other switches.
     """
 
     def __init__(
-        self, desk: Desk, number_format: NumberFormat, plan: NumberPlan, settings: LookupSettings
+        self,
+        desk: Desk,
+        number_format: NumberFormat,
+        plan: NumberPlan,
+        settings: LookupSettings,
+        breaker: BreakerSettings | None = None,
+        shared: SharedAnswers | None = None,
     ) -> None:
         self._desk = desk
         self._format = number_format
         self._plan = plan
         self._settings = settings
         self._cache = Cache(settings)
-        self._asking: dict[str, Future[Answer]] = {}
+        self._pause = (breaker or BreakerSettings()).pause
+        self._breaker = Breaker(breaker or BreakerSettings(), self._breaker_changed)
+        self._shared = shared
+        if shared is not None:
+            shared.listen(self._forgotten_elsewhere)
+        self._asking: dict[str, _Request] = {}
         self._lock = threading.Lock()
+        self._closed = False
+
+    # A caller waits.
 
     def lookup(self, received: str, deadline: float | None = None, *, private: bool = False) -> Caller:
         """Who calls from `received`; blocks the thread, for `deadline` seconds at the most. Never raises."""
@@ -52,15 +95,10 @@ class Directory:
         known = self.known(received, private=private)
         if isinstance(known, Caller):
             return known
-        future = self._ask(known)
+        request = self._ask(known, Urgency.CALLER)
         waits = self._settings.deadline if deadline is None else deadline
-        try:
-            answer: Answer | BaseException | None = future.result(waits)
-        except (TimeoutError, concurrent.futures.CancelledError):
-            answer = None
-        except Exception as error:
-            answer = error
-        return self._caller(known, answer, started, waits)
+        concurrent.futures.wait([request.future], waits)
+        return self._caller(known, request, started, waits)
 
     async def lookup_async(
         self, received: str, deadline: float | None = None, *, private: bool = False
@@ -70,76 +108,165 @@ class Directory:
         known = self.known(received, private=private)
         if isinstance(known, Caller):
             return known
-        future = asyncio.wrap_future(self._ask(known))
+        request = self._ask(known, Urgency.CALLER)
         waits = self._settings.deadline if deadline is None else deadline
+        waiter = asyncio.wrap_future(request.future)
         # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
-        done, _ = await asyncio.wait({future}, timeout=waits)
-        if not done:
-            future.add_done_callback(_retrieve)
-            return self._caller(known, None, started, waits)
-        return self._caller(known, future.exception() or future.result(), started, waits)
+        done, _ = await asyncio.wait({waiter}, timeout=waits)
+        # Takes the result of a request that nobody waits for any more, so that asyncio does not complain of
+        # it.
+        waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return self._caller(known, request if done else None, started, waits, asked=request)
 
     def known(self, received: str, *, private: bool = False) -> Caller | Number:
-        """What can be said without asking 1C: a `Caller`; else the `Number` that it must be asked about."""
+        """What can be said without waiting: a `Caller`; else the `Number` that 1C must be asked about."""
         started = time.monotonic()
         number = NotANumber("withheld") if private else read(received, self._plan)
         if isinstance(number, NotANumber):
             return Caller(None, Result.SKIPPED, error=Failure("skipped", number.reason))
-        answer = self._cache.get(number.e164)
-        if answer is None:
-            return number
-        return self._told(number, answer, Source.CACHE, time.monotonic() - started)
+        remembered = self._cache.get(number.e164)
+        if remembered is not None:
+            answer, fresh = remembered
+            if not fresh:
+                self._refresh(number)
+            return self._told(
+                number, answer, Source.CACHE if fresh else Source.STALE, time.monotonic() - started
+            )
+        if not self._breaker.allows():
+            down = Failure("down", "1C counts as down; nobody waits for it")
+            return Caller(number, Result.FAILED, number.written(self._format), error=down)
+        return number
+
+    # Nobody waits.
 
     def ask(self, received: str) -> Caller:
-        """Who calls from `received`, asked of 1C now, past the cache; blocks until 1C's own time-out. Never
-        raises.
+        """Who calls from `received`, asked of 1C now, past the cache and the breaker; blocks until 1C's own
+        time-out.
+
+        Never raises.
         """
         started = time.monotonic()
         number = read(received, self._plan)
         if isinstance(number, NotANumber):
             return Caller(None, Result.SKIPPED, error=Failure("skipped", number.reason))
-        try:
-            answer: Answer | BaseException = self._ask(number).result()
-        except Exception as error:
-            answer = error
-        return self._caller(number, answer, started, 0.0)
+        request = self._ask(number, Urgency.CALLER)
+        concurrent.futures.wait([request.future])
+        return self._caller(number, request, started, 0.0)
 
-    def _ask(self, number: Number) -> Future[Answer]:
+    def renew(self, received: str) -> None:
+        """A known client's call was answered: his manager may have changed. Returns at once."""
+        number = read(received, self._plan)
+        if isinstance(number, Number) and (self._cache.age(number.e164) or 0.0) > JUST_ASKED:
+            self._refresh(number)
+
+    def forget(self, received: str | None) -> int:
+        """1C's answer has changed: forgets one number, or all. Returns how many answers were remembered.
+
+        Raises ValueError if `received` is no number.
+        """
+        e164 = None
+        if received is not None:
+            number = read(received, self._plan)
+            if isinstance(number, NotANumber):
+                raise ValueError(f"not a number that 1C could be asked about: {number.reason}")
+            e164 = number.e164
+        if self._shared is not None:
+            self._shared.forget(e164)  # first: else the others' answer could come back from there
+        return self._cache.forget(e164)
+
+    @property
+    def breaker(self) -> State:
+        return self._breaker.state
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    def close(self) -> None:
+        self._closed = True
+        if self._shared is not None:
+            self._shared.close()
+
+    def _forgotten_elsewhere(self, base: str, e164: str | None) -> None:
+        if base == self._desk.name:
+            self._cache.forget(e164)
+
+    def _refresh(self, number: Number) -> None:
+        if self._breaker.allows():
+            self._ask(number, Urgency.REFRESH)
+
+    def _ask(self, number: Number, urgency: Urgency) -> _Request:
         """The one request about `number` that is under way, or a new one."""
         with self._lock:
-            future = self._asking.get(number.e164)
-            if future is None:
-                asked_as = number.written(self._format)
-                future = self._desk.submit(Urgency.CALLER, lambda client: client.say_name(asked_as))
-                self._asking[number.e164] = future
-                fresh = True
-            else:
-                fresh = False
-        if fresh:  # outside the lock: a future that has ended already calls back at once
-            future.add_done_callback(partial(self._answered, number.e164))
-        return future
+            request = self._asking.get(number.e164)
+            if request is not None:
+                return request
+            request = self._asking[number.e164] = _Request()
+        asked_as = number.written(self._format)
 
-    def _answered(self, e164: str, future: Future[Answer]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._cache.put(e164, future.result())
+        def job(client: Client) -> _Found:
+            request.begun = time.monotonic()
+            return self._answer(number.e164, lambda: client.say_name(asked_as), urgency)
+
+        future = self._desk.submit(urgency, job)
+        future.add_done_callback(partial(self._answered, number.e164, request))
+        return request
+
+    def _answer(self, e164: str, ask_1c: Callable[[], Answer], urgency: Urgency) -> _Found:
+        """What 1C says, or has said to another switch; on a worker's thread."""
+        if self._shared is None:
+            return _Found(ask_1c(), Source.ONEC)
+        try:
+            max_age = JUST_ASKED if urgency is Urgency.REFRESH else None
+            answer, elsewhere = self._shared.ask(e164, ask_1c, max_age=max_age)
+        except OneCError:
+            remembered = self._shared.get(e164)  # perhaps stale, and better than nothing
+            if remembered is None or urgency is not Urgency.CALLER:
+                raise
+            return _Found(remembered.answer, Source.STALE, time.time() - remembered.asked_at)
+        if not elsewhere:
+            return _Found(answer, Source.ONEC)
+        remembered = self._shared.get(e164)
+        return _Found(answer, Source.SHARED, time.time() - remembered.asked_at if remembered else 0.0)
+
+    def _answered(self, e164: str, request: _Request, future: Future[_Found]) -> None:
+        error = future.exception()
+        if error is None:
+            self._cache.put(e164, future.result().answer, max(0.0, future.result().age))
         with self._lock:
             self._asking.pop(e164, None)
+        took = time.monotonic() - request.begun
+        if not isinstance(error, OneCError) or error.kind != "busy":
+            self._count(request, not _base_down(error) and took <= self._settings.deadline)
+        # Last, so that whoever is woken finds the cache filled.
+        if error is None:
+            request.future.set_result(future.result())
+        else:
+            request.future.set_exception(error)
 
     def _caller(
-        self, number: Number, answer: Answer | BaseException | None, started: float, waited: float
+        self,
+        number: Number,
+        ended: _Request | None,
+        started: float,
+        waited: float,
+        asked: _Request | None = None,
     ) -> Caller:
         took = time.monotonic() - started
-        if isinstance(answer, Answer):
-            return self._told(number, answer, Source.ONEC, took)
         asked_as = number.written(self._format)
-        if answer is None:
+        if ended is None or not ended.future.done():
+            if (request := asked or ended) is not None:
+                self._count(request, False)
             late = Failure("late", f"no answer within {waited * 1000:.0f} ms")
             return Caller(number, Result.LATE, asked_as, took=took, error=late)
-        if isinstance(answer, OneCError):
-            failure = answer.failure()
+        error = ended.future.exception()
+        if error is None:
+            found = ended.future.result()
+            return self._told(number, found.answer, found.source, took)
+        if isinstance(error, OneCError):
+            failure = error.failure()
         else:
-            log.error("lookup of %s: %r", number.e164, answer, exc_info=answer)
-            failure = Failure("internal", type(answer).__name__)
+            log.error("lookup of %s: %r", number.e164, error, exc_info=error)
+            failure = Failure("internal", type(error).__name__)
         return Caller(number, Result.FAILED, asked_as, took=took, error=failure)
 
     def _told(self, number: Number, answer: Answer, source: Source, took: float) -> Caller:
@@ -147,10 +274,44 @@ class Directory:
         asked_as = number.written(self._format)
         return Caller(number, result, asked_as, answer.title, answer.category, answer.manager, source, took)
 
+    # The breaker.
 
-def _retrieve(future: asyncio.Future[Answer]) -> None:
-    """Takes the result of a request that nobody waits for any more, so that asyncio does not complain about
-    it.
-    """
-    if not future.cancelled():
-        future.exception()
+    def _count(self, request: _Request, well: bool) -> None:
+        """Tells the breaker of a request once: at its end, or when the first caller has to go on."""
+        with self._lock:
+            if request.counted:
+                return
+            request.counted = True
+        self._breaker.record(well)
+
+    def _breaker_changed(self, before: State, now: State) -> None:
+        name = self._desk.name
+        if now is State.OPEN:
+            if before is State.CLOSED:
+                log.warning(
+                    "1C base %s counts as down: nobody waits for it, it is tried every %g s",
+                    name,
+                    self._pause,
+                )
+            TIMERS.after(self._pause, self._try)
+        elif now is State.CLOSED:
+            log.warning("1C base %s is back", name)
+
+    def _try(self) -> None:
+        if self._closed:
+            return
+        if not self._breaker.try_now():
+            if self._breaker.state is State.OPEN:
+                TIMERS.after(self._pause / 10, self._try)
+            return
+        started = time.monotonic()
+
+        def tried(future: Future[None]) -> None:
+            took = time.monotonic() - started
+            self._breaker.tried(not _base_down(future.exception()) and took <= self._settings.deadline)
+
+        self._desk.submit(Urgency.REFRESH, Client.warm_up).add_done_callback(tried)
+
+
+def _base_down(error: BaseException | None) -> bool:
+    return isinstance(error, OneCError) and error.base_down

@@ -28,7 +28,7 @@ from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.settings import OneCSettings
 from fs_1c.timers import TIMERS
 
-MAX_RESPONSE = 1 << 20
+MAX_RESPONSE = 1 << 18
 """Octets of a response that are read; 1C's answer has some hundreds."""
 CONNECT_WITHIN = 5.0
 LOOK_BEFORE = 0.05
@@ -165,12 +165,26 @@ class Connection:
         """POSTs `body`, or GETs the description of the service (`?wsdl`) when it is None.
 
         Args:
-            careful: Spend a moment to find out that nobody is going to read this, before it leaves.
+            careful: Must never be sent twice: spend a moment to find out that nobody is going to read it
+                before it leaves. What is not careful is sent again if a connection that had served before
+                breaks: that is how an idle one ends.
             within: Seconds for all of it, from the name's resolution to the last octet; None: the base's
                 `timeout`.
         """
         limit = self._settings.timeout if within is None else within
-        progress = _here.progress = _Progress(careful)
+        progress = _Progress(careful)
+        try:
+            return self._once(body, headers, progress, limit)
+        except OneCError as error:
+            worn_out = not progress.fresh and error.kind in ("cut", "broken")
+            if not worn_out or (careful and error.reached is not Reached.NO):
+                raise
+        return self._once(body, headers, _Progress(careful), limit)
+
+    def _once(
+        self, body: bytes | None, headers: Mapping[str, str], progress: _Progress, limit: float
+    ) -> Response:
+        _here.progress = progress
         address = self._settings.address()
         try:
             with (

@@ -226,6 +226,7 @@ def _settings(url: str, event_socket: int) -> Settings:
                 "outbound": {"listen": "127.0.0.1:0"},
                 "inbound": [{"address": f"127.0.0.1:{event_socket}"}],
             },
+            "http": {"enabled": False},
         },
         "demo",
     )

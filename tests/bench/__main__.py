@@ -1,0 +1,110 @@
+"""What a lookup costs, and what each fault of 1C costs the calls. `make bench`."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import requests
+from rich.console import Console
+from rich.table import Table
+
+from fs_1c.directory import Directory
+from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.onec import soap
+from fs_1c.onec.desk import Desk
+from fs_1c.settings import LookupSettings, OneCSettings
+from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, run
+
+ROUNDS = 300
+HITS = 20_000
+CALLERS = 1_000
+
+out = Console(highlight=False)
+
+
+def main() -> None:
+    lookups()
+    faults()
+
+
+def lookups() -> None:
+    """A remembered answer, a question to 1C against a bare requests.post, and a crowd with one question."""
+    with OneCSimulator(OneCSimulatorSettings(port=0)) as onec:
+        desk = Desk("bench", OneCSettings(url=onec.url))
+        directory = Directory(desk, NumberFormat.EIGHT, NumberPlan(), LookupSettings(deadline=10.0))
+        bare, ours = compare(onec.url, directory)
+        directory.lookup("89235292926")
+        hit = timed(lambda: directory.lookup("89235292926"), HITS) * 1e9
+        before = len(onec.requests)
+        crowd = all_at_once(lambda: directory.lookup("84951112233"))
+        asked = len(onec.requests) - before
+        desk.close()
+    table = Table("lookup", "", title="What a lookup costs")
+    table.add_row("remembered", f"{hit:,.0f} ns")
+    table.add_row("bare requests.post to the simulated 1C, median", f"{bare * 1000:.2f} ms")
+    table.add_row("through directory, desk and session, median", f"{ours * 1000:.2f} ms")
+    table.add_row("ratio", f"{ours / bare:.2f}")
+    table.add_row(f"{CALLERS} callers of one number", f"{crowd * 1000:.0f} ms, {asked} request(s)")
+    out.print(table)
+
+
+def compare(url: str, directory: Directory) -> tuple[float, float]:
+    """Seconds, medians of interleaved rounds: a bare POST on a kept connection, and our whole way."""
+    session = requests.Session()
+    headers = {"Content-Type": soap.CONTENT_TYPE["1.1"]}
+    bare, ours = [], []
+    for i in range(ROUNDS):
+        number = f"8495{3000000 + i}"
+        body = soap.envelope("http://VATS", "SayName", {"Number": number})
+        bare.append(timed(lambda: session.post(url, data=body, headers=headers).content))  # noqa: B023
+        ours.append(timed(lambda: directory.lookup(number)))  # noqa: B023
+    return statistics.median(bare), statistics.median(ours)
+
+
+def timed(action: Callable[[], object], times: int = 1) -> float:
+    started = time.perf_counter()
+    for _ in range(times):
+        action()
+    return (time.perf_counter() - started) / times
+
+
+def all_at_once(action: Callable[[], object]) -> float:
+    gate = threading.Barrier(CALLERS + 1)
+
+    def call() -> None:
+        gate.wait()
+        action()
+
+    threads = [threading.Thread(target=call) for _ in range(CALLERS)]
+    for thread in threads:
+        thread.start()
+    gate.wait()
+    started = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - started
+
+
+def faults() -> None:
+    table = Table("1C …", "calls", "lost", "longest, ms", "results", "stale: answered", "stale: longest, ms")
+    table.title = (
+        f"{CALLS} calls at {PER_SECOND} a second, deadline {DEADLINE * 1000:.0f} ms; every other one stale"
+    )
+    for name, fault in FAULTS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            row = asyncio.run(run(fault, Path(folder)))
+        results = ", ".join(f"{count} {result}" for result, count in sorted(row.by_result.items()))
+        longest, stale = f"{row.longest_ms:.0f}", f"{row.stale_longest_ms:.0f}"
+        table.add_row(name, str(row.calls), str(row.lost), longest, results, str(row.stale), stale)
+    out.print(table)
+
+
+if __name__ == "__main__":
+    main()
