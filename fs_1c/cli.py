@@ -20,7 +20,6 @@ from rich.console import Console
 from fs_1c import __version__
 from fs_1c.call import Caller, Outcome, Result, ScreenPop
 from fs_1c.integration import Integration
-from fs_1c.service import AddressTaken, Service
 from fs_1c.setting_types import Address
 from fs_1c.settings import Settings, SettingsError, load
 from fs_1c.simulator.cli import app as simulator_app
@@ -82,6 +81,10 @@ def _checked_base(settings: Settings, base: str) -> str:
 @app.command()
 def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None:
     """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
+    from fs_1c.service import (
+        AddressTaken,  # here and below: what only the service needs, others need not load
+    )
+
     settings = _load(config)
     _logging(verbose)
     try:
@@ -92,6 +95,8 @@ def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None
 
 
 async def _serve(settings: Settings, config: Path) -> None:
+    from fs_1c.service import Service
+
     service = Service(settings)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()

@@ -5,14 +5,15 @@ of 1C.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ from tests.fault_table import CALLS, DEADLINE, FAULTS, Row, run
 
 MARGIN_MS = 50.0
 AT_ONCE = 2
-BATCHES = [list(itertools.islice(FAULTS, start, start + AT_ONCE)) for start in range(0, len(FAULTS), AT_ONCE)]
+LEFT_TO_THE_BENCH = ("drips its headers", "garbage", "HTTP 502", "answers after 30 s")
+TESTED = [name for name in FAULTS if name not in LEFT_TO_THE_BENCH]
+BATCHES = [TESTED[start : start + AT_ONCE] for start in range(0, len(TESTED), AT_ONCE)]
 
 
 @pytest.mark.parametrize("names", BATCHES, ids=", ".join)
@@ -37,40 +40,43 @@ def test_no_call_is_lost_and_none_waits_beyond_the_deadline(names: list[str], tm
         assert row.stale == CALLS // 2, (name, row)
 
 
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+@contextmanager
+def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A Redis of our own: its address and process."""
-    if not shutil.which("redis-server"):
-        pytest.skip("there is no redis-server")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    quiet = ["--save", "", "--appendonly", "no", "--dir", str(tmp_path)]
-    process = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", *quiet], stdout=subprocess.DEVNULL
-    )
-    ends = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            break
-        except OSError:
-            assert time.monotonic() < ends, "redis-server does not start"
-            time.sleep(0.01)
-    yield f"redis://127.0.0.1:{port}/0", process
-    process.kill()
-    process.wait()
+    quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
+    process = subprocess.Popen(["redis-server", "--port", str(port), *quiet], stdout=subprocess.DEVNULL)
+    try:
+        ends = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < ends, "redis-server does not start"
+                time.sleep(0.01)
+        yield f"redis://127.0.0.1:{port}/0", process
+    finally:
+        process.kill()
+        process.wait()
 
 
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")
 @pytest.mark.parametrize("end", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "dies"])
-@pytest.mark.parametrize("fault", ["", "mute"], ids=["1C is well", "1C is mute"])
-def test_a_redis_that_goes_away_halfway_costs_no_call(
-    fault: str, end: signal.Signals, tmp_path: Path, redis: tuple[str, subprocess.Popen[bytes]]
-) -> None:
-    url, process = redis
-    given = FAULTS[fault] if fault else {}
-    row = asyncio.run(run(given, tmp_path, lambda: process.send_signal(end), redis={"url": url}))
-    assert (row.calls, row.lost) == (CALLS, 0), row
-    assert row.longest_ms <= DEADLINE * 1000 + MARGIN_MS, row
-    assert row.stale == CALLS // 2, row
-    if not fault:
-        assert row.by_result == {"unknown": CALLS // 2}, row
+def test_a_redis_that_goes_away_halfway_costs_no_call(end: signal.Signals, tmp_path: Path) -> None:
+    async def calls(fault: dict[str, Any], name: str) -> Row:
+        folder = tmp_path / name
+        folder.mkdir()
+        with redis() as (url, process):
+            return await run(fault, folder, lambda: process.send_signal(end), redis={"url": url})
+
+    async def both() -> tuple[Row, Row]:
+        return await asyncio.gather(calls({}, "well"), calls(FAULTS["mute"], "mute"))
+
+    well, mute = asyncio.run(both())
+    for row in (well, mute):
+        assert (row.calls, row.lost) == (CALLS, 0), row
+        assert row.longest_ms <= DEADLINE * 1000 + MARGIN_MS, row
+        assert row.stale == CALLS // 2, row
+    assert well.by_result == {"unknown": CALLS // 2}

@@ -14,8 +14,10 @@ import ssl
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
+import certifi
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -126,14 +128,46 @@ class _PoolTLS(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     POOLS: ClassVar[dict[str, Any]] = {"http": _Pool, "https": _PoolTLS}
 
+    def __init__(self, trust: ssl.SSLContext | None) -> None:
+        self._trust = trust
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._trust)
         self.poolmanager.pool_classes_by_scheme = self.POOLS
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
-        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs, ssl_context=self._trust)
         manager.pool_classes_by_scheme = self.POOLS
         return manager
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """The context verifies, with the certificates that it has loaded already."""
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = conn.ca_cert_dir = None
+
+
+_loading = threading.Lock()
+
+
+@lru_cache(maxsize=64)
+def _trust(ca_file: str) -> ssl.SSLContext | OSError:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        return error
+
+
+def prepare(settings: OneCSettings) -> ssl.SSLContext | OSError | None:
+    """The certificates by which a base with https is trusted, or why there are none; None for http.
+
+    Loading them takes a tenth of a second in which no other thread runs and no call is decided: so it is done
+    once, at the start, and not for every connection.
+    """
+    if not settings.url.startswith("https:"):
+        return None
+    with _loading:
+        return _trust(str(settings.ca_file or certifi.where()))
 
 
 class Connection:
@@ -146,10 +180,11 @@ class Connection:
             False  # a proxy or a .netrc of the environment must not surprise a telephone call
         )
         self._http.cookies.set_policy(_NoCookies())
-        for scheme in ("http://", "https://"):
-            self._http.mount(scheme, _Adapter(pool_connections=1, pool_maxsize=1, max_retries=0))
-        if settings.ca_file:
-            self._http.verify = str(settings.ca_file)
+        self._http.mount("http://", _Adapter(None))
+        trust = prepare(settings)
+        self._no_trust = trust if isinstance(trust, OSError) else None
+        if isinstance(trust, ssl.SSLContext):
+            self._http.mount("https://", _Adapter(trust))
         if settings.proxy:
             self._http.proxies = {"http": settings.proxy, "https": settings.proxy}
         self._http.headers.update({"User-Agent": f"fs-1c/{__version__}", "Accept": "text/xml, */*"})
@@ -184,6 +219,9 @@ class Connection:
     def _once(
         self, body: bytes | None, headers: Mapping[str, str], progress: _Progress, limit: float
     ) -> Response:
+        if self._no_trust is not None:
+            why = f"ca_file: {_reason(self._no_trust)}"
+            raise OneCError("settings", why, Reached.NO, base_down=True)
         _here.progress = progress
         address = self._settings.address()
         try:

@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from enum import IntEnum
 from typing import TypeVar
 
+from fs_1c.onec import connection
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.session import Habits
@@ -50,6 +51,7 @@ class Desk:
 
     def __init__(self, name: str, settings: OneCSettings) -> None:
         self.name = name
+        connection.prepare(settings)
         self._settings = settings
         self._habits = Habits(settings.session_mode)
         self._jobs: list[tuple[Urgency, int, Callable[[Client], None]]] = []
