@@ -19,7 +19,10 @@ import pytest
 
 from tests.fault_table import CALLS, DEADLINE, FAULTS, Row, run
 
-MARGIN_MS = 50.0
+MARGIN_MS = 500.0
+"""What a busy machine may add: a call that waited for 1C would wait for seconds. The real figures: `make
+bench`.
+"""
 AT_ONCE = 2
 LEFT_TO_THE_BENCH = ("drips its headers", "garbage", "HTTP 502", "answers after 30 s")
 TESTED = [name for name in FAULTS if name not in LEFT_TO_THE_BENCH]
