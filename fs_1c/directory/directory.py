@@ -111,11 +111,10 @@ class Directory:
         request = self._ask(known, Urgency.CALLER)
         waits = self._settings.deadline if deadline is None else deadline
         waiter = asyncio.wrap_future(request.future)
+        # Takes the result if nobody waits for it any more, so that asyncio does not complain of it.
+        waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
         done, _ = await asyncio.wait({waiter}, timeout=waits)
-        # Takes the result of a request that nobody waits for any more, so that asyncio does not complain of
-        # it.
-        waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         return self._caller(known, request if done else None, started, waits, asked=request)
 
     def known(self, received: str, *, private: bool = False) -> Caller | Number:
