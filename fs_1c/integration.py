@@ -90,8 +90,8 @@ class Integration:
         """Opens the client's card at the subscriber who talks to him, once; returns at once."""
         told = self._pops.conversation(conversation)
         if told is not None:
-            base = self.settings.base_for(conversation.base, conversation.destination)
-            self._bases[base].directory.renew(conversation.number)
+            base = self._base(conversation.base, conversation.destination)
+            base.directory.renew(conversation.number)
         return told
 
     # 1C has changed.
@@ -120,7 +120,7 @@ class Integration:
 
     def lookup(self, number: str, base: str = "") -> Caller:
         """Asks 1C now, past the cache."""
-        return self._bases[self.settings.base_for(base, "")].directory.ask(number)
+        return self._base(base).directory.ask(number)
 
     def pop(self, number: str, *, extension: str = "", key: str = "", base: str = "") -> ScreenPop:
         """Opens a card, now, for a subscriber given by extension or by key; waits for the outcome."""
@@ -130,7 +130,7 @@ class Integration:
         parsed = read(number, self.plan)
         if not isinstance(parsed, Number):
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
-        chosen = self._bases[self.settings.base_for(base, "")]
+        chosen = self._base(base)
         pop = Pop(parsed.written(chosen.number_format), whose, extension, when=time.time())
         return screenpop.send(chosen.desk, pop, useful_for=1.0).result()
 
@@ -154,11 +154,14 @@ class Integration:
     ) -> None:
         self.close()
 
+    def _base(self, chosen: str, destination: str = "") -> _Base:
+        return self._bases[self.settings.base_for(chosen, destination)]
+
     def _directory(self, call: Call) -> Directory:
-        return self._bases[self.settings.base_for(call.base, call.destination)].directory
+        return self._base(call.base, call.destination).directory
 
     def _base_of(self, conversation: Conversation) -> tuple[Desk, NumberFormat]:
-        base = self._bases[self.settings.base_for(conversation.base, conversation.destination)]
+        base = self._base(conversation.base, conversation.destination)
         return base.desk, base.number_format
 
     def _deadline(self, call: Call) -> float:

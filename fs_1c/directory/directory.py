@@ -97,8 +97,8 @@ class Directory:
             return known
         request = self._ask(known, Urgency.CALLER)
         waits = self._settings.deadline if deadline is None else deadline
-        concurrent.futures.wait([request.future], waits)
-        return self._caller(known, request, started, waits)
+        done, _ = concurrent.futures.wait([request.future], waits)
+        return self._caller(known, request, started, waits, in_time=bool(done))
 
     async def lookup_async(
         self, received: str, deadline: float | None = None, *, private: bool = False
@@ -115,7 +115,7 @@ class Directory:
         waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
         done, _ = await asyncio.wait({waiter}, timeout=waits)
-        return self._caller(known, request if done else None, started, waits, asked=request)
+        return self._caller(known, request, started, waits, in_time=bool(done))
 
     def known(self, received: str, *, private: bool = False) -> Caller | Number:
         """What can be said without waiting: a `Caller`; else the `Number` that 1C must be asked about."""
@@ -150,7 +150,7 @@ class Directory:
             return Caller(None, Result.SKIPPED, error=Failure("skipped", number.reason))
         request = self._ask(number, Urgency.CALLER)
         concurrent.futures.wait([request.future])
-        return self._caller(number, request, started, 0.0)
+        return self._caller(number, request, started, 0.0, in_time=True)
 
     def renew(self, received: str) -> None:
         """A known client's call was answered: his manager may have changed. Returns at once."""
@@ -243,23 +243,17 @@ class Directory:
             request.future.set_exception(error)
 
     def _caller(
-        self,
-        number: Number,
-        ended: _Request | None,
-        started: float,
-        waited: float,
-        asked: _Request | None = None,
+        self, number: Number, request: _Request, started: float, waited: float, *, in_time: bool
     ) -> Caller:
         took = time.monotonic() - started
         asked_as = number.written(self._format)
-        if ended is None or not ended.future.done():
-            if (request := asked or ended) is not None:
-                self._count(request, False)
+        if not in_time:
+            self._count(request, False)
             late = Failure("late", f"no answer within {waited * 1000:.0f} ms")
             return Caller(number, Result.LATE, asked_as, took=took, error=late)
-        error = ended.future.exception()
+        error = request.future.exception()
         if error is None:
-            found = ended.future.result()
+            found = request.future.result()
             return self._told(number, found.answer, found.source, took)
         if isinstance(error, OneCError):
             failure = error.failure()

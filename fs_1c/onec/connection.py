@@ -175,10 +175,10 @@ class Connection:
 
     def __init__(self, settings: OneCSettings) -> None:
         self._settings = settings
+        self._address = settings.address()
         self._http = requests.Session()
-        self._http.trust_env = (
-            False  # a proxy or a .netrc of the environment must not surprise a telephone call
-        )
+        # A proxy or a .netrc of the environment must not surprise a telephone call.
+        self._http.trust_env = False
         self._http.cookies.set_policy(_NoCookies())
         self._http.mount("http://", _Adapter(None))
         trust = prepare(settings)
@@ -223,13 +223,12 @@ class Connection:
             why = f"ca_file: {_reason(self._no_trust)}"
             raise OneCError("settings", why, Reached.NO, base_down=True)
         _here.progress = progress
-        address = self._settings.address()
         try:
             with (
                 TIMERS.within(limit, progress.end),
                 self._http.request(
                     "GET" if body is None else "POST",
-                    address if body is not None else f"{address}?wsdl",
+                    self._address if body is not None else f"{self._address}?wsdl",
                     data=body,
                     headers=dict(headers),
                     auth=self._credentials(),
