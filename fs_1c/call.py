@@ -80,7 +80,10 @@ class Caller:
         category: The client's category as 1C gave it.
         manager: The phone of the responsible manager, as 1C gave it, trimmed.
         took: Seconds this lookup took, as the caller felt it.
+        onec_took: Seconds that 1C took over the request behind this answer; None: it was not asked for this
+            call, or has not answered by now.
         error: Why, when `result` is `late`, `failed` or `skipped`.
+        base: The name of the base that was, or would have been, asked.
     """
 
     number: Number | None
@@ -91,7 +94,9 @@ class Caller:
     manager: str = ""
     source: Source = Source.NONE
     took: float = 0.0
+    onec_took: float | None = None
     error: Failure | None = None
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A client and a subscriber now hear each other.
+    """A client and a subscriber now hear each other, or the subscriber's telephone rings for the client.
 
     Attributes:
         call_uuid: The client's leg.
@@ -124,6 +129,10 @@ class Conversation:
         key: The subscriber's key if his leg carried one (`fs_1c_key`), or empty.
         base: The 1C base that the dialplan chose for the call, or empty.
         destination: The number that the client dialled, or empty.
+        domain: The subscriber's SIP domain, as far as his leg tells it, or empty.
+        ringing: He has not answered yet.
+        outgoing: The subscriber has called the client, and not the client the company.
+        age: Seconds since it began: it is learnt later after a lost connection to the switch.
     """
 
     call_uuid: str
@@ -133,6 +142,21 @@ class Conversation:
     key: str = field(default="", repr=False)  # a credential: not for logs
     base: str = ""
     destination: str = ""
+    domain: str = ""
+    ringing: bool = False
+    outgoing: bool = False
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A leg has ended: a card that has not opened by now is of no use to it."""
+
+    leg_uuid: str
+
+
+Happening = Conversation | HungUp
+"""What channel events tell us."""
 
 
 class Outcome(StrEnum):
@@ -144,7 +168,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # it may have arrived and no answer came; never sent again
     NO_KEY = "no key"  # the subscriber has no key
     SKIPPED = "skipped"  # there is no number that 1C could show
-    TOO_LATE = "too late"  # 1C was away for as long as the card was of use
+    TOO_LATE = "too late"  # 1C was away for as long as the card was of use, or the conversation ended
+    ELSEWHERE = "elsewhere"  # another service, or this one before its restart, has told 1C
 
 
 @dataclass(frozen=True, slots=True)

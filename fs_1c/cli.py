@@ -224,6 +224,29 @@ def _tell(listen: Address, token: str, body: dict[str, Any]) -> tuple[int, str]:
 
 
 @app.command()
+def journal(
+    config: SettingsFile = DEFAULT_FILE,
+    number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",
+    call: Annotated[str, typer.Option(help="One call in full, by the uuid in the log.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a call went where it went, and why its card opened or did not."""
+    from fs_1c import journal_report
+    from fs_1c.journal import journal_file
+
+    settings = _load(config)
+    path = journal_file(settings)
+    if path is None:
+        typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
+        raise typer.Exit(2)
+    plan = settings.numbers.plan()
+    raise typer.Exit(
+        journal_report.run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out)
+    )
+
+
+@app.command()
 def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     from fs_1c.simulator.demo import run

@@ -22,9 +22,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fs_1c import __version__
+from fs_1c import __version__, metrics
 from fs_1c.http_server import HttpServer
 from fs_1c.integration import Integration
+from fs_1c.setting_sections import is_loopback
 from fs_1c.setting_types import Address
 from fs_1c.settings import HttpSettings
 
@@ -100,6 +101,7 @@ class HttpDoor:
                 Route("/health/live", _guarded(self._live), methods=["GET"]),
                 Route("/health/ready", _guarded(self._ready), methods=["GET"]),
                 Route("/health", _guarded(self._health), methods=["GET"]),
+                Route("/metrics", _guarded(self._metrics), methods=["GET"]),
                 Route("/forget", _guarded(self._forget), methods=["POST"]),
             ]
         )
@@ -117,6 +119,11 @@ class HttpDoor:
         bases = await self._in_thread(self.integration.health)
         return JSONResponse({"live": True, **self._readiness(), "bases": bases, "version": __version__})
 
+    async def _metrics(self, request: Request) -> Response:
+        await self._admit_reader(request)
+        text = await self._in_thread(self.integration.metrics.text)
+        return Response(text, headers={"Content-Type": metrics.CONTENT_TYPE})
+
     def _readiness(self) -> dict[str, object]:
         doors = dict(self._doors())
         return {"ready": all(doors.values()), "doors": doors}
@@ -133,6 +140,11 @@ class HttpDoor:
             "http door: %s told to forget %r: %d forgotten", _client(request), asked.number or "all", count
         )
         return JSONResponse({"forgotten": count})
+
+    async def _admit_reader(self, request: Request) -> None:
+        """Who reads must show the token where the door is open to other machines."""
+        if not is_loopback(self._settings.listen.host):
+            self._admit(request, await self._in_thread(self.integration.settings.http.secret))
 
     def _admit(self, request: Request, token: str) -> None:
         if not token:

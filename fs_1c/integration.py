@@ -12,23 +12,49 @@ import logging
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from fs_1c import routing, screenpop
-from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
+from fs_1c.call import (
+    Call,
+    Caller,
+    Conversation,
+    Decision,
+    Failure,
+    Happening,
+    HungUp,
+    Outcome,
+    Result,
+    ScreenPop,
+)
+from fs_1c.claims import Claims
 from fs_1c.dialect import Pop
 from fs_1c.directory import Directory
 from fs_1c.directory.shared import SharedAnswers
+from fs_1c.journal import Journal, journal_file
+from fs_1c.metrics import BaseState, Metrics
 from fs_1c.numbers import Number, NumberFormat, read
 from fs_1c.onec.desk import Desk
 from fs_1c.settings import Settings, load
-from fs_1c.subscribers import Subscribers
+from fs_1c.subscribers import Ask, Subscribers
 
 log = logging.getLogger(__name__)
 
 MAX_DEADLINE = 10.0
 """Seconds; a dialplan that grants more has a typing error in it, and its callers would hang up."""
+
+
+class Observer(Protocol):
+    """Hears what became of calls. Must return at once and never raise."""
+
+    def decided(self, decision: Decision) -> None:
+        """A call was decided."""
+
+    def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
+        """A card opened, or did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +68,17 @@ class Integration:
     """FreeSWITCH on one side, the bases of 1C on the other. Thread-safe; `close` it in the end."""
 
     def __init__(self, settings: Settings, before: Integration | None = None) -> None:
-        """Builds the rooms. `before` is the integration that this one relieves: its claims stay claimed."""
+        """Builds the rooms. `before` is the integration that this one relieves: what was claimed stays
+        claimed, and the counters and the journal go on.
+        """
         self.settings = settings
         self.plan = settings.numbers.plan()
         self.subscribers = Subscribers(settings.subscribers)
+        self.metrics: Metrics = before.metrics if before else Metrics()
+        self.metrics.bases = self.states
         self._bases: dict[str, _Base] = {}
         for name, base in settings.onec.items():
-            desk = Desk(name, base)
+            desk = Desk(name, base, partial(self.metrics.asked, name))
             shared = (
                 SharedAnswers(settings.redis, name, settings.lookup, base.timeout) if settings.redis else None
             )
@@ -56,10 +86,21 @@ class Integration:
                 desk, base.number_format, self.plan, settings.lookup, settings.breaker, shared
             )
             self._bases[name] = _Base(desk, directory, base.number_format)
-        claims = before._pops.claims if before else screenpop.Claims()
-        self._pops: screenpop.ScreenPops = screenpop.ScreenPops(
-            self._base_of, self.subscribers, self.plan, claims, settings.screenpop.useful_for
+        state = settings.state.folder
+        self._claims: Claims = (
+            before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
         )
+        self._pops = screenpop.ScreenPops(
+            self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop
+        )
+        self._journal: Journal | None = before._journal if before else _journal(settings)
+        self.observers: list[Observer] = [self.metrics]
+        if self._journal:
+            self.observers.append(self._journal)
+            self.metrics.journal = self._journal
+        self._relieved = False
+        if before:
+            before._relieved = True
 
     @classmethod
     def from_file(cls, path: Path) -> Integration:
@@ -86,13 +127,26 @@ class Integration:
 
     # Somebody answers.
 
-    def conversation(self, conversation: Conversation) -> Future[ScreenPop] | None:
-        """Opens the client's card at the subscriber who talks to him, once; returns at once."""
-        told = self._pops.conversation(conversation)
+    def conversation(self, conversation: Conversation, ask: Ask | None = None) -> Future[ScreenPop] | None:
+        """Opens the client's card at the subscriber who talks to him, once; returns at once.
+
+        Args:
+            ask: Asks the directory of the conversation's switch for the subscriber's key, if it must be.
+        """
+        told = self._pops.conversation(conversation, ask)
         if told is not None:
+            told.add_done_callback(lambda ended: self._popped(conversation, ended.result()))
             base = self._base(conversation.base, conversation.destination)
             base.directory.renew(conversation.number)
         return told
+
+    def happened(self, happening: Happening, ask: Ask | None = None) -> None:
+        """What channel events have told; returns at once."""
+        match happening:
+            case Conversation():
+                self.conversation(happening, ask)
+            case HungUp(leg_uuid):
+                self._pops.hung_up(leg_uuid)
 
     # 1C has changed.
 
@@ -112,7 +166,14 @@ class Integration:
     def health(self) -> dict[str, object]:
         """How the bases are: breaker (`closed`, `open`, `half-open`) and answers remembered, by base."""
         return {
-            name: {"breaker": base.directory.breaker.value, "remembered": len(base.directory)}
+            name: {"breaker": base.breaker.value, "remembered": base.remembered}
+            for name, base in self.states().items()
+        }
+
+    def states(self) -> dict[str, BaseState]:
+        """How the bases are at this moment, by name."""
+        return {
+            name: BaseState(base.directory.breaker, len(base.directory), *base.desk.sessions)
             for name, base in self._bases.items()
         }
 
@@ -132,19 +193,28 @@ class Integration:
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
         chosen = self._base(base)
         pop = Pop(parsed.written(chosen.number_format), whose, extension, when=time.time())
-        return screenpop.send(chosen.desk, pop, useful_for=1.0).result()
+        told: Future[ScreenPop] = Future()
+        screenpop.send(chosen.desk, pop, 1.0, told)
+        return told.result()
 
     def keep_warm(self) -> None:
         """Wakes the bases and keeps them awake, until `close`; says in one line each how they are."""
+        if self._journal:
+            self._journal.open()  # so that what is wrong with it is in the log at once
         for base in self._bases.values():
             base.desk.keep_warm()
 
     def close(self, timeout: float = 5.0) -> None:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
+        self.subscribers.close()
         for base in self._bases.values():
             base.directory.close()
             base.desk.close(max(0.0, ends - time.monotonic()))
+        if not self._relieved:  # else the next one goes on with these
+            self._claims.close(max(0.1, ends - time.monotonic()))
+            if self._journal:
+                self._journal.close(max(0.1, ends - time.monotonic()))
 
     def __enter__(self) -> Integration:
         return self
@@ -181,4 +251,15 @@ class Integration:
             decision.target or "-",
             f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
         )
+        for observer in self.observers:
+            observer.decided(decision)
         return decision
+
+    def _popped(self, conversation: Conversation, pop: ScreenPop) -> None:
+        for observer in self.observers:
+            observer.popped(conversation, pop)
+
+
+def _journal(settings: Settings) -> Journal | None:
+    file = journal_file(settings)
+    return Journal(file, settings.journal, settings.numbers.plan()) if file else None

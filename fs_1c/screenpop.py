@@ -11,44 +11,23 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-
-from cachetools import TTLCache
+from dataclasses import dataclass, field
 
 from fs_1c.call import Conversation, Failure, Outcome, ScreenPop
+from fs_1c.claims import Claims
 from fs_1c.dialect import Pop
-from fs_1c.numbers import Number, NumberFormat, NumberPlan, read
+from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
 from fs_1c.onec.client import Client
 from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.subscribers import Subscribers
+from fs_1c.settings import PopWhen, ScreenPopSettings
+from fs_1c.subscribers import Ask, Subscribers
 from fs_1c.timers import TIMERS
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 """Seconds between attempts of a pop that has surely not reached 1C."""
-CLAIMS = 100_000
-CLAIM_SECONDS = 24 * 3600.0
-"""A claim outlives any call: the same two may be reported by two doors, hours apart in a long conference."""
-
-
-class Claims:
-    """Who has the right to send a pop: whoever claims it first."""
-
-    def __init__(self) -> None:
-        # A lambda, so that the clock is looked up on each call: tests freeze it.
-        self._claims: TTLCache[tuple[str, str], bool] = TTLCache(
-            CLAIMS, CLAIM_SECONDS, timer=lambda: time.monotonic()
-        )
-        self._lock = threading.Lock()
-
-    def claim(self, call_uuid: str, extension: str) -> bool:
-        """True for the first who asks for this pair."""
-        with self._lock:
-            if (call_uuid, extension) in self._claims:
-                return False
-            self._claims[call_uuid, extension] = True
-            return True
 
 
 class ScreenPops:
@@ -59,7 +38,7 @@ class ScreenPops:
         subscribers: Whose key is whose.
         plan: How numbers are dialled here.
         claims: What is already told; outlives the settings.
-        useful_for: Seconds after which a card is of no use any more.
+        settings: When a card opens, and for how long it is of use.
     """
 
     def __init__(
@@ -68,52 +47,133 @@ class ScreenPops:
         subscribers: Subscribers,
         plan: NumberPlan,
         claims: Claims,
-        useful_for: float,
+        settings: ScreenPopSettings,
     ) -> None:
         self._base = base
         self._subscribers = subscribers
         self._plan = plan
+        self._settings = settings
         self.claims = claims
-        self._useful_for = useful_for
+        self._open: dict[str, list[_Open]] = {}  # by the legs of the conversation
+        self._lock = threading.Lock()
 
-    def conversation(self, conversation: Conversation) -> Future[ScreenPop] | None:
-        """A conversation has begun. Returns at once: what became of the pop, or None if it is claimed
-        already.
+    def conversation(self, conversation: Conversation, ask: Ask | None = None) -> Future[ScreenPop] | None:
+        """A conversation has begun, or a telephone rings. Returns at once: what becomes of the pop, or None
+        if there is none to be: it is claimed already, or the settings do not want it.
+
+        Args:
+            ask: Asks the directory of the conversation's switch for a key.
         """
+        if conversation.ringing and self._settings.when is not PopWhen.RING:
+            return None
+        if conversation.outgoing and not self._settings.outgoing:
+            return None
         if not self.claims.claim(conversation.call_uuid, conversation.extension):
             return None
-        number = read(conversation.number, self._plan)
-        key = self._subscribers.key(conversation.extension, conversation.key)
-        if not isinstance(number, Number):
-            return _over(conversation, Outcome.SKIPPED, Failure("skipped", number.reason))
-        if not key:
-            why = Failure("no-key", f"extension {conversation.extension} has no key in the settings")
-            return _over(conversation, Outcome.NO_KEY, why)
-        desk, form = self._base(conversation)
-        pop = Pop(number.written(form), key, conversation.extension, conversation.call_uuid, time.time())
-        told = send(desk, pop, self._useful_for)
+        opening = _Open(conversation, self._settings.useful_for, self.claims)
+        told = opening.told
         told.add_done_callback(lambda ended: _log(conversation, ended.result()))
+        number = read(conversation.number, self._plan)
+        if isinstance(number, NotANumber):
+            told.set_result(ScreenPop(Outcome.SKIPPED, error=Failure("skipped", number.reason)))
+            return told
+        with self._lock:
+            for leg in opening.legs:
+                self._open.setdefault(leg, []).append(opening)
+        told.add_done_callback(lambda _: self._ended(opening))
+        found = self._subscribers.find(conversation.extension, conversation.domain, conversation.key, ask)
+        found.add_done_callback(lambda key: self._send(opening, number, key.result()))
         return told
 
+    def hung_up(self, leg_uuid: str) -> None:
+        """A leg has ended: cards of its conversations that 1C has not been asked for are not asked for."""
+        with self._lock:
+            for opening in self._open.get(leg_uuid, ()):
+                opening.over = True
 
-def send(desk: Desk, pop: Pop, useful_for: float) -> Future[ScreenPop]:
-    """Tells 1C. Never raises; the future always ends with an outcome.
+    def _send(self, opening: _Open, number: Number, key: str) -> None:
+        conversation = opening.conversation
+        if not key:
+            why = Failure("no-key", f"extension {conversation.extension} has no key")
+            opening.told.set_result(ScreenPop(Outcome.NO_KEY, error=why))
+            return
+        desk, form = self._base(conversation)
+        pop = Pop(number.written(form), key, conversation.extension, conversation.call_uuid, time.time())
+        send(desk, pop, opening.useful_for, opening.told, opening.may_open)
+
+    def _ended(self, opening: _Open) -> None:
+        with self._lock:
+            for leg in opening.legs:
+                if others := [one for one in self._open.pop(leg, ()) if one is not opening]:
+                    self._open[leg] = others
+
+
+@dataclass(eq=False, slots=True)
+class _Open:
+    """A card that is about to open.
+
+    Attributes:
+        useful_for: Seconds from now in which it may.
+        over: One of the two has hung up.
+        ours: The claim is confirmed.
+    """
+
+    conversation: Conversation
+    useful_for: float
+    claims: Claims
+    told: Future[ScreenPop] = field(default_factory=Future)
+    over: bool = False
+    ours: bool = False
+
+    def __post_init__(self) -> None:
+        self.useful_for -= self.conversation.age
+
+    @property
+    def legs(self) -> set[str]:
+        return {self.conversation.call_uuid, self.conversation.leg_uuid}
+
+    def may_open(self) -> None:
+        """Raises `OneCError` if it may not open any more. On a worker's thread, before each attempt."""
+        claimed = self.conversation.call_uuid, self.conversation.extension
+        if self.over:
+            if not self.ours:  # a telephone that rang in vain may ring again
+                self.claims.release(*claimed)
+            raise _refusal("over", "the conversation had ended")
+        if not self.ours:
+            if not self.claims.confirm(*claimed):
+                raise _refusal("elsewhere", "1C has been told by another service, or before a restart")
+            self.ours = True
+
+
+def _refusal(kind: str, message: str) -> OneCError:
+    return OneCError(kind, message, Reached.NO, base_down=False)
+
+
+def send(
+    desk: Desk,
+    pop: Pop,
+    useful_for: float,
+    told: Future[ScreenPop],
+    may_open: Callable[[], None] = lambda: None,
+) -> None:
+    """Tells 1C; returns at once. `told` always ends with an outcome.
 
     What surely did not reach 1C is tried again for as long as it is useful: at once if a connection was cut,
     which is how an idle one ends, and after growing pauses if 1C is away. Nothing else is ever sent twice.
 
     Args:
         useful_for: Seconds from now in which the card may still open.
+        may_open: Raises `OneCError` when nothing must be sent.
     """
     started = time.monotonic()
-    told: Future[ScreenPop] = Future()
 
     def attempt(pause: float) -> None:
         desk.submit(Urgency.POP, do).add_done_callback(lambda accepted: ended(accepted, pause))
 
     def do(client: Client) -> bool:
-        if time.monotonic() - started > useful_for:  # it has waited for a worker all the time
-            raise OneCError("too-late", f"not within {useful_for:g} s", Reached.NO, base_down=False)
+        may_open()
+        if time.monotonic() - started >= useful_for:  # it has waited for a worker all the time
+            raise _refusal("too-late", "the conversation began too long ago")
         return client.incoming_call(pop)
 
     def ended(accepted: Future[bool], pause: float) -> None:
@@ -126,7 +186,10 @@ def send(desk: Desk, pop: Pop, useful_for: float) -> Future[ScreenPop]:
         told.set_result(outcome(accepted, took))
 
     attempt(0.0)
-    return told
+
+
+_UNSENT = {"too-late": Outcome.TOO_LATE, "over": Outcome.TOO_LATE, "elsewhere": Outcome.ELSEWHERE}
+_ENDS = {Reached.NO: Outcome.FAILED, Reached.MAYBE: Outcome.UNKNOWN, Reached.YES: Outcome.REJECTED}
 
 
 def outcome(accepted: Future[bool], took: float) -> ScreenPop:
@@ -139,29 +202,18 @@ def outcome(accepted: Future[bool], took: float) -> ScreenPop:
     if not isinstance(error, OneCError):
         log.error("IncomingCall: %r", error, exc_info=error)
         return ScreenPop(Outcome.UNKNOWN, took, Failure("internal", type(error).__name__))
-    if error.kind == "too-late":
-        return ScreenPop(Outcome.TOO_LATE, took, error.failure())
-    ends = {Reached.NO: Outcome.FAILED, Reached.MAYBE: Outcome.UNKNOWN, Reached.YES: Outcome.REJECTED}
-    return ScreenPop(ends[error.reached], took, error.failure())
-
-
-def _over(conversation: Conversation, outcome: Outcome, why: Failure) -> Future[ScreenPop]:
-    """A pop that ends before it begins."""
-    pop = ScreenPop(outcome, error=why)
-    _log(conversation, pop)
-    told: Future[ScreenPop] = Future()
-    told.set_result(pop)
-    return told
+    return ScreenPop(_UNSENT.get(error.kind) or _ENDS[error.reached], took, error.failure())
 
 
 def _log(conversation: Conversation, pop: ScreenPop) -> None:
-    level = logging.INFO if pop.outcome is Outcome.ACCEPTED else logging.WARNING
+    level = logging.INFO if pop.outcome in (Outcome.ACCEPTED, Outcome.ELSEWHERE) else logging.WARNING
     log.log(
         level,
-        "call=%s pop extension=%s outcome=%s took=%.0fms%s",
+        "call=%s pop extension=%s outcome=%s took=%.0fms%s%s",
         conversation.call_uuid,
         conversation.extension,
         pop.outcome,
         pop.took * 1000,
+        " ringing" if conversation.ringing else "",
         f" error={pop.error.kind}: {pop.error.message}" if pop.error else "",
     )

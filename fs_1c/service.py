@@ -28,6 +28,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.integration = Integration(settings)
+        self.integration.metrics.doors = self.doors
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
         self.http: HttpDoor | None = None
@@ -84,6 +85,11 @@ class Service:
         for kept in ("outbound", "inbound"):
             if getattr(old.settings.esl, kept) != getattr(settings.esl, kept):
                 log.warning("settings: esl.%s takes effect after a restart", kept)
+        for kept in ("state", "journal"):
+            if getattr(old.settings, kept) != getattr(settings, kept):
+                log.warning("settings: %s takes effect after a restart", kept)
+        if old.settings.redis != settings.redis:
+            log.warning("settings: redis takes effect for cards after a restart, for lookups now")
         for kept in ("enabled", "listen"):
             if getattr(old.settings.http, kept) != getattr(settings.http, kept):
                 log.warning("settings: http.%s takes effect after a restart", kept)

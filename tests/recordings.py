@@ -12,10 +12,14 @@ DATA = Path(__file__).parent / "data"
 SHIPPED = Path(captures.__file__).parent.parent / "data"
 ALL = sorted([*DATA.glob("*.esl"), *SHIPPED.glob("*.esl")], key=lambda path: path.name)
 NAMES = [path.stem for path in ALL]
+TALKS = sorted((DATA / "conversations").glob("*.esl"))
+"""Of conversations only: who is picked up, parked, held, …; FreeSWITCH 1.10.12. Some end with `show channels`
+and a `uuid_dump` of each.
+"""
 
 
 def records(name: str) -> list[captures.Record]:
-    return captures.read(next(path for path in ALL if path.stem == name))
+    return captures.read(next(path for path in [*ALL, *TALKS] if path.stem == name))
 
 
 def received(name: str) -> bytes:
@@ -41,6 +45,12 @@ def drain(reader: Reader) -> Iterator[Message]:
 
 def messages(name: str) -> list[Message]:
     return parse(received(name))
+
+
+def dumps(name: str) -> list[Headers]:
+    """What `uuid_dump` said about each channel."""
+    bodies = [message.body for message in messages(name) if message.content_type == "api/response"]
+    return [Headers(body.partition(b"\n\n")[0]) for body in bodies if body.startswith(b"Event-Name")]
 
 
 def events(name: str) -> list[Headers]:

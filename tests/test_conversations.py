@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fs_1c.call import Conversation
+from fs_1c.call import Conversation, HungUp
 from fs_1c.conversations import Conversations, Event
 from fs_1c.numbers import NumberPlan
-from tests.recordings import NAMES, events
+from tests.recordings import NAMES, TALKS, dumps, events
 
 PLAN = NumberPlan()
 CALLER = "89235292926"
-EXPECTED = {
+EXPECTED: dict[str, list[str]] = {
     "inbound_abandoned": [],
     "inbound_answered": ["244"],
     "inbound_attended_transfer": ["244", "243"],
@@ -21,12 +23,26 @@ EXPECTED = {
     "inbound_failover": ["245"],
     "inbound_group": ["244"],
     "inbound_manager_hangs_up": ["249"],
+    "inbound_attended_up": ["244", "245"],
+    "inbound_click_to_call": ["244"],
+    "inbound_early_media": ["244"],
+    "inbound_early_media_after_answer": ["245"],
+    "inbound_early_media_unanswered": [],
+    "inbound_hold": ["244"],
+    "inbound_internal": [],
+    "inbound_loopback_group": ["245"],
+    "inbound_outgoing": ["244"],
+    "inbound_park": ["244", "245"],
+    "inbound_pickup": ["245"],
+    "inbound_pickup_from_a_phone": ["243"],
+    "inbound_three_way": ["244"],
 }
 
 
-def told(feed: list[Event], conversations: Conversations | None = None) -> list[Conversation]:
+def told(feed: Iterable[Event], conversations: Conversations | None = None) -> list[Conversation]:
     conversations = conversations if conversations is not None else Conversations(PLAN)
-    return [found for event in feed if (found := conversations.feed(event)) is not None]
+    happenings = [conversations.feed(event) for event in feed]
+    return [found for found in happenings if isinstance(found, Conversation) and not found.ringing]
 
 
 @pytest.mark.parametrize(("name", "extensions"), EXPECTED.items())
@@ -38,8 +54,105 @@ def test_each_recorded_call_has_exactly_these_conversations(name: str, extension
     assert len({conversation.leg_uuid for conversation in found}) == len(extensions)
 
 
-def test_every_inbound_recording_is_expected_to_have_some() -> None:
-    assert sorted(EXPECTED) == [name for name in NAMES if name.startswith("inbound")]
+def test_every_recording_is_expected_to_have_some() -> None:
+    recorded = [name for name in NAMES if name.startswith("inbound")] + [path.stem for path in TALKS]
+    assert sorted(EXPECTED) == sorted(recorded)
+
+
+OUTGOING = ("inbound_outgoing", "inbound_click_to_call")
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_who_has_called_whom_is_told(name: str) -> None:
+    assert {conversation.outgoing for conversation in told(events(name))} <= {name in OUTGOING}
+
+
+@pytest.mark.parametrize("name", ["inbound_early_media", "inbound_early_media_after_answer"])
+def test_media_before_the_answer_are_no_conversation(name: str) -> None:
+    """FreeSWITCH bridges the two when the callee's announcement begins, and says so."""
+    feed = events(name)
+    conversations = Conversations(PLAN)
+    begins = next(i for i, event in enumerate(feed) if told([event], conversations))
+    names = [event.get("Event-Name") for event in feed]
+    assert names.index("CHANNEL_BRIDGE") < begins
+    assert names[begins] == "CHANNEL_ANSWER"
+
+
+def test_media_before_the_answer_on_an_async_socket_which_hears_of_one_leg_only() -> None:
+    feed = events("inbound_early_media")
+    client = feed[0].get("Unique-ID")
+    own = [event for event in feed if event.get("Unique-ID") == client]
+    assert [c.extension for c in told(own)] == ["244"]
+    answered_before = events("inbound_early_media_after_answer")
+    client = answered_before[0].get("Unique-ID")
+    own = [event for event in answered_before if event.get("Unique-ID") == client]
+    assert told(own) == []
+    update = Fake({"Event-Name": "CALL_UPDATE", "Unique-ID": client or ""})
+    bridged = next(i for i, event in enumerate(own) if event.get("Event-Name") == "CHANNEL_BRIDGE")
+    assert [c.extension for c in told([*own[: bridged + 1], update])] == ["245"]
+
+
+RINGS = {
+    "inbound_answered": ["244"],
+    "inbound_group": ["244", "245"],
+    "inbound_abandoned": ["247"],
+    "inbound_failover": ["247", "245"],
+    "inbound_loopback_group": ["244", "245"],
+    "inbound_early_media": ["244"],
+    "inbound_pickup": ["244"],  # the other one was called by the switch, for nobody
+    "inbound_outgoing": [],
+    "inbound_click_to_call": [],
+    "inbound_internal": [],
+}
+
+
+@pytest.mark.parametrize(("name", "extensions"), RINGS.items())
+def test_whose_telephone_rings_for_the_client(name: str, extensions: list[str]) -> None:
+    conversations = Conversations(PLAN)
+    happenings = [conversations.feed(event) for event in events(name)]
+    rings = [found for found in happenings if isinstance(found, Conversation) and found.ringing]
+    assert [ring.extension for ring in rings] == extensions
+    assert {ring.number for ring in rings} <= {CALLER}
+    assert {ring.call_uuid for ring in rings} <= {
+        conversation.call_uuid for conversation in told(events(name))
+    } | {events(name)[0].get("Unique-ID")}
+
+
+UP = {
+    "inbound_pickup": ["245"],
+    "inbound_pickup_from_a_phone": ["243"],
+    "inbound_loopback_group": ["245"],
+    "inbound_park": [],
+    "inbound_hold": ["244"],
+    "inbound_three_way": ["244"],
+    "inbound_attended_up": ["245"],
+}
+
+
+@pytest.mark.parametrize(("name", "extensions"), UP.items())
+@pytest.mark.parametrize("backwards", [False, True])
+def test_after_a_reconnect_it_is_told_what_is_up(name: str, extensions: list[str], backwards: bool) -> None:
+    conversations = Conversations(PLAN)
+    found = told(reversed(dumps(name)) if backwards else dumps(name), conversations)
+    assert [c.extension for c in found] == extensions
+    assert {c.number for c in found} <= {CALLER}
+    assert all(0.0 < c.age < 5.0 for c in found)
+    # And nothing that goes on is told again.
+    later = [e for e in events(name) if e.get("Event-Name") != "CHANNEL_HANGUP_COMPLETE"]
+    assert [c.extension for c in told(later, conversations)] == [
+        extension for extension in EXPECTED[name] if extension not in extensions
+    ]
+
+
+@pytest.mark.parametrize("name", UP)
+def test_a_reconnect_without_loss_tells_nothing_new(name: str) -> None:
+    conversations = Conversations(PLAN)
+    up = {dump.get("Unique-ID") for dump in dumps(name)}
+    told([e for e in events(name) if e.get("Event-Name") != "CHANNEL_HANGUP_COMPLETE"], conversations)
+    for uuid in conversations.known() - up:
+        assert conversations.gone(uuid) == HungUp(uuid)
+    assert told(dumps(name), conversations) == []
+    assert conversations.known() == up
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -58,9 +171,9 @@ def test_interleaving_calls_changes_nothing(names: list[str], random: object) ->
         queue = random.choice([queue for queue in queues if queue])  # type: ignore[attr-defined]
         mixed.append(queue.pop(0))
     found = told(mixed)
-    calls = {next(e.get("Unique-ID") for e in events(name)): name for name in names}
-    for uuid, name in calls.items():
-        assert [c.extension for c in found if c.call_uuid == uuid] == EXPECTED[name]
+    for name in names:
+        legs = {event.get("Unique-ID") for event in events(name)}
+        assert [c.extension for c in found if c.call_uuid in legs] == EXPECTED[name]
     assert len(found) == sum(len(EXPECTED[name]) for name in names)
 
 

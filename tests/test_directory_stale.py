@@ -154,7 +154,7 @@ def test_a_base_that_is_down_is_waited_for_by_few_and_tried_by_nobodys_call(onec
         caller = here.lookup("84950000009")
         assert (caller.result, caller.error and caller.error.kind) == (Result.FAILED, "down")
         onec.clear_fault()
-        until(here.directory._breaker.allows)
+        until(lambda: here.directory.breaker is State.CLOSED)
         assert here.lookup(SEED, SOON).result is Result.FOUND
         numbers = [request.parameters["Number"] for request in onec.requests]
         assert "84950000009" not in numbers

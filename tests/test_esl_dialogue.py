@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fs_1c import routing
-from fs_1c.call import Call, Caller, Decision, Result
+from fs_1c.call import Call, Caller, Conversation, Decision, Result
 from fs_1c.esl import commands
 from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.wire import Message, WireError
@@ -120,7 +120,7 @@ def test_async_stays_and_tells_the_conversation_from_the_callers_own_events() ->
         b"Event-UUID: fs-1c-bridge-30aac3b9-5d62-4cc8-91da-2fd5de9b21e7\n\n"
     ) in writes[1]
     assert len(writes) == 2
-    found = [step.conversation for step in steps if step.conversation]
+    found = [step.happening for step in steps if isinstance(step.happening, Conversation)]
     assert [(c.extension, c.call_uuid) for c in found] == [("244", "30aac3b9-5d62-4cc8-91da-2fd5de9b21e7")]
     assert dialogue.state is State.GONE
     assert [step.close for step in steps][-2:] == [False, True]  # lingers, then closes

@@ -144,7 +144,7 @@ def test_inbound_malformed_input_costs_one_reconnect(octets: bytes, caplog: pyte
             ends = time.monotonic() + 10
             while not here.cards():  # the switch may still count the connection that we have left
                 assert time.monotonic() < ends
-                await here.switch.play("inbound_answered")
+                await here.switch.play("inbound_answered", speed=20.0)
                 await asyncio.sleep(0.02)
             await here.settle()
             assert here.cards() == [(CLIENT, "KEY244")]
@@ -238,15 +238,23 @@ def test_inbound_a_recording_of_the_whole_session_is_understood() -> None:
     # The server plays the recorded bytes, greeting and replies included, whatever we send.
     async def story() -> None:
         async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            writer.write(received("inbound_group"))
+            writer.write(talking)
+            await carded.wait()
+            writer.write(after)
             await reader.read()
 
+        whole, carded = received("inbound_group"), asyncio.Event()
+        bridged = whole.index(b"Event-Name: CHANNEL_BRIDGE")
+        end = whole.rindex(b"Content-Length", 0, whole.index(b"Event-Name: CHANNEL_HANGUP", bridged))
+        talking, after = whole[:end], whole[end:]
         server = await asyncio.start_server(play, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         async with world(listen=False) as here:
             door = InboundDoor(here.service.integration, InboundSettings(address=f"127.0.0.1:{port}"))
             door.open()
             await until(lambda: here.cards() == [(CLIENT, "KEY244")])
+            carded.set()
+            await until(lambda: not len(door._conversations))
             await door.close()
         server.close()
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
-from freezegun import freeze_time
 from pydantic import SecretStr
 
 from fs_1c.call import Conversation, Failure, Outcome, ScreenPop
+from fs_1c.claims import Claims
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.screenpop import CLAIM_SECONDS, Claims, ScreenPops, outcome
-from fs_1c.settings import SubscribersSettings
+from fs_1c.screenpop import ScreenPops, outcome
+from fs_1c.settings import ScreenPopSettings, SubscribersSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from fs_1c.subscribers import Subscribers
 from tests.support import KEY, Part, RawServer, base, http_answer, mute, says, soap_answer
@@ -38,8 +40,10 @@ def onec() -> Iterator[OneCSimulator]:
         yield running
 
 
-def over(desk: Desk, claims: Claims, useful_for: float = SOON) -> ScreenPops:
-    return ScreenPops(lambda _: (desk, NumberFormat.EIGHT), SUBSCRIBERS, NumberPlan(), claims, useful_for)
+def over(desk: Desk, claims: Claims, useful_for: float = SOON, **more: Any) -> ScreenPops:
+    subscribers = more.pop("subscribers", SUBSCRIBERS)
+    settings = ScreenPopSettings(useful_for=useful_for, **more)
+    return ScreenPops(lambda _: (desk, NumberFormat.EIGHT), subscribers, NumberPlan(), claims, settings)
 
 
 @pytest.fixture
@@ -47,11 +51,16 @@ def pops() -> Iterator[Pops]:
     desks: list[Desk] = []
 
     def at(
-        url: str, *, timeout: float = SOON, claims: Claims | None = None, useful_for: float = SOON
+        url: str,
+        *,
+        timeout: float = SOON,
+        claims: Claims | None = None,
+        useful_for: float = SOON,
+        **more: Any,
     ) -> ScreenPops:
         desk = Desk("test", base(url, timeout=timeout))
         desks.append(desk)
-        return over(desk, claims or Claims(), useful_for)
+        return over(desk, claims or Claims(), useful_for, **more)
 
     yield at
     for desk in desks:
@@ -59,9 +68,14 @@ def pops() -> Iterator[Pops]:
 
 
 def talk(
-    extension: str = "244", call: str = "call-1", number: str = SEED, leg: str = "leg-1", key: str = ""
+    extension: str = "244",
+    call: str = "call-1",
+    number: str = SEED,
+    leg: str = "leg-1",
+    key: str = "",
+    **more: Any,
 ) -> Conversation:
-    return Conversation(call, leg, number, extension, key)
+    return Conversation(call, leg, number, extension, key, **more)
 
 
 def ended(told: Future[ScreenPop] | None) -> ScreenPop:
@@ -91,23 +105,6 @@ def test_one_conversation_reported_by_fifty_threads_is_one_card(onec: OneCSimula
     assert len(onec.cards) == 1
 
 
-def test_a_claim_is_given_to_one_thread_only() -> None:
-    claims, together, calls = Claims(), threading.Barrier(20), [f"call-{i}" for i in range(500)]
-
-    def claim(_: int) -> list[str]:
-        together.wait(SOON)
-        return [call for call in calls if claims.claim(call, "244")]
-
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(20) as pool:
-            given = [call for one in pool.map(claim, range(20)) for call in one]
-    finally:
-        sys.setswitchinterval(interval)
-    assert sorted(given) == sorted(calls)
-
-
 def test_every_subscriber_and_every_call_has_a_card_of_its_own(onec: OneCSimulator, pops: Pops) -> None:
     here = pops(onec.url)
     told = [
@@ -119,14 +116,10 @@ def test_every_subscriber_and_every_call_has_a_card_of_its_own(onec: OneCSimulat
     assert sorted(card.key for card in onec.cards) == sorted([KEY, OTHER_KEY, KEY, KEY])
 
 
-def test_claims_outlive_the_settings_and_any_call_but_not_for_ever(onec: OneCSimulator, pops: Pops) -> None:
-    with freeze_time() as clock:
-        claims = Claims()
-        assert ended(pops(onec.url, claims=claims).conversation(talk())).outcome is Outcome.ACCEPTED
-        clock.tick(CLAIM_SECONDS - 60)
-        assert pops(onec.url, claims=claims).conversation(talk()) is None
-        clock.tick(120)
-        assert claims.claim("call-1", "244")
+def test_claims_outlive_the_settings(onec: OneCSimulator, pops: Pops) -> None:
+    claims = Claims()
+    assert ended(pops(onec.url, claims=claims).conversation(talk())).outcome is Outcome.ACCEPTED
+    assert pops(onec.url, claims=claims).conversation(talk()) is None
     assert len(onec.cards) == 1
 
 
@@ -141,7 +134,7 @@ def test_a_subscriber_without_a_key_is_told_about_once(onec: OneCSimulator, pops
     here = pops(onec.url)
     pop = ended(here.conversation(talk("999")))
     assert pop.outcome is Outcome.NO_KEY
-    assert pop.error == Failure("no-key", "extension 999 has no key in the settings")
+    assert pop.error == Failure("no-key", "extension 999 has no key")
     assert here.conversation(talk("999")) is None
     assert not onec.requests
 
@@ -284,6 +277,100 @@ def test_a_card_that_waited_too_long_for_a_worker_is_not_opened(onec: OneCSimula
     desk.close()
     assert pop.outcome is Outcome.TOO_LATE
     assert not onec.requests
+
+
+def test_a_card_whose_conversation_has_ended_is_not_opened(onec: OneCSimulator) -> None:
+    desk = Desk("one", base(onec.url, sessions=1))
+    for call, leg_that_ends in (("call-1", "call-1"), ("call-2", "leg-1")):
+        free = threading.Event()
+        wait = partial(free.wait, SOON)
+        desk.submit(Urgency.CALLER, lambda _: wait())  # noqa: B023
+        here = over(desk, Claims())
+        told, other = (
+            here.conversation(talk(call=call)),
+            here.conversation(talk("245", "call-9", leg="leg-9")),
+        )
+        here.hung_up("somebody-else")
+        here.hung_up(leg_that_ends)
+        free.set()
+        pop = ended(told)
+        assert (pop.outcome, pop.error) == (Outcome.TOO_LATE, Failure("over", "the conversation had ended"))
+        assert ended(other).outcome is Outcome.ACCEPTED
+        assert not here._open  # nothing is remembered of what is over
+    desk.close()
+    assert [card.key for card in onec.cards] == [OTHER_KEY, OTHER_KEY]
+
+
+def test_who_rang_in_vain_may_still_have_his_card_when_he_talks(onec: OneCSimulator) -> None:
+    desk = Desk("one", base(onec.url, sessions=1))
+    free = threading.Event()
+    desk.submit(Urgency.CALLER, lambda _: free.wait(SOON))
+    here = over(desk, Claims(), when="ring")
+    told = here.conversation(talk(ringing=True))
+    here.hung_up("leg-1")
+    free.set()
+    assert ended(told).outcome is Outcome.TOO_LATE
+    assert ended(here.conversation(talk(leg="leg-2"))).outcome is Outcome.ACCEPTED
+    desk.close()
+
+
+def test_a_conversation_learnt_late_has_the_rest_of_its_time(onec: OneCSimulator, pops: Pops) -> None:
+    here = pops(onec.url, useful_for=30.0)
+    assert ended(here.conversation(talk(age=29.0))).outcome is Outcome.ACCEPTED
+    late = ended(here.conversation(talk("245", age=31.0)))
+    assert (late.outcome, late.error and late.error.kind) == (Outcome.TOO_LATE, "too-late")
+
+
+def test_what_another_service_has_told_is_not_told_again(
+    onec: OneCSimulator, pops: Pops, tmp_path: Path
+) -> None:
+    # Each has a memory of its own, as two processes on one machine, or one before and after a restart.
+    first, second = (pops(onec.url, claims=Claims(tmp_path / "claims.db")) for _ in range(2))
+    assert ended(first.conversation(talk())).outcome is Outcome.ACCEPTED
+    pop = ended(second.conversation(talk(age=100.0)))  # not too late: done
+    assert (pop.outcome, pop.error and pop.error.kind) == (Outcome.ELSEWHERE, "elsewhere")
+    assert len(onec.cards) == 1
+
+
+@pytest.mark.parametrize("when", ["answer", "ring"])
+def test_a_card_opens_when_it_is_wanted(onec: OneCSimulator, pops: Pops, when: str) -> None:
+    here = pops(onec.url, when=when)
+    told = [here.conversation(talk(extension, ringing=ringing)) for extension, ringing in RINGS]
+    assert [one is not None for one in told] == (
+        [True, True, False] if when == "ring" else [False, False, True]
+    )
+    for one in told:
+        assert one is None or ended(one).outcome is Outcome.ACCEPTED
+
+
+RINGS = (("244", True), ("245", True), ("245", False))
+
+
+def test_an_outgoing_call_opens_a_card_only_if_that_is_wanted(onec: OneCSimulator, pops: Pops) -> None:
+    assert pops(onec.url).conversation(talk(outgoing=True)) is None
+    assert ended(pops(onec.url, outgoing=True).conversation(talk(outgoing=True))).outcome is Outcome.ACCEPTED
+
+
+def test_the_switchs_directory_is_asked_last(onec: OneCSimulator, pops: Pops) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def ask(extension: str, domain: str) -> Future[str]:
+        asked.append((extension, domain))
+        answer: Future[str] = Future()
+        answer.set_result("from-the-directory" if extension == "301" else "")
+        return answer
+
+    here = pops(onec.url, subscribers=Subscribers(SubscribersSettings(keys={"244": KEY}, directory=True)))
+    known = ended(here.conversation(talk("244", domain="pbx"), ask))
+    found = ended(here.conversation(talk("301", domain="pbx"), ask))
+    nobody = ended(here.conversation(talk("302", domain="pbx"), ask))
+    assert [pop.outcome for pop in (known, found, nobody)] == [
+        Outcome.ACCEPTED,
+        Outcome.ACCEPTED,
+        Outcome.NO_KEY,
+    ]
+    assert asked == [("301", "pbx"), ("302", "pbx")]
+    assert [card.key for card in onec.cards] == [KEY, "from-the-directory"]
 
 
 def test_keys_are_in_no_log_line_and_no_text(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,16 +18,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from fs_1c.call import Caller, Failure, Result, Source
-from fs_1c.directory.breaker import Breaker, State
+from fs_1c.directory.breaker import State
 from fs_1c.directory.cache import Cache
 from fs_1c.directory.shared import SharedAnswers
+from fs_1c.directory.watch import Watch
 from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
 from fs_1c.onec.answer import Answer
 from fs_1c.onec.client import Client
 from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError
 from fs_1c.settings import BreakerSettings, LookupSettings
-from fs_1c.timers import TIMERS
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class _Request:
 
     future: Future[_Found] = field(default_factory=Future)
     begun: float = 0.0  # when a worker took it
-    counted: bool = False  # the breaker knows of it
+    onec_took: float | None = None  # seconds, if 1C was asked and has answered
+    counted: bool = False  # the watch knows of it
 
 
 class Directory:
@@ -78,14 +80,12 @@ class Directory:
         self._plan = plan
         self._settings = settings
         self._cache = Cache(settings)
-        self._pause = (breaker or BreakerSettings()).pause
-        self._breaker = Breaker(breaker or BreakerSettings(), self._breaker_changed)
+        self._watch = Watch(desk, breaker or BreakerSettings(), settings.deadline)
         self._shared = shared
         if shared is not None:
             shared.listen(self._forgotten_elsewhere)
         self._asking: dict[str, _Request] = {}
         self._lock = threading.Lock()
-        self._closed = False
 
     # A caller waits.
 
@@ -122,7 +122,7 @@ class Directory:
         started = time.monotonic()
         number = NotANumber("withheld") if private else read(received, self._plan)
         if isinstance(number, NotANumber):
-            return Caller(None, Result.SKIPPED, error=Failure("skipped", number.reason))
+            return self._skipped(number)
         remembered = self._cache.get(number.e164)
         if remembered is not None:
             answer, fresh = remembered
@@ -131,9 +131,9 @@ class Directory:
             return self._told(
                 number, answer, Source.CACHE if fresh else Source.STALE, time.monotonic() - started
             )
-        if not self._breaker.allows():
+        if not self._watch.allows():
             down = Failure("down", "1C counts as down; nobody waits for it")
-            return Caller(number, Result.FAILED, number.written(self._format), error=down)
+            return self._failed(number, Result.FAILED, 0.0, down)
         return number
 
     # Nobody waits.
@@ -147,7 +147,7 @@ class Directory:
         started = time.monotonic()
         number = read(received, self._plan)
         if isinstance(number, NotANumber):
-            return Caller(None, Result.SKIPPED, error=Failure("skipped", number.reason))
+            return self._skipped(number)
         request = self._ask(number, Urgency.CALLER)
         concurrent.futures.wait([request.future])
         return self._caller(number, request, started, 0.0, in_time=True)
@@ -175,13 +175,13 @@ class Directory:
 
     @property
     def breaker(self) -> State:
-        return self._breaker.state
+        return self._watch.state
 
     def __len__(self) -> int:
         return len(self._cache)
 
     def close(self) -> None:
-        self._closed = True
+        self._watch.close()
         if self._shared is not None:
             self._shared.close()
 
@@ -190,7 +190,7 @@ class Directory:
             self._cache.forget(e164)
 
     def _refresh(self, number: Number) -> None:
-        if self._breaker.allows():
+        if self._watch.allows():
             self._ask(number, Urgency.REFRESH)
 
     def _ask(self, number: Number, urgency: Urgency) -> _Request:
@@ -204,7 +204,14 @@ class Directory:
 
         def job(client: Client) -> _Found:
             request.begun = time.monotonic()
-            return self._answer(number.e164, lambda: client.say_name(asked_as), urgency)
+
+            def ask_1c() -> Answer:
+                started = time.monotonic()
+                answer = client.say_name(asked_as)
+                request.onec_took = time.monotonic() - started
+                return answer
+
+            return self._answer(number.e164, ask_1c, urgency)
 
         future = self._desk.submit(urgency, job)
         future.add_done_callback(partial(self._answered, number.e164, request))
@@ -233,9 +240,7 @@ class Directory:
             self._cache.put(e164, future.result().answer, max(0.0, future.result().age))
         with self._lock:
             self._asking.pop(e164, None)
-        took = time.monotonic() - request.begun
-        if not isinstance(error, OneCError) or error.kind != "busy":
-            self._count(request, not _base_down(error) and took <= self._settings.deadline)
+        self._count(request, error, time.monotonic() - request.begun)
         # Last, so that whoever is woken finds the cache filled.
         if error is None:
             request.future.set_result(future.result())
@@ -246,65 +251,49 @@ class Directory:
         self, number: Number, request: _Request, started: float, waited: float, *, in_time: bool
     ) -> Caller:
         took = time.monotonic() - started
-        asked_as = number.written(self._format)
         if not in_time:
-            self._count(request, False)
+            self._count(request, None, math.inf)
             late = Failure("late", f"no answer within {waited * 1000:.0f} ms")
-            return Caller(number, Result.LATE, asked_as, took=took, error=late)
+            return self._failed(number, Result.LATE, took, late)
         error = request.future.exception()
         if error is None:
             found = request.future.result()
-            return self._told(number, found.answer, found.source, took)
+            return self._told(number, found.answer, found.source, took, request.onec_took)
         if isinstance(error, OneCError):
             failure = error.failure()
         else:
             log.error("lookup of %s: %r", number.e164, error, exc_info=error)
             failure = Failure("internal", type(error).__name__)
-        return Caller(number, Result.FAILED, asked_as, took=took, error=failure)
+        return self._failed(number, Result.FAILED, took, failure)
 
-    def _told(self, number: Number, answer: Answer, source: Source, took: float) -> Caller:
-        result = Result.FOUND if answer.known else Result.UNKNOWN
+    def _told(
+        self, number: Number, answer: Answer, source: Source, took: float, onec_took: float | None = None
+    ) -> Caller:
+        return Caller(
+            number,
+            Result.FOUND if answer.known else Result.UNKNOWN,
+            number.written(self._format),
+            answer.title,
+            answer.category,
+            answer.manager,
+            source,
+            took,
+            onec_took,
+            base=self._desk.name,
+        )
+
+    def _failed(self, number: Number, result: Result, took: float, why: Failure) -> Caller:
         asked_as = number.written(self._format)
-        return Caller(number, result, asked_as, answer.title, answer.category, answer.manager, source, took)
+        return Caller(number, result, asked_as, took=took, error=why, base=self._desk.name)
 
-    # The breaker.
+    def _skipped(self, number: NotANumber) -> Caller:
+        why = Failure("skipped", number.reason)
+        return Caller(None, Result.SKIPPED, error=why, base=self._desk.name)
 
-    def _count(self, request: _Request, well: bool) -> None:
-        """Tells the breaker of a request once: at its end, or when the first caller has to go on."""
+    def _count(self, request: _Request, error: BaseException | None, took: float) -> None:
+        """Tells the watch of a request once: at its end, or when the first caller has to go on."""
         with self._lock:
             if request.counted:
                 return
             request.counted = True
-        self._breaker.record(well)
-
-    def _breaker_changed(self, before: State, now: State) -> None:
-        name = self._desk.name
-        if now is State.OPEN:
-            if before is State.CLOSED:
-                log.warning(
-                    "1C base %s counts as down: nobody waits for it, it is tried every %g s",
-                    name,
-                    self._pause,
-                )
-            TIMERS.after(self._pause, self._try)
-        elif now is State.CLOSED:
-            log.warning("1C base %s is back", name)
-
-    def _try(self) -> None:
-        if self._closed:
-            return
-        if not self._breaker.try_now():
-            if self._breaker.state is State.OPEN:
-                TIMERS.after(self._pause / 10, self._try)
-            return
-        started = time.monotonic()
-
-        def tried(future: Future[None]) -> None:
-            took = time.monotonic() - started
-            self._breaker.tried(not _base_down(future.exception()) and took <= self._settings.deadline)
-
-        self._desk.submit(Urgency.REFRESH, Client.warm_up).add_done_callback(tried)
-
-
-def _base_down(error: BaseException | None) -> bool:
-    return isinstance(error, OneCError) and error.base_down
+        self._watch.record(error, took)

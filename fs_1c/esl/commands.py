@@ -38,6 +38,16 @@ def subscribe(events: Sequence[str]) -> bytes:
     return _lines(f"event plain {' '.join(events)}")
 
 
+def api(command: str) -> bytes:
+    """An API command, whose reply is an `api/response`; FreeSWITCH sends no event until it is done."""
+    return _lines(f"api {command}")
+
+
+def background(command: str, job: str) -> bytes:
+    """An API command in a thread of FreeSWITCH's; its result is a BACKGROUND_JOB event with that Job-UUID."""
+    return _lines(f"bgapi {command}", f"Job-UUID: {job}")
+
+
 def execute(application: str, argument: str = "", uuid: str = "") -> bytes:
     """Runs a dialplan application on the socket's channel.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from fs_1c import channel
-from fs_1c.call import Call, Conversation, Decision
+from fs_1c.call import Call, Decision, Happening, HungUp
 from fs_1c.conversations import Conversations, Event
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Message, WireError
@@ -42,13 +42,13 @@ class Step:
     Attributes:
         write: Octets to be sent now; may be empty.
         decide: The call that must be decided; the decision goes to `Dialogue.decided`.
-        conversation: A conversation that has just begun.
+        happening: What has just happened to this call, if anything.
         close: The connection has served its purpose.
     """
 
     write: bytes = b""
     decide: Call | None = None
-    conversation: Conversation | None = None
+    happening: Happening | None = None
     close: bool = False
 
 
@@ -146,10 +146,11 @@ class Dialogue:
         name = event.get("Event-Name")
         if name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
             self.state = State.GONE
-        elif name == "CHANNEL_BRIDGE":
-            self._bridged = True
-            return Step(conversation=self._conversations.feed(event))
-        elif name == "CHANNEL_EXECUTE_COMPLETE" and self._nobody_talks(event):
+            return Step(happening=HungUp(self.call.uuid) if self.call else None)
+        if name in ("CHANNEL_BRIDGE", "CHANNEL_ANSWER", "CALL_UPDATE"):
+            self._bridged = self._bridged or name == "CHANNEL_BRIDGE"
+            return Step(happening=self._conversations.feed(event))
+        if name == "CHANNEL_EXECUTE_COMPLETE" and self._nobody_talks(event):
             self.state = State.LEAVING
             return Step(write=commands.RESUME + commands.EXIT)
         return _NOTHING

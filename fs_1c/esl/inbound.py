@@ -1,9 +1,7 @@
-"""The listener on a switch's event socket: connects, authenticates, subscribes, tells each conversation; for
-ever.
+"""The listener on a switch's event socket: tells each conversation, for ever.
 
-What is said is a small state machine without I/O (`Listening`); `InboundDoor` keeps a connection to one
-switch and comes back by itself when the switch does. It does nothing slow while it reads: FreeSWITCH drops a
-listener whose queue overflows.
+What is said is `listening`; this keeps a connection to one switch and comes back by itself when the switch
+does. It does nothing slow while it reads: FreeSWITCH drops a listener whose queue overflows.
 """
 
 from __future__ import annotations
@@ -11,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass
+import uuid
+from concurrent.futures import Future
 
-from fs_1c.call import Conversation
-from fs_1c.conversations import EVENTS, Conversations
-from fs_1c.esl import commands
-from fs_1c.esl.wire import Message, Reader, WireError
+from fs_1c.conversations import Conversations
+from fs_1c.esl.listening import Heard, Listening, Refused
+from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings
 
@@ -27,74 +25,10 @@ SILENCE = 65.0
 """Seconds without an octet after which a switch counts as dead: its HEARTBEAT comes every 20."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between attempts; short, since each second away is a card that opens late."""
+LOOK_AGAIN = (0.5, 2.0, 10.0)
+"""Seconds after a connect when it is asked again what is up (see `listening`)."""
 REFUSED_PAUSE = 10.0
 """Seconds before a switch that refused our password or address is asked again."""
-
-
-class Refused(Exception):
-    """The switch does not let us in: the password, or its access list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What to do after a message.
-
-    Attributes:
-        write: Octets to be sent; may be empty.
-        conversation: A conversation that has just begun.
-        ready: We are subscribed now.
-        closed: FreeSWITCH takes its leave.
-    """
-
-    write: bytes = b""
-    conversation: Conversation | None = None
-    ready: bool = False
-    closed: bool = False
-
-
-class Listening:
-    """What is said on one event-socket connection; no I/O.
-
-    Args:
-        password: The event socket's.
-        conversations: Outlives the connection: what it knows is still true after a reconnect.
-    """
-
-    def __init__(self, password: str, conversations: Conversations) -> None:
-        self._password = password
-        self._conversations = conversations
-        self._asked = ""
-
-    def received(self, message: Message) -> Heard:
-        """Takes one message. Raises `Refused` or `WireError`."""
-        match message.content_type:
-            case "text/event-plain":
-                return Heard(conversation=self._conversations.feed(message.event()))
-            case "auth/request":
-                self._asked = "auth"
-                return Heard(commands.auth(self._password))
-            case "command/reply":
-                return self._replied(message.reply)
-            case "text/rude-rejection":
-                raise Refused(
-                    "its access list (event_socket.conf.xml, apply-inbound-acl) does not allow our address"
-                )
-            case "text/disconnect-notice":
-                return Heard(closed=True)
-        return Heard()
-
-    def _replied(self, reply: str) -> Heard:
-        if self._asked == "auth":
-            if not reply.startswith("+OK"):
-                raise Refused("the password is wrong")
-            self._asked = "event"
-            return Heard(commands.subscribe([*EVENTS, "HEARTBEAT"]))
-        if self._asked == "event":
-            if not reply.startswith("+OK"):
-                raise WireError(f"the subscription was answered by {reply[:80]!r}")
-            self._asked = ""
-            return Heard(ready=True)
-        return Heard()
 
 
 class InboundDoor:
@@ -114,14 +48,43 @@ class InboundDoor:
         self._settings = settings
         self._conversations = Conversations(integration.plan)
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening: Listening | None = None  # while we are connected and subscribed
+        self._writer: asyncio.StreamWriter | None = None
+        self._jobs: dict[str, Future[str]] = {}
 
     def open(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._listen_for_ever())
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._listen_for_ever())
 
     async def close(self) -> None:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def ask_key(self, extension: str, domain: str) -> Future[str]:
+        """Asks the switch's directory for a subscriber's key (`fs_1c_key`); from any thread. The future ends
+        with the key or with nothing when the switch answers or is lost; it may never end.
+        """
+        found: Future[str] = Future()
+
+        def ask() -> None:
+            if self._listening is None or self._writer is None:
+                found.set_result("")
+                return
+            job = str(uuid.uuid4())
+            self._jobs[job] = found
+            self._writer.write(self._listening.look_up_key(extension, domain, job))
+
+        if self._loop is None:
+            found.set_result("")
+        else:
+            self._loop.call_soon_threadsafe(ask)
+        return found
+
+    def _look_again(self, listening: Listening) -> None:
+        if self._writer is not None and listening is self._listening:
+            self._writer.write(listening.look_again())
 
     async def _listen_for_ever(self) -> None:
         pause = FIRST_PAUSE
@@ -154,7 +117,7 @@ class InboundDoor:
         """One connection, from connect to its end."""
         host, port = self._settings.address
         async with asyncio.timeout(CONNECT_WITHIN):
-            stream, writer = await asyncio.open_connection(host, port)
+            stream, self._writer = await asyncio.open_connection(host, port)
         try:
             reader = Reader()
             listening = Listening(self._settings.secret(), self._conversations)
@@ -168,18 +131,27 @@ class InboundDoor:
                     heard = listening.received(message)
                     if heard.closed:
                         return
-                    self._do(heard, writer)
+                    self._do(heard, listening, self._writer)
         finally:
-            writer.transport.abort()
+            self._writer.transport.abort()
+            self._listening = self._writer = None
+            lost, self._jobs = self._jobs, {}
+            for found in lost.values():
+                found.set_result("")
 
-    def _do(self, heard: Heard, writer: asyncio.StreamWriter) -> None:
+    def _do(self, heard: Heard, listening: Listening, writer: asyncio.StreamWriter) -> None:
         if heard.write:
             writer.write(heard.write)
         if heard.ready:
+            self._listening = listening
             self.ready.set()
+            for seconds in LOOK_AGAIN:
+                asyncio.get_running_loop().call_later(seconds, self._look_again, listening)
             log.info("inbound door %s: listening", self._settings.address)
-        if heard.conversation is not None:
+        if heard.job is not None and (found := self._jobs.pop(heard.job[0], None)):
+            found.set_result(heard.job[1])
+        if heard.happening is not None:
             try:
-                self.integration.conversation(heard.conversation)
+                self.integration.happened(heard.happening, self.ask_key)
             except Exception:
-                log.exception("call=%s pop failed", heard.conversation.call_uuid)
+                log.exception("inbound door %s: %r", self._settings.address, heard.happening)

@@ -147,11 +147,11 @@ class _Connection(asyncio.Protocol):
             self._write(step.write)
         if step.decide is not None:
             self._decide(step.decide)
-        if step.conversation is not None:
+        if step.happening is not None:
             try:
-                self._door.integration.conversation(step.conversation)
+                self._door.integration.happened(step.happening)
             except Exception:
-                log.exception("call=%s pop failed", self._uuid)
+                log.exception("call=%s: %r", self._uuid, step.happening)
         if step.close:
             self.close()
 

@@ -103,6 +103,11 @@ class Message(Headers):
         """
         return Headers(self.body.partition(b"\n\n")[0])
 
+    @property
+    def event_body(self) -> bytes:
+        """The body of the event that it carries, such as a background job's result; mostly empty."""
+        return self.body.partition(b"\n\n")[2]
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Message) and super().__eq__(other) and self.body == other.body
 

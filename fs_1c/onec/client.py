@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from fs_1c import dialect
 from fs_1c.dialect import Pop
 from fs_1c.onec import answer, soap
@@ -13,18 +16,30 @@ NOBODY = "80000000000"
 """A number of full length that nobody can have: what a base is asked to stay warm."""
 
 
+Told = Callable[[str, float, str], None]
+"""Hears of each request to 1C when it has ended: operation, seconds, the error's kind (empty: it went well).
+"""
+
+
 class Client:
     """The lookup and the screen pop of one base, synchronously.
 
     Args:
         settings: The base.
         habits: What is known about its sessions; shared by all its clients.
+        told: Hears of each request.
 
     Every method raises `OneCError` and nothing else, and ends within the base's `timeout`.
     """
 
-    def __init__(self, settings: OneCSettings, habits: Habits | None = None) -> None:
+    def __init__(
+        self,
+        settings: OneCSettings,
+        habits: Habits | None = None,
+        told: Told = lambda operation, took, error: None,
+    ) -> None:
         self._dialect = settings.speaks()
+        self._told = told
         self._session = Session(settings, habits or Habits(settings.session_mode))
 
     def say_name(self, number: str) -> answer.Answer:
@@ -60,5 +75,15 @@ class Client:
     def _call(self, operation: str, parameters: dict[str, str], *, careful: bool = False) -> str:
         version = self._dialect.soap
         request = soap.envelope(self._dialect.namespace, operation, parameters, version)
-        response = self._session.post(request, soap.CONTENT_TYPE[version], careful=careful)
-        return soap.read_return(response.status, response.body, operation)
+        started = time.monotonic()
+        kind = "internal"
+        try:
+            response = self._session.post(request, soap.CONTENT_TYPE[version], careful=careful)
+            returned = soap.read_return(response.status, response.body, operation)
+            kind = ""
+            return returned
+        except OneCError as error:
+            kind = error.kind
+            raise
+        finally:
+            self._told(operation, time.monotonic() - started, kind)

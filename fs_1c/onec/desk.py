@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import TypeVar
 
 from fs_1c.onec import connection
-from fs_1c.onec.client import Client
+from fs_1c.onec.client import Client, Told
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.session import Habits
 from fs_1c.settings import OneCSettings
@@ -47,10 +47,17 @@ class Desk:
     Args:
         name: The base's name, for threads and logs.
         settings: The base; `sessions` is the number of workers.
+        told: Hears of each request: operation, seconds, the error's kind.
     """
 
-    def __init__(self, name: str, settings: OneCSettings) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: OneCSettings,
+        told: Told = lambda operation, took, error: None,
+    ) -> None:
         self.name = name
+        self._told = told
         connection.prepare(settings)
         self._settings = settings
         self._habits = Habits(settings.session_mode)
@@ -90,6 +97,11 @@ class Desk:
             self._turn.notify()
         return future
 
+    @property
+    def sessions(self) -> tuple[int, int]:
+        """Workers that are busy now, and how many there may be."""
+        return len(self._workers) - self._idle, self._settings.sessions
+
     def keep_warm(self) -> None:
         """Wakes the base, and again whenever it was left alone for `keep_warm` seconds, until the desk
         closes.
@@ -115,7 +127,7 @@ class Desk:
         worker.start()
 
     def _work(self) -> None:
-        client = Client(self._settings, self._habits)
+        client = Client(self._settings, self._habits, self._told)
         try:
             while (taken := self._take()) is not None:
                 urgency, job = taken

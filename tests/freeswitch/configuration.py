@@ -7,7 +7,7 @@ from string import Template
 PASSWORD = "only-for-tests"
 DOMAIN = "127.0.0.1"
 
-_MODULES = "mod_logfile mod_commands mod_dptools mod_dialplan_xml mod_sofia mod_event_socket"
+_MODULES = "mod_logfile mod_commands mod_dptools mod_dialplan_xml mod_sofia mod_event_socket mod_loopback"
 
 # Where a call goes by the number that was dialled. 240 rings by default, 243 is the dialplan's last resort.
 _DIALPLAN = {
@@ -37,6 +37,41 @@ _DIALPLAN = {
     "group": """
         set hangup_after_bridge=true
         bridge user/244@${domain},user/245@${domain}""",
+    "python": """
+        set fs_1c_default_target=user/240@${domain}
+        set guard=untouched
+        set hangup_after_bridge=true
+        set continue_on_fail=true
+        export nolocal:api_on_answer=pyrun fs_1c_dialplan $${uuid}
+        python fs_1c_dialplan
+        bridge $${fs_1c_target}
+        bridge $${fs_1c_default_target}
+        bridge user/243@${domain}""",
+    "python-bridge": """
+        set fs_1c_default_target=user/240@${domain}
+        set guard=untouched
+        set api_on_answer=pyrun fs_1c_dialplan $${uuid}
+        python fs_1c_dialplan bridge
+        bridge user/243@${domain}""",
+    "python-stay": """
+        set fs_1c_default_target=user/240@${domain}
+        set hangup_after_bridge=false
+        python fs_1c_dialplan bridge
+        bridge user/243@${domain}""",
+    "python-menu": """
+        answer
+        export nolocal:api_on_answer=pyrun fs_1c_dialplan::runtime $${uuid}
+        bridge user/246@${domain}|user/244@${domain},user/245@${domain}""",
+    "python-group": """
+        set api_on_answer=pyrun fs_1c_dialplan::runtime $${uuid}
+        bridge user/244@${domain},user/245@${domain}""",
+    "loopback": """
+        set hangup_after_bridge=true
+        bridge loopback/244/public/XML,loopback/245/public/XML""",
+    "pick-up": """
+        intercept $${global_getvar(waiting)}""",
+    "outside": """
+        bridge sofia/internal/sip:89235292926@$domain:$phones""",
     "(24[0-9])": """
         bridge user/$$1@${domain}""",
 }
@@ -63,6 +98,9 @@ _CONFIGURATION = """<?xml version="1.0"?>
       <param name="listen-port" value="$event_socket"/>
       <param name="password" value="$password"/>
     </settings></configuration>
+    <configuration name="python.conf"><settings>
+      <param name="startup-script" value="fs_1c_dialplan::startup"/>
+    </settings></configuration>
     <configuration name="sofia.conf"><global_settings/><profiles><profile name="internal">
       <domains><domain name="$domain" alias="true" parse="false"/></domains>
       <settings>
@@ -86,7 +124,7 @@ _CONFIGURATION = """<?xml version="1.0"?>
 """
 
 
-def configuration(*, sip: int, event_socket: int, service: int, phones: int) -> str:
+def configuration(*, sip: int, event_socket: int, service: int, phones: int, python: bool = False) -> str:
     """The whole configuration as one XML document.
 
     Args:
@@ -94,10 +132,16 @@ def configuration(*, sip: int, event_socket: int, service: int, phones: int) -> 
         event_socket: TCP port of the switch.
         service: TCP port that the `socket` application connects to.
         phones: UDP port of all subscribers' phones; 248 is not registered.
+        python: With mod_python3.
     """
+    modules = f"{_MODULES} mod_python3" if python else _MODULES
     extensions = ""
     for number, actions in _DIALPLAN.items():
-        lines = Template(actions).substitute(domain=DOMAIN, service=f"127.0.0.1:{service}").split("\n")
+        lines = (
+            Template(actions)
+            .substitute(domain=DOMAIN, service=f"127.0.0.1:{service}", phones=phones)
+            .split("\n")
+        )
         pairs = (line.strip().partition(" ") for line in lines if line.strip())
         done = "".join(f'<action application="{name}" data="{data}"/>' for name, _, data in pairs)
         condition = f'<condition field="destination_number" expression="^{number}$">{done}</condition>'
@@ -108,11 +152,12 @@ def configuration(*, sip: int, event_socket: int, service: int, phones: int) -> 
         if extension == 248:
             dialled = "${sofia_contact(internal/248@127.0.0.1)}"
         users += (
-            f'\n<user id="{extension}"><params><param name="dial-string" value="{dialled}"/></params></user>'
+            f'\n<user id="{extension}"><params><param name="dial-string" value="{dialled}"/></params>'
+            f'<variables><variable name="fs_1c_key" value="KEY{extension}"/></variables></user>'
         )
     rtp = 16000 + 400 * (sip % 40)  # below the ports that the kernel gives to whoever asks for any
     return Template(_CONFIGURATION).substitute(
-        modules="".join(f'<load module="{name}"/>' for name in _MODULES.split()),
+        modules="".join(f'<load module="{name}"/>' for name in modules.split()),
         domain=DOMAIN,
         password=PASSWORD,
         sip=sip,

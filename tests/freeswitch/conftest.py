@@ -51,6 +51,24 @@ class Running:
     def is_listening(self) -> bool:
         return all(door.ready.is_set() for door in self.service.inbound)
 
+    def cut_off(self) -> None:
+        """Closes the listeners; `listens_again` opens them. What they know of the switch's calls stays."""
+        for door in self.service.inbound:
+            self._do(door.close())
+            door.ready.clear()
+
+    def listens_again(self) -> None:
+        async def open_again() -> None:
+            for door in self.service.inbound:
+                door.open()
+
+        self._do(open_again())
+        self.listens()
+
+    def legs(self) -> int:
+        """How many legs the listeners remember."""
+        return sum(len(door._conversations) for door in self.service.inbound)
+
     def stop(self) -> None:
         if self._loop.is_running():
             self._do(self.service.stop())
@@ -69,6 +87,7 @@ class Company:
         self.switch = switch
         self.running: Running | None = None
         self.onec: OneCSimulator | None = None
+        self._settings: dict[str, Any] = {}
         self._agents = agents
         self._agents.switch = ("127.0.0.1", switch.sip)
         self.watcher = Watcher(switch.event_socket)
@@ -103,7 +122,12 @@ class Company:
             },
             "http": {"listen": "127.0.0.1:0"},
         }
-        self.running = Running(settings | more)
+        self._settings = settings | more
+        return self.serve_again()
+
+    def serve_again(self) -> Running:
+        """Starts a service with the same settings, 1C being what it was."""
+        self.running = Running(self._settings)
         return self.running
 
     def phone(self, extension: str, manner: Manner = Manner.ANSWERS) -> Phone:

@@ -26,6 +26,7 @@ class Manner(Enum):
 
     ANSWERS = auto()  # rings, and is answered at once
     RINGS = auto()  # rings until the test or the switch ends it
+    ANNOUNCES = auto()  # the same, with early media: 183
     BUSY = auto()  # 486
 
 
@@ -223,7 +224,10 @@ class Agents:
             self._respond(request, "486 Busy Here", leg)
         else:
             leg.state = State.RINGING
-            self._respond(request, "180 Ringing", leg)
+            if phone.manner is Manner.ANNOUNCES:
+                self._respond(request, "183 Session Progress", leg, self._sdp)
+            else:
+                self._respond(request, "180 Ringing", leg)
         if phone is not None:
             phone.legs.append(leg)
             if phone.manner is Manner.ANSWERS:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -130,18 +130,35 @@ class Switch:
         folder: Its own; everything it writes goes there.
         certificates: May be shared with others: making them takes seconds.
         phones: UDP port of the subscribers' phones.
+        python: With mod_python3; it finds modules in the folder `scripts`.
+        environment: Variables of the child's environment, beside those of this process.
     """
 
-    def __init__(self, folder: Path, certificates: Path, phones: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        certificates: Path,
+        phones: int,
+        *,
+        python: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.sip = free_port()
         self.event_socket = free_port()
         self.service = free_port()
         self._certificates = certificates
+        self._environment = {**os.environ, **(environment or {})}
         self._child: subprocess.Popen[bytes] | None = None
         (folder / "conf").mkdir()
         (folder / "conf" / "freeswitch.xml").write_text(
-            configuration(sip=self.sip, event_socket=self.event_socket, service=self.service, phones=phones)
+            configuration(
+                sip=self.sip,
+                event_socket=self.event_socket,
+                service=self.service,
+                phones=phones,
+                python=python,
+            )
         )
 
     def start(self) -> None:
@@ -164,7 +181,12 @@ class Switch:
             arguments += [option, str(self.folder / option[1:])]
         with (self.folder / "output").open("ab") as output:
             self._child = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env=self._environment,
             )
         try:
             self._until(self._takes_calls, "FreeSWITCH does not start")
@@ -200,6 +222,19 @@ class Switch:
     def log(self) -> str:
         path = self.folder / "log" / "freeswitch.log"
         return path.read_text("utf-8", "replace") if path.exists() else ""
+
+    def is_up(self) -> bool:
+        return self._child is not None and self._child.poll() is None
+
+    def stop(self, within: float = 30.0) -> tuple[int, float]:
+        """Stops it as an administrator does. Returns its exit code and the seconds that it took."""
+        child = self._child
+        assert child is not None
+        began = time.monotonic()
+        self.api("shutdown")
+        status = child.wait(within)
+        self._child = None
+        return status, time.monotonic() - began
 
     def kill(self) -> None:
         """Ends it at once, as a power failure would."""

@@ -81,6 +81,9 @@ def dump(house: House, channel: str) -> Event | None:
     changes: dict[str, str | None] = {"Event-Name": "CHANNEL_DATA"}
     if channel == call.uuid:
         changes |= {f"variable_{name}": value for name, value in call.variables.items()}
+    elif call.variables.get("bridge_to") == channel:
+        changes |= {f"variable_{name}": call.uuid for name in ("bridge_to", "bridge_uuid", "signal_bond")}
+        changes["Caller-Channel-Bridged-Time"] = str(call.times["bridged"])
     left_out = ("Bridge-", "Application", "Hangup-")
     kept = [(key, value) for key, value in event.headers if not key.startswith(left_out)]
     return Event(with_headers(kept, changes))

@@ -159,13 +159,14 @@ class SimulatedSwitch:
 
     # -- recordings and raw bytes ------------------------------------------------------------------
 
-    async def play(self, *recordings: str | Path, cut: int | None = None) -> None:
+    async def play(self, *recordings: str | Path, cut: int | None = None, speed: float | None = None) -> None:
         """Sends the events of recordings, verbatim, to every subscriber, whatever names it asked for.
 
         Args:
             recordings: names of shipped ones (``inbound_answered``) or files; several are interleaved by
                 their times.
-            cut: bytes per write; None writes whole events.
+            cut: bytes per write, at the most; None writes whole events.
+            speed: how many times faster than it was; None: all of it at once.
 
         Raises:
             CaptureError: a recording cannot be read.
@@ -175,14 +176,16 @@ class SimulatedSwitch:
             for recording in recordings
             for pair in announcements.timed_messages(captures.find(recording))
         ]
-        stream = [message for _, message in sorted(timed, key=lambda pair: pair[0])]
-        pieces = stream
-        if cut is not None:
-            whole = b"".join(stream)
-            pieces = [whole[at : at + cut] for at in range(0, len(whole), cut)]
-        for piece in pieces:
-            await self.send_raw(piece)
-            await asyncio.sleep(0)  # lets the transport write each piece on its own
+        timed.sort(key=lambda pair: pair[0])
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for seconds, message in timed:
+            if speed is not None:
+                await asyncio.sleep(began + (seconds - timed[0][0]) / speed - loop.time())
+            size = cut or len(message)
+            for at in range(0, len(message), size):
+                await self.send_raw(message[at : at + size])
+                await asyncio.sleep(0)  # lets the transport write each piece on its own
 
     async def send_raw(self, data: bytes) -> None:
         """Sends any bytes to every subscriber of the event socket."""

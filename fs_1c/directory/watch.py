@@ -1,0 +1,83 @@
+"""How a base is: its breaker, fed by requests, and the request on nobody's time that tries a base which is
+down.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+
+from fs_1c.directory.breaker import Breaker, State
+from fs_1c.onec.client import Client
+from fs_1c.onec.desk import Desk, Urgency
+from fs_1c.onec.errors import OneCError
+from fs_1c.settings import BreakerSettings
+from fs_1c.timers import TIMERS
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """Watches one base. Thread-safe, never blocks.
+
+    Args:
+        desk: Of the base.
+        settings: When it counts as down.
+        slow: Seconds after which a request was too slow to be of use to a caller.
+    """
+
+    def __init__(self, desk: Desk, settings: BreakerSettings, slow: float) -> None:
+        self._desk = desk
+        self._pause = settings.pause
+        self._slow = slow
+        self._breaker = Breaker(settings, self._changed)
+        self._closed = False
+
+    @property
+    def state(self) -> State:
+        return self._breaker.state
+
+    def allows(self) -> bool:
+        """May the base be asked for a caller?"""
+        return self._breaker.allows()
+
+    def record(self, error: BaseException | None, took: float) -> None:
+        """A request has ended after `took` seconds, or its first caller had to go on."""
+        if not isinstance(error, OneCError) or error.kind != "busy":
+            self._breaker.record(self._well(error, took))
+
+    def close(self) -> None:
+        """Tries no more."""
+        self._closed = True
+
+    def _well(self, error: BaseException | None, took: float) -> bool:
+        down = isinstance(error, OneCError) and error.base_down
+        return not down and took <= self._slow
+
+    def _changed(self, before: State, now: State) -> None:
+        name = self._desk.name
+        if now is State.OPEN:
+            if before is State.CLOSED:
+                log.warning(
+                    "1C base %s counts as down: nobody waits for it, it is tried every %g s",
+                    name,
+                    self._pause,
+                )
+            TIMERS.after(self._pause, self._try)
+        elif now is State.CLOSED:
+            log.warning("1C base %s is back", name)
+
+    def _try(self) -> None:
+        if self._closed:
+            return
+        if not self._breaker.try_now():
+            if self._breaker.state is State.OPEN:
+                TIMERS.after(self._pause / 10, self._try)
+            return
+        started = time.monotonic()
+
+        def tried(future: Future[None]) -> None:
+            self._breaker.tried(self._well(future.exception(), time.monotonic() - started))
+
+        self._desk.submit(Urgency.REFRESH, Client.warm_up).add_done_callback(tried)

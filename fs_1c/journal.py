@@ -1,0 +1,364 @@
+"""Why did this call go there, why did its card (not) open: a row per decision and per screen pop, in SQLite.
+
+The journal is a convenience, never a condition. Whoever has something to tell puts it into a queue and goes
+on; one thread has the file. Whatever is wrong with that (the disk is full, hangs, is locked or broken) costs
+rows, never calls. What stands there is personal data: its file is for the owner and his group, rows are
+deleted with age, and a subscriber's key never gets there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fs_1c.call import Conversation, Decision, ScreenPop
+from fs_1c.journal_entries import (
+    BUSY,
+    MAX_TEXT,
+    NAMES,
+    SCHEMA,
+    TABLES,
+    VERSION,
+    CallEntry,
+    DecisionEntry,
+    JournalError,
+    Newer,
+    PopEntry,
+    Row,
+    calls,
+    fit,
+    of_decision,
+    of_pop,
+    version_of,
+)
+from fs_1c.numbers import Number, NumberPlan, read
+from fs_1c.settings import JournalSettings, Settings
+
+__all__ = [
+    "MAX_TEXT",
+    "CallEntry",
+    "DecisionEntry",
+    "Journal",
+    "JournalError",
+    "PopEntry",
+    "calls",
+    "journal_file",
+]
+
+log = logging.getLogger(__name__)
+
+MAX_QUEUE = 10_000
+"""Rows that wait for the disk."""
+BATCH = 500
+"""Rows written or deleted in one transaction: others wait for its end."""
+GATHER = 0.2
+"""Seconds in which more rows may come for the same transaction."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+"""Seconds between attempts to write while that fails."""
+PRUNE_EVERY, PRUNE_PAUSE = 3600.0, 0.02
+"""Seconds between deletions of old rows, and between the portions of one."""
+
+# Only names of our own are put together to SQL here.
+_INSERT = {
+    kind: f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+    for kind, names in NAMES.items()
+}
+_DELETE = [
+    f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT {BATCH})"  # noqa: S608
+    for table in TABLES.values()
+]
+
+
+def journal_file(settings: Settings) -> Path | None:
+    """Where the journal stands; None if none is kept."""
+    folder = settings.state.folder
+    return folder / "journal.db" if folder and settings.journal.enabled else None
+
+
+class Journal:
+    """Writes the journal. Nothing here raises, and nothing but `close` takes longer than microseconds.
+
+    A process that has told nothing has touched nothing on the disk. Several processes may write one file;
+    they must belong to the same user.
+
+    Args:
+        file: Made when missing, as its folder is; in a folder that exists.
+        plan: How numbers are dialled here.
+    """
+
+    def __init__(self, file: Path, settings: JournalSettings, plan: NumberPlan) -> None:
+        self._file = _File(file)
+        self._path = file
+        self._settings = settings
+        self._plan = plan
+        # Its put never waits, not even for a reader that is in the middle of something.
+        self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._waiting: list[Row] = []  # taken from the queue, not written yet; the writer's own
+        self._prune_at = 0.0
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+        self._lock = threading.Lock()  # for what follows; never held over any I/O
+        self._ill = False
+        self._lost = 0  # in the present trouble
+        self._lost_before = 0
+
+    @property
+    def rows_lost(self) -> int:
+        """Rows lost since the start."""
+        return self._lost_before + self._lost
+
+    def open(self) -> None:
+        """Opens the file now rather than with the first row: what is wrong with it is in the log at once."""
+        self._tell(lambda: None)
+
+    def decided(self, decision: Decision) -> None:
+        """A call was decided upon."""
+        self._tell(lambda: of_decision(decision, self._settings.titles))
+
+    def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
+        """A screen pop has ended."""
+        self._tell(lambda: of_pop(conversation, pop))
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Writes what waits, for at most `timeout` seconds. What is told afterwards is not written."""
+        with self._lock:
+            if self._thread is None or self._closed.is_set():
+                return
+            self._closed.set()
+        self._queue.put(None)
+        self._thread.join(timeout)
+        left = self._lost + len(self._waiting) + self._queue.qsize()
+        if left or self._thread.is_alive():
+            log.warning("journal %s: closed with rows missing, about %d", self._path, left)
+
+    def _tell(self, made: Callable[[], Row | None]) -> None:
+        if self._closed.is_set():
+            return
+        try:
+            if self._thread is None:
+                self._start()
+            row = made()
+            if self._queue.qsize() < MAX_QUEUE:
+                self._queue.put(row)
+            else:
+                self._fails("the disk does not keep up", lost=1)
+        except Exception as error:  # no more threads, for one: whoever tells us has a call to look after
+            self._fails(error, lost=1)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._work, name="fs-1c-journal", daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def _fails(self, why: object, lost: int = 0) -> None:
+        with self._lock:
+            begins, self._ill = not self._ill, True
+            self._lost += lost
+        if begins:
+            log.warning("journal %s cannot be written (%s); calls go on without it", self._path, why)
+
+    def _works(self) -> None:
+        # Not before the queue is empty: a disk that is just too slow would begin and end with each batch.
+        if not self._ill or not self._queue.empty():
+            return
+        with self._lock:
+            lost, self._lost, self._ill = self._lost, 0, False
+            self._lost_before += lost
+        log.warning("journal %s is written again; rows lost meanwhile: %d", self._path, lost)
+
+    # The writer's thread.
+
+    def _work(self) -> None:
+        pause = FIRST_PAUSE
+        self._prune_at = time.monotonic()
+        try:
+            while not self._closed.is_set() or self._waiting or not self._queue.empty():
+                closing = self._closed.is_set()
+                self._waiting = self._waiting or self._gather(self._prune_at - time.monotonic())
+                try:
+                    self._write()
+                    if not closing and time.monotonic() >= self._prune_at:
+                        self._prune()
+                except Newer as error:
+                    log.warning("journal %s %s; no journal is kept", self._path, error)
+                    self._refuse()
+                except Exception as error:
+                    lasts = _may_pass(error)
+                    self._fails(error, 0 if lasts else len(self._waiting))
+                    self._waiting = self._waiting if lasts else []
+                    if closing:
+                        return
+                    self._closed.wait(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE)
+                else:
+                    pause = FIRST_PAUSE
+                    self._works()
+        finally:
+            self._file.close()
+
+    def _gather(self, seconds: float) -> list[Row]:
+        """What is in the queue, after waiting for a first row for at most `seconds`."""
+        rows: list[Row] = []
+        with contextlib.suppress(queue.Empty):
+            row = self._queue.get(timeout=max(0.0, seconds))
+            if self._queue.qsize() < BATCH:
+                self._closed.wait(GATHER)
+            while True:
+                rows += [row] if row else []
+                if len(rows) == BATCH:
+                    break
+                row = self._queue.get_nowait()
+        return rows
+
+    def _write(self) -> None:
+        if self._waiting:
+            self._file.run([(_INSERT[type(row)], self._values(row)) for row in self._waiting])
+            self._waiting = []
+
+    def _values(self, row: Row) -> list[Any]:
+        # Numbers take a while to read, so that is done here, where no call waits.
+        if isinstance(row, PopEntry) and isinstance(number := read(row.number, self._plan), Number):
+            row = replace(row, number=number.e164)
+        values = [getattr(row, name) for name in NAMES[type(row)]]
+        return [fit(value) if isinstance(value, str) else value for value in values]
+
+    def _prune(self) -> None:
+        """Deletes a portion of what is too old; the rest soon."""
+        before = time.time() - self._settings.keep_for
+        deleted = self._file.run([(sql, (before,)) for sql in _DELETE])
+        if not deleted:
+            self._file.forget_broken(before)
+        self._prune_at = time.monotonic() + (PRUNE_PAUSE if deleted else PRUNE_EVERY)
+
+    def _refuse(self) -> None:
+        self._closed.set()
+        self._waiting = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
+
+
+class _File:
+    """The file, for one thread. Its methods raise sqlite3.Error and OSError; after that it is opened anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._inode = (0, 0)
+
+    def run(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
+        """Does them all or none. Returns the number of rows they changed. Raises `Newer` besides."""
+        try:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            changed = sum(connection.execute(sql, values).rowcount for sql, values in statements)
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self.close()  # which takes back what has not been committed
+            if _is_corrupt(error):
+                self._set_aside()
+            raise
+        return changed
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def forget_broken(self, before: float) -> None:
+        """Deletes what was set aside, if it is from before that time: it is personal data as well."""
+        for old in self._path.parent.iterdir():
+            if old.name.startswith(f"{self._path.name}.broken-"):
+                with contextlib.suppress(FileNotFoundError):  # another process is at it, too
+                    if old.stat().st_mtime < before:
+                        old.unlink()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            with contextlib.suppress(FileNotFoundError):
+                if self._inode == _inode(self._path):
+                    return self._connection
+            self.close()  # it is still there, but under no name, or under another
+        self._path.parent.mkdir(mode=0o750, exist_ok=True)
+        # A file that exists must not be opened here: to close it again would take away the locks that SQLite
+        # holds in this process.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
+        self._inode = _inode(self._path)
+        self._connection = connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
+        version = version_of(connection)
+        _let_readers_be(connection)
+        if version < VERSION:
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in SCHEMA:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+        # Survives the end of this process as it is; a power failure may take the last rows.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _set_aside(self) -> None:
+        """Renames the corrupt file, so that the next attempt begins a new one."""
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # of all who have met the corrupt file only one must do this
+            if _inode(self._path) == self._inode:
+                self._rename()
+        finally:
+            os.close(folder)
+
+    def _rename(self) -> None:
+        broken = f"{self._path}.broken-{time.strftime('%Y-%m-%d')}"
+        first = not os.path.exists(broken)  # of this day; on a disk that breaks all, the others are of no use
+        for end in ("-wal", "-shm", ""):  # what SQLite keeps beside a file finds it by its name
+            with contextlib.suppress(FileNotFoundError):
+                if first:
+                    os.rename(f"{self._path}{end}", f"{broken}{end}")
+                else:
+                    os.unlink(f"{self._path}{end}")
+        kept = "set aside as" if first else "deleted, for there is already a"
+        log.warning(
+            "journal %s was corrupt and is begun anew; the old one is %s %s", self._path, kept, broken
+        )
+
+
+def _let_readers_be(connection: sqlite3.Connection) -> None:
+    """Write-ahead logging, in which readers and the writer do not wait for each other."""
+    ends = time.monotonic() + BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # For this alone SQLite does not wait itself: several processes may begin the file at once.
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+        time.sleep(0.01)
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def _is_corrupt(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _may_pass(error: Exception) -> bool:
+    """May the same rows be written later? Otherwise they are what is wrong."""
+    return isinstance(error, OSError | sqlite3.OperationalError) or _is_corrupt(error)

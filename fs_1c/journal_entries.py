@@ -1,0 +1,267 @@
+"""The journal's rows: how they come from calls and pops, how SQLite keeps them, how they are read again."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from fs_1c.call import Conversation, Decision, ScreenPop
+
+VERSION = 1
+"""Of the file's tables."""
+MAX_TEXT = 512
+"""Characters of a text that are kept; longer ones are not what they claim to be."""
+MAX_ROWS = 100
+"""Rows of one call that are read: no call has more to tell."""
+BUSY = 2.0
+"""Seconds to wait for another process' transaction."""
+
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, at REAL, call TEXT, number TEXT, asked_as
+    TEXT, destination TEXT, base TEXT, result TEXT, source TEXT, error_kind TEXT, error TEXT, title TEXT,
+    category TEXT, manager TEXT, target TEXT, took REAL, onec_took REAL)""",
+    """CREATE TABLE IF NOT EXISTS pops (id INTEGER PRIMARY KEY, at REAL, call TEXT, leg TEXT, number TEXT,
+    extension TEXT, outcome TEXT, error_kind TEXT, error TEXT, took REAL, age REAL, outgoing INTEGER,
+    ringing INTEGER)""",
+    *(
+        f"CREATE INDEX IF NOT EXISTS {table}_{name} ON {table} ({columns})"
+        for table in ("calls", "pops")
+        for name, columns in (("by_time", "at"), ("by_number", "number, at"), ("by_call", "call, at"))
+    ),
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+class JournalError(Exception):
+    """The journal cannot be read, in one line for an engineer."""
+
+
+class Newer(Exception):
+    """The file belongs to a newer version of this library."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionEntry:
+    """Where a call was sent and why.
+
+    Attributes:
+        at: When the call asked; seconds since the epoch, UTC.
+        call: The uuid of the client's leg.
+        number: E.164, or as received if 1C could not be asked about it; empty if the caller withheld it.
+        asked_as: The form in which 1C was (or would be) asked.
+        destination: The number that was dialled.
+        base: The name of the 1C base that was, or would have been, asked.
+        result, source: Values of `fs_1c.call.Result` and `Source`.
+        error_kind, error: Why there is no answer; empty if there is one.
+        title: The client's name; None: names are not kept.
+        target: The dial string, or None: the dialplan's own default stayed.
+        took: Seconds that the caller waited.
+        onec_took: Seconds that 1C took; None: it was not asked, or had not answered by then.
+    """
+
+    at: float
+    call: str
+    number: str
+    asked_as: str
+    destination: str
+    base: str
+    result: str
+    source: str
+    error_kind: str
+    error: str
+    title: str | None
+    category: str
+    manager: str
+    target: str | None
+    took: float
+    onec_took: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PopEntry:
+    """What became of a screen pop; see `fs_1c.call.Conversation` for most of it.
+
+    Attributes:
+        at: When the conversation was heard of; seconds since the epoch, UTC.
+        call, leg: The uuids of the client's and of the subscriber's leg.
+        number: The client's, E.164, or as received if it is none.
+        outcome: A value of `fs_1c.call.Outcome`.
+        error_kind, error: Why, when the card was not accepted; empty otherwise.
+        took: Seconds from the conversation to 1C's answer.
+        age: Seconds that the conversation had lasted when it was heard of.
+    """
+
+    at: float
+    call: str
+    leg: str
+    number: str
+    extension: str
+    outcome: str
+    error_kind: str
+    error: str
+    took: float
+    age: float
+    outgoing: bool
+    ringing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallEntry:
+    """All that is known of one call.
+
+    Attributes:
+        at: When it was first heard of; seconds since the epoch, UTC.
+        decisions: Mostly one; none if the call did not pass a door that asks, several if it did so again.
+        pops: In the order of time.
+    """
+
+    at: float
+    call: str
+    number: str
+    decisions: tuple[DecisionEntry, ...]
+    pops: tuple[PopEntry, ...]
+
+
+Row = DecisionEntry | PopEntry
+NAMES = {kind: [field.name for field in fields(kind)] for kind in (DecisionEntry, PopEntry)}
+TABLES = {DecisionEntry: "calls", PopEntry: "pops"}
+
+
+def fit(text: str) -> str:
+    """As a text is kept. NUL and half a surrogate pair: SQLite cannot keep them, or its tools cut there."""
+    return _UNFIT.sub("\ufffd", text[:MAX_TEXT])
+
+
+def of_decision(decision: Decision, titles: bool) -> DecisionEntry:
+    call, caller, error = decision.call, decision.caller, decision.caller.error
+    # A caller who does not want to be identified is not identified here either.
+    received = "" if call.private else call.number[:MAX_TEXT]
+    return DecisionEntry(
+        at=time.time() - caller.took,
+        call=call.uuid[:MAX_TEXT],
+        number=caller.number.e164 if caller.number else received,
+        asked_as=caller.asked_as[:MAX_TEXT],
+        destination=call.destination[:MAX_TEXT],
+        base=(caller.base or call.base)[:MAX_TEXT],
+        result=caller.result.value,
+        source=caller.source.value,
+        error_kind=error.kind[:MAX_TEXT] if error else "",
+        error=error.message[:MAX_TEXT] if error else "",
+        title=caller.title[:MAX_TEXT] if titles else None,
+        category=caller.category[:MAX_TEXT],
+        manager=caller.manager[:MAX_TEXT],
+        target=None if decision.target is None else decision.target[:MAX_TEXT],
+        took=caller.took,
+        onec_took=caller.onec_took,
+    )
+
+
+def of_pop(conversation: Conversation, pop: ScreenPop) -> PopEntry:
+    return PopEntry(
+        at=time.time() - pop.took,
+        call=conversation.call_uuid[:MAX_TEXT],
+        leg=conversation.leg_uuid[:MAX_TEXT],
+        number=conversation.number[:MAX_TEXT],
+        extension=conversation.extension[:MAX_TEXT],
+        outcome=pop.outcome.value,
+        error_kind=pop.error.kind[:MAX_TEXT] if pop.error else "",
+        error=pop.error.message[:MAX_TEXT] if pop.error else "",
+        took=pop.took,
+        age=conversation.age,
+        outgoing=conversation.outgoing,
+        ringing=conversation.ringing,
+    )
+
+
+def calls(
+    path: Path, *, number: str | None = None, call: str | None = None, limit: int = 20
+) -> list[CallEntry]:
+    """What the journal says, the latest call first.
+
+    Args:
+        number: Only calls of this client, E.164 (or as received, if it is none).
+        call: Only the call with this uuid; goes before `number`.
+        limit: Calls at the most.
+
+    Raises JournalError.
+    """
+    try:
+        with contextlib.closing(_reader(path)) as connection:
+            connection.execute("BEGIN")  # one view of it all, which keeps no writer waiting
+            uuids = [fit(call)] if call is not None else _latest(connection, number, limit)
+            found = [entry for uuid in uuids if (entry := _entry(connection, uuid)) is not None]
+    except (sqlite3.Error, OSError, Newer) as error:
+        raise JournalError(f"{path}: cannot be read: {error}") from None
+    return sorted(found, key=lambda entry: entry.at, reverse=True)
+
+
+def _reader(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise JournalError(f"{path}: there is no journal yet")
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    if not os.path.exists(f"{path}-wal"):
+        # Nobody has it open. Whoever may only read could not make the files that SQLite has beside it then,
+        # and whoever could would make them his own, in the way of the service.
+        uri += "&immutable=1"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
+    try:
+        connection.text_factory = lambda octets: octets.decode("utf-8", "replace")
+        if not version_of(connection):
+            raise JournalError(f"{path}: there is nothing in it yet")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> list[str]:
+    """The uuids of the calls of which something was heard last."""
+    where, given = ("", ()) if number is None else (" WHERE number = ?", (fit(number),))
+    tables: list[Iterator[tuple[float, str]]] = [
+        connection.execute(f"SELECT at, call FROM {table}{where} ORDER BY at DESC", given)  # noqa: S608
+        for table in TABLES.values()
+    ]
+    uuids: dict[str, None] = {}
+    for _, uuid in heapq.merge(*tables, reverse=True):
+        if len(uuids) >= limit:
+            break
+        uuids[uuid] = None
+    return list(uuids)
+
+
+def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
+    decisions, pops = (
+        connection.execute(
+            f"SELECT {', '.join(names)} FROM {TABLES[kind]} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
+            (uuid,),
+        ).fetchall()
+        for kind, names in NAMES.items()
+    )
+    decided = tuple(DecisionEntry(*row) for row in decisions)
+    popped = tuple(_with_flags(PopEntry(*row)) for row in pops)
+    rows: list[Row] = [*decided, *popped]
+    if not rows:
+        return None
+    first = min(rows, key=lambda row: row.at)
+    return CallEntry(first.at, first.call, first.number, decided, popped)
+
+
+def _with_flags(pop: PopEntry) -> PopEntry:
+    """SQLite has no truth values, but numbers."""
+    return replace(pop, outgoing=bool(pop.outgoing), ringing=bool(pop.ringing))
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The version of the tables; 0: there are none. Raises `Newer`."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise Newer(f"is of a newer version ({version}; this one knows {VERSION})")
+    return version
