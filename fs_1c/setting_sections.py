@@ -4,12 +4,13 @@ is allowed.
 
 from __future__ import annotations
 
+import os
 import re
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.setting_types import (
@@ -107,6 +108,13 @@ class SubscribersSettings(Section):
     file: Path | None = None
     directory: bool = False
     directory_for: Duration = 300.0
+
+    @field_validator("file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        if file and not os.access(file, os.R_OK):
+            raise ValueError(f"{file} cannot be read")
+        return file
 
 
 class OutboundSettings(Section):

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fs_1c import metrics
 from fs_1c.http import Forget, _Refusal, read_forget
 from tests.http_client import HTTP, SHOWN, TOKEN, ask, forget
 from tests.support import unhurried
-from tests.world import CLIENT, settings_for, world
+from tests.world import CLIENT, World, settings_for, world
 
 
 def test_health_of_a_service_that_is_well() -> None:
@@ -200,3 +201,51 @@ def test_an_error_of_ours_is_logged_and_tells_nothing(
     asyncio.run(story())
     assert caplog.text.count("http door: /forget failed") == 1
     assert caplog.text.count("Traceback") == 1
+
+
+def test_metrics_say_how_the_bases_are_and_what_was_counted() -> None:
+    async def story() -> tuple[str, str]:
+        async with world(breaker={"at_least": 2, "window": 2, "pause": "1h"}) as here:
+            await here.switch.call(here.script())
+            await here.switch.call(here.script())
+            await here.settle()
+            well = await scrape(here)
+            here.onec.stop()
+            for i in range(4):
+                await here.switch.call(here.script(f"8495000000{i}"))
+            return well, await scrape(here)
+
+    well, ill = asyncio.run(story())
+    for line in (
+        'fs_1c_decisions_total{base="default",result="found",source="1c"} 1.0',
+        'fs_1c_decisions_total{base="default",result="found",source="cache"} 1.0',
+        "fs_1c_decision_seconds_count 2.0",
+        'fs_1c_onec_request_seconds_count{base="default",operation="IncomingCall"} 2.0',
+        'fs_1c_pops_total{outcome="accepted"} 2.0',
+        'fs_1c_breaker{base="default",state="closed"} 1.0',
+        'fs_1c_breaker{base="default",state="open"} 0.0',
+        'fs_1c_answers_remembered{base="default"} 1.0',
+        'fs_1c_sessions_allowed{base="default"} 4.0',
+        'fs_1c_door_up{door="outbound"} 1.0',
+        "fs_1c_journal_rows_lost 0.0",
+    ):
+        assert line in well.splitlines(), line
+    assert 'fs_1c_breaker{base="default",state="open"} 1.0' in ill.splitlines()
+    assert 'fs_1c_onec_failures_total{base="default",kind="unreachable",operation="SayName"}' in ill
+    for secret in ("KEY244", "s3cret", "8495", "Фэйковый"):
+        assert secret not in well + ill
+
+
+async def scrape(here: World) -> str:
+    answer = await ask(here, "GET", "/metrics")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, metrics.CONTENT_TYPE)
+    return answer.text
+
+
+def test_metrics_for_other_machines_are_shown_for_the_token_only() -> None:
+    async def story() -> list[int]:
+        async with world(http={"listen": "0.0.0.0:0", "token": TOKEN}) as here:
+            answers = [await ask(here, "GET", "/metrics"), await ask(here, "GET", "/metrics", headers=SHOWN)]
+            return [answer.status_code for answer in answers]
+
+    assert asyncio.run(story()) == [401, 200]

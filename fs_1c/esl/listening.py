@@ -73,6 +73,7 @@ class Listening:
         self._password = password
         self._conversations = conversations
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
+        self._dumped: set[str] = set()  # channels that were asked about
 
     def received(self, message: Message) -> Heard:
         """Takes one message. Raises `Refused` or `WireError`."""
@@ -92,7 +93,7 @@ class Listening:
         return _NOTHING
 
     def look_again(self) -> bytes:
-        """What to write to ask once more for channels that nothing was heard of."""
+        """What to write to ask once more, about channels that were not asked about."""
         return self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
     def look_up_key(self, extension: str, domain: str, job: str) -> bytes:
@@ -131,8 +132,7 @@ class Listening:
                 still_up = self._dump(sorted(self._conversations.known()))
                 return Heard(still_up + self.look_again(), ready=True)
             case _Asked.CHANNELS:
-                known = self._conversations.known()
-                return Heard(self._dump([uuid for uuid in _channels(message.body) if uuid not in known]))
+                return Heard(self._dump(_channels(message.body)))
             case _Asked.DUMP:
                 if message.body.startswith(b"-ERR"):
                     return Heard(happening=self._conversations.gone(channel))
@@ -140,7 +140,9 @@ class Listening:
         return _NOTHING
 
     def _dump(self, channels: list[str]) -> bytes:
-        return b"".join(self._ask(_Asked.DUMP, commands.api(f"uuid_dump {uuid}"), uuid) for uuid in channels)
+        new = [uuid for uuid in channels if uuid not in self._dumped]
+        self._dumped.update(new)
+        return b"".join(self._ask(_Asked.DUMP, commands.api(f"uuid_dump {uuid}"), uuid) for uuid in new)
 
 
 def _channels(body: bytes) -> list[str]:

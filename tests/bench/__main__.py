@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -19,18 +21,22 @@ from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import soap
 from fs_1c.onec.desk import Desk
 from fs_1c.settings import LookupSettings, OneCSettings
+from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests import load
 from tests.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, run
 
 ROUNDS = 300
 HITS = 20_000
 CALLERS = 1_000
+TALKS, TALKS_PER_SECOND = 2_000, 100
 
 out = Console(highlight=False)
 
 
 def main() -> None:
     lookups()
+    conversations()
     faults()
 
 
@@ -90,6 +96,61 @@ def all_at_once(action: Callable[[], object]) -> float:
     for thread in threads:
         thread.join()
     return time.perf_counter() - started
+
+
+def conversations() -> None:
+    """Cards through the inbound door of a service in a process of its own, and what it remembers of them."""
+    table = Table("", "", title=f"{TALKS:,} conversations at {TALKS_PER_SECOND} a second, inbound door")
+    cards, grown, took = asyncio.run(_conversations())
+    table.add_row("cards opened", f"{len(set(cards)):,}")
+    table.add_row("lost", str(TALKS - len(set(cards))))
+    table.add_row("double", str(len(cards) - len(set(cards))))
+    table.add_row("took", f"{took:.1f} s")
+    table.add_row("memory of the service, after against before", f"{grown / 1e6:+.1f} MB")
+    out.print(table)
+
+
+async def _conversations() -> tuple[list[str], int, float]:
+    """Numbers of all cards, the service's growth in bytes, seconds."""
+    with OneCSimulator(OneCSimulatorSettings(port=0)) as onec, tempfile.TemporaryDirectory() as folder:
+        async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
+            config = Path(folder) / "fs-1c.toml"
+            config.write_text(
+                f'[onec]\nurl = "{onec.url}"\n[subscribers.keys]\n"244" = "KEY244"\n'
+                f'[state]\nfolder = "{folder}"\n[http]\nenabled = false\n[esl.outbound]\nenabled = false\n'
+                f'[[esl.inbound]]\naddress = "127.0.0.1:{switch.event_socket_port}"\n'
+            )
+            command = [sys.executable, "-m", "fs_1c", "serve", "-c", str(config)]
+            with (Path(folder) / "log").open("wb") as log:
+                service = await asyncio.create_subprocess_exec(*command, stderr=log)
+            try:
+                await switch.wait_for_subscribers()
+                await load.play(
+                    switch, 100_000, TALKS, 4.0 * TALKS_PER_SECOND
+                )  # it has its threads and pages
+                await _all_told(onec, TALKS)
+                before = _memory(service.pid)
+                took = await load.play(switch, 0, TALKS, TALKS_PER_SECOND)
+                await _all_told(onec, 2 * TALKS)
+                grown = _memory(service.pid) - before
+            finally:
+                service.terminate()
+                await service.wait()
+        numbers = {load.number(i) for i in range(TALKS)}
+        return [card.num_from for card in onec.cards if card.num_from in numbers], grown, took
+
+
+async def _all_told(onec: OneCSimulator, count: int) -> None:
+    ends = time.monotonic() + 10
+    while len(onec.cards) < count and time.monotonic() < ends:  # noqa: ASYNC110 (a server of another thread)
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1)  # for those that should not come
+
+
+def _memory(process: int) -> int:
+    """Bytes that it holds in memory."""
+    pages = Path(f"/proc/{process}/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def faults() -> None:

@@ -1,0 +1,164 @@
+"""What is said on a connection to a switch's event socket: replies and events in any order, no I/O."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fs_1c.call import Conversation, HungUp
+from fs_1c.conversations import EVENTS, Conversations
+from fs_1c.esl.listening import Heard, Listening, Refused
+from fs_1c.esl.wire import Message, WireError
+from fs_1c.numbers import NumberPlan
+from tests.recordings import dumps, events, messages
+from tests.support import unhurried
+
+PASSWORD = "s3cret"
+NAME = "inbound_pickup"
+UP = [dump.get("Unique-ID") or "" for dump in dumps(NAME)]
+GREETING = Message(b"Content-Type: auth/request")
+OK = Message(b"Content-Type: command/reply\nReply-Text: +OK accepted")
+
+
+def api(body: bytes) -> Message:
+    return Message(b"Content-Type: api/response", body)
+
+
+def channels(uuids: list[str]) -> Message:
+    rows = {"row_count": len(uuids), "rows": [{"uuid": uuid} for uuid in uuids]}
+    return api(json.dumps(rows if uuids else {"row_count": 0}).encode())
+
+
+def of_dump(uuid: str) -> Message:
+    raw = [m for m in messages(NAME) if m.content_type == "api/response" and m.body.startswith(b"Event-Name")]
+    return raw[UP.index(uuid)]
+
+
+def subscribed(conversations: Conversations | None = None) -> tuple[Listening, Heard]:
+    listening = Listening(PASSWORD, conversations or Conversations(NumberPlan()))
+    assert listening.received(GREETING).write == f"auth {PASSWORD}\n\n".encode()
+    assert (
+        listening.received(OK).write
+        == f"event plain {' '.join(EVENTS)} BACKGROUND_JOB HEARTBEAT\n\n".encode()
+    )
+    return listening, listening.received(OK)
+
+
+def test_after_the_subscription_it_asks_what_is_up_and_about_each() -> None:
+    listening, ready = subscribed()
+    assert ready == Heard(b"api show channels as json\n\n", ready=True)
+    asks = listening.received(channels(UP)).write
+    assert asks == b"".join(f"api uuid_dump {uuid}\n\n".encode() for uuid in UP)
+    told = [listening.received(of_dump(uuid)).happening for uuid in UP]
+    assert [c.extension for c in told if isinstance(c, Conversation)] == ["245"]
+
+
+def test_a_second_look_asks_only_about_channels_that_were_not_asked_about() -> None:
+    listening, _ = subscribed()
+    assert listening.received(channels(["a"])).write == b"api uuid_dump a\n\n"
+    listening.received(api(b"-ERR No such channel!"))
+    listening.received(event(0))  # whose answer and bridge may have been before we came
+    first = events(NAME)[0].get("Unique-ID") or ""
+    assert listening.look_again() == b"api show channels as json\n\n"
+    assert listening.received(channels(["a", first])).write == f"api uuid_dump {first}\n\n".encode()
+
+
+def event(i: int) -> Message:
+    return [m for m in messages(NAME) if m.content_type == "text/event-plain"][i]
+
+
+def test_events_between_the_replies_disturb_nothing() -> None:
+    conversations = Conversations(NumberPlan())
+    listening, _ = subscribed(conversations)
+    told = [listening.received(event(0)).happening]
+    listening.received(channels(UP))
+    told.append(listening.received(event(1)).happening)
+    for uuid in UP:
+        told.append(listening.received(of_dump(uuid)).happening)
+        told.append(listening.received(event(2)).happening)
+    assert [c.extension for c in told if isinstance(c, Conversation) and not c.ringing] == ["245"]
+
+
+def test_a_reconnect_asks_about_the_legs_that_are_known_and_those_that_are_gone_have_hung_up() -> None:
+    conversations = Conversations(NumberPlan())
+    for one in events(NAME)[:3]:
+        conversations.feed(one)
+    known = sorted(conversations.known())
+    listening, ready = subscribed(conversations)
+    dumped = "".join(f"api uuid_dump {uuid}\n\n" for uuid in known)
+    assert ready.write == f"{dumped}api show channels as json\n\n".encode()
+    told = [listening.received(api(b"-ERR No such channel!\n")).happening for _ in known]
+    assert told == [HungUp(uuid) for uuid in known]
+    assert not conversations.known()
+    assert listening.received(channels([])) == Heard()
+
+
+def test_a_key_is_asked_for_in_the_background() -> None:
+    listening, _ = subscribed()
+    listening.received(channels([]))
+    asks = listening.look_up_key("244", "pbx.example", "job-1")
+    assert asks == b"bgapi user_data 244@pbx.example var fs_1c_key\nJob-UUID: job-1\n\n"
+    assert (
+        listening.look_up_key("245", "", "job-2") == b"bgapi user_data 245 var fs_1c_key\nJob-UUID: job-2\n\n"
+    )
+    assert (
+        listening.received(Message(b"Content-Type: command/reply\nReply-Text: +OK Job-UUID: job-1"))
+        == Heard()
+    )
+    for body, key in ((b"the key\n", "the key"), (b"-ERR no reply\n", ""), (b"", "")):
+        head = b"Event-Name: BACKGROUND_JOB\nJob-UUID: job-1\nContent-Length: 8\n\n"
+        done = listening.received(Message(b"Content-Type: text/event-plain", head + body))
+        assert done == Heard(job=("job-1", key))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"-ERR", b"[]", b'"x"', b'{"rows": 1}', b'{"rows": [1]}', b'{"rows": [{}]}', b"[" * 100_000]
+)
+def test_a_list_of_channels_that_is_none_ends_the_connection(body: bytes) -> None:
+    listening, _ = subscribed()
+    with pytest.raises(WireError, match="show channels"):
+        listening.received(api(body))
+
+
+@pytest.mark.parametrize("uuid", ["a b", "", "x" * 300, "a\nexit", " a", None, 5])
+def test_a_uuid_that_is_no_single_word_is_not_asked_about(uuid: object) -> None:
+    listening, _ = subscribed()
+    rows = json.dumps({"rows": [{"uuid": uuid}, {"uuid": "good"}]}).encode()
+    assert listening.received(api(rows)).write == b"api uuid_dump good\n\n"
+
+
+def test_who_is_not_let_in_says_so() -> None:
+    listening = Listening(PASSWORD, Conversations(NumberPlan()))
+    listening.received(GREETING)
+    with pytest.raises(Refused, match="password") as error:
+        listening.received(Message(b"Content-Type: command/reply\nReply-Text: -ERR invalid"))
+    assert PASSWORD not in str(error.value)
+    with pytest.raises(Refused, match="access list"):
+        listening.received(Message(b"Content-Type: text/rude-rejection"))
+
+
+content = st.sampled_from(
+    [
+        b"auth/request",
+        b"command/reply",
+        b"api/response",
+        b"text/event-plain",
+        b"text/x",
+        b"text/disconnect-notice",
+    ]
+)
+
+
+@unhurried
+@given(st.lists(st.tuples(content, st.binary(max_size=60)), max_size=20))
+def test_any_messages_end_in_what_may_be_raised(said: list[tuple[bytes, bytes]]) -> None:
+    listening = Listening(PASSWORD, Conversations(NumberPlan()))
+    for kind, body in said:
+        head = b"Content-Type: " + kind + b"\nReply-Text: " + body.replace(b"\n", b" ")
+        try:
+            listening.received(Message(head, body))
+        except (Refused, WireError):
+            return
