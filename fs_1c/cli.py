@@ -23,6 +23,7 @@ from fs_1c.integration import Integration
 from fs_1c.setting_types import Address
 from fs_1c.settings import Settings, SettingsError, load
 from fs_1c.simulator.cli import app as simulator_app
+from fs_1c.terminal import plain, say
 
 app = typer.Typer(
     add_completion=False,
@@ -52,7 +53,7 @@ class _OneLine(logging.Formatter):
         line = super().format(record)
         if record.exc_info:
             return line
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+        return plain(line)
 
 
 def _logging(verbose: bool) -> None:
@@ -164,7 +165,7 @@ def pop(
         reason = (
             f": {told.error.message}" if told.error else " (1C took it; whether it was shown it never says)"
         )
-        out.print(f"{told.outcome} in {told.took * 1000:.0f} ms{reason}", markup=False)
+        say(out, f"{told.outcome} in {told.took * 1000:.0f} ms{reason}")
     wrong = told.outcome in (Outcome.NO_KEY, Outcome.SKIPPED)
     raise typer.Exit(0 if told.outcome is Outcome.ACCEPTED else 2 if wrong else 4)
 
@@ -289,12 +290,12 @@ def _show_caller(number: str, caller: Caller) -> None:
     took = f"{caller.took * 1000:.0f} ms"
     asked = f"{number} (asked as {caller.asked_as})" if caller.asked_as else number
     if caller.result is Result.FOUND:
-        out.print(f"{asked}: {caller.title}", markup=False)
-        out.print(f"category {caller.category or '-'}, manager {caller.manager or '-'}, {took}", markup=False)
+        say(out, f"{asked}: {caller.title}")
+        say(out, f"category {caller.category or '-'}, manager {caller.manager or '-'}, {took}")
     elif caller.error:
-        out.print(f"{asked}: {caller.result}: {caller.error.message} ({took})", markup=False)
+        say(out, f"{asked}: {caller.result}: {caller.error.message} ({took})")
     else:
-        out.print(f"{asked}: 1C knows no such client ({took})", markup=False)
+        say(out, f"{asked}: 1C knows no such client ({took})")
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +15,11 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.text import Text
 
 from fs_1c.call import Outcome, Result, Source
 from fs_1c.journal import CallEntry, DecisionEntry, JournalError, PopEntry, calls
 from fs_1c.numbers import Number, NumberPlan, read
+from fs_1c.terminal import plain, say
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""
@@ -56,30 +55,18 @@ def run(
     try:
         entries = calls(path, number=asked or None, call=call or None, limit=limit)
     except JournalError as error:
-        _show(Console(stderr=True), [plain(str(error))])
+        say(Console(stderr=True), str(error))
         return 1
     if as_json:
-        _show(console, [to_json(entries)])
+        say(console, to_json(entries))
     elif not entries:
         sought = f"no call {call}" if call else f"no call of {asked}" if asked else "no call yet"
-        _show(console, [plain(f"The journal knows {sought}.")])
+        say(console, f"The journal knows {sought}.")
     elif call or limit == 1:
-        _show(console, story(entries[0]))
+        say(console, *story(entries[0]))
     else:
-        _show(console, listing(entries))
+        say(console, *listing(entries))
     return 0
-
-
-def _show(console: Console, lines: Sequence[str]) -> None:
-    for line in lines:
-        console.print(Text(line), soft_wrap=True)  # Text: neither markup nor :emoji: is looked for in it
-
-
-def plain(text: str) -> str:
-    """`text` on one line, with whatever is no letter, sign or space made visible: \\x1b, \\u202e."""
-    return "".join(
-        c if c.isprintable() else " " if unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text
-    )
 
 
 def listing(entries: Sequence[CallEntry]) -> list[str]:
