@@ -83,6 +83,15 @@ def host(value: str) -> str | None:
     return value if len(value) <= 255 and _HOST.fullmatch(value) else None
 
 
+def plain(text: str) -> str:
+    """One line to be read: whatever is no letter, sign or space is made visible (\\x1b, \\u202e, half a
+    surrogate).
+    """
+    return "".join(
+        c if c.isprintable() else " " if unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text
+    )
+
+
 def line(value: str) -> str:
     """`value` with its control characters made spaces: one header line of a command stays one."""
     return _UNSAFE.sub(" ", value)

@@ -19,11 +19,12 @@ from rich.console import Console
 
 from fs_1c import __version__
 from fs_1c.call import Caller, Outcome, Result, ScreenPop
+from fs_1c.channel import plain
 from fs_1c.integration import Integration
 from fs_1c.setting_types import Address
 from fs_1c.settings import Settings, SettingsError, load
 from fs_1c.simulator.cli import app as simulator_app
-from fs_1c.terminal import plain, say
+from fs_1c.terminal import say
 
 app = typer.Typer(
     add_completion=False,
@@ -245,6 +246,21 @@ def journal(
     raise typer.Exit(
         journal_report.run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out)
     )
+
+
+@app.command()
+def check(
+    config: SettingsFile = DEFAULT_FILE,
+    number: Annotated[
+        list[str] | None,
+        typer.Option("--number", help="A client's number that 1C ought to know; may be given several times."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find out what is wrong between FreeSWITCH, this service and 1C, and how to mend it. Changes nothing."""
+    from fs_1c.check.report import run
+
+    raise typer.Exit(run(config, number or [], as_json=as_json, console=out))
 
 
 @app.command()

@@ -12,6 +12,7 @@ import logging
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -163,11 +164,20 @@ class Integration:
         bases = [self._bases[base]] if base else self._bases.values()
         return sum(one.directory.forget(number) for one in bases)
 
-    def health(self) -> dict[str, object]:
-        """How the bases are: breaker (`closed`, `open`, `half-open`) and answers remembered, by base."""
+    def health(self) -> dict[str, dict[str, object]]:
+        """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been
+        closed (ISO 8601, or None), answers remembered.
+        """
         return {
-            name: {"breaker": base.breaker.value, "remembered": base.remembered}
-            for name, base in self.states().items()
+            name: {
+                "breaker": state.breaker.value,
+                "since": None
+                if since is None
+                else datetime.fromtimestamp(since).astimezone().isoformat("T", "seconds"),
+                "remembered": state.remembered,
+            }
+            for name, state in self.states().items()
+            for since in [self._bases[name].directory.down_since]
         }
 
     def states(self) -> dict[str, BaseState]:
@@ -193,9 +203,7 @@ class Integration:
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
         chosen = self._base(base)
         pop = Pop(parsed.written(chosen.number_format), whose, extension, when=time.time())
-        told: Future[ScreenPop] = Future()
-        screenpop.send(chosen.desk, pop, 1.0, told)
-        return told.result()
+        return screenpop.send(chosen.desk, pop, 1.0).result()
 
     def keep_warm(self) -> None:
         """Wakes the bases and keeps them awake, until `close`; says in one line each how they are."""

@@ -17,9 +17,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from fs_1c.call import Outcome, Result, Source
+from fs_1c.channel import plain
 from fs_1c.journal import CallEntry, DecisionEntry, JournalError, PopEntry, calls
 from fs_1c.numbers import Number, NumberPlan, read
-from fs_1c.terminal import plain, say
+from fs_1c.terminal import say
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""

@@ -99,7 +99,7 @@ class ScreenPops:
             return
         desk, form = self._base(conversation)
         pop = Pop(number.written(form), key, conversation.extension, conversation.call_uuid, time.time())
-        send(desk, pop, opening.useful_for, opening.told, opening.may_open)
+        send(desk, pop, opening.useful_for, opening.may_open, opening.told)
 
     def _ended(self, opening: _Open) -> None:
         with self._lock:
@@ -153,10 +153,10 @@ def send(
     desk: Desk,
     pop: Pop,
     useful_for: float,
-    told: Future[ScreenPop],
     may_open: Callable[[], None] = lambda: None,
-) -> None:
-    """Tells 1C; returns at once. `told` always ends with an outcome.
+    told: Future[ScreenPop] | None = None,
+) -> Future[ScreenPop]:
+    """Tells 1C; returns at once. Never raises; the future always ends with an outcome.
 
     What surely did not reach 1C is tried again for as long as it is useful: at once if a connection was cut,
     which is how an idle one ends, and after growing pauses if 1C is away. Nothing else is ever sent twice.
@@ -164,8 +164,11 @@ def send(
     Args:
         useful_for: Seconds from now in which the card may still open.
         may_open: Raises `OneCError` when nothing must be sent.
+        told: The future, if there is one already.
     """
     started = time.monotonic()
+    ends: Future[ScreenPop] = told or Future()
+    why: OneCError | None = None  # it has not gone yet
 
     def attempt(pause: float) -> None:
         desk.submit(Urgency.POP, do).add_done_callback(lambda accepted: ended(accepted, pause))
@@ -173,19 +176,22 @@ def send(
     def do(client: Client) -> bool:
         may_open()
         if time.monotonic() - started >= useful_for:  # it has waited for a worker all the time
-            raise _refusal("too-late", "the conversation began too long ago")
+            raise why or _refusal("too-late", "the conversation began too long ago")
         return client.incoming_call(pop)
 
     def ended(accepted: Future[bool], pause: float) -> None:
+        nonlocal why
         took = time.monotonic() - started
         error = accepted.exception()
-        again = isinstance(error, OneCError) and error.reached is Reached.NO and error.passing
-        if again and took + pause < useful_for:
-            TIMERS.after(pause, lambda: attempt(min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)))
-            return
-        told.set_result(outcome(accepted, took))
+        if isinstance(error, OneCError) and error.reached is Reached.NO and error.passing:
+            why = error
+            if took + pause < useful_for:
+                TIMERS.after(pause, lambda: attempt(min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)))
+                return
+        ends.set_result(outcome(accepted, took))
 
     attempt(0.0)
+    return ends
 
 
 _UNSENT = {"too-late": Outcome.TOO_LATE, "over": Outcome.TOO_LATE, "elsewhere": Outcome.ELSEWHERE}

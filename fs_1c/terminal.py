@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from rich.console import Console
 from rich.text import Text
 
-
-def plain(text: str) -> str:
-    """`text` on one line, with whatever is no letter, sign or space made visible: \\x1b, \\u202e."""
-    return "".join(
-        c if c.isprintable() else " " if unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text
-    )
+from fs_1c.channel import plain
 
 
 def say(console: Console, *lines: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -19,9 +20,9 @@ from fs_1c.call import Result, Source
 from fs_1c.directory import Directory
 from fs_1c.directory.breaker import Breaker, State
 from fs_1c.directory.cache import Cache
-from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.onec.answer import Answer
-from fs_1c.onec.desk import Desk
+from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.settings import BreakerSettings, LookupSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import base
@@ -154,7 +155,7 @@ def test_a_base_that_is_down_is_waited_for_by_few_and_tried_by_nobodys_call(onec
         caller = here.lookup("84950000009")
         assert (caller.result, caller.error and caller.error.kind) == (Result.FAILED, "down")
         onec.clear_fault()
-        until(lambda: here.directory.breaker is State.CLOSED)
+        until(lambda: str(here.directory.breaker) == "closed")
         assert here.lookup(SEED, SOON).result is Result.FOUND
         numbers = [request.parameters["Number"] for request in onec.requests]
         assert "84950000009" not in numbers
@@ -187,7 +188,7 @@ def test_a_wrong_request_does_not_open_the_breaker(onec: OneCSimulator) -> None:
 
 def test_a_thousand_callers_of_one_number_make_one_request() -> None:
     with (
-        OneCSimulator(OneCSimulatorSettings(port=0, latency=0.3)) as onec,
+        OneCSimulator(OneCSimulatorSettings(port=0, latency=0.1)) as onec,
         Here(onec.url, deadline=SOON) as here,
     ):
         gate = threading.Barrier(1000)
@@ -204,6 +205,37 @@ def test_a_thousand_callers_of_one_number_make_one_request() -> None:
             thread.join()
         assert len(sources) == 1000
         assert asked(onec) == 1
+
+
+def test_an_answer_that_came_between_the_look_and_the_turn_is_taken(onec: OneCSimulator) -> None:
+    with Here(onec.url, deadline=SOON) as here:
+        number = here.directory.known(SEED)
+        assert isinstance(number, Number)
+        here.lookup(SEED)  # somebody else's, meanwhile
+        found = here.directory._ask(number, Urgency.CALLER).future.result(SOON)
+        assert (found.answer.manager, found.source) == ("244", Source.CACHE)
+        assert asked(onec) == 1
+        age = here.directory._cache.age(number.e164)
+        here.directory.ask(SEED)  # an engineer wants to know what 1C says now
+        assert asked(onec) == 2
+        here.directory._refresh(number, age)  # has been renewed since
+        here.quiet()
+        assert asked(onec) == 2
+
+
+def test_what_1c_said_before_a_forget_serves_who_waits_and_is_not_remembered() -> None:
+    with (
+        OneCSimulator(OneCSimulatorSettings(port=0, latency=0.1)) as onec,
+        Here(onec.url, deadline=SOON) as here,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        waiting = pool.submit(here.lookup, SEED)
+        until(lambda: asked(onec) == 1)
+        here.directory.forget(SEED)
+        assert waiting.result(SOON).manager == "244"
+        assert len(here.directory) == 0
+        assert here.lookup(SEED).source is Source.ONEC
+        assert len(here.directory) == 1
 
 
 # The breaker alone.

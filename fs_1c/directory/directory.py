@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 JUST_ASKED = 60.0
 """Seconds in which an answer is not worth renewing after a call."""
+ANY_AGE = 0.0
+"""No remembered answer is younger: 1C must be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Directory:
         if remembered is not None:
             answer, fresh = remembered
             if not fresh:
-                self._refresh(number)
+                self._refresh(number, self._cache.age(number.e164))
             return self._told(
                 number, answer, Source.CACHE if fresh else Source.STALE, time.monotonic() - started
             )
@@ -148,15 +150,15 @@ class Directory:
         number = read(received, self._plan)
         if isinstance(number, NotANumber):
             return self._skipped(number)
-        request = self._ask(number, Urgency.CALLER)
+        request = self._ask(number, Urgency.CALLER, ANY_AGE)
         concurrent.futures.wait([request.future])
         return self._caller(number, request, started, 0.0, in_time=True)
 
     def renew(self, received: str) -> None:
         """A known client's call was answered: his manager may have changed. Returns at once."""
         number = read(received, self._plan)
-        if isinstance(number, Number) and (self._cache.age(number.e164) or 0.0) > JUST_ASKED:
-            self._refresh(number)
+        if isinstance(number, Number) and (age := self._cache.age(number.e164) or 0.0) > JUST_ASKED:
+            self._refresh(number, age)
 
     def forget(self, received: str | None) -> int:
         """1C's answer has changed: forgets one number, or all. Returns how many answers were remembered.
@@ -171,11 +173,16 @@ class Directory:
             e164 = number.e164
         if self._shared is not None:
             self._shared.forget(e164)  # first: else the others' answer could come back from there
-        return self._cache.forget(e164)
+        return self._forget(e164)
 
     @property
     def breaker(self) -> State:
         return self._watch.state
+
+    @property
+    def down_since(self) -> float | None:
+        """When the base began to count as down, seconds since the epoch; None: it does not."""
+        return self._watch.since
 
     def __len__(self) -> int:
         return len(self._cache)
@@ -187,19 +194,38 @@ class Directory:
 
     def _forgotten_elsewhere(self, base: str, e164: str | None) -> None:
         if base == self._desk.name:
-            self._cache.forget(e164)
+            self._forget(e164)
 
-    def _refresh(self, number: Number) -> None:
+    def _forget(self, e164: str | None) -> int:
+        with (
+            self._lock
+        ):  # a request under way may have been answered before the change: nobody waits for it now
+            if e164 is None:
+                self._asking.clear()
+            else:
+                self._asking.pop(e164, None)
+            return self._cache.forget(e164)
+
+    def _refresh(self, number: Number, age: float | None) -> None:
         if self._watch.allows():
-            self._ask(number, Urgency.REFRESH)
+            self._ask(number, Urgency.REFRESH, age)
 
-    def _ask(self, number: Number, urgency: Urgency) -> _Request:
-        """The one request about `number` that is under way, or a new one."""
+    def _ask(self, number: Number, urgency: Urgency, older_than: float | None = None) -> _Request:
+        """The one request about `number` that is under way, or a new one.
+
+        Args:
+            older_than: The age in seconds of the answer that the asker has seen, None if he saw none: one
+                that has come since then will do.
+        """
         with self._lock:
             request = self._asking.get(number.e164)
             if request is not None:
                 return request
-            request = self._asking[number.e164] = _Request()
+            request = _Request()
+            if come := self._come_since(number.e164, older_than):
+                request.future.set_result(come)
+                return request
+            self._asking[number.e164] = request
         asked_as = number.written(self._format)
 
         def job(client: Client) -> _Found:
@@ -216,6 +242,14 @@ class Directory:
         future = self._desk.submit(urgency, job)
         future.add_done_callback(partial(self._answered, number.e164, request))
         return request
+
+    def _come_since(self, e164: str, older_than: float | None) -> _Found | None:
+        """An answer that came between the asker's look and his turn. Called with the lock."""
+        age = self._cache.age(e164)
+        remembered = self._cache.get(e164)
+        if remembered is None or age is None or (older_than is not None and age >= older_than):
+            return None
+        return _Found(remembered[0], Source.CACHE, age)
 
     def _answer(self, e164: str, ask_1c: Callable[[], Answer], urgency: Urgency) -> _Found:
         """What 1C says, or has said to another switch; on a worker's thread."""
@@ -236,10 +270,11 @@ class Directory:
 
     def _answered(self, e164: str, request: _Request, future: Future[_Found]) -> None:
         error = future.exception()
-        if error is None:
-            self._cache.put(e164, future.result().answer, max(0.0, future.result().age))
         with self._lock:
-            self._asking.pop(e164, None)
+            if self._asking.get(e164) is request:  # else it was forgotten meanwhile: what 1C said then
+                del self._asking[e164]
+                if error is None:
+                    self._cache.put(e164, future.result().answer, max(0.0, future.result().age))
         self._count(request, error, time.monotonic() - request.begun)
         # Last, so that whoever is woken finds the cache filled.
         if error is None:

@@ -25,6 +25,9 @@ class Watch:
         desk: Of the base.
         settings: When it counts as down.
         slow: Seconds after which a request was too slow to be of use to a caller.
+
+    Attributes:
+        since: When it began to count as down, seconds since the epoch; None: it does not.
     """
 
     def __init__(self, desk: Desk, settings: BreakerSettings, slow: float) -> None:
@@ -33,6 +36,7 @@ class Watch:
         self._slow = slow
         self._breaker = Breaker(settings, self._changed)
         self._closed = False
+        self.since: float | None = None
 
     @property
     def state(self) -> State:
@@ -59,6 +63,7 @@ class Watch:
         name = self._desk.name
         if now is State.OPEN:
             if before is State.CLOSED:
+                self.since = time.time()
                 log.warning(
                     "1C base %s counts as down: nobody waits for it, it is tried every %g s",
                     name,
@@ -66,6 +71,7 @@ class Watch:
                 )
             TIMERS.after(self._pause, self._try)
         elif now is State.CLOSED:
+            self.since = None
             log.warning("1C base %s is back", name)
 
     def _try(self) -> None:

@@ -1,0 +1,174 @@
+"""A base while it is being checked: how it is asked, and what the steps have learnt about it so far."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from fs_1c import dialect, routing
+from fs_1c.call import Call, Caller, Result
+from fs_1c.check.bounds import at_once
+from fs_1c.check.keys import Keys
+from fs_1c.check.network import Place
+from fs_1c.check.settings_step import setting
+from fs_1c.numbers import NumberPlan
+from fs_1c.onec import answer, soap
+from fs_1c.onec.answer import Answer
+from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec.session import COOKIE, Habits, Session
+from fs_1c.settings import OneCSettings, RoutingSettings, Settings
+
+LONGEST = 10.0
+"""Seconds that one request may take here, even if the settings allow more."""
+
+FINISH_WITHIN = 2.0
+"""Seconds for all farewells of a base; a session that is not finished ages out by itself."""
+
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer to SayName.
+
+    Attributes:
+        answer: As this library understands it.
+        text: The text of `return` that it was read from.
+        body: The response's octets.
+        kept: 1C keeps a session for us from now on.
+        took: Seconds.
+    """
+
+    answer: Answer
+    text: str
+    body: bytes
+    kept: bool
+    took: float
+
+
+class Line:
+    """One connection and one session, as a worker of the service has them. One request at a time."""
+
+    def __init__(self, settings: OneCSettings, habits: Habits) -> None:
+        self._dialect = settings.speaks()
+        self._session = Session(settings, habits)
+
+    def ask(self, number: str) -> Said:
+        """Asks who calls from `number`, in the base's own form. Raises `OneCError`."""
+        started = time.monotonic()
+        operation, parameters = dialect.lookup_request(self._dialect, number)
+        version = self._dialect.soap
+        request = soap.envelope(self._dialect.namespace, operation, parameters, version)
+        response = self._session.post(request, soap.CONTENT_TYPE[version])
+        text = soap.read_return(response.status, response.body, operation)
+        found = answer.read(text)
+        if found.error:
+            raise OneCError("reported", f"1C reports: {found.error}", Reached.YES, base_down=False)
+        kept = any(line.lstrip().lower().startswith(f"{COOKIE}=") for line in response.cookies)
+        return Said(found, text, response.body, kept, time.monotonic() - started)
+
+    def close(self) -> None:
+        """Finishes 1C's session, if there is one; may be called by any thread, and more than once."""
+        self._session.close()
+
+
+@dataclass(slots=True)
+class Base:
+    """One base, and what is known of it.
+
+    Attributes:
+        name: As in the settings.
+        settings: The base's own, with `timeout` at most `LONGEST`.
+        whole: All settings.
+        keys: The subscribers' keys.
+        blocked: Why the steps that follow make no sense; empty: they do.
+        mute: Why SayName cannot be relied on, though 1C is there; empty: it works.
+        places: The addresses of its name.
+        fault: The error of 1C's code that answered the first question, if one did.
+        first: Seconds of the first request; None before it.
+        kept: 1C keeps sessions.
+        managers: Extensions that 1C names as managers.
+    """
+
+    name: str
+    settings: OneCSettings
+    whole: Settings
+    keys: Keys
+    blocked: str = ""
+    mute: str = ""
+    places: tuple[Place, ...] = ()
+    fault: OneCError | None = None
+    first: float | None = None
+    kept: bool = False
+    managers: set[str] = field(default_factory=set)
+    habits: Habits = field(init=False)
+    lines: list[Line] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.habits = Habits(self.settings.session_mode)
+
+    @property
+    def plan(self) -> NumberPlan:
+        return self.whole.numbers.plan()
+
+    @property
+    def url(self) -> str:
+        """The address without what may follow a question mark."""
+        return self.settings.address().partition("?")[0]
+
+    def setting(self, name: str) -> str:
+        return setting(self.name, name)
+
+    def line(self) -> Line:
+        """The line that most steps share."""
+        return self.lines[0] if self.lines else self.another()
+
+    def another(self) -> Line:
+        """One more line; `hang_up` closes all of them."""
+        line = Line(self.settings, self.habits)
+        self.lines.append(line)
+        return line
+
+    def hang_up(self) -> None:
+        """Finishes all sessions, within `FINISH_WITHIN`; what is asked next starts a new one."""
+        lines = list(self.lines)
+        self.lines.clear()
+        at_once([line.close for line in lines], FINISH_WITHIN)
+
+
+def of(name: str, settings: Settings, keys: Keys) -> Base:
+    own = settings.onec[name]
+    return Base(name, own.model_copy(update={"timeout": min(own.timeout, LONGEST)}), settings, keys)
+
+
+def untidy(said: Said) -> str:
+    """What is wrong with the XML of an answer that was understood all the same; empty: nothing."""
+    if not _is_xml(said.body):
+        return "the SOAP envelope around it is not XML"
+    text = _DECLARATION.sub("", said.text.lstrip("\ufeff \t\r\n"), count=1).strip()
+    if not text.startswith("<"):  # `VIP:Ренессанс Капитал`, in the oldest dialect
+        return "it is escaped twice" if text.startswith("&lt;") else ""
+    return "" if _is_xml(text.encode("utf-8", "replace")) else "a name in it stands there without escaping"
+
+
+def _is_xml(octets: bytes) -> bool:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        etree.fromstring(octets.strip(), parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return False
+    return True
+
+
+def dial_string(written: str, policy: RoutingSettings, plan: NumberPlan) -> str:
+    """What the routing makes of a manager's phone: `ext:244`, `out:89161234567`, or empty: nothing."""
+
+    probe = policy.model_copy(
+        update={"extension": "ext:{extension}", "external": "out:{number}", "then": (), "category": ()}
+    )
+    caller = Caller(None, Result.FOUND, manager=written)
+    target = routing.decide(Call("check", ""), caller, probe, plan).target or ""
+    return target.partition("]")[2]

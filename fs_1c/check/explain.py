@@ -1,0 +1,75 @@
+"""An error of 1C, or of the way to it, as a finding: what it means and what to do. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from fs_1c.check.finding import Finding, problem
+from fs_1c.onec.errors import OneCError
+
+_CALLS_GO_ON = "Callers' names and cards are missing meanwhile; calls go on to their default target."
+
+# kind → step, remedy; {url}, {username}, … are settings of the base.
+_TABLE = {
+    "settings": ("http", "Correct that setting."),
+    "unreachable": ("http", "Look at {url}, the network and, if there is one, the proxy."),
+    "timeout": (
+        "http",
+        "See on 1C's server whether it is overloaded or the base locked; try a browser at that address.",
+    ),
+    "tls": ("tls", "Look at the web server's certificate and at {ca_file}."),
+    "cut": ("http", "See what listens at {url}: it hangs up before it has heard the request."),
+    "broken": ("http", "See what listens at {url}: its answer breaks off, or is no HTTP."),
+    "too-large": ("http", "See what listens at {url}: no SayName answers with so much."),
+    "bad-request": ("http", "Look into the web server's log; a proxy before 1C may have refused it."),
+    "unauthorized": (
+        "authentication",
+        "Set {username} and {password_file} to a user of this base with 1C's own authentication; try them in "
+        "a browser at the same address.",
+    ),
+    "forbidden": (
+        "authentication",
+        "In 1C, give the user of {username} a role that may use this web service and start sessions.",
+    ),
+    "not-published": (
+        "http",
+        "Compare {url} with the publication: default.vrd must list the web service under <ws>, by the name "
+        "that the address ends in.",
+    ),
+    "proxy": (
+        "http",
+        "See whether 1C's server runs and answers the web server; look into the web server's log.",
+    ),
+    "base-down": ("http", "Look at 1C's server: does it run, is the base there, does its database answer?"),
+    "maintenance": ("http", "Wait, or allow sessions again in the base's properties on 1C's server."),
+    "no-licence": ("sessions", "Free a licence, or buy one: each session takes one while it lasts."),
+    "pool-full": ("sessions", "Raise poolSize in default.vrd to {sessions} at least."),
+    "session": ("sessions", 'Set {session_mode} to "auto".'),
+    "fault": ("service", "Give that line to whoever writes the 1C side: it names module and line."),
+    "reported": ("service", "Give that line to whoever writes the 1C side."),
+    "not-soap": (
+        "service",
+        "Open {url} in a browser: a login page, an empty page or another program is there, no web service.",
+    ),
+    "http": (
+        "http",
+        "See in a browser what is at {url}; if it leads elsewhere, put that address in (often https).",
+    ),
+}
+
+
+def step_of(error: OneCError) -> str:
+    """The step that this error is about."""
+    return _TABLE.get(error.kind, ("http", ""))[0]
+
+
+def explain(error: OneCError, setting: Callable[[str], str]) -> Finding:
+    """What is wrong, in 1C's own words where it had any.
+
+    Args:
+        setting: The name of a base's setting → its key in the settings file.
+    """
+    step, remedy = _TABLE.get(error.kind, ("http", "Look into the logs of the web server and of 1C."))
+    remedy = re.sub(r"\{(\w+)\}", lambda name: setting(name[1]), remedy)
+    return problem(step, error.message, _CALLS_GO_ON, remedy)

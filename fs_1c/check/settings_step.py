@@ -1,0 +1,235 @@
+"""What can be seen in the settings and in the files that they name, before anything is connected to."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from fs_1c.check import keys as subscriber_keys
+from fs_1c.check.bounds import OutOfTime, within
+from fs_1c.check.finding import Finding, ok, problem, warning
+from fs_1c.check.keys import Keys
+from fs_1c.check.masking import Mask
+from fs_1c.setting_types import Address
+from fs_1c.settings import DEFAULT_BASE, Settings
+
+FILE_WITHIN = 3.0
+"""Seconds for one file; a network disk that hangs must not hold up the rest."""
+STEP = "settings"
+_WELL_KNOWN = "ClueCon"
+
+
+def setting(base: str, name: str) -> str:
+    """The key of a base's setting, as it stands in the file."""
+    return f"onec.{name}" if base == DEFAULT_BASE else f"onec.{base}.{name}"
+
+
+def read(path: Path) -> Finding:
+    """They have been read, or nobody would be here."""
+    return ok(STEP, f"{path} can be used")
+
+
+def base_link(name: str) -> str:
+    """What findings about a base are listed under."""
+    return f"base {name}"
+
+
+def switch_link(address: Address) -> str:
+    """What findings about a switch are listed under."""
+    return f"switch {address}"
+
+
+def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
+    """Reads every password and token once, so that they can be masked and a bad file is told here.
+
+    Returns the links, too, whose password cannot be read.
+    """
+    readers: list[tuple[str, str, Callable[[], str], str]] = [
+        (base_link(name), setting(name, "password_file"), base.secret, base.username)
+        for name, base in settings.onec.items()
+    ]
+    readers += [
+        (switch_link(one.address), "esl.inbound.password_file", one.secret, "")
+        for one in settings.esl.inbound
+    ]
+    readers.append(("service", "http.token_file", settings.http.secret, ""))
+    found: list[Finding] = []
+    locked: set[str] = set()
+    for link, name, read, username in readers:
+        try:
+            secret = within(FILE_WITHIN, read)
+        except (OSError, UnicodeDecodeError, OutOfTime) as error:
+            found.append(_unreadable(name, error))
+            locked.add(link)
+            continue
+        mask.learn(secret, username)
+        if secret != secret.strip():
+            found.append(
+                warning(
+                    STEP,
+                    f"{name}: what is read from it begins or ends with a space",
+                    "The space is sent as a part of the password.",
+                    "Take it out, unless the password really has it.",
+                )
+            )
+    if settings.redis:
+        url = settings.redis.url.get_secret_value()
+        mask.learn(url)
+        mask.learn(url.partition("://")[2].rpartition("@")[0].partition(":")[2])
+    return found, locked
+
+
+def _unreadable(name: str, error: Exception) -> Finding:
+    why = "it is not UTF-8"
+    if isinstance(error, OutOfTime):
+        why = f"nothing came within {FILE_WITHIN:g} s"
+    elif isinstance(error, OSError):
+        why = error.strerror or type(error).__name__
+    return problem(
+        STEP,
+        f"{name} cannot be read: {why}",
+        "Without the password nobody is let in.",
+        "Put the password there as one line of UTF-8 text that the service's user may read.",
+    )
+
+
+def files(settings: Settings, path: Path) -> list[Finding]:
+    """Files with secrets in them that anybody on this machine can read."""
+    named = [(setting(name, "password_file"), base.password_file) for name, base in settings.onec.items()]
+    named += [("esl.inbound.password_file", switch.password_file) for switch in settings.esl.inbound]
+    named += [("http.token_file", settings.http.token_file), ("subscribers.file", settings.subscribers.file)]
+    if inline := sorted(_inline(path)):
+        named.append((f"the settings, which hold {', '.join(inline)}", path))
+    return [
+        warning(
+            STEP,
+            f"{file} can be read by everybody on this machine ({what})",
+            "Whoever reads it can ask 1C about clients, or make calls with a subscriber's key.",
+            f"chgrp it to the group of the service's user, then: chmod 640 {file}",
+        )
+        for what, file in named
+        if file is not None and _open_to_all(file)
+    ]
+
+
+def _open_to_all(path: Path) -> bool:
+    try:
+        return bool(within(FILE_WITHIN, path.stat).st_mode & (stat.S_IROTH | stat.S_IWOTH))
+    except (OSError, OutOfTime):
+        return False  # told already, where it is read
+
+
+def _inline(path: Path) -> Iterator[str]:
+    """The names of secrets that stand in the settings file itself."""
+    try:
+        data = tomllib.loads(within(FILE_WITHIN, lambda: path.read_text("utf-8")))
+    except (OSError, ValueError, OutOfTime):
+        return  # nothing but the environment, or a file that is away by now
+    yield from set(_secret_names(data))
+
+
+def _secret_names(table: dict[str, object], within_keys: bool = False) -> Iterator[str]:
+    for name, value in table.items():
+        rows = value if isinstance(value, list) else [value]
+        for row in rows:
+            if isinstance(row, dict):
+                yield from _secret_names(row, within_keys=name == "keys")
+            elif within_keys:
+                yield "keys"
+            elif name in ("password", "token") and row not in ("", _WELL_KNOWN):
+                yield name
+
+
+def subscribers(settings: Settings, mask: Mask) -> tuple[list[Finding], Keys]:
+    """Who has no key, who has two, who cannot be rung; and the keys for the steps that follow."""
+    try:
+        keys = within(FILE_WITHIN, lambda: subscriber_keys.read(settings.subscribers))
+    except OutOfTime:
+        keys = Keys({}, unread=f"nothing came within {FILE_WITHIN:g} s")
+    for key in keys.of.values():
+        mask.learn(key)
+    return list(_about_keys(settings, keys)), keys
+
+
+def _about_keys(settings: Settings, keys: Keys) -> Iterator[Finding]:
+    no_card = "1C finds the person by the key: without the right one no card opens there."
+    if keys.unread:
+        remedy = "Make it a CSV file with lines extension,key that the service's user may read."
+        yield problem(STEP, f"subscribers.file cannot be read: {keys.unread}", no_card, remedy)
+    if keys.problems:
+        yield problem(
+            STEP,
+            f"subscribers.file: {_some(list(keys.problems), '; ', 5)}",
+            no_card,
+            "Leave one line extension,key for each, with the one key that 1C knows; several may share it.",
+        )
+    if keys.without:
+        yield problem(
+            STEP,
+            f"there is no key for extension {_some(list(keys.without))}",
+            no_card,
+            "Put the key of each in, as it stands in 1C, or take the extension out.",
+        )
+    limit = settings.numbers.extension_digits
+    if strange := [e for e in keys.of if not (e.isascii() and e.isdigit() and len(e) <= limit)]:
+        yield warning(
+            STEP,
+            f"not taken for an extension here: {_some(sorted(strange))}",
+            f"Extensions are numbers of up to {limit} digits (numbers.extension_digits).",
+            "Correct the extension, or numbers.extension_digits.",
+        )
+    if settings.subscribers.directory and not settings.esl.inbound:
+        yield problem(
+            STEP,
+            "subscribers.directory is on, and no switch is set whose directory could be asked",
+            no_card,
+            "Add the switch as [[esl.inbound]].",
+        )
+    nobody = not (keys.of or keys.without or keys.unread)
+    if nobody and not settings.subscribers.directory:
+        yield warning(
+            STEP,
+            "no subscriber has a key",
+            "Callers' names and managers work; no card will open.",
+            "List extensions and keys in [subscribers.keys], or set subscribers.file or .directory.",
+        )
+
+
+def _some(names: list[str], between: str = ", ", limit: int = 10) -> str:
+    more = f"{between}and {len(names) - limit} more" if len(names) > limit else ""
+    return between.join(names[:limit]) + more
+
+
+def state(settings: Settings) -> list[Finding]:
+    """The folder for what must outlive the service: is it there, may it be written, is there room."""
+    folder = settings.state.folder
+    if folder is None:
+        return [
+            warning(
+                "state",
+                "there is no state.folder",
+                "After a restart nobody can say why a card did not open, and cards under way may open twice.",
+                'Set state.folder, for example to "/var/lib/fs-1c".',
+            )
+        ]
+    mend = f"mkdir -p {folder}, and chown it to the service's user"
+    if not folder.is_dir():
+        return [problem("state", f"state.folder: {folder} is no folder", "Nothing can be kept there.", mend)]
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return [
+            problem("state", f"state.folder: {folder} cannot be written", "Nothing can be kept there.", mend)
+        ]
+    free = os.statvfs(folder)
+    if free.f_bavail * free.f_frsize < 64 * 1024 * 1024:
+        return [
+            warning(
+                "state",
+                f"the disk of state.folder {folder} is almost full",
+                "The journal will have gaps; calls go on.",
+                "Make room there, or keep the journal for a shorter time (journal.keep_for).",
+            )
+        ]
+    return [ok("state", f"{folder} can be written by this user")]

@@ -1,0 +1,71 @@
+"""Somebody has answered a call: who talks to whom, asked of FreeSWITCH, since no event reaches us here."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from fs_1c.modpython.switch import api, freeswitch
+
+if TYPE_CHECKING:
+    from fs_1c.call import Conversation
+    from fs_1c.numbers import NumberPlan
+
+BRIDGED_WITHIN = 120.0
+"""Seconds from the answer to the conversation: between them lie an IVR, and a telephone that rings."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
+"""Seconds between two looks; each takes some microseconds."""
+MAX_LEGS = 16
+"""Legs that are looked at for one conversation; more than two only where there are loopback channels."""
+
+
+def conversation(uuid: str, plan: NumberPlan) -> Conversation | None:
+    """Waits until that channel and somebody else hear each other. None: it ends before, or these two are no
+    client and subscriber.
+    """
+    from fs_1c.call import Conversation
+    from fs_1c.conversations import Conversations
+
+    ends, pause = time.monotonic() + BRIDGED_WITHIN, FIRST_PAUSE
+    while time.monotonic() < ends and freeswitch().running():
+        # Not `bridge_uuid` nor the bond: these stay when the bridge is over, as after a blind transfer.
+        bridged_to = api("uuid_getvar", f"{uuid} bridge_to")
+        if bridged_to.startswith("-ERR"):
+            return None
+        if bridged_to and bridged_to != "_undef_":
+            legs = list(_legs(uuid))
+            conversations = Conversations(plan)
+            told = [conversations.feed(leg) for leg in legs]
+            begun = next((one for one in told if isinstance(one, Conversation)), None)
+            if begun or (len(legs) > 1 and all(_talks(leg) for leg in legs)):
+                return begun
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    return None
+
+
+def _legs(uuid: str) -> Iterator[dict[str, str]]:
+    """The data of the channel, of whomever it is bridged to, and of those behind loopback channels."""
+    wanted, seen = [uuid], set[str]()
+    while wanted and len(seen) < MAX_LEGS:
+        one = wanted.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        dump = api("uuid_dump", f"{one} json")  # in the form `plain` a value could begin another header
+        if not dump.startswith("{"):
+            continue
+        leg = {
+            name: value for name, value in json.loads(dump, strict=False).items() if isinstance(value, str)
+        }
+        if leg.get("Unique-ID") == one:
+            yield leg
+            others = ("variable_bridge_to", "variable_other_loopback_leg_uuid")
+            wanted += [leg[name] for name in others if leg.get(name)]
+
+
+def _talks(leg: dict[str, str]) -> bool:
+    """He has answered, and is no loopback channel, behind which somebody may still ring."""
+    return leg.get("Answer-State") == "answered" and not leg.get("variable_other_loopback_leg_uuid")

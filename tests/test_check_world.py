@@ -1,0 +1,166 @@
+"""What the tests of `fs-1c check` share: a chain that is well, to be broken at one place each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from fs_1c.check import chain, report
+from fs_1c.check.finding import Finding, Level
+from fs_1c.service import Service
+from fs_1c.settings import Settings
+from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests.world import CLIENTS, settings_for
+
+APPLICATIONS = ("answer", "bridge", "multiset", "set", "socket")
+
+
+class Unwatched:
+    """Nobody looks on."""
+
+    def begun(self, where: str, step: str) -> None:
+        pass
+
+    def finished(self, where: str, findings: Sequence[Finding]) -> None:
+        pass
+
+
+class FullSwitch(SimulatedSwitch):
+    """A simulated FreeSWITCH that also tells what it has loaded."""
+
+    applications: tuple[str, ...] = APPLICATIONS
+    modules: tuple[str, ...] = ("mod_event_socket", "mod_dptools", "mod_commands")
+
+    def api(self, name: str, argument: str) -> str | None:
+        if (name, argument) == ("show", "application as json"):
+            return json.dumps({"rows": [{"name": one} for one in self.applications]})
+        if name == "module_exists":
+            return "true" if argument in self.modules else "false"
+        if (name, argument) == ("global_getvar", "domain"):
+            return "127.0.0.1"
+        return super().api(name, argument)
+
+
+class Background:
+    """An event loop in a thread of its own, for what must run while the check looks at it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def do(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+@contextmanager
+def switch(
+    settings: SwitchSettings | None = None, kind: type[FullSwitch] = FullSwitch
+) -> Iterator[FullSwitch]:
+    background = Background()
+    one = kind(settings or SwitchSettings(port=0))
+    background.do(one.start())
+    try:
+        yield one
+    finally:
+        background.do(one.stop())
+        background.end()
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Service]:
+    background = Background()
+    service = Service(settings)
+    background.do(service.start())
+    try:
+        yield service
+    finally:
+        background.do(service.stop())
+        background.end()
+
+
+def simulator(**given: Any) -> OneCSimulator:
+    given = {"username": "SOAP", "password": "s3cret", "clients": CLIENTS, **given}
+    return OneCSimulator(OneCSimulatorSettings(port=0, **given))
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+        return port
+
+
+def closed() -> dict[str, Any]:
+    """Sections of settings that leave service and switch out."""
+    return {"esl": {"outbound": {"enabled": False}}, "http": {"enabled": False}}
+
+
+def check(settings: Settings, *numbers: str, path: Path = Path("/nowhere")) -> list[Finding]:
+    return chain.walk(settings, path, numbers, Unwatched())
+
+
+def base_alone(url: str, *numbers: str, lookup: str = "5s", more: Any = (), **onec: Any) -> list[Finding]:
+    """The findings about one base, without a service and a switch."""
+    settings = settings_for(url, onec=onec, lookup={"deadline": lookup}, **closed(), **dict(more))
+    return [one for one in check(settings, *numbers) if one.where.startswith("base")]
+
+
+PASSWORD, KEY = "s3cret", "KEY-of-244-gW3cyUJAtl50PhF"
+OFF = "[esl.outbound]\nenabled = false\n[http]\nenabled = false\n"
+
+
+def settings_file(folder: Path, url: str, more: str = "") -> Path:
+    path = folder / "fs-1c.toml"
+    path.write_text(
+        f'[onec]\nurl = "{url}"\nusername = "SOAP"\npassword = "{PASSWORD}"\n[state]\nfolder = "{folder}"\n'
+        f'[subscribers.keys]\n"244" = "{KEY}"\n[lookup]\ndeadline = "5s"\n' + (more or OFF)
+    )
+    path.chmod(0o600)
+    return path
+
+
+def shown(path: Path, *numbers: str, as_json: bool = False, **console: Any) -> tuple[int, str]:
+    """The exit code, and what is on the screen."""
+    screen = StringIO()
+    options: dict[str, Any] = {"highlight": False, "soft_wrap": True, **console}
+    code = report.run(path, numbers, as_json=as_json, console=Console(file=screen, **options))
+    return code, screen.getvalue()
+
+
+def bad(findings: Sequence[Finding]) -> list[Finding]:
+    return [one for one in findings if one.level in (Level.PROBLEM, Level.WARNING)]
+
+
+def the_one(findings: Sequence[Finding], level: Level, step: str, *words: str) -> Finding:
+    """The only finding that is not ok; it has these words."""
+    wrong = bad(findings)
+    assert [(one.level, one.step) for one in wrong] == [(level, step)], wrong
+    text = f"{wrong[0].what} {wrong[0].why} {wrong[0].remedy}"
+    for word in words:
+        assert word in text
+    assert wrong[0].why and wrong[0].remedy
+    return wrong[0]
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Waits for a condition, and fails loudly when it does not come."""
+    for _ in range(2000):
+        if happened():
+            return
+        threading.Event().wait(0.005)
+    raise AssertionError("it did not happen in time")
