@@ -10,12 +10,11 @@ import asyncio
 import csv
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -23,6 +22,7 @@ from urllib.request import Request, urlopen
 import fs_1c.service as service_module
 from fs_1c.service import Service
 from fs_1c.settings import build
+from tests.processes import start, wait_for
 from tests.recordings import records
 
 CALLS, PER_SECOND = 200, 50
@@ -78,22 +78,22 @@ def stranger(i: int) -> str:
 
 
 @contextmanager
-def simulator(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def simulator(folder: Path) -> Iterator[tuple[str, ForkServerProcess]]:
     """A simulated 1C in a process of its own, with known clients: its address."""
     clients = folder / "clients.csv"
     with clients.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["number", "title", "category", "manager"])
         rows.writerows([known(i), f"Клиент {i}", "0", "244"] for i in range(CALLS // 2))
-    command = [sys.executable, "-m", "fs_1c", "simulator", "1c", "--listen", "127.0.0.1:0", "--latency", "0"]
-    process = subprocess.Popen([*command, "--clients", str(clients)], stderr=subprocess.PIPE)
+    log = folder / "simulator.log"
+    command = ["simulator", "1c", "--listen", "127.0.0.1:0", "--latency", "0", "--clients", str(clients)]
+    process = start(command, folder / "out", log)
     try:
-        assert process.stderr is not None
-        line = process.stderr.readline().decode()
+        line = wait_for(log, "/telephony").splitlines()[0]
         yield line.split(" at ")[1].strip().rsplit("/telephony", 1)[0], process
     finally:
         process.kill()
-        process.wait()
+        process.join()
 
 
 async def run(
@@ -116,7 +116,7 @@ async def run(
                 pass
             elif fault.get("off"):
                 process.kill()
-                process.wait()
+                process.join()
             else:
                 body = json.dumps({key: value for key, value in fault.items() if key != "https"}).encode()
                 await asyncio.to_thread(_post, f"{address}/simulator/fault", body)

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.processes import ROOT, fs_1c, wait_for
 from tests.world import CLIENT, onec_simulator
-
-ROOT = Path(__file__).parent.parent
-
-
-def fs_1c(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "fs_1c", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=50,
-        env={**os.environ, **environment},
-        cwd=ROOT,
-        check=False,
-    )
 
 
 @pytest.fixture
@@ -178,14 +163,6 @@ def serving(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         finally:
             process.kill()
             process.wait()
-
-
-def wait_for(log: Path, text: str) -> str:
-    ends = time.monotonic() + 20
-    while text not in log.read_text("utf-8"):
-        assert time.monotonic() < ends, log.read_text("utf-8")
-        time.sleep(0.01)
-    return log.read_text("utf-8")
 
 
 def test_serve_an_unreachable_1c_is_one_line_and_stops_nothing(tmp_path: Path) -> None:

@@ -186,7 +186,7 @@ def told(feed: list[Event]) -> list[Conversation]:
     return [one for one in found if isinstance(one, Conversation)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(scripts(), st.randoms(use_true_random=False))
 def test_each_call_tells_exactly_who_talks_to_its_client(made: list[Script], random: Any) -> None:
     found = told(mixed(made, random))
@@ -198,7 +198,7 @@ def test_each_call_tells_exactly_who_talks_to_its_client(made: list[Script], ran
     assert not any(c.outgoing for c in found)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(scripts(), st.randoms(use_true_random=False), st.floats(0, 0.5), st.floats(0, 0.5))
 def test_events_lost_and_doubled_open_no_card_twice_and_none_at_somebody_else(
     made: list[Script], random: Any, lost: float, doubled: float
@@ -217,7 +217,7 @@ def test_events_lost_and_doubled_open_no_card_twice_and_none_at_somebody_else(
     assert all(extension in talks.get(number, ()) for number, extension in cards)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(scripts(), st.randoms(use_true_random=False))
 def test_nothing_is_remembered_of_calls_that_are_over(made: list[Script], random: Any) -> None:
     conversations = Conversations(PLAN)

@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from fs_1c.settings import Settings, SettingsError, build
-from tests.test_cli import fs_1c, serving, wait_for
+from tests.processes import fs_1c, wait_for
+from tests.test_cli import serving
 from tests.world import CLIENT, onec_simulator
 
 TOKEN = "t0ken-of-1C"

@@ -201,7 +201,7 @@ def test_whatever_people_typed_comes_out_trimmed_and_on_one_line(
     assume(as_typed(f"{title}\0{category}\0{phone}"))
     answer = read(inner(title, category, phone))
     assert (answer.title, answer.category) == (" ".join(title.split()), " ".join(category.split()))
-    assert " ".join(answer.manager.split()) == " ".join(phone.split())
+    assert " ".join(answer.manager.split()) == " ".join(phone.split()).rstrip(", ")  # which separate nothing
 
 
 PIECES = re.findall(r"<[^>]*>|[^<]+", inner("x", "y", "z"))

@@ -17,7 +17,8 @@ from fs_1c.journal import JournalError, calls
 from fs_1c.service import Service
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator
-from tests.test_cli import serving, wait_for
+from tests.processes import wait_for
+from tests.test_cli import serving
 from tests.world import CLIENT, KEYS, onec_simulator, settings_for, until
 
 LONG = CallScript(CLIENT, answered_by="244", default_target="user/244@127.0.0.1", ring=0.02, talk=60.0)

@@ -166,7 +166,7 @@ def test_a_silent_manager_rings_for_as_long_as_the_settings_say(company: Company
     caller = company.call(door, SILENT)
     follows.talks()
     assert manager.rings().status == 487
-    assert 1.5 < manager.rings().rang_for < 3.0
+    assert 1.5 < manager.rings().rang_for < 5.0
     caller.to_be(State.TALKING)
     company.card_opens()
     assert company.all_cards() == [(SILENT, "KEY241")]

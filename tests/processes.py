@@ -1,0 +1,74 @@
+"""The command line in processes of its own; quickly: each is forked from one that has loaded the library."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 50.0
+"""Seconds that a command may take."""
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["fs_1c.cli", "fs_1c.simulator.cli", "pytest"])
+
+
+def fs_1c(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs `fs-1c ARGUMENTS` with these variables added to its environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder) / "out", Path(folder) / "err"
+        process = start(arguments, out, err, environment)
+        process.join(PATIENCE)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise AssertionError(f"fs-1c {' '.join(arguments)} does not end: {err.read_text('utf-8')}")
+        code = process.exitcode
+        return subprocess.CompletedProcess(arguments, code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+
+def start(
+    arguments: Sequence[str], out: Path, err: Path, environment: Mapping[str, str] | None = None
+) -> ForkServerProcess:
+    """Starts `fs-1c ARGUMENTS`; what it prints goes into these files."""
+    given = {**os.environ, **(environment or {})}
+    process = _FORKS.Process(target=_run, args=(tuple(arguments), given, str(out), str(err)), daemon=True)
+    process.start()
+    return process
+
+
+def _run(arguments: tuple[str, ...], environment: dict[str, str], out: str, err: str) -> None:
+    """The whole of a process: `python -m fs_1c`, but for the loading."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    for number, path in ((1, out), (2, err)):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.argv = ["fs-1c", *arguments]
+    from fs_1c.cli import main
+
+    try:
+        main()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def wait_for(log: Path, text: str) -> str:
+    """Waits until that text is in the log; all of it."""
+    ends = time.monotonic() + 20
+    while not log.exists() or text not in log.read_text("utf-8"):
+        assert time.monotonic() < ends, log.read_text("utf-8") if log.exists() else log
+        time.sleep(0.01)
+    return log.read_text("utf-8")
