@@ -7,17 +7,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fault_table import CALLS, DEADLINE, FAULTS, Row, run
+from tests.fault_table import CALLS, DEADLINE, FAULTS, Row, redis, run
 
 MARGIN_MS = 500.0
 """What a busy machine may add: a call that waited for 1C would wait for seconds. The real figures: `make
@@ -41,28 +36,6 @@ def test_no_call_is_lost_and_none_waits_beyond_the_deadline(names: list[str], tm
         assert (row.calls, row.lost) == (CALLS, 0), (name, row)
         assert row.longest_ms <= DEADLINE * 1000 + MARGIN_MS, (name, row)
         assert row.stale == CALLS // 2, (name, row)
-
-
-@contextmanager
-def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Redis of our own: its address and process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
-    process = subprocess.Popen(["redis-server", "--port", str(port), *quiet], stdout=subprocess.DEVNULL)
-    try:
-        ends = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < ends, "redis-server does not start"
-                time.sleep(0.01)
-        yield f"redis://127.0.0.1:{port}/0", process
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")

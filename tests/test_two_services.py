@@ -17,9 +17,9 @@ pytest.importorskip("redis", reason="the redis package is missing: pip install '
 
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator
+from tests.fault_table import redis
 from tests.processes import wait_for
 from tests.test_cli import serving
-from tests.test_fault_table import redis
 from tests.test_restart import LONG, pops
 from tests.world import CLIENT, DEFAULT, KEYS, onec_simulator, until
 

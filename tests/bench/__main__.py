@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import shutil
+import signal
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -24,7 +28,7 @@ from fs_1c.settings import LookupSettings, OneCSettings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests import load
-from tests.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, run
+from tests.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, Row, redis, run
 
 ROUNDS = 300
 HITS = 20_000
@@ -35,6 +39,7 @@ out = Console(highlight=False)
 
 
 def main() -> None:
+    logging.getLogger("fs_1c").setLevel(logging.ERROR)
     lookups()
     conversations()
     faults()
@@ -153,14 +158,25 @@ def _memory(process: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def _rows() -> Iterator[tuple[str, Row]]:
+    for name, fault in FAULTS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            yield name, asyncio.run(run(fault, Path(folder)))
+    if shutil.which("redis-server"):
+        for word, end in (("hangs", signal.SIGSTOP), ("dies", signal.SIGKILL)):
+            for name, fault in (("well", {}), ("mute", FAULTS["mute"])):
+                with tempfile.TemporaryDirectory() as folder, redis() as (url, process):
+                    halfway = partial(process.send_signal, end)
+                    row = asyncio.run(run(fault, Path(folder), halfway, redis={"url": url}))
+                yield f"{name}; Redis {word} half-way", row
+
+
 def faults() -> None:
     table = Table("1C …", "calls", "lost", "longest, ms", "results", "stale: answered", "stale: longest, ms")
     table.title = (
         f"{CALLS} calls at {PER_SECOND} a second, deadline {DEADLINE * 1000:.0f} ms; every other one stale"
     )
-    for name, fault in FAULTS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            row = asyncio.run(run(fault, Path(folder)))
+    for name, row in _rows():
         results = ", ".join(f"{count} {result}" for result, count in sorted(row.by_result.items()))
         longest, stale = f"{row.longest_ms:.0f}", f"{row.stale_longest_ms:.0f}"
         table.add_row(name, str(row.calls), str(row.lost), longest, results, str(row.stale), stale)
