@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench esl clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -20,6 +20,14 @@ lint: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.latency
+
+# python-ESL, for `transport = "python-esl"`: its build needs g++, Python's headers, a swig before 4, and both in two
+# steps.
+esl: $(VENV)/.ready
+	$(BIN)/python -m pip --quiet install --disable-pip-version-check setuptools wheel 'swig<4'
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip --quiet install --disable-pip-version-check \
+	    --no-build-isolation python-ESL==1.4.18
 
 # Debian keeps ensurepip in a package of its own (python3-venv). Without it `python3 -m venv` fails,
 # and the pip that is there puts one into the bare environment instead.

@@ -40,8 +40,9 @@ class Service:
         settings = self.integration.settings
         esl, http = settings.esl, settings.http
         try:
+            outbound_door, inbound_door = _doors(esl.transport)
             if esl.outbound.enabled:
-                outbound = OutboundDoor(self.integration, esl.outbound)
+                outbound = outbound_door(self.integration, esl.outbound)
                 await _open(outbound.open(), "esl.outbound.listen", esl.outbound.listen)
                 self.outbound = outbound
             if http.enabled:
@@ -54,7 +55,7 @@ class Service:
         if self.outbound and esl.outbound.listen.host not in ("127.0.0.1", "::1", "localhost"):
             log.warning("outbound door: anybody who reaches %s can ask about clients", esl.outbound.listen)
         for switch in esl.inbound:
-            listener = InboundDoor(self.integration, switch)
+            listener = inbound_door(self.integration, switch)
             listener.open()
             self.inbound.append(listener)
             self._switches.append(switch.address)
@@ -82,7 +83,7 @@ class Service:
     async def reload(self, settings: Settings) -> None:
         """Goes on with other settings. Doors stay where they are; what was told to 1C stays told."""
         old = self.integration
-        for kept in ("outbound", "inbound"):
+        for kept in ("transport", "outbound", "inbound"):
             if getattr(old.settings.esl, kept) != getattr(settings.esl, kept):
                 log.warning("settings: esl.%s takes effect after a restart", kept)
         for kept in ("state", "journal"):
@@ -100,6 +101,16 @@ class Service:
         self.integration.keep_warm()
         await asyncio.to_thread(old.close, DRAIN / 2)
         log.info("settings: read again")
+
+
+def _doors(transport: str) -> tuple[type[OutboundDoor], type[InboundDoor]]:
+    if transport == "own":
+        return OutboundDoor, InboundDoor
+    # Only who wants python-ESL needs to have it; the settings have looked.
+    from fs_1c.esl.binding_inbound import BindingInboundDoor
+    from fs_1c.esl.binding_outbound import BindingOutboundDoor
+
+    return BindingOutboundDoor, BindingInboundDoor
 
 
 async def _open(opening: Awaitable[None], setting: str, listen: Address) -> None:

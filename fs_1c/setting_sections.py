@@ -7,8 +7,10 @@ from __future__ import annotations
 import os
 import re
 from enum import StrEnum
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -198,7 +200,20 @@ class JournalSettings(Section):
 
 
 class EslSettings(Section):
-    """Both ESL doors."""
+    """Both ESL doors. `transport`: our own wire, or the `ESL` module (python-ESL), for the loopback only."""
 
+    transport: Literal["own", "python-esl"] = "own"
     outbound: OutboundSettings = OutboundSettings()
     inbound: tuple[InboundSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _library_can_serve(self) -> EslSettings:
+        if self.transport == "own":
+            return self
+        if find_spec("ESL") is None:
+            raise ValueError("transport: python-esl needs the module ESL, which is not installed")
+        listen = [self.outbound.listen] if self.outbound.enabled else []
+        for address in (*listen, *(switch.address for switch in self.inbound)):
+            if not is_loopback(address.host):
+                raise ValueError(f"transport: python-esl is for the loopback only, and not for {address}")
+        return self

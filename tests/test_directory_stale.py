@@ -40,8 +40,10 @@ def onec() -> Iterator[OneCSimulator]:
 class Here:
     """A directory of one base, and its desk."""
 
-    def __init__(self, url: str, breaker: BreakerSettings | None = None, **lookup: Any) -> None:
-        self.desk = Desk("here", base(url, timeout="300ms"))
+    def __init__(
+        self, url: str, breaker: BreakerSettings | None = None, timeout: str = "300ms", **lookup: Any
+    ) -> None:
+        self.desk = Desk("here", base(url, timeout=timeout))
         self.directory = Directory(
             self.desk, NumberFormat.EIGHT, NumberPlan(), LookupSettings(**lookup), breaker
         )
@@ -189,7 +191,7 @@ def test_a_wrong_request_does_not_open_the_breaker(onec: OneCSimulator) -> None:
 def test_a_thousand_callers_of_one_number_make_one_request() -> None:
     with (
         OneCSimulator(OneCSimulatorSettings(port=0, latency=0.1)) as onec,
-        Here(onec.url, deadline=SOON) as here,
+        Here(onec.url, timeout="10s", deadline=SOON) as here,
     ):
         gate = threading.Barrier(1000)
         sources: list[Source] = []
@@ -215,10 +217,10 @@ def test_an_answer_that_came_between_the_look_and_the_turn_is_taken(onec: OneCSi
         found = here.directory._ask(number, Urgency.CALLER).future.result(SOON)
         assert (found.answer.manager, found.source) == ("244", Source.CACHE)
         assert asked(onec) == 1
-        age = here.directory._cache.age(number.e164)
+        seen = here.directory._cache.asked_at(number.e164)
         here.directory.ask(SEED)  # an engineer wants to know what 1C says now
         assert asked(onec) == 2
-        here.directory._refresh(number, age)  # has been renewed since
+        here.directory._refresh(number, seen)  # has been renewed since
         here.quiet()
         assert asked(onec) == 2
 
@@ -226,7 +228,7 @@ def test_an_answer_that_came_between_the_look_and_the_turn_is_taken(onec: OneCSi
 def test_what_1c_said_before_a_forget_serves_who_waits_and_is_not_remembered() -> None:
     with (
         OneCSimulator(OneCSimulatorSettings(port=0, latency=0.1)) as onec,
-        Here(onec.url, deadline=SOON) as here,
+        Here(onec.url, timeout="10s", deadline=SOON) as here,
         ThreadPoolExecutor(1) as pool,
     ):
         waiting = pool.submit(here.lookup, SEED)

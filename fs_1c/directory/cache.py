@@ -60,11 +60,11 @@ class Cache:
         with self._lock:
             self._answers[number] = Remembered(answer, _now() - age)
 
-    def age(self, number: str) -> float | None:
-        """Seconds since 1C gave the remembered answer, or None."""
+    def asked_at(self, number: str) -> float | None:
+        """When 1C gave the remembered answer, on the monotonic clock; None: nothing is remembered."""
         with self._lock:
             remembered = self._answers.get(number)
-        return None if remembered is None else _now() - remembered.asked_at
+        return None if remembered is None else remembered.asked_at
 
     def forget(self, number: str | None) -> int:
         """Forgets one number, or all; returns how many were remembered."""

@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 JUST_ASKED = 60.0
 """Seconds in which an answer is not worth renewing after a call."""
-ANY_AGE = 0.0
-"""No remembered answer is younger: 1C must be asked."""
+NOTHING_LATER = math.inf
+"""No remembered answer is later: 1C must be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Directory:
         if remembered is not None:
             answer, fresh = remembered
             if not fresh:
-                self._refresh(number, self._cache.age(number.e164))
+                self._refresh(number, self._cache.asked_at(number.e164))
             return self._told(
                 number, answer, Source.CACHE if fresh else Source.STALE, time.monotonic() - started
             )
@@ -150,15 +150,18 @@ class Directory:
         number = read(received, self._plan)
         if isinstance(number, NotANumber):
             return self._skipped(number)
-        request = self._ask(number, Urgency.CALLER, ANY_AGE)
+        request = self._ask(number, Urgency.CALLER, NOTHING_LATER)
         concurrent.futures.wait([request.future])
         return self._caller(number, request, started, 0.0, in_time=True)
 
     def renew(self, received: str) -> None:
         """A known client's call was answered: his manager may have changed. Returns at once."""
         number = read(received, self._plan)
-        if isinstance(number, Number) and (age := self._cache.age(number.e164) or 0.0) > JUST_ASKED:
-            self._refresh(number, age)
+        if not isinstance(number, Number):
+            return
+        seen = self._cache.asked_at(number.e164)
+        if seen is not None and time.monotonic() - seen > JUST_ASKED:
+            self._refresh(number, seen)
 
     def forget(self, received: str | None) -> int:
         """1C's answer has changed: forgets one number, or all. Returns how many answers were remembered.
@@ -206,23 +209,22 @@ class Directory:
                 self._asking.pop(e164, None)
             return self._cache.forget(e164)
 
-    def _refresh(self, number: Number, age: float | None) -> None:
+    def _refresh(self, number: Number, seen: float | None) -> None:
         if self._watch.allows():
-            self._ask(number, Urgency.REFRESH, age)
+            self._ask(number, Urgency.REFRESH, seen)
 
-    def _ask(self, number: Number, urgency: Urgency, older_than: float | None = None) -> _Request:
+    def _ask(self, number: Number, urgency: Urgency, seen: float | None = None) -> _Request:
         """The one request about `number` that is under way, or a new one.
 
         Args:
-            older_than: The age in seconds of the answer that the asker has seen, None if he saw none: one
-                that has come since then will do.
+            seen: Of when the answer is that the asker has seen, None if he saw none: a later one will do.
         """
         with self._lock:
             request = self._asking.get(number.e164)
             if request is not None:
                 return request
             request = _Request()
-            if come := self._come_since(number.e164, older_than):
+            if come := self._later(number.e164, seen):
                 request.future.set_result(come)
                 return request
             self._asking[number.e164] = request
@@ -243,13 +245,13 @@ class Directory:
         future.add_done_callback(partial(self._answered, number.e164, request))
         return request
 
-    def _come_since(self, e164: str, older_than: float | None) -> _Found | None:
+    def _later(self, e164: str, seen: float | None) -> _Found | None:
         """An answer that came between the asker's look and his turn. Called with the lock."""
-        age = self._cache.age(e164)
+        asked_at = self._cache.asked_at(e164)
         remembered = self._cache.get(e164)
-        if remembered is None or age is None or (older_than is not None and age >= older_than):
+        if remembered is None or asked_at is None or (seen is not None and asked_at <= seen):
             return None
-        return _Found(remembered[0], Source.CACHE, age)
+        return _Found(remembered[0], Source.CACHE, time.monotonic() - asked_at)
 
     def _answer(self, e164: str, ask_1c: Callable[[], Answer], urgency: Urgency) -> _Found:
         """What 1C says, or has said to another switch; on a worker's thread."""

@@ -116,8 +116,11 @@ class InboundDoor:
     async def _listen(self) -> None:
         """One connection, from connect to its end."""
         host, port = self._settings.address
-        async with asyncio.timeout(CONNECT_WITHIN):
-            stream, self._writer = await asyncio.open_connection(host, port)
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN):
+                stream, self._writer = await asyncio.open_connection(host, port)
+        except TimeoutError:
+            raise OSError(f"no connection within {CONNECT_WITHIN:g} s") from None
         try:
             reader = Reader()
             listening = Listening(self._settings.secret(), self._conversations)
@@ -134,10 +137,14 @@ class InboundDoor:
                     self._do(heard, listening, self._writer)
         finally:
             self._writer.transport.abort()
-            self._listening = self._writer = None
-            lost, self._jobs = self._jobs, {}
-            for found in lost.values():
-                found.set_result("")
+            self._lost()
+
+    def _lost(self) -> None:
+        """The connection has ended, and with it the questions that the switch has not answered."""
+        self._listening = self._writer = None
+        lost, self._jobs = self._jobs, {}
+        for found in lost.values():
+            found.set_result("")
 
     def _do(self, heard: Heard, listening: Listening, writer: asyncio.StreamWriter) -> None:
         if heard.write:

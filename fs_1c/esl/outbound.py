@@ -38,8 +38,8 @@ class OutboundDoor:
         self.integration = integration
         self._settings = settings
         self._server: asyncio.Server | None = None
-        self._connections: set[_Connection] = set()
-        self._undecided: set[_Connection] = set()
+        self._connections: set[Connection] = set()
+        self._undecided: set[Connection] = set()
         self._all_decided = asyncio.Event()
 
     async def open(self) -> None:
@@ -47,7 +47,7 @@ class OutboundDoor:
         loop = asyncio.get_running_loop()
         host, port = self._settings.listen
         self._server = await loop.create_server(
-            lambda: _Connection(self, self._settings.linger), host, port, backlog=4096
+            lambda: Connection(self, self._settings.linger), host, port, backlog=4096
         )
         log.info("outbound door: listening on %s", self.address)
 
@@ -77,25 +77,25 @@ class OutboundDoor:
         await asyncio.sleep(0)  # lets the transports tell their protocols
         self._server = None
 
-    def came(self, connection: _Connection) -> None:
+    def came(self, connection: Connection) -> None:
         """A call has come and must be decided."""
         self._connections.add(connection)
         self._undecided.add(connection)
         self._all_decided.clear()
 
-    def settled(self, connection: _Connection) -> None:
+    def settled(self, connection: Connection) -> None:
         """Its call is decided, or gone; may be said more than once."""
         self._undecided.discard(connection)
         if not self._undecided:
             self._all_decided.set()
 
-    def went(self, connection: _Connection) -> None:
+    def went(self, connection: Connection) -> None:
         """The connection has ended."""
         self.settled(connection)
         self._connections.discard(connection)
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One call's connection."""
 
     __slots__ = ("_dialogue", "_door", "_reader", "_started", "_task", "_timer", "_transport")
