@@ -113,18 +113,42 @@ class Integration:
     def decide(self, call: Call) -> Decision:
         """What to do with the call; blocks the thread, until the deadline at the most. Never raises."""
         caller = self._directory(call).lookup(call.number, self._deadline(call), private=call.private)
-        return self._decision(call, caller)
+        decision = self._decision(call, caller)
+        self.decided(decision)
+        return decision
 
     async def decide_async(self, call: Call) -> Decision:
-        """The same for an event loop: waits without blocking it."""
+        """The same for an event loop: waits without blocking it. The caller says `decided` when he has
+        carried it out.
+        """
         directory = self._directory(call)
         caller = await directory.lookup_async(call.number, self._deadline(call), private=call.private)
         return self._decision(call, caller)
 
     def decide_now(self, call: Call) -> Decision | None:
-        """The decision if it takes no waiting: a remembered answer, or a number 1C is not asked about."""
+        """The decision if it takes no waiting: a remembered answer, or a number 1C is not asked about. The
+        caller says `decided` when he has carried it out.
+        """
         known = self._directory(call).known(call.number, private=call.private)
         return self._decision(call, known) if isinstance(known, Caller) else None
+
+    def decided(self, decision: Decision) -> None:
+        """Tells the log and the observers: after the fact, since a call must not wait for these."""
+        caller = decision.caller
+        level = logging.WARNING if caller.result in (Result.LATE, Result.FAILED) else logging.INFO
+        log.log(
+            level,
+            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s",
+            decision.call.uuid,
+            caller.number.e164 if caller.number else "-",
+            caller.result,
+            caller.source,
+            caller.took * 1000,
+            decision.target or "-",
+            f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
+        )
+        for observer in self.observers:
+            observer.decided(decision)
 
     # Somebody answers.
 
@@ -246,22 +270,7 @@ class Integration:
         return self.settings.lookup.deadline if call.deadline is None else min(call.deadline, MAX_DEADLINE)
 
     def _decision(self, call: Call, caller: Caller) -> Decision:
-        decision = routing.decide(call, caller, self.settings.routing, self.plan)
-        level = logging.WARNING if caller.result in (Result.LATE, Result.FAILED) else logging.INFO
-        log.log(
-            level,
-            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s",
-            call.uuid,
-            caller.number.e164 if caller.number else "-",
-            caller.result,
-            caller.source,
-            caller.took * 1000,
-            decision.target or "-",
-            f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
-        )
-        for observer in self.observers:
-            observer.decided(decision)
-        return decision
+        return routing.decide(call, caller, self.settings.routing, self.plan)
 
     def _popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         for observer in self.observers:

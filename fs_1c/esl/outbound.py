@@ -180,6 +180,11 @@ class Connection(asyncio.Protocol):
     def _decided(self, decision: Decision | None) -> None:
         self._write(self._dialogue.decided(decision))
         self._door.settled(self)
+        if decision is not None:
+            try:
+                self._door.integration.decided(decision)
+            except Exception:
+                log.exception("call=%s: the decision could not be told", self._uuid)
 
     def _write(self, octets: bytes) -> None:
         if octets and self._transport is not None and self._dialogue.state is not State.GONE:

@@ -28,6 +28,7 @@ ROUNDS = 50
 CALLER = "89235292926"
 DOORS = {
     "plain bridge": "244",
+    "outbound's dialplan without its socket": "no-door",
     "mod_cidlookup, a local HTTP server": "cidlookup",
     "outbound, sync": "sync",
     "mod_python3": "python",
@@ -40,10 +41,16 @@ BINDING = {
     "python-ESL, async": "async",
 }
 
-_CIDLOOKUP = """<extension name="cidlookup"><condition field="destination_number" expression="^cidlookup$">
+_EXTENSIONS = """<extension name="cidlookup"><condition field="destination_number" expression="^cidlookup$">
 <action application="set" data="hangup_after_bridge=true"/>
 <action application="cidlookup" data="${caller_id_number}"/>
-<action application="bridge" data="user/244@127.0.0.1"/></condition></extension>"""
+<action application="bridge" data="user/244@127.0.0.1"/></condition></extension>
+<extension name="no-door"><condition field="destination_number" expression="^no-door$">
+<action application="set" data="fs_1c_target=[leg_timeout=20]user/244@127.0.0.1"/>
+<action application="set" data="guard=untouched"/>
+<action application="set" data="hangup_after_bridge=true"/>
+<action application="set" data="continue_on_fail=true"/>
+<action application="bridge" data="${fs_1c_target}"/></condition></extension>"""
 
 
 def main() -> None:
@@ -101,7 +108,7 @@ def world(transport: str) -> Iterator[tuple[Agents, Switch | None]]:
         conf.write_text(
             conf.read_text()
             .replace("</modules>", '<load module="mod_cidlookup"/></modules>')
-            .replace('<context name="public">', f'<context name="public">{_CIDLOOKUP}')
+            .replace('<context name="public">', f'<context name="public">{_EXTENSIONS}')
             .replace(
                 '<configuration name="event_socket.conf">',
                 '<configuration name="cidlookup.conf"><settings>'
