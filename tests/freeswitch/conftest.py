@@ -81,9 +81,14 @@ class Running:
 
 
 class Company:
-    """Everything a test call needs; all its waiting ends in AssertionError after a few seconds."""
+    """Everything a test call needs; all its waiting ends in AssertionError after a few seconds.
 
-    def __init__(self, switch: Switch, agents: Agents) -> None:
+    Args:
+        transport: Of the service's ESL doors.
+    """
+
+    def __init__(self, switch: Switch, agents: Agents, transport: str = "own") -> None:
+        self._transport = transport
         self.switch = switch
         self.running: Running | None = None
         self.onec: OneCSimulator | None = None
@@ -117,6 +122,7 @@ class Company:
             "routing": {"ring_for": "20s"},
             "subscribers": {"keys": {str(extension): f"KEY{extension}" for extension in range(240, 250)}},
             "esl": {
+                "transport": self._transport,
                 "outbound": {"listen": f"127.0.0.1:{self.switch.service}", "linger": 1},
                 "inbound": [listener] if inbound else [],
             },
