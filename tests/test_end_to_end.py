@@ -217,7 +217,7 @@ def test_recorded_calls_played_at_the_same_time_pop_exactly_so() -> None:
 
 def test_a_hundred_calls_at_once_are_all_decided() -> None:
     async def story() -> None:
-        async with world(latency=0.05) as here:
+        async with world(latency=0.05, lookup={"deadline": "10s"}) as here:
             scripts = [here.script(f"8495{7000000 + i % 20}", mode="sync") for i in range(100)]
             results = await asyncio.gather(*(here.switch.call(script) for script in scripts))
             assert {result.answered_by for result in results} == {"100"}
