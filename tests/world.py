@@ -30,7 +30,7 @@ def settings_for(url: str, **more: Any) -> Settings:
     """Settings for tests: doors on any free port; sections given by name replace or add."""
     data: dict[str, Any] = {
         "onec": {"url": url, "username": "SOAP", "password": "s3cret", "timeout": "2s"},
-        "lookup": {"deadline": "500ms"},
+        "lookup": {"deadline": "2s"},
         "subscribers": {"keys": KEYS},
         "esl": {"outbound": {"listen": "127.0.0.1:0"}},
         "http": {"listen": "127.0.0.1:0"},
