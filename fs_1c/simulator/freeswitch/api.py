@@ -14,6 +14,9 @@ from fs_1c.simulator.freeswitch.messages import Event, with_headers
 NO_CHANNEL = "-ERR No such channel!\n"
 VERSION = "FreeSWITCH Version 1.11.3-dev (simulated by fs-1c)\n"
 
+APPLICATIONS = ("answer", "bridge", "export", "hangup", "multiset", "set", "socket", "unset")
+MODULES = ("mod_commands", "mod_dptools", "mod_event_socket", "mod_sofia")
+
 _COLUMNS = {
     "uuid": "Unique-ID",
     "direction": "Call-Direction",
@@ -91,6 +94,9 @@ def dump(house: House, channel: str) -> Event | None:
 
 def _show(house: House, argument: str) -> str:
     words = argument.split()
+    if words == ["application", "as", "json"]:
+        rows = [{"name": name} for name in APPLICATIONS]
+        return json.dumps({"row_count": len(rows), "rows": rows})
     if not words or words[0] not in ("channels", "calls"):
         return "-USAGE: show channels [as json]\n"
     rows = [_row(event) for event in house.channels.values()]
@@ -168,8 +174,8 @@ def _uuid_kill(house: House, argument: str) -> str:
 def _user_data(house: House, argument: str) -> str:
     words = values.separate(argument, " ", 3)
     if len(words) < 3 or words[1] != "var":
-        return ""
-    return values.Variables(house.directory(words[0].partition("@")[0])).get(words[2]) or ""
+        return "-ERR no reply\n"
+    return values.Variables(house.directory(words[0].partition("@")[0])).get(words[2]) or "-ERR no reply\n"
 
 
 def _user_exists(house: House, argument: str) -> str:
@@ -184,7 +190,9 @@ def _status(house: House, _argument: str) -> str:
 _COMMANDS: dict[str, Callable[[House, str], str]] = {
     "create_uuid": lambda _house, _argument: str(uuid.uuid4()),
     "echo": lambda _house, argument: argument,
+    "global_getvar": lambda _house, argument: {"domain": "127.0.0.1"}.get(argument.strip(), ""),
     "hostname": lambda _house, _argument: "simulator",
+    "module_exists": lambda _house, argument: "true" if argument.strip() in MODULES else "false",
     "show": _show,
     "status": _status,
     "user_data": _user_data,
