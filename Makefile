@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench esl clean
+.PHONY: demo test lint bench soak esl clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -21,6 +21,10 @@ lint: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.latency
+
+# Half an hour of calls while 1C's faults come and go.
+soak: $(VENV)/.ready
+	$(BIN)/python -m tests.soak 1800
 
 # python-ESL, for `transport = "python-esl"`: its build needs g++, Python's headers, a swig before 4, and both in two
 # steps.

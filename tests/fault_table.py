@@ -152,7 +152,7 @@ async def run(
                     halfway()
                 await asyncio.sleep(max(0.0, started + i / PER_SECOND - time.perf_counter()))
                 number = known(i // 2) if i % 2 else stranger(i)
-                calls.append(asyncio.create_task(_call(row, door.host, door.port, number, stale=bool(i % 2))))
+                calls.append(asyncio.create_task(call(row, door.host, door.port, number, stale=bool(i % 2))))
             await asyncio.gather(*calls)
             return row
         finally:
@@ -173,7 +173,7 @@ async def _prime(service: Service, address: str, fault: dict[str, Any]) -> None:
     assert {caller.result for caller in await asyncio.gather(*answers)} == {"found"}
 
 
-async def _call(row: Row, host: str, port: int, number: str, *, stale: bool) -> None:
+async def call(row: Row, host: str, port: int, number: str, *, stale: bool) -> None:
     """One sync call, as FreeSWITCH's `socket` application makes it."""
     row.calls += 1
     reader, writer = await asyncio.open_connection(host, port)

@@ -134,10 +134,10 @@ async def _conversations() -> tuple[list[str], int, float]:
                     switch, 100_000, TALKS, 4.0 * TALKS_PER_SECOND
                 )  # it has its threads and pages
                 await _all_told(onec, TALKS)
-                before = _memory(service.pid)
+                before = memory(service.pid)
                 took = await load.play(switch, 0, TALKS, TALKS_PER_SECOND)
                 await _all_told(onec, 2 * TALKS)
-                grown = _memory(service.pid) - before
+                grown = memory(service.pid) - before
             finally:
                 service.terminate()
                 await service.wait()
@@ -152,7 +152,7 @@ async def _all_told(onec: OneCSimulator, count: int) -> None:
     await asyncio.sleep(1)  # for those that should not come
 
 
-def _memory(process: int) -> int:
+def memory(process: int) -> int:
     """Bytes that it holds in memory."""
     pages = Path(f"/proc/{process}/statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
