@@ -76,7 +76,6 @@ class Integration:
         self.plan = settings.numbers.plan()
         self.subscribers = Subscribers(settings.subscribers)
         self.metrics: Metrics = before.metrics if before else Metrics()
-        self.metrics.bases = self.states
         self._bases: dict[str, _Base] = {}
         for name, base in settings.onec.items():
             desk = Desk(name, base, partial(self.metrics.asked, name))
@@ -100,6 +99,8 @@ class Integration:
             self.observers.append(self._journal)
             self.metrics.journal = self._journal
         self._relieved = False
+        # Last: if anything above has failed, the one before goes on with all this.
+        self.metrics.bases = self.states
         if before:
             before._relieved = True
 
