@@ -1,0 +1,124 @@
+"""What an example must not get wrong, since people copy it: each rule is a call that somebody has lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+_TARGET, _DEFAULT = "${fs_1c_target}", "${fs_1c_default_target}"
+_VARIABLE = re.compile(r"(nolocal:)?[a-z_0-9]+=\S.*")
+
+# Application → the shape of its argument. One that is not here is not known to be safe.
+_ARGUMENTS = {
+    "answer": re.compile(""),
+    "bridge": re.compile(r"\S+"),
+    "callcenter": re.compile(r"[\w.-]+@[\w.-]+"),
+    "execute_extension": re.compile(r"\w+"),
+    "export": _VARIABLE,
+    "python": re.compile("fs_1c_dialplan( bridge)?"),
+    "set": _VARIABLE,
+    "socket": re.compile(r"127\.0\.0\.1:\d+( async)? full"),
+    "transfer": re.compile(r"\d+ XML [\w.-]+"),
+}
+_LAST_RESORTS = ("bridge", "transfer")
+
+# What the caller or 1C has written. `word` in channel.py makes fs_1c_target fit for a dial string, nothing
+# else.
+_FROM_OUTSIDE = re.compile(
+    r"\$\{[^}]*\b(fs_1c_(title|category|manager|number|result|target)|(effective_)?caller_id_name|sip_\w+)\b"
+)
+
+
+def problems(text: str) -> list[str]:
+    """One line for each thing that is wrong with a dialplan file; none: it may be copied."""
+    parser = etree.XMLParser(remove_comments=True, resolve_entities=False, no_network=True)
+    try:
+        root = etree.fromstring(text.encode(), parser)
+    except etree.XMLSyntaxError as error:
+        return [f"is no XML: {error.msg}"]
+    if root.tag != "include" or "<!DOCTYPE" in text:
+        return ["the root must be <include>, without a document type"]
+    found = [f"<{child.tag}> has no place in <include>" for child in root if child.tag != "extension"]
+    called = {c.get("expression", "").strip("^$") for c in root.iter("condition")}
+    names = [extension.get("name", "") for extension in root]
+    if len(names) != len(set(names)) or not all(name.startswith("fs-1c") for name in names):
+        found.append(f"names of extensions must begin with fs-1c and differ: {names}")
+    for extension in root.iter("extension"):
+        where = extension.get("name", "")
+        for problem in (*_conditions(extension), *_actions(extension, called), *_fails_open(extension)):
+            found.append(f"{where}: {problem}")
+    return found
+
+
+def _conditions(extension: etree._Element) -> Iterator[str]:
+    conditions = extension.findall("condition")
+    if not conditions:
+        yield "has no condition"
+    for condition in conditions:
+        name, expression = condition.get("field"), condition.get("expression")
+        if not name or not expression:
+            yield "a condition without field or expression matches everything"
+            continue
+        if not (expression.startswith("^") and expression.endswith("$")):
+            yield f"{expression} matches parts of a number, too"
+        try:
+            re.compile(expression)
+        except re.error as error:
+            yield f"{expression}: {error}"
+
+
+def _actions(extension: etree._Element, called: set[str]) -> Iterator[str]:
+    for element in extension.iter():
+        if element.tag not in ("extension", "condition", "action"):
+            yield f"<{element.tag}> has no place in <extension>"
+    for application, data in actions(extension):
+        shape = _ARGUMENTS.get(application)
+        if shape is None:
+            yield f"{application}: not an application that these examples may use"
+        elif not shape.fullmatch(data):
+            yield f"{application}: {data!r} is no argument for it"
+        if application == "execute_extension" and data not in called:
+            yield f"execute_extension: there is no {data} in this file"
+        if "api_on_answer=python" in data:
+            yield "api_on_answer=python stops all Python for good: pyrun"
+        if _FROM_OUTSIDE.search(data) and (application, data) != ("bridge", _TARGET):
+            yield f"{application}: {data} pastes what others have written into an argument"
+        if any(data.count(pair[0]) != data.count(pair[1]) for pair in ("{}", "[]", "()")):
+            yield f"{application}: a bracket is missing in {data!r}"
+
+
+def _fails_open(extension: etree._Element) -> Iterator[str]:
+    """The call goes on whatever becomes of the service."""
+    run = actions(extension)
+    asks = [i for i, (name, _) in enumerate(run) if name in ("socket", "python")]
+    if not asks:
+        return
+    if len(asks) > 1:
+        yield "1C is asked twice"
+    before, (_, how), after = run[: asks[0]], run[asks[0]], run[asks[0] + 1 :]
+    given = dict(data.split("=", 1) for name, data in before if name == "set" and "=" in data)
+    for needed in ("continue_on_fail", "hangup_after_bridge"):
+        if given.get(needed) != "true":
+            yield f"{needed}=true must be set before 1C is asked"
+    is_async = " async " in how
+    if is_async != (given.get("socket_resume") == "true"):
+        yield "socket_resume=true belongs before an async socket, and only there"
+    if any("socket_resume" in data for _, data in after):
+        yield "socket_resume comes too late after the socket"
+    bridges_itself = is_async or how.endswith(" bridge")
+    if not bridges_itself and ("bridge", _TARGET) not in after:
+        yield f"nobody bridges to {_TARGET}"
+    rest = after[after.index(("bridge", _TARGET)) + 1 :] if ("bridge", _TARGET) in after else after
+    last = [data for name, data in rest if name in _LAST_RESORTS]
+    if not last:
+        yield "there is no last resort after the manager"
+    uses_default = is_async or any(_DEFAULT in data for data in last)
+    if uses_default and not given.get("fs_1c_default_target"):
+        yield "fs_1c_default_target must be set before 1C is asked"
+
+
+def actions(extension: etree._Element) -> list[tuple[str, str]]:
+    """The applications of an extension and their arguments, in order."""
+    return [(one.get("application", ""), one.get("data", "")) for one in extension.iter("action")]
