@@ -118,7 +118,7 @@ class Company:
         listener = {"address": f"127.0.0.1:{self.switch.event_socket}", "password": PASSWORD}
         settings = {
             "onec": {"url": self.onec.url},
-            "lookup": {"deadline": "500ms"},
+            "lookup": {"deadline": "3s"},
             "routing": {"ring_for": "20s"},
             "subscribers": {"keys": {str(extension): f"KEY{extension}" for extension in range(240, 250)}},
             "esl": {
