@@ -1,4 +1,5 @@
-"""The HTTP door: is the service well, and `POST /forget`, by which 1C tells that its answer has changed.
+"""The HTTP door: is the service well, the status page, and `POST /forget`, by which 1C tells that its answer
+has changed.
 
 It runs in the event loop that calls are decided on, so nothing here may cost them anything: bodies are small
 and in time, what may block runs in threads of this door's own, an exception is a line in the log and a 500.
@@ -7,7 +8,6 @@ and in time, what may block runs in threads of this door's own, an exception is 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,6 +28,8 @@ from fs_1c.integration import Integration
 from fs_1c.setting_sections import is_loopback
 from fs_1c.setting_types import Address
 from fs_1c.settings import HttpSettings
+from fs_1c.status import Feed, StatusPage
+from fs_1c.status.access import bearer
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +76,30 @@ class HttpDoor:
     """
 
     def __init__(self, integration: Integration, settings: HttpSettings, doors: Doors) -> None:
+        self.feed = Feed()
         self.integration = integration
         self._settings = settings
         self._doors = doors
-        self._server = HttpServer(self._application())
         self._threads = ThreadPoolExecutor(THREADS, "fs-1c-http")
+        self._status = StatusPage(
+            lambda: self.integration,
+            self.feed,
+            settings.listen,
+            ready=self._readiness,
+            body=_body,
+            in_thread=self._in_thread,
+        )
+        self._server = HttpServer(self._application())
+
+    @property
+    def integration(self) -> Integration:
+        """The one at work; whichever it is, the feed hears of its calls."""
+        return self._integration
+
+    @integration.setter
+    def integration(self, integration: Integration) -> None:
+        integration.observers.append(self.feed)
+        self._integration = integration
 
     async def open(self) -> None:
         """Starts to listen. Raises OSError when the address cannot be had."""
@@ -92,6 +113,7 @@ class HttpDoor:
 
     async def close(self) -> None:
         """Takes no more requests and finishes those under way, for `http_server.GRACE` seconds at most."""
+        self._status.close()  # its streams would else be waited for
         await self._server.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -103,6 +125,10 @@ class HttpDoor:
                 Route("/health", _guarded(self._health), methods=["GET"]),
                 Route("/metrics", _guarded(self._metrics), methods=["GET"]),
                 Route("/forget", _guarded(self._forget), methods=["POST"]),
+                *(
+                    Route(path, _guarded(endpoint), methods=[method])
+                    for (method, path), endpoint in self._status.endpoints().items()
+                ),
             ]
         )
         application.router.redirect_slashes = False  # it would lead wherever the Host header says
@@ -149,9 +175,7 @@ class HttpDoor:
     def _admit(self, request: Request, token: str) -> None:
         if not token:
             raise _Refusal(403, "closed: set http.token or http.token_file in the settings to open it")
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        shown = given.strip().encode("latin-1")  # as Starlette decoded it
-        if scheme.lower() != "bearer" or not hmac.compare_digest(shown, token.encode()):
+        if not bearer(request.headers, token):
             log.warning("http door: %s showed no token, or a wrong one", _client(request))
             raise _Refusal(
                 401, "wrong token: allowed: Authorization: Bearer TOKEN", {"WWW-Authenticate": "Bearer"}

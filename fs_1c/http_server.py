@@ -25,14 +25,15 @@ MAX_CONNECTIONS = 64
 LIFE = 30.0
 """Seconds that a connection lasts at the most, however busy its client keeps it."""
 GRACE = 2
-"""Seconds in which a closing server finishes the requests under way."""
+"""Seconds in which a closing server finishes the requests under way; so does a connection whose life ends."""
 
 
 class HttpServer:
     """Serves an ASGI application over HTTP/1.1.
 
     Args:
-        application: What answers. It must not raise, and must have answered within `GRACE` seconds.
+        application: What answers. It must not raise, and must have answered within `GRACE` seconds; what
+            lasts longer must bear to be cut.
     """
 
     def __init__(self, application: ASGIApp) -> None:
@@ -99,12 +100,17 @@ class _Connection(H11Protocol):
         if len(self.connections) > MAX_CONNECTIONS:
             transport.abort()
         else:
-            self._end = self.loop.call_later(LIFE, self.shutdown)
+            self._end = self.loop.call_later(LIFE, self._finish)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._end:
             self._end.cancel()
         super().connection_lost(exc)
+
+    def _finish(self) -> None:
+        self.shutdown()
+        # A client that does not read would else keep what is written for him, and the connection, for ever.
+        self._end = self.loop.call_later(GRACE, self.transport.abort)
 
     def shutdown(self) -> None:
         """Hangs up, after the answer if a request is under way."""

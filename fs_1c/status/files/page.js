@@ -1,0 +1,244 @@
+"use strict";
+// Whatever callers, clients and 1C wrote gets here as text and stays text: no markup is ever made of it.
+const RESULTS = ["found", "unknown", "skipped", "late", "failed"];
+const MAX_CALLS = 200, STATE_EVERY = 5000, AWAY_AFTER = 8000;
+const $ = id => document.getElementById(id);
+const remembered = {
+  get(key) { try { return localStorage.getItem("fs-1c." + key); } catch { return null; } },
+  set(key, value) { try { localStorage.setItem("fs-1c." + key, value); } catch { /* a browser that forbids it */ } },
+};
+const asked = new URLSearchParams(location.search);
+let lang = asked.get("lang") || remembered.get("lang") || document.documentElement.lang;
+if (!(lang in WORDS)) lang = "en";
+let mask = asked.has("mask") ? !["", "0"].includes(asked.get("mask")) : remembered.get("mask") === "1";
+let state = null, journal = null, source = null, lastId = "", missed = 0, awayTimer = 0, drawing = false;
+const calls = new Map();  // uuid → call, as the journal has it
+const opened = new Set();  // uuids whose details are shown
+
+const t = (word, n) => (WORDS[lang][word] ?? word).replace("{n}", n);
+// Control characters, direction overrides and halves of letters are shown as what they are: out of place.
+const clean = text => String(text ?? "").replace(/[\p{C}\u2028\u2029]/gu, "\u00b7");
+const decimals = (value, digits) => value.toLocaleString(lang, { maximumFractionDigits: digits });
+const ms = value => value >= 10000 ? `${decimals(value / 1000, 1)}\u00a0${t("s")}` : `${decimals(value, value < 10 ? 1 : 0)}\u00a0${t("ms")}`;
+const clock = when => clean(when).slice(11, 19);
+const day = when => { const [y, m, d] = clean(when).slice(0, 10).split("-"); return lang === "ru" ? `${d}.${m}.${y}` : `${y}-${m}-${d}`; };
+
+function el(name, className, ...children) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...children.filter(child => child !== null));
+  return made;
+}
+const words = (name, className, text) => el(name, className, clean(text));
+
+// How the bases and the doors are.
+
+function tile(title, tone, value, ...lines) {
+  return el("div", `tile ${tone}`, words("div", "tile-title", title), words("div", "tile-value", value),
+    ...lines.map(line => typeof line === "string" ? words("div", "tile-line", line) : line));
+}
+
+function drawState() {
+  if (!state) return;
+  $("version").textContent = state.version;
+  $("leave").hidden = !state.closable;
+  const tones = { closed: "good", open: "bad", "half-open": "warn" };
+  const tiles = Object.entries(state.bases).map(([name, base]) => {
+    const share = base.sessions_allowed ? base.sessions / base.sessions_allowed : 0;
+    const fill = el("i", share >= 1 ? "full" : "");
+    fill.style.width = `${Math.min(100, share * 100)}%`;
+    return tile(`${t("base")} ${name}`, tones[base.breaker] || "warn", t(`breaker_${base.breaker}`),
+      `${t("breaker")}: ${t(base.breaker)}${base.since ? `, ${t("since")} ${clock(base.since)}` : ""}`,
+      `${t("sessions")}: ${base.sessions} / ${base.sessions_allowed}`, el("div", "meter", fill),
+      `${t("remembered")}: ${decimals(base.remembered, 0)}`);
+  });
+  for (const [name, up] of Object.entries(state.doors)) {
+    tiles.push(tile(`${t("door")} ${name}`, up ? "good" : "bad", t(up ? "up" : "down")));
+  }
+  const lost = state.journal.rows_lost;
+  tiles.push(tile(t("journal"), lost ? "warn" : "", t(state.journal.kept ? "journalKept" : "journalOff"),
+    ...(lost ? [`${t("rowsLost")}: ${decimals(lost, 0)}`] : [])));
+  $("state").replaceChildren(...tiles);
+}
+
+// Calls: of the feed and of the journal alike.
+
+function decisionPills(decision) {
+  const shown = [words("span", `pill r-${RESULTS.includes(decision.result) ? decision.result : "skipped"}`, t(`${decision.result}_`))];
+  const why = decision.error && ["late", "failed", "skipped"].includes(decision.result) ? decision.error.kind : "";
+  const from = decision.source in { "1c": 1, cache: 1, stale: 1, shared: 1 } ? t(`from_${decision.source}`) : "";
+  if (why || from) shown.push(words("span", "dim", why && why !== "skipped" ? why : from || t(decision.error.message)));
+  shown.push(words("span", decision.target ? "target" : "dim", `→ ${decision.target || t("dialplan")}`));
+  return shown;
+}
+
+function popPill(pop) {
+  const tone = pop.outcome === "accepted" ? "r-found" : ["skipped", "elsewhere"].includes(pop.outcome) ? "r-skipped"
+    : pop.outcome === "unknown" ? "r-late" : "r-failed";
+  return words("span", `pill ${tone}`, `${pop.extension} ${t(pop.outcome)}`);
+}
+
+function row(call) {
+  const last = call.decisions.at(-1);
+  const title = !last ? "" : last.title === null ? t("notKept") : last.title || (last.result === "found" ? t("nameless") : "");
+  const pops = call.pops.slice(0, 3).map(popPill);
+  if (call.pops.length > 3) pops.push(words("span", "dim", t("more", call.pops.length - 3)));
+  const summary = el("summary", "call",
+    el("span", "when", words("span", "day", day(call.when)), " ", clock(call.when)),
+    words("span", "number", call.number || t("withheld")),
+    el("span", "client", words("bdi", "", title), last && last.category && last.category !== "0" ? words("span", "tag", last.category) : null),
+    el("span", "decision", ...(last ? decisionPills(last) : [words("span", "dim", t("noDecision"))])),
+    el("span", "added", last ? ms(last.took_ms) : ""),
+    el("span", "cards", ...(pops.length ? pops : [words("span", "dim", t("noCard"))])));
+  const details = el("details", "", summary);
+  details.dataset.call = call.call;
+  details.open = opened.has(call.call);
+  if (details.open) details.append(more(call));
+  details.addEventListener("toggle", () => {
+    if (details.open) opened.add(call.call); else opened.delete(call.call);
+    if (details.open && !details.querySelector("dl")) details.append(more(call));
+  });
+  return details;
+}
+
+// Over many calls, where there is room for it.
+const heads = () => el("div", "call heads", ...["when", "number", "client", "decision", "added_", "card"].map(word => words("span", "", t(word))));
+
+function more(call) {
+  const list = el("dl", "");
+  const tell = (word, value) => { if (value) list.append(words("dt", "", t(word)), el("dd", "", words("bdi", "", value))); };
+  const failure = error => error ? [error.kind, error.message].filter(Boolean).join(": ") : "";
+  tell("uuid", call.call);
+  for (const d of call.decisions) {
+    tell("decision", `${day(d.when)} ${clock(d.when)} · ${t(`${d.result}_`)} · ${t("added")} ${ms(d.took_ms)}` +
+      (d.onec_took_ms === null ? "" : ` · ${t("onecTime")} ${ms(d.onec_took_ms)}`));
+    tell("base", d.base); tell("destination", d.destination); tell("askedAs", d.asked_as);
+    tell("category", d.category); tell("manager", d.manager);
+    tell("target", d.target || t("dialplan")); tell("error", failure(d.error));
+  }
+  for (const pop of call.pops) {
+    const marks = [pop.ringing && t("ringing"), pop.outgoing && t("outgoing")].filter(Boolean);
+    tell("card", [`${day(pop.when)} ${clock(pop.when)}`, `${pop.extension} ${t(pop.outcome)}`, `${t("took")} ${ms(pop.took_ms)}`, ...marks]
+      .concat(pop.age_ms >= 1000 ? [`${t("heardAfter")} ${ms(pop.age_ms)}`] : []).join(" · "));
+    tell("leg", pop.leg); tell("error", failure(pop.error));
+  }
+  return list;
+}
+
+const troubled = call => call.decisions.some(d => ["late", "failed"].includes(d.result))
+  || call.pops.some(pop => !["accepted", "skipped", "elsewhere"].includes(pop.outcome));
+
+function drawCalls() {
+  const latest = [...calls.values()].reverse().sort((a, b) => a.when < b.when ? 1 : a.when > b.when ? -1 : 0);
+  for (const call of latest.splice(MAX_CALLS)) calls.delete(call.call);
+  const only = $("troubles").checked, shown = only ? latest.filter(troubled) : latest;
+  const focused = $("calls").contains(document.activeElement) ? document.activeElement.parentElement.dataset.call : null;
+  $("calls").replaceChildren(...(shown.length ? [heads(), ...shown.map(row)] : [words("p", "empty", t(only && latest.length ? "noTroubles" : "noCalls"))]));
+  if (focused) $("calls").querySelector(`[data-call="${CSS.escape(focused)}"] > summary`)?.focus({ preventScroll: true });
+  $("gap").hidden = !missed;
+  $("gap").textContent = t("gap", missed);
+}
+
+function drawChart() {
+  const decisions = [...calls.values()].flatMap(call => call.decisions.map(d => ({ ...d, of: call.number })))
+    .sort((a, b) => a.when < b.when ? -1 : a.when > b.when ? 1 : 0);
+  const width = Math.max(280, $("chart").clientWidth);
+  const title = d => clean(`${clock(d.when)} ${d.of || t("withheld")}: ${t(`${d.result}_`)}, ${t("added")} ${ms(d.took_ms)}` +
+    (d.onec_took_ms === null ? "" : `, ${t("onecTime")} ${ms(d.onec_took_ms)}`));
+  $("chart").replaceChildren(decisions.length
+    ? chart(decisions, state ? state.deadline_ms : 800, width, ms, title, t("deadline")) : words("p", "empty", t("noTimes")));
+}
+
+function drawJournal() {
+  $("found").hidden = journal === null;
+  if (journal === null) return;
+  const failed = typeof journal === "string";
+  $("found").textContent = failed ? `${t("failed_search")}: ${clean(journal)}` : journal.length ? t("found", journal.length) : t("nothing");
+  $("found").className = failed ? "note wrong" : "note";
+  $("entries").replaceChildren(...(failed || !journal.length ? [] : [heads(), ...journal.map(row)]));
+}
+
+function drawWords() {
+  document.documentElement.lang = lang;
+  for (const one of document.querySelectorAll("[data-t]")) one.textContent = t(one.dataset.t);
+  for (const one of document.querySelectorAll("[data-p]")) { one.placeholder = t(one.dataset.p); one.setAttribute("aria-label", t(one.dataset.p)); }
+  $("lang").textContent = t("otherLang").toUpperCase();
+  $("lang").title = t("other");
+  $("lang").setAttribute("aria-label", t("other"));
+  $("mask").checked = mask;
+  live(source && source.readyState === EventSource.OPEN ? "live" : "wait");
+  drawState(); drawChart(); drawCalls(); drawJournal();
+}
+
+function drawSoon() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => { drawing = false; drawChart(); drawCalls(); });
+}
+
+// What the service tells.
+
+function live(how) {
+  $("live").className = `pill ${how}`;
+  $("live").textContent = t(how);
+}
+
+function take(told) {
+  const known = calls.get(told.call);
+  if (!known) return void calls.set(told.call, told);
+  known.decisions.push(...told.decisions);
+  known.pops.push(...told.pops);
+  if (told.when < known.when) known.when = told.when;
+  if (told.decisions.length) known.number = told.number;
+}
+
+function listen() {
+  if (source) source.close();
+  source = new EventSource(`/events?mask=${mask ? 1 : 0}&after=${encodeURIComponent(lastId)}`);
+  source.onopen = () => { clearTimeout(awayTimer); awayTimer = 0; live("live"); };
+  source.onmessage = event => { lastId = event.lastEventId; take(JSON.parse(event.data)); drawSoon(); };
+  source.addEventListener("gap", event => { missed += JSON.parse(event.data).missed; drawSoon(); });
+  source.onerror = () => {
+    // It comes again by itself, and does so every few seconds; but not after an answer that is none.
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (!document.hidden) listen(); }, STATE_EVERY);
+    awayTimer = awayTimer || setTimeout(() => live("away"), AWAY_AFTER);
+  };
+}
+
+async function fetched(path) {
+  const answer = await fetch(path, { cache: "no-store" });
+  if (answer.status === 401) location.reload();
+  if (!answer.ok) throw new Error((await answer.text()).trim());
+  return answer.json();
+}
+
+async function readState() {
+  if (document.hidden) return;
+  try { state = await fetched(`/state?mask=${mask ? 1 : 0}`); drawState(); drawSoon(); } catch { /* the pill tells */ }
+}
+
+async function search(event) {
+  if (event) event.preventDefault();
+  const query = new URLSearchParams({ mask: mask ? 1 : 0, number: $("number").value.trim(), call: $("call").value.trim() });
+  try { journal = await fetched(`/journal?${query}`); } catch (error) { journal = error.message; }
+  drawJournal();
+}
+
+function anew() {
+  calls.clear(); lastId = ""; missed = 0;
+  listen(); readState();
+  if (journal !== null) search();
+}
+
+$("lang").addEventListener("click", () => { lang = t("otherLang"); remembered.set("lang", lang); drawWords(); });
+$("mask").addEventListener("change", () => { mask = $("mask").checked; remembered.set("mask", mask ? "1" : "0"); drawCalls(); anew(); });
+$("troubles").addEventListener("change", drawCalls);
+$("search").addEventListener("submit", search);
+addEventListener("resize", drawSoon);
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) { source.close(); live("paused"); } else { live("wait"); listen(); readState(); }
+});
+drawWords();
+listen();
+readState();
+setInterval(readState, STATE_EVERY);
