@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench soak esl clean
+.PHONY: demo test lint bench fuzz soak esl clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -25,6 +25,10 @@ bench: $(VENV)/.ready
 # Half an hour of calls while 1C's faults come and go.
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.soak 1800
+
+# SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file.
+fuzz: $(VENV)/.ready
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 # python-ESL, for `transport = "python-esl"`: its build needs g++, Python's headers, a swig before 4, and both in two
 # steps.

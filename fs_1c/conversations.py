@@ -105,7 +105,7 @@ class Conversations:
     def feed(self, event: Event) -> Happening | None:
         """Takes one event. Returns what it tells, if it tells anything."""
         uuid = event.get("Unique-ID")
-        if not uuid:
+        if not uuid or len(uuid) > MAX_VALUE:
             return None
         match event.get("Event-Name"):
             case "CHANNEL_CREATE":
@@ -177,7 +177,7 @@ class Conversations:
 
     def _bridged(self, uuid: str, event: Event) -> Conversation | None:
         a, b = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
-        if not a or not b or a == b or uuid not in (a, b):
+        if not a or not b or a == b or uuid not in (a, b) or max(len(a), len(b)) > MAX_VALUE:
             return None
         other_uuid = b if uuid == a else a
         own = self._own(uuid, event)

@@ -142,6 +142,20 @@ def _e164(digits: str, country: str, *, surely: bool = False) -> str | None:
     if phonenumbers.is_possible_number_with_reason(parsed) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-    if parsed.country_code == 7 and len(e164) != 12:  # the library's tables also allow fourteen digits
+    if len(e164) > 16:  # Japan has longer ones, for itself
+        return None
+    # The library's tables also allow fourteen digits. And no area code begins with 0, 1 or 2: 8 10 … is the
+    # prefix of a call abroad.
+    if parsed.country_code == 7 and (len(e164) != 12 or e164[2] in "012"):
+        return None
+    if not _reads_as_itself(e164):  # trunk prefixes in a row come off one at a time: +95 00 012345
         return None
     return None if surely and not phonenumbers.is_valid_number(parsed) else e164
+
+
+def _reads_as_itself(e164: str) -> bool:
+    try:
+        parsed = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == e164

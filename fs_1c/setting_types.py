@@ -37,7 +37,10 @@ def parse_address(value: object) -> Address:
 def parse_duration(value: object) -> float:
     """`800ms`, `5s`, `5m`, `24h`, `1d`, or a number of seconds → seconds; raises ValueError otherwise."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError("allowed: a number and ms, s, m, h or d, such as 800ms") from None
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise ValueError("allowed: a number and ms, s, m, h or d, such as 800ms")
@@ -62,7 +65,9 @@ def _dial_template(*known: str) -> AfterValidator:
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=366 * 86400.0)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 DurationOrOff = Annotated[
-    float, BeforeValidator(lambda value: 0.0 if value == "off" else parse_duration(value))
+    float,
+    BeforeValidator(lambda value: 0.0 if value == "off" else parse_duration(value)),
+    Field(ge=0, le=366 * 86400.0),
 ]
 XmlName = Annotated[str, Field(pattern=r"^([^\W\d][\w.-]{0,99})?$")]
 ExtensionTemplate = Annotated[str, _dial_template("extension", "domain")]

@@ -169,12 +169,17 @@ def load(path: Path) -> Settings:
 
 def build(data: dict[str, Any], where: str = "settings") -> Settings:
     """Validates settings given as nested dictionaries, as `tomllib` makes them. Raises `SettingsError`."""
+    # By such names pydantic takes switches of its own (`_env_file`, `_cli_parse_args`); no file may set them.
+    if private := [name for name in data if name.startswith("_")]:
+        raise SettingsError([f"{where}: {name}: there is no such setting" for name in private])
     try:
         return Settings(**data)
     except ValidationError as error:
         raise SettingsError(
             [_explain(where, problem) for problem in error.errors(include_input=False)]
         ) from None
+    except UnicodeEncodeError:  # a variable of the environment, in a complaint about it
+        raise SettingsError([f"{where}: allowed is UTF-8 only, in the environment, too"]) from None
 
 
 def _explain(where: str, problem: Any) -> str:

@@ -34,6 +34,8 @@ LOOK_EVERY = 2.0
 """Seconds between two looks at whether the file has changed."""
 MAX_FILE = 16 * 1024 * 1024
 MAX_KEY = 256
+MAX_EXTENSION = 32
+"""Digits; what is longer is no extension, and must not fill the log."""
 DIRECTORY_SIZE = 10_000
 
 _DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]{0,253}")
@@ -160,7 +162,7 @@ def parse(octets: bytes, in_settings: dict[str, str]) -> tuple[dict[str, str], l
     problems: list[str] = []
     for number, row in _rows(text, problems):
         extension, key = (field.strip() for field in row[:2])
-        if not extension.isascii() or not extension.isdigit():
+        if not (extension.isascii() and extension.isdigit()) or len(extension) > MAX_EXTENSION:
             if number > 1:
                 problems.append(f"line {number}: the extension is not a number")
         elif not key or len(key) > MAX_KEY:

@@ -153,4 +153,8 @@ def _channels(body: bytes) -> list[str]:
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise WireError(f"show channels was answered by {body[:80]!r}") from None
     # A uuid may be a SIP Call-ID. One that is no single word cannot be asked about.
-    return [uuid for uuid in uuids if isinstance(uuid, str) and len(uuid) <= 256 and uuid.split() == [uuid]]
+    return [uuid for uuid in uuids if isinstance(uuid, str) and _is_word(uuid)]
+
+
+def _is_word(uuid: str) -> bool:
+    return len(uuid) <= 256 and uuid.isprintable() and uuid.split() == [uuid]

@@ -59,7 +59,7 @@ def read(text: str) -> Answer:
     return Answer(
         title=_line(text, "title", MAX_TITLE),
         category=_line(text, "category", MAX_PHONE),
-        manager=", ".join(cleaned)[:MAX_PHONE].rstrip(", "),
+        manager=", ".join(cleaned)[:MAX_PHONE].rstrip(", \u00a0\u202f"),
         error=_line(text, "error", MAX_TITLE),
     )
 

@@ -36,6 +36,11 @@ _ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DOCTYPE = re.compile(r"<!DOCTYPE", re.IGNORECASE)
+# Python knows stranger ones: `undefined` fails in its own way, `unicode_escape` makes halves of surrogate
+# pairs.
+_ENCODINGS = re.compile(
+    r"(?:windows|cp|iso|koi8|ibm|mac|x-mac)[A-Za-z0-9._-]*|utf-16(?:le|be)?", re.IGNORECASE
+)
 
 
 def envelope(
@@ -100,7 +105,7 @@ def _text_of(body: bytes) -> str:
     except UnicodeDecodeError:
         pass
     declared = re.search(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']", body[:200])
-    names = [declared[1].decode()] if declared else []
+    names = [declared[1].decode()] if declared and _ENCODINGS.fullmatch(declared[1].decode()) else []
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         names = ["utf-16"]
     for name in [*names, "cp1251"]:
