@@ -200,9 +200,8 @@ class Directory:
             self._forget(e164)
 
     def _forget(self, e164: str | None) -> int:
-        with (
-            self._lock
-        ):  # a request under way may have been answered before the change: nobody waits for it now
+        # A request under way may have been answered before the change: nobody waits for it now.
+        with self._lock:
             if e164 is None:
                 self._asking.clear()
             else:

@@ -15,16 +15,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fs_1c.directory import redis_line
 from fs_1c.directory.cache import Remembered
 from fs_1c.directory.redis_line import Away, Command, Line, connect, why
 from fs_1c.onec.answer import MAX_PHONE, MAX_TITLE, Answer
 from fs_1c.settings import LookupSettings, RedisSettings
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
