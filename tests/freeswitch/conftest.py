@@ -94,6 +94,7 @@ class Company:
         self.onec: OneCSimulator | None = None
         self._settings: dict[str, Any] = {}
         self._agents = agents
+        self._agents.forget()  # a switch that was stopped could not end its calls
         self._agents.switch = ("127.0.0.1", switch.sip)
         self.watcher = Watcher(switch.event_socket)
 
@@ -209,7 +210,6 @@ class Company:
             self.onec.stop()
         self.switch.quiet()
         self.watcher.close()
-        self._agents.forget()
 
 
 @pytest.fixture(scope="session")
