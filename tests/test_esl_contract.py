@@ -191,7 +191,7 @@ def test_a_hundred_calls_at_once_are_all_let_go() -> None:
         reader, writer = await asyncio.open_connection(*here.door)
         assert await reader.readuntil(b"\n\n") == b"connect\n\n"
         writer.write(data)
-        said = await reader.readuntil(b"\n\nexit\n\n")
+        said = await reader.readuntil(b"exit\n\n")
         writer.close()
         return said
 

@@ -90,7 +90,7 @@ def test_outbound_the_recorded_bytes_in_small_pieces_are_answered_in_one_write()
                 await writer.drain()
             answer = await asyncio.wait_for(reader.read(65536), 5)
             assert answer.startswith(b"sendmsg\ncall-command: execute\nexecute-app-name: multiset\n")
-            assert answer.endswith(b"\n\nexit\n\n")
+            assert answer.endswith(b"user/244@${domain}exit\n\n")
             assert answer.count(b"\n\n") == 2
             writer.close()
 

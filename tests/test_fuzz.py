@@ -120,7 +120,10 @@ def test_a_seed_gives_the_same_inputs_again() -> None:
 
 
 def test_the_switch_that_reads_our_commands_reads_them_as_freeswitch_does() -> None:
-    octets = b"sendmsg\ncall-command: execute\nexecute-app-name: multiset\nexecute-app-arg: ^^|a=1|b=x y \n\n"
+    octets = (
+        b"sendmsg\ncall-command: execute\nexecute-app-name: multiset\n"
+        b"content-type: text/plain\ncontent-length: 13\n\n^^|a=1|b=x y exit\n\n"
+    )
     assert variables(octets) == [("a", "1"), ("b", "x y")]
     assert separated(r"a='x,y',b=\,,c=d", ",") == ["a=x,y", "b=,", "c=d"]
     with pytest.raises(AssertionError):

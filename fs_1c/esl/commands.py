@@ -1,8 +1,10 @@
 """Commands of the event socket, as values with one serialiser.
 
 FreeSWITCH's reader ends a header line at CR or LF and knows no escape, so a line break in a value would forge
-a header, or a command. `_lines` is the only place that makes octets of a command, and no line break passes
-it.
+a header, or a command. `_octets` is the only place that makes octets of a text, and no line break passes it.
+
+The reader also takes headers octet by octet, with a system call and a `sched_yield` for each, and a body at
+once. So what an application is told goes into the body, which saves a call about half a millisecond.
 """
 
 from __future__ import annotations
@@ -14,8 +16,12 @@ from fs_1c import channel
 _SEPARATORS = "|~;!#"
 
 
+def _octets(text: str) -> bytes:
+    return channel.line(text).encode("utf-8", "replace")
+
+
 def _lines(*lines: str) -> bytes:
-    return "\n".join(channel.line(line) for line in lines).encode("utf-8", "replace") + b"\n\n"
+    return b"\n".join(map(_octets, lines)) + b"\n\n"
 
 
 CONNECT = _lines("connect")
@@ -55,11 +61,12 @@ def execute(application: str, argument: str = "", uuid: str = "") -> bytes:
         uuid: Comes back as `Application-UUID` in CHANNEL_EXECUTE_COMPLETE; empty: FreeSWITCH makes one.
     """
     lines = ["sendmsg", "call-command: execute", f"execute-app-name: {application}"]
-    if argument:
-        lines.append(f"execute-app-arg: {argument}")
     if uuid:
         lines.append(f"Event-UUID: {uuid}")
-    return _lines(*lines)
+    body = _octets(argument)
+    if body:
+        lines += ["content-type: text/plain", f"content-length: {len(body)}"]
+    return _lines(*lines) + body
 
 
 def multiset(variables: Iterable[tuple[str, str]]) -> bytes:

@@ -5,19 +5,31 @@ reader, `switch_separate_string` and `multiset`.
 from __future__ import annotations
 
 VERBS = ("connect", "exit", "resume", "myevents plain", "linger ", "auth ", "event plain ", "api ", "bgapi ")
-HEADERS = {"call-command", "execute-app-name", "execute-app-arg", "Event-UUID", "Job-UUID"}
+HEADERS = {"call-command", "execute-app-name", "Event-UUID", "Job-UUID", "content-type", "content-length"}
 
 
 def commands(octets: bytes) -> list[list[str]]:
-    """The commands, each as its lines. Raises AssertionError if there is one that we never send."""
-    assert not octets or octets.endswith(b"\n\n")
-    found = [command.split("\n") for command in octets.decode().split("\n\n")[:-1]]
-    for verb, *headers in found:
+    """The commands, each as its lines, the last of which is its body if it has one. Raises AssertionError if
+    there is one that we never send.
+    """
+    found: list[list[str]] = []
+    while octets:
+        head, end, octets = octets.partition(b"\n\n")
+        assert end, head
+        verb, *headers = command = head.decode().split("\n")
         assert verb == "sendmsg" or verb.startswith(VERBS), verb
         assert all(header.partition(": ")[0] in HEADERS for header in headers), headers
-        assert len({header.partition(": ")[0] for header in headers}) == len(headers), headers
-    text = octets.decode()
-    assert not any((c < " " and c != "\n") or c == "\x7f" for c in text), text
+        named = dict(header.partition(": ")[::2] for header in headers)
+        assert len(named) == len(headers), headers
+        if "content-length" in named:
+            length = int(named["content-length"])
+            assert (
+                verb == "sendmsg" and named["content-type"] == "text/plain" and 0 < length <= len(octets)
+            ), head
+            command.append(octets[:length].decode())
+            octets = octets[length:]
+        assert not any(c < " " or c == "\x7f" for line in command for c in line), command
+        found.append(command)
     return found
 
 
@@ -26,7 +38,7 @@ def executed(command: list[str]) -> tuple[str, str]:
     headers = {name: value.strip(" ") for name, _, value in (line.partition(":") for line in command[1:])}
     if command[0] != "sendmsg" or headers.get("call-command") != "execute":
         return "", ""
-    return headers.get("execute-app-name", ""), headers.get("execute-app-arg", "")
+    return headers.get("execute-app-name", ""), command[-1] if "content-length" in headers else ""
 
 
 def variables(octets: bytes) -> list[tuple[str, str]]:
