@@ -17,6 +17,7 @@ _ARGUMENTS = {
     "callcenter": re.compile(r"[\w.-]+@[\w.-]+"),
     "execute_extension": re.compile(r"\w+"),
     "export": _VARIABLE,
+    "multiset": re.compile(r"\^\^~[a-z_0-9]+=[^~]+(~[a-z_0-9]+=[^~]+)*"),
     "python": re.compile("fs_1c_dialplan( bridge)?"),
     "set": _VARIABLE,
     "socket": re.compile(r"127\.0\.0\.1:\d+( async)? full"),
@@ -98,7 +99,7 @@ def _fails_open(extension: etree._Element) -> Iterator[str]:
     if len(asks) > 1:
         yield "1C is asked twice"
     before, (_, how), after = run[: asks[0]], run[asks[0]], run[asks[0] + 1 :]
-    given = dict(data.split("=", 1) for name, data in before if name == "set" and "=" in data)
+    given = dict(pair for name, data in before for pair in assigned(name, data))
     for needed in ("continue_on_fail", "hangup_after_bridge"):
         if given.get(needed) != "true":
             yield f"{needed}=true must be set before 1C is asked"
@@ -117,6 +118,19 @@ def _fails_open(extension: etree._Element) -> Iterator[str]:
     uses_default = is_async or any(_DEFAULT in data for data in last)
     if uses_default and not given.get("fs_1c_default_target"):
         yield "fs_1c_default_target must be set before 1C is asked"
+
+
+def assigned(application: str, argument: str) -> list[tuple[str, str]]:
+    """The channel variables that an application of a dialplan sets."""
+    match application:
+        case "set":
+            pairs = [argument]
+        case "multiset":
+            separator, rest = argument.removeprefix("^^")[:1], argument[3:]
+            pairs = rest.split(separator) if argument.startswith("^^") else argument.split(" ")
+        case _:
+            pairs = []
+    return [(name, value) for name, found, value in (pair.partition("=") for pair in pairs) if found]
 
 
 def actions(extension: etree._Element) -> list[tuple[str, str]]:

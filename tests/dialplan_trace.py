@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from tests.dialplan_lint import assigned
+
 Variables = dict[str, str]
 Ask = Callable[[str, Variables], str]
 """Plays the service: gets the mode (`sync`, `async`, `python`) and the channel's variables, which it may set.
@@ -90,9 +92,8 @@ class Dialplan:
             argument = expanded(data, variables)
             trace.ran.append((application, argument))
             match application:
-                case "set":
-                    name, _, value = argument.partition("=")
-                    variables[name] = value
+                case "set" | "multiset":
+                    variables.update(assigned(application, argument))
                 case "socket" | "python":
                     mode = "async" if " async" in argument else "sync"
                     own = self.ask("python" if application == "python" else mode, variables)

@@ -114,7 +114,7 @@ def test_an_example_has_no_fault(path: Path) -> None:
         ("continue_on_fail=true", "continue_on_fail=false", "continue_on_fail=true must be set"),
         ("hangup_after_bridge=true", "x=y", "hangup_after_bridge=true must be set"),
         ("continue_on_fail=true", "socket_resume=true", "socket_resume=true belongs before an async"),
-        ('set" data="fs_1c_default_target', 'set" data="other', "fs_1c_default_target must be set"),
+        ("~fs_1c_default_target", "~other", "fs_1c_default_target must be set"),
         ('"${fs_1c_target}"', '"user/244@${domain}"', "nobody bridges to"),
         ('<action application="bridge" data="${fs_1c_default_target}"/>', "", "no last resort"),
         ("user/100@${domain}", "user/100@${domain", "a bracket is missing"),

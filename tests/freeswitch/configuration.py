@@ -9,13 +9,12 @@ DOMAIN = "127.0.0.1"
 
 _MODULES = "mod_logfile mod_commands mod_dptools mod_dialplan_xml mod_sofia mod_event_socket mod_loopback"
 
+_SET = "guard=untouched~hangup_after_bridge=true~continue_on_fail=true"
+
 # Where a call goes by the number that was dialled. 240 rings by default, 243 is the dialplan's last resort.
 _DIALPLAN = {
     "sync": """
-        set fs_1c_target=user/240@${domain}
-        set guard=untouched
-        set hangup_after_bridge=true
-        set continue_on_fail=true
+        multiset ^^~fs_1c_target=user/240@${domain}~$set
         socket ${service} full
         bridge $${fs_1c_target}
         bridge user/243@${domain}""",
@@ -38,10 +37,7 @@ _DIALPLAN = {
         set hangup_after_bridge=true
         bridge user/244@${domain},user/245@${domain}""",
     "python": """
-        set fs_1c_default_target=user/240@${domain}
-        set guard=untouched
-        set hangup_after_bridge=true
-        set continue_on_fail=true
+        multiset ^^~fs_1c_default_target=user/240@${domain}~$set
         export nolocal:api_on_answer=pyrun fs_1c_dialplan $${uuid}
         python fs_1c_dialplan
         bridge $${fs_1c_target}
@@ -139,7 +135,7 @@ def configuration(*, sip: int, event_socket: int, service: int, phones: int, pyt
     for number, actions in _DIALPLAN.items():
         lines = (
             Template(actions)
-            .substitute(domain=DOMAIN, service=f"127.0.0.1:{service}", phones=phones)
+            .substitute(domain=DOMAIN, service=f"127.0.0.1:{service}", phones=phones, set=_SET)
             .split("\n")
         )
         pairs = (line.strip().partition(" ") for line in lines if line.strip())
