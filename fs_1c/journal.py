@@ -9,26 +9,20 @@ deleted with age, and a subscriber's key never gets there.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
-import os
 import queue
-import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fs_1c.call import Conversation, Decision, ScreenPop
 from fs_1c.journal_entries import (
-    BUSY,
     MAX_TEXT,
     NAMES,
-    SCHEMA,
     TABLES,
-    VERSION,
     CallEntry,
     DecisionEntry,
     JournalError,
@@ -39,8 +33,8 @@ from fs_1c.journal_entries import (
     fit,
     of_decision,
     of_pop,
-    version_of,
 )
+from fs_1c.journal_file import JournalFile, may_pass
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.settings import JournalSettings, Settings
 
@@ -97,7 +91,7 @@ class Journal:
     """
 
     def __init__(self, file: Path, settings: JournalSettings, plan: NumberPlan) -> None:
-        self._file = _File(file)
+        self._file = JournalFile(file)
         self._path = file
         self._settings = settings
         self._plan = plan
@@ -195,7 +189,7 @@ class Journal:
                     log.warning("journal %s %s; no journal is kept", self._path, error)
                     self._refuse()
                 except Exception as error:
-                    lasts = _may_pass(error)
+                    lasts = may_pass(error)
                     self._fails(error, 0 if lasts else len(self._waiting))
                     self._waiting = self._waiting if lasts else []
                     if closing:
@@ -248,117 +242,3 @@ class Journal:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()
-
-
-class _File:
-    """The file, for one thread. Its methods raise sqlite3.Error and OSError; after that it is opened anew."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._inode = (0, 0)
-
-    def run(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
-        """Does them all or none. Returns the number of rows they changed. Raises `Newer` besides."""
-        try:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            changed = sum(connection.execute(sql, values).rowcount for sql, values in statements)
-            connection.execute("COMMIT")
-        except BaseException as error:
-            self.close()  # which takes back what has not been committed
-            if _is_corrupt(error):
-                self._set_aside()
-            raise
-        return changed
-
-    def close(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-
-    def forget_broken(self, before: float) -> None:
-        """Deletes what was set aside, if it is from before that time: it is personal data as well."""
-        for old in self._path.parent.iterdir():
-            if old.name.startswith(f"{self._path.name}.broken-"):
-                with contextlib.suppress(FileNotFoundError):  # another process is at it, too
-                    if old.stat().st_mtime < before:
-                        old.unlink()
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is not None:
-            with contextlib.suppress(FileNotFoundError):
-                if self._inode == _inode(self._path):
-                    return self._connection
-            self.close()  # it is still there, but under no name, or under another
-        self._path.parent.mkdir(mode=0o750, exist_ok=True)
-        # A file that exists must not be opened here: to close it again would take away the locks that SQLite
-        # holds in this process.
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
-        self._inode = _inode(self._path)
-        self._connection = connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
-        version = version_of(connection)
-        _let_readers_be(connection)
-        if version < VERSION:
-            connection.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA:
-                connection.execute(statement)
-            connection.execute("COMMIT")
-        # Survives the end of this process as it is; a power failure may take the last rows.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
-
-    def _set_aside(self) -> None:
-        """Renames the corrupt file, so that the next attempt begins a new one."""
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)  # of all who have met the corrupt file only one must do this
-            if _inode(self._path) == self._inode:
-                self._rename()
-        finally:
-            os.close(folder)
-
-    def _rename(self) -> None:
-        broken = f"{self._path}.broken-{time.strftime('%Y-%m-%d')}"
-        first = not os.path.exists(broken)  # of this day; on a disk that breaks all, the others are of no use
-        for end in ("-wal", "-shm", ""):  # what SQLite keeps beside a file finds it by its name
-            with contextlib.suppress(FileNotFoundError):
-                if first:
-                    os.rename(f"{self._path}{end}", f"{broken}{end}")
-                else:
-                    os.unlink(f"{self._path}{end}")
-        kept = "set aside as" if first else "deleted, for there is already a"
-        log.warning(
-            "journal %s was corrupt and is begun anew; the old one is %s %s", self._path, kept, broken
-        )
-
-
-def _let_readers_be(connection: sqlite3.Connection) -> None:
-    """Write-ahead logging, in which readers and the writer do not wait for each other."""
-    ends = time.monotonic() + BUSY
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            # For this alone SQLite does not wait itself: several processes may begin the file at once.
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
-                raise
-        time.sleep(0.01)
-
-
-def _inode(path: Path) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_dev, status.st_ino
-
-
-def _is_corrupt(error: BaseException) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-def _may_pass(error: Exception) -> bool:
-    """May the same rows be written later? Otherwise they are what is wrong."""
-    return isinstance(error, OSError | sqlite3.OperationalError) or _is_corrupt(error)

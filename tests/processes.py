@@ -17,7 +17,15 @@ PATIENCE = 50.0
 """Seconds that a command may take."""
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["fs_1c.cli", "fs_1c.simulator.cli", "pytest"])
+# What `fs-1c` itself loads only when it is needed.
+_COMMANDS = [
+    "fs_1c.cli.ask",
+    "fs_1c.cli.forget",
+    "fs_1c.cli.serve",
+    "fs_1c.check.report",
+    "fs_1c.simulator.cli",
+]
+_FORKS.set_forkserver_preload([*_COMMANDS, "pytest"])
 
 
 def fs_1c(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

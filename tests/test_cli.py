@@ -230,6 +230,46 @@ def test_version_and_help() -> None:
     assert "simulator" in fs_1c("--help").stdout
 
 
+def loaded(*arguments: str) -> set[str]:
+    """The modules that `fs-1c ARGUMENTS` loads."""
+    command = [sys.executable, "-X", "importtime", "-m", "fs_1c", *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=50)
+    lines = [line for line in ran.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    more = f'token = "t0ken"\n[state]\nfolder = "{tmp_path}"\n'
+    config = str(write(tmp_path, "http://127.0.0.1:9/ws", more))
+    heavy = {"lxml", "prometheus_client", "uvicorn"}
+    told = loaded("--help")
+    assert "typer" in told
+    assert not told & {*heavy, "asyncio", "fs_1c.settings", "fs_1c.simulator.cli", "requests"}
+    told = loaded("journal", "-c", config)
+    assert "fs_1c.journal_report" in told and not told & {*heavy, "requests"}
+    told = loaded("forget", CLIENT, "-c", config)
+    assert "requests" in told and not told & {*heavy, "sqlite3"}
+
+
+def test_what_only_building_the_rooms_brings_to_light_is_one_clear_line(tmp_path: Path) -> None:
+    more = '[redis]\nurl = "http://:s3cret@127.0.0.1"\n'
+    ran = fs_1c("lookup", CLIENT, "-c", str(write(tmp_path, "http://127.0.0.1:9/ws", more)))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("redis.url: allowed: redis://") and ran.stderr.count("\n") == 1
+
+
+def test_what_is_typed_after_simulator_is_its_own() -> None:
+    ran = fs_1c("simulator", "--help")
+    assert ran.returncode == 0
+    assert "Usage: fs-1c simulator [OPTIONS] COMMAND" in ran.stdout
+    assert "A 1C and a FreeSWITCH" in ran.stdout and "completion" not in ran.stdout
+    assert "fs-1c simulator call [OPTIONS]" in fs_1c("simulator", "call", "--help").stdout
+    for wrong in ("--nix", "nix"):
+        ran = fs_1c("simulator", wrong)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert wrong in ran.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -16,12 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 redis = pytest.importorskip("redis", reason="the redis package is missing: pip install 'fs-1c[redis]'")
 
-from fs_1c.directory import redis_line  # noqa: E402
+from fs_1c.directory import redis_line, shared  # noqa: E402
 from fs_1c.directory.shared import SharedAnswers  # noqa: E402
 from fs_1c.onec.answer import Answer  # noqa: E402
 from fs_1c.settings import LookupSettings, RedisSettings, SettingsError  # noqa: E402
@@ -166,13 +169,51 @@ def test_a_stale_answer_is_got_but_asked_anew(switch: Open, server: Server) -> N
     assert switch().ask(NUMBER, lambda: KNOWN, max_age=0) == (KNOWN, False)
 
 
-def test_a_clock_that_ran_ahead_makes_nobody_young(switch: Open, server: Server) -> None:
+def test_a_clock_a_little_ahead_is_no_lie(switch: Open, server: Server) -> None:
+    server.client.set(KEY, entry(age=1 - shared.MAX_AHEAD))
+    remembered = switch().get(NUMBER)
+    assert remembered is not None and abs(time.time() - remembered.asked_at) < 1
+    assert switch().ask(NUMBER, never)[0].title == TITLE
+
+
+def test_a_clock_that_ran_ahead_keeps_nobody_young(switch: Open, server: Server) -> None:
     server.client.set(KEY, entry(age=-3600))
+    assert switch().ask(NUMBER, lambda: KNOWN) == (KNOWN, False)
     remembered = switch().get(NUMBER)
     assert remembered is not None and abs(time.time() - remembered.asked_at) < 5
 
 
-TIMES: list[Any] = [float("nan"), float("inf"), None, "", "soon", [], 10**400]
+NOW = 1_800_000_000
+OFFLINE = SharedAnswers(RedisSettings(url="redis://127.0.0.1:1"), "default", LOOKUP, claim_for=1.0)
+
+
+@given(
+    ahead=st.floats(-2000, 2000) | st.floats(allow_nan=False, allow_infinity=False),
+    later=st.integers(0, 3000),
+    title=st.sampled_from([TITLE, ""]),
+)
+def test_whatever_redis_holds_it_is_fresh_for_no_longer_than_the_settings_say(
+    ahead: float, later: int, title: str
+) -> None:
+    """But for `MAX_AHEAD` seconds; from the first look at it on, in a Redis that never lets it go."""
+    asked_at = NOW + ahead
+    raw = entry(title=title, manager="", asked_at=asked_at)
+
+    def age(now: int) -> float | None:
+        with mock.patch.object(OFFLINE, "_send", lambda command: [raw, b"%d" % now, b"0", 0]):
+            found = OFFLINE._look(NUMBER)[1]
+        return None if found is None else found[1]
+
+    first, second = age(NOW), age(NOW + later)
+    fresh_for, kept = (300, 1300) if title else (60, 60)
+    if first is None:
+        assert asked_at > NOW + shared.MAX_AHEAD or asked_at <= NOW - kept
+    else:
+        assert 0 <= first < kept
+        assert later < fresh_for + shared.MAX_AHEAD or second is None or second >= fresh_for
+
+
+TIMES: list[Any] = [float("nan"), float("inf"), None, "", "soon", [], 10**400, 1e300, time.time() + 1e6]
 GARBAGE = [
     *(b"\xff\xfe", b"null", b"[]", b"{}", b"17", b"[" * 5000, b'{"title": "a"}', b"x" * 100_000, b"1" * 8000),
     *(entry(title=None), entry(title=["a"]), entry(title="a" * 501), entry(manager="1" * 201)),

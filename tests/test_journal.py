@@ -36,6 +36,7 @@ from fs_1c.journal import (
     calls,
     journal_file,
 )
+from fs_1c.journal_file import JournalFile
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings, build
 from tests.support import unhurried
@@ -65,7 +66,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GATHER", 0.01)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr(module, "BUSY", 0.05)
+    monkeypatch.setattr("fs_1c.journal_file.BUSY", 0.05)
 
 
 @contextmanager
@@ -544,7 +545,7 @@ def test_of_the_corrupt_files_of_a_day_the_first_is_kept(
 
 
 def test_a_good_file_is_not_set_aside_by_who_met_the_corrupt_one(file: Path) -> None:
-    late = module._File(file)
+    late = JournalFile(file)
     late.run([])
     late.close()
     file.write_bytes(b"corrupt" * 1000)  # as both have seen it; here the other one acts first

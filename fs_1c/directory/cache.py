@@ -46,25 +46,19 @@ class Cache:
         self._answers: TLRUCache[str, Remembered] = TLRUCache(settings.size, until, timer=_now)
         self._lock = threading.Lock()  # cachetools' caches are not for sharing between threads
 
-    def get(self, number: str) -> tuple[Answer, bool] | None:
-        """The answer and whether it is fresh; None when nothing is remembered."""
+    def get(self, number: str) -> Remembered | None:
+        """What 1C said, and when on the monotonic clock; None when nothing is remembered."""
         with self._lock:
-            remembered = self._answers.get(number)
-        if remembered is None:
-            return None
-        answer = remembered.answer
-        return answer, not answer.known or _now() - remembered.asked_at < self._fresh_for
+            return self._answers.get(number)
+
+    def is_fresh(self, remembered: Remembered) -> bool:
+        """Otherwise it is stale: told all the same, and asked again."""
+        return not remembered.answer.known or _now() - remembered.asked_at < self._fresh_for
 
     def put(self, number: str, answer: Answer, age: float = 0.0) -> None:
         """Remembers an answer that 1C gave `age` seconds ago."""
         with self._lock:
             self._answers[number] = Remembered(answer, _now() - age)
-
-    def asked_at(self, number: str) -> float | None:
-        """When 1C gave the remembered answer, on the monotonic clock; None: nothing is remembered."""
-        with self._lock:
-            remembered = self._answers.get(number)
-        return None if remembered is None else remembered.asked_at
 
     def forget(self, number: str | None) -> int:
         """Forgets one number, or all; returns how many were remembered."""

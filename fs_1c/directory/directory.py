@@ -127,12 +127,11 @@ class Directory:
             return self._skipped(number)
         remembered = self._cache.get(number.e164)
         if remembered is not None:
-            answer, fresh = remembered
-            if not fresh:
-                self._refresh(number, self._cache.asked_at(number.e164))
-            return self._told(
-                number, answer, Source.CACHE if fresh else Source.STALE, time.monotonic() - started
-            )
+            source = Source.CACHE
+            if not self._cache.is_fresh(remembered):
+                source = Source.STALE
+                self._refresh(number, remembered.asked_at)
+            return self._told(number, remembered.answer, source, time.monotonic() - started)
         if not self._watch.allows():
             down = Failure("down", "1C counts as down; nobody waits for it")
             return self._failed(number, Result.FAILED, 0.0, down)
@@ -159,9 +158,9 @@ class Directory:
         number = read(received, self._plan)
         if not isinstance(number, Number):
             return
-        seen = self._cache.asked_at(number.e164)
-        if seen is not None and time.monotonic() - seen > JUST_ASKED:
-            self._refresh(number, seen)
+        remembered = self._cache.get(number.e164)
+        if remembered is not None and time.monotonic() - remembered.asked_at > JUST_ASKED:
+            self._refresh(number, remembered.asked_at)
 
     def forget(self, received: str | None) -> int:
         """1C's answer has changed: forgets one number, or all. Returns how many answers were remembered.
@@ -208,7 +207,7 @@ class Directory:
                 self._asking.pop(e164, None)
             return self._cache.forget(e164)
 
-    def _refresh(self, number: Number, seen: float | None) -> None:
+    def _refresh(self, number: Number, seen: float) -> None:
         if self._watch.allows():
             self._ask(number, Urgency.REFRESH, seen)
 
@@ -246,11 +245,10 @@ class Directory:
 
     def _later(self, e164: str, seen: float | None) -> _Found | None:
         """An answer that came between the asker's look and his turn. Called with the lock."""
-        asked_at = self._cache.asked_at(e164)
         remembered = self._cache.get(e164)
-        if remembered is None or asked_at is None or (seen is not None and asked_at <= seen):
+        if remembered is None or (seen is not None and remembered.asked_at <= seen):
             return None
-        return _Found(remembered[0], Source.CACHE, time.monotonic() - asked_at)
+        return _Found(remembered.answer, Source.CACHE, time.monotonic() - remembered.asked_at)
 
     def _answer(self, e164: str, ask_1c: Callable[[], Answer], urgency: Urgency) -> _Found:
         """What 1C says, or has said to another switch; on a worker's thread."""

@@ -1,8 +1,8 @@
 """1C's answers shared by several switches through Redis (5 or newer): one request per number for all of them.
 
 Redis is a convenience, never a condition: while it is slow or away every switch goes on alone. Ages are
-taken from Redis' own clock, so the switches' clocks need not agree. What stands there are clients' names:
-personal data, of which nothing is logged.
+taken from Redis' own clock, so the switches' clocks need not agree; an entry from the future is none. What
+stands there are clients' names: personal data, of which nothing is logged.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 MAX_ENTRY = 8192
 """Octets of an entry; a longer one is not ours."""
+MAX_AHEAD = 5.0
+"""Seconds that an entry may be ahead of Redis' clock, which is another machine's after a failover; it counts
+as of now. Further ahead it is none of ours: it would be of now at each look, and so stay fresh for ever.
+"""
 MAX_SWEEP = 10_000
 """Steps of a thousand keys in which all answers of a base are looked for."""
 
@@ -198,13 +202,14 @@ class SharedAnswers:
         wanted = self._claim_ms if token else 0
         reply = self._send(("EVAL", _TURN, 2, *keys, MAX_ENTRY, seen, token, wanted))
         raw = bytes(reply[0])
+        now = int(reply[1]) + int(reply[2]) / 1e6
         entry = _read(raw)
-        if entry is None:
+        if entry is None or entry[1] > now + MAX_AHEAD:
             if raw and raw != seen:
                 self._send(("DEL", keys[0]))
             return raw, None, bool(reply[3])
         answer, asked_at = entry
-        age = max(0.0, int(reply[1]) + int(reply[2]) / 1e6 - asked_at)
+        age = max(0.0, now - asked_at)
         return raw, (answer, age) if age < self._good_for(answer)[1] else None, bool(reply[3])
 
     def _settle(self, e164: str, token: str, answer: Answer | None = None, age: float = 0.0) -> None:

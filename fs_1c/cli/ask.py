@@ -1,0 +1,86 @@
+"""`fs-1c lookup` and `fs-1c pop`: 1C asked by hand, now. Both return the exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from fs_1c.call import Caller, Outcome, Result, ScreenPop
+from fs_1c.cli.common import out, refuse_unknown_base, usable_settings
+from fs_1c.integration import Integration
+from fs_1c.terminal import say
+
+_EXIT_LOOKUP = {Result.FOUND: 0, Result.UNKNOWN: 3, Result.SKIPPED: 3}
+
+
+def lookup(config: Path, number: str, *, base: str, as_json: bool) -> int:
+    """Who calls from `number`."""
+    settings = usable_settings(config)
+    refuse_unknown_base(settings, base)
+    with Integration(settings) as integration:
+        caller = integration.lookup(number, base)
+    if as_json:
+        typer.echo(json.dumps(caller_as_json(number, caller), ensure_ascii=False))
+    else:
+        _show_caller(number, caller)
+    malformed = caller.error is not None and caller.error.message == "malformed"
+    return 2 if malformed else _EXIT_LOOKUP.get(caller.result, 4)
+
+
+def pop(config: Path, number: str, *, extension: str, key: str, base: str, as_json: bool) -> int:
+    """The card of `number` at a subscriber, who is given by extension or by key."""
+    settings = usable_settings(config)
+    refuse_unknown_base(settings, base)
+    if bool(extension) == bool(key):
+        typer.echo("pop: allowed is one of --extension and --key", err=True)
+        return 2
+    with Integration(settings) as integration:
+        told = integration.pop(number, extension=extension, key=key, base=base)
+    if as_json:
+        typer.echo(json.dumps(pop_as_json(told), ensure_ascii=False))
+    else:
+        reason = (
+            f": {told.error.message}" if told.error else " (1C took it; whether it was shown it never says)"
+        )
+        say(out, f"{told.outcome} in {told.took * 1000:.0f} ms{reason}")
+    wrong = told.outcome in (Outcome.NO_KEY, Outcome.SKIPPED)
+    return 0 if told.outcome is Outcome.ACCEPTED else 2 if wrong else 4
+
+
+def caller_as_json(number: str, caller: Caller) -> dict[str, Any]:
+    """The answer of `lookup --json`; its keys are a contract."""
+    return {
+        "number": caller.number.e164 if caller.number else number,
+        "asked_as": caller.asked_as or None,
+        "result": caller.result.value,
+        "title": caller.title,
+        "category": caller.category,
+        "manager": caller.manager,
+        "source": caller.source.value,
+        "took_ms": round(caller.took * 1000, 1),
+        "error": {"kind": caller.error.kind, "message": caller.error.message} if caller.error else None,
+    }
+
+
+def pop_as_json(told: ScreenPop) -> dict[str, Any]:
+    """The answer of `pop --json`; its keys are a contract."""
+    return {
+        "outcome": told.outcome.value,
+        "took_ms": round(told.took * 1000, 1),
+        "error": {"kind": told.error.kind, "message": told.error.message} if told.error else None,
+    }
+
+
+def _show_caller(number: str, caller: Caller) -> None:
+    took = f"{caller.took * 1000:.0f} ms"
+    asked = f"{number} (asked as {caller.asked_as})" if caller.asked_as else number
+    if caller.result is Result.FOUND:
+        say(out, f"{asked}: {caller.title}")
+        say(out, f"category {caller.category or '-'}, manager {caller.manager or '-'}, {took}")
+    elif caller.error:
+        say(out, f"{asked}: {caller.result}: {caller.error.message} ({took})")
+    else:
+        say(out, f"{asked}: 1C knows no such client ({took})")

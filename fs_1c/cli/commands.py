@@ -1,0 +1,172 @@
+"""The commands, by their names and options. What a command does is loaded when it is typed.
+
+Settings, 1C, the web server: loading all of it takes a second, and `fs-1c --help` needs none. So at the top
+of this file stands only what every command needs, and each imports the rest for itself.
+
+Exit codes are part of the contract: 0 well, 2 wrong input or settings, 3 1C knows nobody, 4 1C failed, 1
+anything else.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fs_1c import __version__
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback with local variables would show passwords
+    help="FreeSWITCH meets 1C:Enterprise.",
+)
+
+SettingsFile = Annotated[
+    Path, typer.Option("-c", "--config", envvar="FS_1C_CONFIG", help="The settings file (TOML).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, on one line.")]
+BaseName = Annotated[str, typer.Option("--base", help="Which base, if the settings have several.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log more.")]
+
+DEFAULT_FILE = Path("/etc/fs-1c/fs-1c.toml")
+
+
+@app.command()
+def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None:
+    """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
+    from fs_1c.cli.serve import run
+
+    run(config, verbose=verbose)
+
+
+@app.command()
+def lookup(
+    number: Annotated[str, typer.Argument(help="The caller's number, in any form.")],
+    config: SettingsFile = DEFAULT_FILE,
+    base: BaseName = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask 1C, now and past the cache, who calls from NUMBER."""
+    from fs_1c.cli import ask
+
+    raise typer.Exit(ask.lookup(config, number, base=base, as_json=as_json))
+
+
+@app.command()
+def pop(
+    number: Annotated[str, typer.Argument(help="The client's number, in any form.")],
+    config: SettingsFile = DEFAULT_FILE,
+    extension: Annotated[str, typer.Option(help="The subscriber's extension.")] = "",
+    key: Annotated[str, typer.Option(help="The subscriber's key, instead of an extension.")] = "",
+    base: BaseName = "",
+    as_json: AsJson = False,
+) -> None:
+    """Open the card of NUMBER at a subscriber, now."""
+    from fs_1c.cli import ask
+
+    raise typer.Exit(ask.pop(config, number, extension=extension, key=key, base=base, as_json=as_json))
+
+
+@app.command()
+def forget(
+    number: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Forget all numbers.")] = False,
+    config: SettingsFile = DEFAULT_FILE,
+    base: BaseName = "",
+) -> None:
+    """Have the running service forget what 1C said about NUMBER, because 1C's answer has changed."""
+    from fs_1c.cli.forget import run
+
+    raise typer.Exit(run(config, number, everything=everything, base=base))
+
+
+@app.command()
+def journal(
+    config: SettingsFile = DEFAULT_FILE,
+    number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",
+    call: Annotated[str, typer.Option(help="One call in full, by the uuid in the log.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a call went where it went, and why its card opened or did not."""
+    from fs_1c import journal_report
+    from fs_1c.cli.common import out, usable_settings
+    from fs_1c.journal import journal_file
+
+    settings = usable_settings(config)
+    path = journal_file(settings)
+    if path is None:
+        typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
+        raise typer.Exit(2)
+    plan = settings.numbers.plan()
+    raise typer.Exit(
+        journal_report.run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out)
+    )
+
+
+@app.command()
+def check(
+    config: SettingsFile = DEFAULT_FILE,
+    number: Annotated[
+        list[str] | None,
+        typer.Option("--number", help="A client's number that 1C ought to know; may be given several times."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find out what is wrong between FreeSWITCH, this service and 1C, and how to mend it. Changes nothing."""
+    from fs_1c.check.report import run
+    from fs_1c.cli.common import out
+
+    raise typer.Exit(run(config, number or [], as_json=as_json, console=out))
+
+
+@app.command()
+def demo() -> None:
+    """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
+    import asyncio
+
+    from fs_1c.simulator.demo import run
+
+    raise typer.Exit(asyncio.run(run()))
+
+
+# A group of commands that take a while to load, too: so all that is typed after its name goes on to them.
+@app.command(
+    add_help_option=False,
+    context_settings={
+        "allow_extra_args": True,
+        "allow_interspersed_args": False,
+        "ignore_unknown_options": True,
+    },
+)
+def simulator(context: typer.Context) -> None:
+    """A 1C and a FreeSWITCH to try everything against."""
+    from fs_1c.simulator.cli import app as its_commands
+
+    group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    group.add_typer(its_commands, name="simulator", help=simulator.__doc__)
+    group(["simulator", *context.args], prog_name=context.find_root().command_path)
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """The entry point `fs-1c`."""
+    try:
+        app()
+    except Exception as error:
+        from fs_1c.settings import SettingsError  # whoever has raised it has loaded it
+
+        if not isinstance(error, SettingsError):
+            raise
+        for problem in error.problems:  # what only building the rooms brings to light
+            typer.echo(problem, err=True)
+        sys.exit(2)

@@ -1,0 +1,69 @@
+"""`fs-1c serve`: the service as a process, with its log and its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+import typer
+
+from fs_1c.channel import plain
+from fs_1c.cli.common import usable_settings
+from fs_1c.service import AddressTaken, Service
+from fs_1c.settings import Settings, SettingsError, load
+
+
+class _OneLine(logging.Formatter):
+    """Log lines in which nothing from outside can start another line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        if record.exc_info:
+            return line
+        return plain(line)
+
+
+def run(config: Path, *, verbose: bool) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    settings = usable_settings(config)
+    _logging(verbose)
+    try:
+        asyncio.run(_serve(settings, config))
+    except AddressTaken as error:
+        typer.echo(f"{config}: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _logging(verbose: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("fs_1c").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+async def _serve(settings: Settings, config: Path) -> None:
+    service = Service(settings)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        try:
+            fresh = load(config)
+        except SettingsError as error:
+            for problem in error.problems:
+                logging.getLogger(__name__).error("settings not read again: %s", problem)
+            return
+        task = loop.create_task(service.reload(fresh))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload)  # before the doors open: a SIGHUP would kill us
+    await service.start()
+    await stop.wait()
+    await service.stop()
