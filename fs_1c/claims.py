@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 CLAIMS = 100_000
 """Claims that a process remembers, and no more than that."""
 REDIS_WAIT = 0.2
-"""Seconds that Redis may take over one claim; with the file's less than half a second."""
+"""Seconds that Redis may take over one claim; with the file's less than a second."""
 
 # 1: ours; 0: another's. What is no text is no claim either, and would stand there for ever.
 _TAKE = """
@@ -46,7 +46,7 @@ return 0
 class Claims:
     """Gives each pair of call and extension to one claimant. Thread-safe; `close` it in the end.
 
-    Nothing is opened before the first claim, and never in the caller's thread.
+    Nothing is opened before `open` or the first claim, and never in the caller's thread.
 
     Args:
         file: Where the machine's claims are kept (SQLite), on a local disk; made with mode 0640 if it is not
@@ -62,6 +62,11 @@ class Claims:
         self._lock = threading.Lock()
         self._file = ClaimsFile(file) if file else None
         self._shared = _Shared(redis) if redis else None
+
+    def open(self) -> None:
+        """Has the file opened now, so that the first claim need not wait for that. Returns at once."""
+        if self._file:
+            self._file.start()
 
     def claim(self, call_uuid: str, extension: str) -> bool:
         """True for the first in this process who asks for this pair. Returns at once."""
@@ -83,7 +88,7 @@ class Claims:
         """True if nobody else, here or elsewhere, has this pair: it is ours, and 1C may be told.
 
         Call it once, after `claim`, on a worker thread and before anything is sent: it blocks, for less than
-        half a second. Where a file or Redis keeps claims, a second call for the same pair finds the first
+        a second. Where a file or Redis keeps claims, a second call for the same pair finds the first
         one there and returns False. What cannot be asked (hung, dead, locked, full, no longer readable) is
         passed over, and if that leaves nothing, the answer is True. Never raises.
         """

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 24 * 3600.0
 """A claim outlives any call: the same two may be reported by two doors, hours apart in a long conference."""
-FILE_WAIT = 0.25
-"""Seconds that the file may take over one claim."""
+FILE_WAIT = 0.5
+"""Seconds that the file may take over one claim. A card half a second late is better than two."""
 BUSY_WAIT, BUSY_ASIDE = 0.1, 0.02
 """Seconds that a file locked by another process is waited for: while all is well, and in trouble."""
 MAX_WAITING = 1000

@@ -234,6 +234,7 @@ class Integration:
         """Wakes the bases and keeps them awake, until `close`; says in one line each how they are."""
         if self._journal:
             self._journal.open()  # so that what is wrong with it is in the log at once
+        self._claims.open()
         for base in self._bases.values():
             base.desk.keep_warm()
 

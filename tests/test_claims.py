@@ -527,7 +527,7 @@ def test_a_hung_disk_is_waited_for_once(
     assert [opened(file).confirm(*pair) for pair in PAIRS[:5]] == [False] * 5
     assert opened(file).confirm("too many", str(MAX_WAITING - 1))
     assert warnings(caplog) == [
-        f"claims: {file}: no answer within 250 ms; going on without it",
+        f"claims: {file}: no answer within 500 ms; going on without it",
         f"claims: {file} is back",
     ]
 
@@ -766,7 +766,7 @@ def test_with_all_hung_the_card_opens(
     server.process.send_signal(signal.SIGSTOP)
     one = opened(file, at(server, timeout=3600.0))
     assert one.claim(CALL, "244") and one.confirm(CALL, "244")
-    assert FILE_WAIT + REDIS_WAIT < 0.5
+    assert FILE_WAIT + REDIS_WAIT < 1
 
 
 def test_a_url_that_is_none_is_said_at_once() -> None:
