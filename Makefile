@@ -18,9 +18,12 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+# WRITE=1 writes docs/performance.md and its picture.
 bench: $(VENV)/.ready
+	$(BIN)/python -m pip --quiet install --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.peers $(if $(WRITE),--write)
 
 # Half an hour of calls while 1C's faults come and go.
 soak: $(VENV)/.ready

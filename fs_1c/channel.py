@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_TEXT = 100
 """Characters of a name that reach a phone; displays show 20 to 40."""
@@ -51,6 +52,7 @@ _HOST = re.compile(r"[0-9A-Za-z_.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 
 
+@lru_cache(4096)  # the same clients call again and again
 def text(value: str, limit: int = MAX_TEXT) -> str:
     """A name or title that is harmless wherever a dialplan may paste it, still readable on a phone.
 
@@ -61,7 +63,8 @@ def text(value: str, limit: int = MAX_TEXT) -> str:
     kept = unicodedata.normalize("NFC", value[: 16 * limit])
     # Categories C* (controls, direction overrides, surrogates, unassigned) and the line separators have no
     # place on one line of a display.
-    kept = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in kept)
+    if not kept.isprintable():  # which most are; letter by letter takes ten times as long
+        kept = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in kept)
     parts = kept.split('"')
     kept = parts[0] + "".join(("«" if i % 2 == 0 else "»") + part for i, part in enumerate(parts[1:]))
     kept = unicodedata.normalize("NFC", kept.translate(_LOOKS_LIKE))  # again: what stood between may be gone
@@ -87,6 +90,8 @@ def plain(text: str) -> str:
     """One line to be read: whatever is no letter, sign or space is made visible (\\x1b, \\u202e, half a
     surrogate).
     """
+    if text.isprintable():  # as nearly every line of a log is
+        return text
     return "".join(
         c if c.isprintable() else " " if unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text
     )
@@ -94,4 +99,4 @@ def plain(text: str) -> str:
 
 def line(value: str) -> str:
     """`value` with its control characters made spaces: one header line of a command stays one."""
-    return _UNSAFE.sub(" ", value)
+    return value if value.isprintable() else _UNSAFE.sub(" ", value)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +63,20 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 PRUNE_EVERY, PRUNE_PAUSE = 3600.0, 0.02
 """Seconds between deletions of old rows, and between the portions of one."""
 
+AT_ONCE = 50
+"""Rows written by one statement: each statement costs a change of threads, which calls must wait for."""
+
 # Only names of our own are put together to SQL here.
-_INSERT = {
-    kind: f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
-    for kind, names in NAMES.items()
-}
 _DELETE = [
     f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT {BATCH})"  # noqa: S608
     for table in TABLES.values()
 ]
+
+
+def _insert(kind: type[Row], rows: int) -> str:
+    names = NAMES[kind]
+    row = f"({', '.join('?' * len(names))})"
+    return f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES {', '.join([row] * rows)}"  # noqa: S608
 
 
 def journal_file(settings: Settings) -> Path | None:
@@ -218,7 +224,12 @@ class Journal:
 
     def _write(self) -> None:
         if self._waiting:
-            self._file.run([(_INSERT[type(row)], self._values(row)) for row in self._waiting])
+            statements = []
+            for kind in NAMES:
+                rows = [self._values(row) for row in self._waiting if type(row) is kind]
+                for some in (rows[i : i + AT_ONCE] for i in range(0, len(rows), AT_ONCE)):
+                    statements.append((_insert(kind, len(some)), list(chain.from_iterable(some))))
+            self._file.run(statements)
             self._waiting = []
 
     def _values(self, row: Row) -> list[Any]:

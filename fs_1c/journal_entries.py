@@ -137,7 +137,8 @@ TABLES = {DecisionEntry: "calls", PopEntry: "pops"}
 
 def fit(text: str) -> str:
     """As a text is kept. NUL and half a surrogate pair: SQLite cannot keep them, or its tools cut there."""
-    return _UNFIT.sub("\ufffd", text[:MAX_TEXT])
+    text = text[:MAX_TEXT]
+    return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
 
 
 def of_decision(decision: Decision, titles: bool) -> DecisionEntry:

@@ -8,6 +8,7 @@ stays; but a client of a category that has a rule of its own goes by that rule e
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from fs_1c import channel
 from fs_1c.call import Call, Caller, Decision, Result
@@ -19,7 +20,12 @@ _NO_PHONE = re.compile(r"[^\w\s.,;:/+()№-]")
 
 def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> Decision:
     """What to do with `call`, knowing `caller`. Never raises; the values are harmless inside a channel."""
-    target = _target(call, caller, policy, plan) if caller.result is Result.FOUND else None
+    # Without any, FreeSWITCH fills in its own global variable `domain`, as its standard configuration sets
+    # it.
+    domain = channel.host(policy.domain or call.domain) or "${domain}"
+    target = None
+    if caller.result is Result.FOUND:
+        target = _target(caller.category, caller.manager, domain, policy, plan)
     title = channel.text(caller.title)
     variables = [
         ("fs_1c_result", caller.result.value),
@@ -43,12 +49,13 @@ def _safer_name(name: str) -> str:
     return channel.text(name) if "${" in name or '"' in name else ""
 
 
-def _target(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> str | None:
-    # Without any, FreeSWITCH fills in its own global variable `domain`, as its standard configuration sets
-    # it.
-    domain = channel.host(policy.domain or call.domain) or "${domain}"
-    manager = _manager(caller.manager, domain, policy, plan)
-    rule = next((rule for rule in policy.category if rule.category == caller.category), None)
+@lru_cache(4096)  # many clients have the same few managers
+def _target(
+    category: str, written: str, domain: str, policy: RoutingSettings, plan: NumberPlan
+) -> str | None:
+    """The dial string for a client of that category, whose manager's phone is written like that."""
+    manager = _manager(written, domain, policy, plan)
+    rule = next((rule for rule in policy.category if rule.category == category), None)
     if manager is None and rule is None:
         return None
     followers = [_fill(template, domain=domain) for template in (rule.then if rule else policy.then)]

@@ -19,6 +19,14 @@ from fs_1c.settings import Settings, SettingsError, load
 class _OneLine(logging.Formatter):
     """Log lines in which nothing from outside can start another line."""
 
+    _second, _written = -1, ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        # A second has many lines, and the same time but for the milliseconds.
+        if self._second != int(record.created):
+            self._second, self._written = int(record.created), super().formatTime(record)[:-4]
+        return f"{self._written},{int(record.msecs):03d}"
+
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
         if record.exc_info:
@@ -38,6 +46,9 @@ def run(config: Path, *, verbose: bool) -> None:
 
 
 def _logging(verbose: bool) -> None:
+    # Nothing of this is in our lines, and all of it takes as long as the lines themselves.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -172,8 +172,8 @@ class _Reply(Message):
     __slots__ = ("_pieces",)
 
     def __init__(self, pieces: tuple[Any, ...]) -> None:
-        super().__init__(b"", _octets(pieces[-1].getBody()) or b"")
         self._pieces = pieces
+        super().__init__(b"", _octets(pieces[-1].getBody()) or b"")
 
     def raw(self, name: str) -> bytes | None:
         if name == "Event-Name":  # the library has put its SOCKET_DATA before FreeSWITCH's own
@@ -211,12 +211,12 @@ class _Event(_Reply):
 
     __slots__ = ()
 
+    def __init__(self, pieces: tuple[Any, ...]) -> None:
+        super().__init__(pieces)
+        self.content_type = "text/event-plain"
+
     def raw(self, name: str) -> bytes | None:
         return self._first(name)
-
-    @property
-    def content_type(self) -> str:
-        return "text/event-plain"
 
     def event(self) -> Headers:
         return self

@@ -7,7 +7,6 @@ import logging
 import time
 from typing import cast
 
-from fs_1c.esl import outbound
 from fs_1c.esl.binding import Line, only_loopback
 from fs_1c.esl.dialogue import State
 from fs_1c.esl.outbound import Connection, OutboundDoor
@@ -90,7 +89,6 @@ class _LineConnection(Connection):
         lines.add(line)
         self._started = time.monotonic()
         self._door.came(self)
-        self._timer = asyncio.get_running_loop().call_later(outbound.FIRST_WORD, self._too_slow)
 
     def _received(self, message: Message) -> None:
         if self._transport is None or self._transport.is_closing():

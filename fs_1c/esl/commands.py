@@ -78,7 +78,7 @@ def multiset(variables: Iterable[tuple[str, str]]) -> bytes:
     pairs = [f"{name}={value}" for name, value in variables]
     if not pairs:
         return b""
-    used = set("".join(pairs))
+    used = "".join(pairs)
     separator = next((s for s in _SEPARATORS if s not in used), None)
     if separator is None:  # cannot be: no value keeps a tilde
         return b"".join(execute("set", pair) for pair in pairs)

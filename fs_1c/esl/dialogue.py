@@ -193,7 +193,7 @@ def call_from_channel(data: Event) -> Call:
 def _seconds(text: str) -> float | None:
     """`fs_1c_deadline`: `0.5`, `500ms` or `2s`; whatever else counts as not set."""
     try:
-        return parse_duration(text) or None
+        return parse_duration(text) or None if text else None
     except ValueError:
         return None
 

@@ -23,7 +23,9 @@ from fs_1c.settings import OutboundSettings
 log = logging.getLogger(__name__)
 
 FIRST_WORD = 10.0
-"""Seconds within which FreeSWITCH must send the channel's data; it takes a millisecond."""
+"""Seconds within which FreeSWITCH must send the channel's data; it takes a millisecond. It may become twice
+as long until somebody looks.
+"""
 
 
 class OutboundDoor:
@@ -41,6 +43,8 @@ class OutboundDoor:
         self._connections: set[Connection] = set()
         self._undecided: set[Connection] = set()
         self._all_decided = asyncio.Event()
+        self._untold: list[Decision] = []
+        self._look: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Starts to listen. Raises OSError when the address cannot be had."""
@@ -68,6 +72,8 @@ class OutboundDoor:
         if self._server is None:
             return
         self._server.close()
+        if self._look is not None:
+            self._look.cancel()
         if self._undecided:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within):
@@ -82,12 +88,38 @@ class OutboundDoor:
         self._connections.add(connection)
         self._undecided.add(connection)
         self._all_decided.clear()
+        if self._look is None:
+            self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_for_silent)
 
     def settled(self, connection: Connection) -> None:
         """Its call is decided, or gone; may be said more than once."""
         self._undecided.discard(connection)
         if not self._undecided:
             self._all_decided.set()
+
+    def _look_for_silent(self) -> None:
+        # One timer for all, since hardly any connection ever needs its own.
+        self._look = None
+        for connection in list(self._undecided):
+            connection.must_have_spoken()
+        if self._undecided:
+            self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_for_silent)
+
+    def decided(self, decision: Decision) -> None:
+        """A decision is written. The log and whoever else hears of it when all calls that wait have theirs:
+        calls come in bursts.
+        """
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self._tell)
+        self._untold.append(decision)
+
+    def _tell(self) -> None:
+        untold, self._untold = self._untold, []
+        for decision in untold:
+            try:
+                self.integration.decided(decision)
+            except Exception:
+                log.exception("call=%s: the decision could not be told", decision.call.uuid)
 
     def went(self, connection: Connection) -> None:
         """The connection has ended."""
@@ -98,7 +130,7 @@ class OutboundDoor:
 class Connection(asyncio.Protocol):
     """One call's connection."""
 
-    __slots__ = ("_dialogue", "_door", "_reader", "_started", "_task", "_timer", "_transport")
+    __slots__ = ("_dialogue", "_door", "_reader", "_started", "_task", "_transport")
 
     def __init__(self, door: OutboundDoor, linger: int) -> None:
         self._door = door
@@ -106,7 +138,6 @@ class Connection(asyncio.Protocol):
         self._dialogue = Dialogue(linger, door.integration.plan)
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._started = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -114,9 +145,10 @@ class Connection(asyncio.Protocol):
         self._started = time.monotonic()
         self._transport.write(commands.CONNECT)
         self._door.came(self)
-        self._timer = asyncio.get_running_loop().call_later(FIRST_WORD, self._too_slow)
 
     def data_received(self, data: bytes) -> None:
+        if self._dialogue.state is State.LEAVING:
+            return  # replies and a goodbye; FreeSWITCH closes the connection
         self._reader.feed(data)
         try:
             while self._transport is not None and (message := self._reader.next()) is not None:
@@ -131,8 +163,6 @@ class Connection(asyncio.Protocol):
         self._transport = None
         self._gone()
         self._door.went(self)
-        if self._timer:
-            self._timer.cancel()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -156,8 +186,6 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def _decide(self, call: Call) -> None:
-        if self._timer:
-            self._timer.cancel()
         try:
             decision = self._door.integration.decide_now(call)
         except Exception:
@@ -181,10 +209,7 @@ class Connection(asyncio.Protocol):
         self._write(self._dialogue.decided(decision))
         self._door.settled(self)
         if decision is not None:
-            try:
-                self._door.integration.decided(decision)
-            except Exception:
-                log.exception("call=%s: the decision could not be told", self._uuid)
+            self._door.decided(decision)
 
     def _write(self, octets: bytes) -> None:
         if octets and self._transport is not None and self._dialogue.state is not State.GONE:
@@ -199,8 +224,10 @@ class Connection(asyncio.Protocol):
             log.info("call=%s gone after %.0fms, undecided", self._uuid, took)
         self._door.settled(self)
 
-    def _too_slow(self) -> None:
-        self._broken(f"no channel data within {FIRST_WORD:g} s")
+    def must_have_spoken(self) -> None:
+        """Ends the connection if FreeSWITCH has not sent the channel's data in time."""
+        if self._dialogue.state is State.CONNECTING and time.monotonic() - self._started >= FIRST_WORD:
+            self._broken(f"no channel data within {FIRST_WORD:g} s")
 
     def _broken(self, why: str) -> None:
         if self._transport is not None:

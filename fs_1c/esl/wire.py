@@ -12,12 +12,19 @@ forges no header.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 MAX_HEADERS = 256 * 1024
 """Octets of header lines; a channel with 150 variables has 6 000."""
 MAX_BODY = 16 * 1024 * 1024
 """Octets of body; `show channels as json` has about 1 000 a channel."""
+
+
+@lru_cache(1024)
+def _begins(name: str) -> bytes:
+    """How the line of a header begins, with the newline before it."""
+    return b"\n" + name.encode() + b":"
 
 
 class WireError(Exception):
@@ -38,11 +45,11 @@ class Headers:
 
     def raw(self, name: str) -> bytes | None:
         """The octets of a value as they came, or None. Names are exact, as FreeSWITCH always writes them."""
-        lines = self._lines
-        start = lines.find(b"\n" + name.encode() + b":")
+        lines, begins = self._lines, _begins(name)
+        start = lines.find(begins)
         if start < 0:
             return None
-        start += len(name) + 2
+        start += len(begins)
         end = lines.find(b"\n", start)
         return lines[start : end if end >= 0 else len(lines)].strip()
 
@@ -78,19 +85,17 @@ class Message(Headers):
     """One message as it came over the wire.
 
     Attributes:
+        content_type: `command/reply`, `text/event-plain`, `auth/request`, …; the reader lets none pass
+            without it.
         body: Its octets after the empty line; empty when there is no Content-Length.
     """
 
-    __slots__ = ("body",)
+    __slots__ = ("body", "content_type")
 
     def __init__(self, lines: bytes, body: bytes = b"") -> None:
         super().__init__(lines)
+        self.content_type = self.get("Content-Type") or ""
         self.body = body
-
-    @property
-    def content_type(self) -> str:
-        """`command/reply`, `text/event-plain`, `auth/request`, …; the reader lets none pass without it."""
-        return self.get("Content-Type") or ""
 
     @property
     def reply(self) -> str:
@@ -128,7 +133,7 @@ class Reader:
         self._max_body = max_body
         self._buffer = bytearray()
         self._searched = 0  # octets of the buffer that hold no empty line
-        self._head: bytes | None = None  # header lines of the message whose body is on its way
+        self._head: Message | None = None  # its body is on its way
         self._missing = 0  # octets of that body, in all
 
     def feed(self, octets: bytes) -> None:
@@ -141,10 +146,11 @@ class Reader:
             return None
         if len(self._buffer) < self._missing:
             return None
-        assert self._head is not None  # noqa: S101 (for the type checker)
-        message = Message(self._head, bytes(self._buffer[: self._missing]))
-        del self._buffer[: self._missing]
-        self._head, self._missing = None, 0
+        message, self._head = self._head, None
+        if message is not None and self._missing:
+            message.body = bytes(self._buffer[: self._missing])
+            del self._buffer[: self._missing]
+            self._missing = 0
         return message
 
     def _read_head(self) -> bool:
@@ -158,18 +164,17 @@ class Reader:
         if end < 0:
             self._searched = len(buffer)
             return False
-        head = bytes(buffer[:end])
+        head = Message(bytes(buffer[:end]))
         length = self._content_length(head)
         del buffer[: end + 2]
         self._searched = 0
         self._head, self._missing = head, length
         return True
 
-    def _content_length(self, head: bytes) -> int:
-        headers = Headers(head)
-        if headers.raw("Content-Type") is None:
-            raise WireError(f"a message without Content-Type: {head[:40]!r}…")
-        value = headers.raw("Content-Length")
+    def _content_length(self, head: Message) -> int:
+        if not head.content_type:
+            raise WireError(f"a message without Content-Type: {head._lines[1:41]!r}…")
+        value = head.raw("Content-Length")
         if value is None:
             return 0
         if not value.isdigit():
