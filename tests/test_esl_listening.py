@@ -56,6 +56,12 @@ def test_after_the_subscription_it_asks_what_is_up_and_about_each() -> None:
     assert [c.extension for c in told if isinstance(c, Conversation)] == ["245"]
 
 
+def test_a_password_is_said_once() -> None:
+    listening, _ = subscribed()
+    with pytest.raises(WireError, match="twice"):
+        listening.received(GREETING)
+
+
 def test_a_second_look_asks_only_about_channels_that_were_not_asked_about() -> None:
     listening, _ = subscribed()
     assert listening.received(channels(["a"])).write == b"api uuid_dump a\n\n"

@@ -74,6 +74,7 @@ class Listening:
         self._conversations = conversations
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._dumped: set[str] = set()  # channels that were asked about
+        self._welcomed = False
 
     def received(self, message: Message) -> Heard:
         """Takes one message. Raises `Refused` or `WireError`."""
@@ -81,6 +82,9 @@ class Listening:
             case "text/event-plain":
                 return self._event(message)
             case "auth/request":
+                if self._welcomed:
+                    raise WireError("the password was asked for twice")
+                self._welcomed = True
                 return Heard(self._ask(_Asked.AUTH, commands.auth(self._password)))
             case "command/reply" | "api/response":
                 return self._replied(message)
