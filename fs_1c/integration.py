@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from fs_1c import routing, screenpop
+from fs_1c import channel, routing, screenpop
 from fs_1c.call import (
     Call,
     Caller,
@@ -187,6 +187,7 @@ class Integration:
         if base and base not in self._bases:
             raise ValueError(f"there is no base {base}; allowed: {', '.join(self._bases)}")
         bases = [self._bases[base]] if base else self._bases.values()
+        channel.text.cache_clear()  # names are kept there, too
         return sum(one.directory.forget(number) for one in bases)
 
     def health(self) -> dict[str, dict[str, object]]:

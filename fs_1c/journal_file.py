@@ -65,7 +65,9 @@ class JournalFile:
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
         self._inode = _inode(self._path)
-        self._connection = connection = sqlite3.connect(self._path, timeout=BUSY, isolation_level=None)
+        self._connection = connection = sqlite3.connect(
+            self._path, timeout=BUSY, isolation_level=None, cached_statements=8
+        )
         version = version_of(connection)
         _let_readers_be(connection)
         if version < VERSION:

@@ -133,6 +133,15 @@ def with_variables(data: Message, **variables: str) -> Message:
     return Message(data._lines[1:] + lines.encode())
 
 
+def test_what_is_too_long_for_one_segment_is_no_body() -> None:
+    assert commands.execute("set", "a=" + "ё" * 499).endswith(b"\n\na=" + "ё".encode() * 499)
+    long = commands.execute("set", "a=" + "ё" * 500, "u")
+    assert long.startswith(
+        b"sendmsg\ncall-command: execute\nexecute-app-name: set\nEvent-UUID: u\nexecute-app-arg: a="
+    )
+    assert long.endswith("ё\n\n".encode())
+
+
 def test_async_the_dialplans_default_follows_the_manager() -> None:
     data = with_variables(messages("outbound_async_bridge")[0], fs_1c_default_target="user/200@127.0.0.1")
     dialogue = Dialogue(5, PLAN)

@@ -74,6 +74,7 @@ class OutboundDoor:
         self._server.close()
         if self._look is not None:
             self._look.cancel()
+            self._look = None
         if self._undecided:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within):

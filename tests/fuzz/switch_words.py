@@ -5,7 +5,8 @@ reader, `switch_separate_string` and `multiset`.
 from __future__ import annotations
 
 VERBS = ("connect", "exit", "resume", "myevents plain", "linger ", "auth ", "event plain ", "api ", "bgapi ")
-HEADERS = {"call-command", "execute-app-name", "Event-UUID", "Job-UUID", "content-type", "content-length"}
+HEADERS = {"call-command", "execute-app-name", "execute-app-arg", "Event-UUID", "Job-UUID"}
+HEADERS |= {"content-type", "content-length"}
 
 
 def commands(octets: bytes) -> list[list[str]]:
@@ -38,7 +39,8 @@ def executed(command: list[str]) -> tuple[str, str]:
     headers = {name: value.strip(" ") for name, _, value in (line.partition(":") for line in command[1:])}
     if command[0] != "sendmsg" or headers.get("call-command") != "execute":
         return "", ""
-    return headers.get("execute-app-name", ""), command[-1] if "content-length" in headers else ""
+    body = command[-1] if "content-length" in headers else ""
+    return headers.get("execute-app-name", ""), headers.get("execute-app-arg") or body
 
 
 def variables(octets: bytes) -> list[tuple[str, str]]:

@@ -25,6 +25,10 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no {', '.join(sorted(unknown))}; allowed: {', '.join(PARTS)}")
+    if given.write:
+        if given.quick or given.parts:
+            parser.error("--write is for a whole run")
+        report.can_draw()  # before all the measuring
     logging.getLogger("fs_1c").setLevel(logging.ERROR)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     found: list[Found] = []

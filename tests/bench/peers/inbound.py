@@ -136,8 +136,9 @@ def _missing_in_journal(streams: Sequence[Stream], folder: Path) -> str:
 
 
 def _journal(file: Path) -> set[str]:
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as journal:
         return {call for (call,) in journal.execute("SELECT call FROM pops")}
+    return set()
 
 
 def _untold(streams: Sequence[Stream], folder: Path) -> str:

@@ -80,6 +80,11 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
+def can_draw() -> None:
+    """Raises ImportError without matplotlib."""
+    importlib.import_module("matplotlib")
+
+
 def draw(found: Sequence[Found], picture: Path) -> None:
     """Horizontal bars, a panel for each measure; the same findings make the same octets.
 
