@@ -1,6 +1,6 @@
 """A listener with genesis, which counts events; on uvloop as its own command line runs it. `PORT EVENT…`"""
 
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found,import-untyped"
 from __future__ import annotations
 
 import asyncio
