@@ -98,7 +98,7 @@ def test_our_door_handles_every_event_that_is_poured() -> None:
 
 
 def test_a_round_of_the_real_service_loses_nothing() -> None:
-    ours, *_ = inbound._listeners()[0]
+    ours, _ = inbound._ours()
     done = inbound._round(ours, SMALL, stream(360, 1000, "299"))
     assert done.lost == ""
     assert done.rate > 0

@@ -91,11 +91,7 @@ def measure(quick: bool = False) -> Found:
 
 def _listeners() -> tuple[list[Listener], dict[str, str]]:
     """All that there are, and why the others are not."""
-    following = _SERVICES / "inbound_following.py"
-    listeners = [
-        Listener(OURS, _serve, _missing_in_journal),
-        Listener(FOLLOWING, lambda port, _: [sys.executable, str(following), str(port)], _untold),
-    ]
+    listeners = _ours()
     missing: dict[str, str] = {}
     for peer in ("greenswitch", "python-ESL", "genesis"):
         try:
@@ -103,6 +99,14 @@ def _listeners() -> tuple[list[Listener], dict[str, str]]:
         except environments.Unavailable as why:
             missing[peer] = str(why)
     return listeners, missing
+
+
+def _ours() -> list[Listener]:
+    following = _SERVICES / "inbound_following.py"
+    return [
+        Listener(OURS, _serve, _missing_in_journal),
+        Listener(FOLLOWING, lambda port, _: [sys.executable, str(following), str(port)], _untold),
+    ]
 
 
 def _serve(port: int, folder: Path) -> list[str]:
