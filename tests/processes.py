@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -80,3 +81,21 @@ def wait_for(log: Path, text: str) -> str:
         assert time.monotonic() < ends, log.read_text("utf-8") if log.exists() else log
         time.sleep(0.01)
     return log.read_text("utf-8")
+
+
+def free_port() -> int:
+    """A TCP port of loopback that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def memory(process: int) -> int:
+    """Octets that a process holds in memory."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor_time(process: int) -> float:
+    """Seconds that a process and its children that have ended have taken."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")

@@ -22,9 +22,8 @@ from rich.table import Table
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import Client, Fault, OneCSimulator, OneCSimulatorSettings
 from tests import load
-from tests.bench.__main__ import memory
 from tests.fault_table import DEADLINE, FAULTS, Row, call
-from tests.processes import start, wait_for
+from tests.processes import memory, start, wait_for
 
 PER_SECOND = 50
 TALKS_PER_SECOND = 5

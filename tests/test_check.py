@@ -12,13 +12,13 @@ from fs_1c.check import load_step
 from fs_1c.check.finding import Level, exit_code
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Fault, OneCSimulator
+from tests.processes import free_port
 from tests.support import RawServer, http_answer, inner, says, soap_answer
 from tests.test_check_world import (
     bad,
     base_alone,
     check,
     closed,
-    free_port,
     serving,
     simulator,
     switch,

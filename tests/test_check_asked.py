@@ -16,12 +16,12 @@ from fs_1c.check.finding import Level
 from fs_1c.check.keys import Keys
 from fs_1c.onec.client import NOBODY
 from fs_1c.simulator.onec import Client, Fault, OneCSimulator
+from tests.processes import free_port
 from tests.support import RawServer, http_answer, soap_answer
 from tests.test_check_world import (
     bad,
     base_alone,
     check,
-    free_port,
     serving,
     simulator,
     the_one,

@@ -33,12 +33,12 @@ from fs_1c.check.masking import Mask
 from fs_1c.check.walk import Branch, Step, Trip
 from fs_1c.settings import build
 from fs_1c.simulator.onec import OneCSimulator
+from tests.processes import free_port
 from tests.test_check_world import (
     PASSWORD,
     Unwatched,
     check,
     closed,
-    free_port,
     settings_file,
     shown,
     simulator,

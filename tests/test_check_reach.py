@@ -17,8 +17,9 @@ import pytest
 from fs_1c.check import network
 from fs_1c.check.finding import Level
 from fs_1c.simulator.onec import OneCSimulator
+from tests.processes import free_port
 from tests.support import RawServer, http_answer, inner, says, soap_answer
-from tests.test_check_world import bad, base_alone, free_port, simulator, the_one
+from tests.test_check_world import bad, base_alone, simulator, the_one
 from tests.world import CLIENT
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING

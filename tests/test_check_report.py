@@ -17,7 +17,8 @@ from fs_1c.check import (
     report,
 )
 from fs_1c.simulator.onec import Fault, OneCSimulator
-from tests.test_check_world import KEY, PASSWORD, free_port, settings_file, shown, simulator
+from tests.processes import free_port
+from tests.test_check_world import KEY, PASSWORD, settings_file, shown, simulator
 from tests.test_check_world import switch as running_switch
 from tests.world import CLIENT
 

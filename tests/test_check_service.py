@@ -20,8 +20,9 @@ from fs_1c.check.finding import Finding, Level
 from fs_1c.setting_types import Address
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Fault
+from tests.processes import free_port
 from tests.support import RawServer, http_answer, mute, says
-from tests.test_check_world import bad, check, free_port, serving, simulator, the_one, until
+from tests.test_check_world import bad, check, serving, simulator, the_one, until
 from tests.world import settings_for
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING

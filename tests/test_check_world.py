@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -97,12 +96,6 @@ def serving(settings: Settings) -> Iterator[Service]:
 def simulator(**given: Any) -> OneCSimulator:
     given = {"username": "SOAP", "password": "s3cret", "clients": CLIENTS, **given}
     return OneCSimulator(OneCSimulatorSettings(port=0, **given))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-        return port
 
 
 def closed() -> dict[str, Any]:

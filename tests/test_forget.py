@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from fs_1c.settings import Settings, SettingsError, build
-from tests.processes import fs_1c, wait_for
+from tests.processes import free_port, fs_1c, wait_for
 from tests.test_cli import serving
 from tests.world import CLIENT, onec_simulator
 
@@ -28,11 +28,6 @@ def write(tmp_path: Path, url: str, http: str) -> Path:
         f'[subscribers.keys]\n"244" = "KEY244"\n[esl.outbound]\nlisten = "127.0.0.1:0"\n[http]\n{http}\n'
     )
     return path
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def test_the_running_service_forgets(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import shutil
 import signal
 import statistics
@@ -29,6 +28,7 @@ from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests import load
 from tests.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, Row, redis, run
+from tests.processes import memory
 
 ROUNDS = 300
 HITS = 20_000
@@ -150,12 +150,6 @@ async def _all_told(onec: OneCSimulator, count: int) -> None:
     while len(onec.cards) < count and time.monotonic() < ends:  # noqa: ASYNC110 (a server of another thread)
         await asyncio.sleep(0.05)
     await asyncio.sleep(1)  # for those that should not come
-
-
-def memory(process: int) -> int:
-    """Bytes that it holds in memory."""
-    pages = Path(f"/proc/{process}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _rows() -> Iterator[tuple[str, Row]]:

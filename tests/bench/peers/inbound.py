@@ -21,6 +21,7 @@ from tests.bench.peers import environments
 from tests.bench.peers.inbound_calls import Stream, stream
 from tests.bench.peers.inbound_switch import PouringSwitch
 from tests.bench.peers.result import Found
+from tests.processes import processor_time
 
 ROUNDS, POURED = 3, 8_000
 QUICK_ROUNDS, QUICKLY_POURED = 1, 5_000
@@ -33,7 +34,6 @@ BEHIND = "greenswitch"
 """Whom our door must not be behind."""
 
 _SERVICES = Path(__file__).parent / "services"
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Failed(Exception):
@@ -168,12 +168,12 @@ def _round(listener: Listener, warm_up: Stream, poured: Stream) -> Round:
             switch.await_listener()
             switch.pour(warm_up)
             listener.lost([warm_up], folder)  # it has written what it writes
-            used, held = _used(process), _held(process, "VmRSS")
+            used, held = processor_time(process), _held(process, "VmRSS")
             with suppress(OSError):
                 Path(f"/proc/{process}/clear_refs").write_text("5")  # the peak counts from here
             took = switch.pour(poured)
             lost = listener.lost([warm_up, poured], folder)
-            cpu, grown = _used(process) - used, _held(process, "VmHWM") - held
+            cpu, grown = processor_time(process) - used, _held(process, "VmHWM") - held
     return Round(poured.events / took, cpu / poured.events, grown, lost)
 
 
@@ -205,12 +205,6 @@ def _running(command: list[str], folder: Path, processors: set[int]) -> Iterator
         finally:
             process.kill()
             process.wait()
-
-
-def _used(process: int) -> float:
-    """Seconds of processor that it has used, with all its threads."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 def _held(process: int, what: str) -> int:

@@ -23,7 +23,7 @@ from tests.bench.peers import environments, outbound_load, outbound_switch
 from tests.bench.peers.environments import Unavailable
 from tests.bench.peers.outbound_tables import BARE, OURS, PEERS, SERVICES, STREAMS, Measured, tables
 from tests.bench.peers.result import Found
-from tests.processes import ROOT
+from tests.processes import ROOT, free_port
 
 ONEC_TAKES = 0.02
 """Seconds that the simulated 1C takes for an answer."""
@@ -105,7 +105,7 @@ class _Bench(contextlib.ExitStack):
 
     def run(self, name: str, mode: str, play: Callable[..., T], *given: float) -> T:
         """Starts a service anew and plays to it. Raises `Unavailable` and OSError."""
-        port = _free_port()
+        port = free_port()
         command = self._command(name, port, mode)
         log = self._folder / "log"
         with _process(command, log, self._service_core) as process:
@@ -141,7 +141,7 @@ class _Bench(contextlib.ExitStack):
         numbers = map(outbound_switch.number, range(outbound_switch.REGULARS + outbound_switch.NEWCOMERS))
         rows = [f"{number},Фэйковый чиж {number[-4:]},0,244" for number in numbers]
         clients.write_text("\n".join(("number,title,category,manager", *rows)), "utf-8")
-        address = Address("127.0.0.1", _free_port())
+        address = Address("127.0.0.1", free_port())
         command = [sys.executable, "-m", "fs_1c", "simulator", "1c", "--listen", str(address)]
         command += ["--clients", str(clients), "--latency", str(ONEC_TAKES)]
         with _process(command, self._folder / "onec.log", self._load_core):
@@ -185,12 +185,6 @@ def _settle(cores: set[int]) -> None:
 def _descriptors() -> tuple[int, int]:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     return (DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)), most
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def _last_line(log: Path) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from fs_1c.setting_types import Address
 from tests.bench.peers import outbound_switch
 from tests.bench.peers.outbound_switch import Switch
+from tests.processes import memory, processor_time
 
 AT_ONCE = 20
 """Calls at the same time while caches are filled, and while calls are taken to be held."""
@@ -161,14 +160,3 @@ def _end(switch: Switch) -> list[float]:
         times += switch.turn(0.1)
     switch.close()
     return times
-
-
-def processor_time(process: int) -> float:
-    """Seconds that a process and its children have taken."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-
-
-def memory(process: int) -> int:
-    """Octets that a process holds in memory."""
-    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
