@@ -255,7 +255,7 @@ def test_recorded_calls_open_exactly_their_cards() -> None:
         async with world() as here:
             names = ("group", "failover", "blind_transfer", "attended_transfer")
             files = [DATA / f"inbound_{name}.esl" for name in names]
-            await here.switch.play(*files, "inbound_answered", "inbound_abandoned", speed=8.0)
+            await here.switch.play(*files, "inbound_answered", "inbound_abandoned", speed=3.0)
             assert sorted(await carded(here, len(keys))) == sorted((CLIENT, key) for key in keys)
 
     asyncio.run(story())
