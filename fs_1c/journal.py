@@ -15,7 +15,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,7 @@ PRUNE_EVERY, PRUNE_PAUSE = 3600.0, 0.02
 AT_ONCE = 50
 """Rows written by one statement: each statement costs a change of threads, which calls must wait for."""
 
+_VALUES = {kind: attrgetter(*names) for kind, names in NAMES.items()}
 # Only names of our own are put together to SQL here.
 _DELETE = [
     f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT {BATCH})"  # noqa: S608
@@ -102,7 +105,7 @@ class Journal:
         self._settings = settings
         self._plan = plan
         # Its put never waits, not even for a reader that is in the middle of something.
-        self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Callable[[], Row | None] | None] = queue.SimpleQueue()
         self._waiting: list[Row] = []  # taken from the queue, not written yet; the writer's own
         self._prune_at = 0.0
         self._thread: threading.Thread | None = None
@@ -123,11 +126,11 @@ class Journal:
 
     def decided(self, decision: Decision) -> None:
         """A call was decided upon."""
-        self._tell(lambda: of_decision(decision, self._settings.titles))
+        self._tell(partial(of_decision, decision, self._settings.titles, time.time()))
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended."""
-        self._tell(lambda: of_pop(conversation, pop))
+        self._tell(partial(of_pop, conversation, pop, time.time()))
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what waits, for at most `timeout` seconds. What is told afterwards is not written."""
@@ -142,14 +145,14 @@ class Journal:
             log.warning("journal %s: closed with rows missing, about %d", self._path, left)
 
     def _tell(self, made: Callable[[], Row | None]) -> None:
+        """Has a row made, in the writer's thread, where no call waits for that."""
         if self._closed.is_set():
             return
         try:
             if self._thread is None:
                 self._start()
-            row = made()
             if self._queue.qsize() < MAX_QUEUE:
-                self._queue.put(row)
+                self._queue.put(made)
             else:
                 self._fails("the disk does not keep up", lost=1)
         except Exception as error:  # no more threads, for one: whoever tells us has a call to look after
@@ -212,15 +215,23 @@ class Journal:
         """What is in the queue, after waiting for a first row for at most `seconds`."""
         rows: list[Row] = []
         with contextlib.suppress(queue.Empty):
-            row = self._queue.get(timeout=max(0.0, seconds))
+            made = self._queue.get(timeout=max(0.0, seconds))
             if self._queue.qsize() < BATCH:
                 self._closed.wait(GATHER)
             while True:
-                rows += [row] if row else []
+                rows += self._rows(made)
                 if len(rows) == BATCH:
                     break
-                row = self._queue.get_nowait()
+                made = self._queue.get_nowait()
         return rows
+
+    def _rows(self, made: Callable[[], Row | None] | None) -> list[Row]:
+        try:
+            row = made() if made else None
+        except Exception as error:  # costs this row only
+            self._fails(error, lost=1)
+            return []
+        return [row] if row else []
 
     def _write(self) -> None:
         if self._waiting:
@@ -236,8 +247,7 @@ class Journal:
         # Numbers take a while to read, so that is done here, where no call waits.
         if isinstance(row, PopEntry) and isinstance(number := read(row.number, self._plan), Number):
             row = replace(row, number=number.e164)
-        values = [getattr(row, name) for name in NAMES[type(row)]]
-        return [fit(value) if isinstance(value, str) else value for value in values]
+        return [fit(value) if isinstance(value, str) else value for value in _VALUES[type(row)](row)]
 
     def _prune(self) -> None:
         """Deletes a portion of what is too old; the rest soon."""

@@ -7,7 +7,6 @@ import heapq
 import os
 import re
 import sqlite3
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -141,12 +140,18 @@ def fit(text: str) -> str:
     return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
 
 
-def of_decision(decision: Decision, titles: bool) -> DecisionEntry:
+def of_decision(decision: Decision, titles: bool, told: float) -> DecisionEntry:
+    """The row of a decision.
+
+    Args:
+        titles: Clients' names are kept.
+        told: When the decision was told; seconds since the epoch.
+    """
     call, caller, error = decision.call, decision.caller, decision.caller.error
     # A caller who does not want to be identified is not identified here either.
     received = "" if call.private else call.number[:MAX_TEXT]
     return DecisionEntry(
-        at=time.time() - caller.took,
+        at=told - caller.took,
         call=call.uuid[:MAX_TEXT],
         number=caller.number.e164 if caller.number else received,
         asked_as=caller.asked_as[:MAX_TEXT],
@@ -165,9 +170,10 @@ def of_decision(decision: Decision, titles: bool) -> DecisionEntry:
     )
 
 
-def of_pop(conversation: Conversation, pop: ScreenPop) -> PopEntry:
+def of_pop(conversation: Conversation, pop: ScreenPop, told: float) -> PopEntry:
+    """The row of a screen pop; `told`: when it had ended, seconds since the epoch."""
     return PopEntry(
-        at=time.time() - pop.took,
+        at=told - pop.took,
         call=conversation.call_uuid[:MAX_TEXT],
         leg=conversation.leg_uuid[:MAX_TEXT],
         number=conversation.number[:MAX_TEXT],

@@ -59,13 +59,13 @@ def decided(caller: Caller = FOUND, **more: Any) -> DecisionEntry:
     call = Call("call-1", "89235292926", destination="83832000000", base="sales", domain="pbx")
     with freeze_time("2024-05-01 12:00:00", tick=False):
         decision = routing.decide(call, caller, POLICY, PLAN)
-        return replace(journal_entries.of_decision(decision, True), at=AT, **more)
+        return replace(journal_entries.of_decision(decision, True, AT), at=AT, **more)
 
 
 def popped(outcome: Outcome = Outcome.ACCEPTED, error: Failure | None = None, **more: Any) -> PopEntry:
     talk = Conversation("call-1", "leg-1", E164, "244", key="K3Y")
     with freeze_time("2024-05-01 12:00:05", tick=False):
-        return replace(journal_entries.of_pop(talk, ScreenPop(outcome, 0.045, error)), at=AT + 5, **more)
+        return replace(journal_entries.of_pop(talk, ScreenPop(outcome, 0.045, error), AT), at=AT + 5, **more)
 
 
 def entry(*rows: DecisionEntry | PopEntry, call: str = "call-1", number: str = E164) -> CallEntry:

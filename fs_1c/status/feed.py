@@ -11,6 +11,7 @@ import contextlib
 import logging
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,11 +56,11 @@ class Feed:
 
     def decided(self, decision: Decision) -> None:
         """A call was decided upon. Returns at once, never raises."""
-        self._tell(lambda: of_decision(decision, titles=True))
+        self._tell(lambda: of_decision(decision, True, time.time()))
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended. Returns at once, never raises."""
-        self._tell(lambda: of_pop(conversation, pop))
+        self._tell(lambda: of_pop(conversation, pop, time.time()))
 
     def since(self, after: int | None, limit: int = SIZE) -> tuple[list[Event], int]:
         """The `limit` oldest events with an id above `after`, and how many before those are lost.

@@ -133,8 +133,8 @@ class Journaled:
         decision = Decision(call, caller, (), lines[4] or None)
         conversation = Conversation(lines[0], lines[1], lines[2], lines[3], key="K3Y-" * 9)
         pop = ScreenPop(Outcome.REJECTED, 0.1, failure)
-        decided = self._kept(of_decision(decision, titles=True))
-        popped = self._kept(of_pop(conversation, pop))
+        decided = self._kept(of_decision(decision, True, 0.0))
+        popped = self._kept(of_pop(conversation, pop, 0.0))
         assert isinstance(decided, DecisionEntry)
         assert isinstance(popped, PopEntry)
         if call.private and number is None:
