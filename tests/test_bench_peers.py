@@ -257,7 +257,7 @@ def test_the_picture_is_the_same_each_time(tmp_path: Path) -> None:
 
 def test_a_peer_that_cannot_be_had_costs_its_own_row() -> None:
     played = Played([0.001, 0.002], 1.0, Counter({"hung up": 3}), 0.5, 0.25)
-    ours = Measured(at_50=[played], at_500=played, steady=played, held=Held(10, 50_000, Counter()))
+    ours = Measured(at_50=[played], at_500=played, steady=[played], held=Held(10, 50_000, Counter()))
     found = {name: Measured("no g++") for name in outbound_tables.SERVICES} | {"fs-1c": ours}
     tables = outbound_tables.tables(found)
     for table in tables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from pathlib import Path
@@ -47,5 +48,8 @@ async def _serve(settings: Settings, config: Path) -> None:
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)  # before the doors open: a SIGHUP would kill us
     await service.start()
+    # What has been loaded stays: nobody need look through it for garbage again, while all calls wait.
+    gc.collect()
+    gc.freeze()
     await stop.wait()
     await service.stop()

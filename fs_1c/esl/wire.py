@@ -131,43 +131,53 @@ class Reader:
     def __init__(self, max_headers: int = MAX_HEADERS, max_body: int = MAX_BODY) -> None:
         self._max_headers = max_headers
         self._max_body = max_body
-        self._buffer = bytearray()
-        self._searched = 0  # octets of the buffer that hold no empty line
+        self._buffer: bytes | bytearray = b""
+        self._at = 0  # octets of the buffer that are done with
+        self._searched = 0  # octets after those that hold no empty line
         self._head: Message | None = None  # its body is on its way
         self._missing = 0  # octets of that body, in all
 
     def feed(self, octets: bytes) -> None:
         """Takes what a `recv` gave."""
-        self._buffer += octets
+        rest = self._buffer
+        if not rest:  # mostly a `recv` gives whole messages, which are read where they are
+            self._buffer = octets
+            return
+        if isinstance(rest, bytes):
+            rest = bytearray(rest[self._at :])
+        else:
+            del rest[: self._at]
+        rest += octets
+        self._buffer, self._at = rest, 0
 
     def next(self) -> Message | None:
         """The next whole message, or None: more octets are needed. Raises `WireError`."""
-        if self._head is None and not self._read_head():
-            return None
-        if len(self._buffer) < self._missing:
-            return None
-        message, self._head = self._head, None
-        if message is not None and self._missing:
-            message.body = bytes(self._buffer[: self._missing])
-            del self._buffer[: self._missing]
-            self._missing = 0
+        message = None
+        if self._head is not None or self._read_head():
+            body_ends = self._at + self._missing
+            if body_ends <= len(self._buffer):
+                message, self._head = self._head, None
+                if message is not None and self._missing:
+                    message.body = bytes(self._buffer[self._at : body_ends])
+                self._at, self._missing = body_ends, 0
+        if self._at == len(self._buffer):
+            self._buffer, self._at = b"", 0
         return message
 
     def _read_head(self) -> bool:
-        buffer = self._buffer
-        if not self._searched and buffer[:1] == b"\n":  # stray newlines between messages mean nothing
-            del buffer[: len(buffer) - len(buffer.lstrip(b"\n"))]
-        end = buffer.find(b"\n\n", max(0, self._searched - 1))
+        buffer, at = self._buffer, self._at
+        if not self._searched and buffer[at : at + 1] == b"\n":  # stray ones between messages mean nothing
+            self._at = at = len(buffer) - len(buffer[at:].lstrip(b"\n"))
+        end = buffer.find(b"\n\n", at + max(0, self._searched - 1))
         # A newline at the end may be the first half of the empty line, and does not count then.
-        if (end if end >= 0 else len(buffer) - buffer.endswith(b"\n")) > self._max_headers:
-            raise WireError(f"header lines over {self._max_headers} octets: {bytes(buffer[:40])!r}…")
+        if (end if end >= 0 else len(buffer) - buffer.endswith(b"\n")) - at > self._max_headers:
+            raise WireError(f"header lines over {self._max_headers} octets: {bytes(buffer[at : at + 40])!r}…")
         if end < 0:
-            self._searched = len(buffer)
+            self._searched = len(buffer) - at
             return False
-        head = Message(bytes(buffer[:end]))
+        head = Message(bytes(buffer[at:end]))
         length = self._content_length(head)
-        del buffer[: end + 2]
-        self._searched = 0
+        self._at, self._searched = end + 2, 0
         self._head, self._missing = head, length
         return True
 

@@ -41,7 +41,7 @@ class Plan:
     """How much is measured. Times in seconds.
 
     Attributes:
-        rounds: At 50 concurrent calls, the services in turn.
+        rounds: At 50 concurrent calls and at 200 calls a second, the services in turn.
         warm_up: After the caches are filled.
         held: Calls that are up at the same time.
     """
@@ -78,8 +78,10 @@ def measure(quick: bool = False) -> tuple[Found, ...]:
                     one.at_50.append(played)
         for name, one in found.items():
             one.at_500 = run(name, "sync", outbound_load.closed, 500, plan.warm_up, plan.busy)
-        for name, one in found.items():
-            one.steady = run(name, "sync", outbound_load.opened, 200, plan.warm_up, plan.steady)
+        for _ in range(plan.rounds):
+            for name, one in found.items():
+                if played := run(name, "sync", outbound_load.opened, 200, plan.warm_up, plan.steady):
+                    one.steady.append(played)
         for name, one in found.items():
             one.held = run(name, "async", outbound_load.held, plan.held)
     return tables(found)
