@@ -137,8 +137,9 @@ def test_wrong_settings_are_one_clear_line(wrong: dict[str, object]) -> None:
 
 def test_serve_forever_ends_cleanly_at_an_interrupt() -> None:
     program = """
-import logging
+import logging, signal
 from fs_1c.simulator.onec import OneCSimulatorSettings, serve_forever
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 try:
     serve_forever(OneCSimulatorSettings(port=0))

@@ -47,9 +47,9 @@ async def _serve(settings: Settings, config: Path) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload)  # before the doors open: a SIGHUP would kill us
-    await service.start()
     # What has been loaded stays: nobody need look through it for garbage again, while all calls wait.
     gc.collect()
     gc.freeze()
+    await service.start()
     await stop.wait()
     await service.stop()
