@@ -20,8 +20,8 @@ import pytest
 from fs_1c.cli import log
 from fs_1c.cli.log import Behind, OneLine
 from fs_1c.setting_types import Address
-from fs_1c.simulator.freeswitch import captures
 from tests.processes import ROOT, free_port
+from tests.recordings import records
 from tests.test_cli import write
 from tests.world import onec_simulator
 
@@ -155,7 +155,7 @@ def test_a_line_that_cannot_be_made_is_that_lines_trouble(capsys: pytest.Capture
 
 def is_served(service: Address) -> bool:
     """A call comes; whether it goes on, with the variables that are its due."""
-    data = next(one.data for one in captures.bundled("outbound_sync_route") if one.direction == "<<<")
+    data = next(one.data for one in records("outbound_sync_route") if one.direction == "<<<")
     received = b""
     with suppress(OSError), socket.create_connection(service, 10) as connection:
         connection.sendall(data)
