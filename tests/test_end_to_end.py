@@ -8,16 +8,9 @@ import logging
 import pytest
 
 from tests.recordings import DATA
-from tests.world import CLIENT, DEFAULT, World, until, world
+from tests.world import CLIENT, DEFAULT, until, world
 
 TITLE = "Фэйковый чиж"
-
-
-async def carded(here: World, count: int) -> list[tuple[str, str]]:
-    """The cards, once there are so many and no further pop is under way."""
-    await until(lambda: len(here.onec.cards) >= count)
-    await here.settle()
-    return here.cards()
 
 
 def test_sync_a_client_is_named_goes_to_his_manager_and_has_his_card_opened_once() -> None:
@@ -41,7 +34,7 @@ def test_sync_a_client_is_named_goes_to_his_manager_and_has_his_card_opened_once
                 b"sendmsg",
                 b"exit",
             ]
-            assert await carded(here, 1) == [(CLIENT, "KEY244")]
+            assert await here.carded(1) == [(CLIENT, "KEY244")]
             assert here.lookups() == [CLIENT]
 
     asyncio.run(story())
@@ -53,7 +46,7 @@ def test_async_the_same() -> None:
             result = await here.switch.call(here.script(mode="async"))
             assert (result.answered_by, result.display_name) == ("244", TITLE)
             assert result.bridged_to == f"[leg_timeout=20]user/244@127.0.0.1|{DEFAULT}"
-            assert await carded(here, 1) == [(CLIENT, "KEY244")]
+            assert await here.carded(1) == [(CLIENT, "KEY244")]
 
     asyncio.run(story())
 
@@ -63,7 +56,7 @@ def test_both_doors_hear_of_a_conversation_and_one_card_opens() -> None:
         async with world() as here:
             result = await here.switch.call(here.script(mode="async"))
             assert result.answered_by == "244"
-            assert await carded(here, 1) == [(CLIENT, "KEY244")]
+            assert await here.carded(1) == [(CLIENT, "KEY244")]
 
     asyncio.run(story())
 
@@ -75,7 +68,7 @@ def test_the_second_call_of_a_client_does_not_ask_1c() -> None:
             second = await here.switch.call(here.script("+7 (923) 529-29-26"))
             assert first.variables["fs_1c_target"] == second.variables["fs_1c_target"]
             assert here.lookups() == [CLIENT]
-            assert await carded(here, 2) == [(CLIENT, "KEY244")] * 2
+            assert await here.carded(2) == [(CLIENT, "KEY244")] * 2
 
     asyncio.run(story())
 
@@ -88,7 +81,7 @@ def test_an_unknown_client_rings_the_dialplans_default(mode: str) -> None:
             assert result.variables["fs_1c_result"] == "unknown"
             assert "fs_1c_target" not in result.variables
             assert (result.answered_by, result.display_name) == ("100", "84950000001")
-            assert await carded(here, 1) == [("84950000001", "KEY100")]
+            assert await here.carded(1) == [("84950000001", "KEY100")]
 
     asyncio.run(story())
 
@@ -177,8 +170,6 @@ def test_nobody_answers_no_card(mode: str) -> None:
     asyncio.run(story())
 
 
-SPEED = 5.0
-"""How many times faster a recording is played: a conversation must last longer than it takes to tell 1C."""
 EXPECTED = {
     "inbound_answered": ["KEY244"],
     "inbound_group": ["KEY244"],
@@ -195,9 +186,9 @@ def test_recorded_calls_played_one_after_another_pop_exactly_so() -> None:
             expected: list[str] = []
             for name, keys in EXPECTED.items():
                 path = DATA / f"{name}.esl"
-                await here.switch.play(path if path.exists() else name, speed=SPEED)
+                await here.play(path if path.exists() else name)
                 expected += keys
-                await carded(here, len(expected))
+                await here.carded(len(expected))
                 assert sorted(key for _, key in here.cards()) == sorted(expected), name
             assert {number for number, _ in here.cards()} == {CLIENT}
 
@@ -208,9 +199,9 @@ def test_recorded_calls_played_at_the_same_time_pop_exactly_so() -> None:
     async def story() -> None:
         async with world() as here:
             names = [DATA / f"{name}.esl" for name in EXPECTED if (DATA / f"{name}.esl").exists()]
-            await here.switch.play(*names, "inbound_answered", "inbound_abandoned", speed=SPEED)
+            await here.play(*names, "inbound_answered", "inbound_abandoned")
             expected = sorted(key for keys in EXPECTED.values() for key in keys)
-            assert sorted(key for _, key in await carded(here, len(expected))) == expected
+            assert sorted(key for _, key in await here.carded(len(expected))) == expected
 
     asyncio.run(story())
 
@@ -233,7 +224,7 @@ def test_keys_and_passwords_stay_out_of_the_log(caplog: pytest.LogCaptureFixture
     async def story() -> None:
         async with world() as here:
             await here.switch.call(here.script())
-            await carded(here, 1)
+            await here.carded(1)
             here.onec.stop()
             await here.switch.call(here.script())
             await here.settle()

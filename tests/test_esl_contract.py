@@ -44,12 +44,6 @@ def door_class() -> type[InboundDoor]:
     return chosen
 
 
-async def carded(here: World, count: int) -> list[tuple[str, str]]:
-    await until(lambda: len(here.onec.cards) >= count)
-    await here.settle()
-    return here.cards()
-
-
 # FreeSWITCH connects to us.
 
 
@@ -78,7 +72,7 @@ def test_async_a_known_client_has_his_card_opened_by_his_own_conversation() -> N
             result = await here.switch.call(here.script(mode="async"))
             assert (result.answered_by, result.display_name) == ("244", TITLE)
             assert result.bridged_to == f"[leg_timeout=20]user/244@127.0.0.1|{DEFAULT}"
-            assert await carded(here, 1) == [(CLIENT, "KEY244")]
+            assert await here.carded(1) == [(CLIENT, "KEY244")]
 
     asyncio.run(story())
 
@@ -177,7 +171,7 @@ def test_async_a_conversation_outlives_the_service() -> None:
     async def story() -> None:
         async with world(listen=False) as here:
             call = asyncio.create_task(here.switch.call(here.script(mode="async", talk=0.5)))
-            await carded(here, 1)
+            await here.carded(1)
             await here.service.stop()
             assert (await call).answered_by == "244"
 
@@ -224,7 +218,7 @@ def test_hostile_names_are_just_names(mode: str) -> None:
                 call = await here.switch.call(here.script(mode=mode, name=name))
                 assert (call.answered_by, call.display_name, call.executed_code) == ("244", TITLE, []), name
             expected = [(CLIENT, "KEY244")] * len(HOSTILE) if mode == "async" else []
-            assert await carded(here, len(expected)) == expected
+            assert await here.carded(len(expected)) == expected
 
     asyncio.run(story())
 
@@ -255,8 +249,8 @@ def test_recorded_calls_open_exactly_their_cards() -> None:
         async with world() as here:
             names = ("group", "failover", "blind_transfer", "attended_transfer")
             files = [DATA / f"inbound_{name}.esl" for name in names]
-            await here.switch.play(*files, "inbound_answered", "inbound_abandoned", speed=3.0)
-            assert sorted(await carded(here, len(keys))) == sorted((CLIENT, key) for key in keys)
+            await here.play(*files, "inbound_answered", "inbound_abandoned")
+            assert sorted(await here.carded(len(keys))) == sorted((CLIENT, key) for key in keys)
 
     asyncio.run(story())
 
@@ -271,7 +265,7 @@ def test_it_comes_back_when_the_switch_does() -> None:
                 await here.switch.start()
                 await here.switch.wait_for_subscribers()
             await here.switch.call(here.script())
-            assert await carded(here, 1) == [(CLIENT, "KEY244")]
+            assert await here.carded(1) == [(CLIENT, "KEY244")]
 
     asyncio.run(story())
 
@@ -285,7 +279,7 @@ def test_what_was_bridged_meanwhile_is_learnt() -> None:
             call = asyncio.create_task(here.switch.call(here.script(talk=1.0)))
             await until(lambda: len(here.switch.channels) == 2)
             door.open()
-            assert await carded(here, 1) == [(CLIENT, "KEY244")]
+            assert await here.carded(1) == [(CLIENT, "KEY244")]
             assert (await call).answered_by == "244"
 
     asyncio.run(story())
@@ -369,7 +363,7 @@ def test_nothing_is_left_behind() -> None:
             stack.callback(rude.close)
             script: CallScript = here.script(mode="async", talk=0.3)
             call = asyncio.create_task(here.switch.call(script))
-            await carded(here, 3)
+            await here.carded(3)
             async with asyncio.timeout(5):
                 assert here.service.outbound is not None
                 await here.service.outbound.close(0.05)  # it would wait longer for the two

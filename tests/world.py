@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fs_1c.call import Conversation
@@ -14,7 +15,7 @@ from fs_1c.onec.client import NOBODY
 from fs_1c.service import Service
 from fs_1c.setting_types import Address
 from fs_1c.settings import Settings, build
-from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings, announcements, captures
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 
 CLIENT = "89235292926"
@@ -62,7 +63,7 @@ class World:
         more.setdefault("variables", {"fs_1c_default_target": DEFAULT})
         quick: dict[str, Any] = {
             "ring": 0.02,
-            "talk": 0.05,
+            "talk": 0.2,
             "default_target": DEFAULT,
             "service": tuple(self.door),
         }
@@ -76,6 +77,24 @@ class World:
         """The numbers that 1C was asked about for somebody; to stay warm it is asked about nobody."""
         asked = [r.parameters["Number"] for r in self.onec.requests if r.operation == "SayName"]
         return [number for number in asked if number != NOBODY]
+
+    async def play(self, *recordings: str | Path) -> None:
+        """The switch tells of recorded calls, interleaved by their times, at once; but after each bridge time
+        stands still until 1C has the card, for nobody is told of a conversation that is over.
+        """
+        timed = [pair for name in recordings for pair in announcements.timed_messages(captures.find(name))]
+        expected = len(self.onec.cards)
+        for _, message in sorted(timed, key=lambda pair: pair[0]):
+            await self.switch.send_raw(message)
+            if b"Event-Name: CHANNEL_BRIDGE\n" in message:
+                expected += 1
+                await self.carded(expected)
+
+    async def carded(self, count: int) -> list[tuple[str, str]]:
+        """The cards, once there are so many and no further pop is under way."""
+        await until(lambda: len(self.onec.cards) >= count)
+        await self.settle()
+        return self.cards()
 
     async def settle(self) -> None:
         """Until nothing is under way at any desk."""

@@ -60,6 +60,7 @@ class Leg:
         self.invite: Sip | None = None  # received, at a phone
         self.branch = ""  # of the INVITE sent, by a caller
         self.cseq = 1
+        self.cancelled = False
         self._agents = agents
 
     @property
@@ -176,6 +177,7 @@ class Agents:
                 self._request("BYE", leg, new_branch())
                 leg.ended()
             elif leg.state is not State.OVER and leg.invite is None:
+                leg.cancelled = True
                 self._request("CANCEL", leg, leg.branch)
             self._changed.notify_all()
 
@@ -253,6 +255,8 @@ class Agents:
             if leg.state is not State.OVER:
                 leg.ended(response.status)
                 leg.state = State.TALKING
+            if leg.cancelled:  # it was answered before the CANCEL came (RFC 3261, 9.1)
+                self.hang_up(leg)
         else:
             self._request("ACK", leg, leg.branch)
             leg.ended(response.status)
