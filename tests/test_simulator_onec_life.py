@@ -150,8 +150,8 @@ except KeyboardInterrupt:
         assert process.stderr is not None
         url = process.stderr.readline().split()[-1]
         assert requests.post(url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=5).status_code == 200
+        assert "SayName" in process.stderr.readline()  # and it has started entirely
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=10)
         assert process.returncode == 0
-        assert "SayName" in said
         assert said.endswith("the simulated 1C has stopped\n")
