@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 
 import pytest
 
+from fs_1c.esl.dialogue import Dialogue, Step
 from fs_1c.esl.inbound import InboundDoor
+from fs_1c.esl.outbound import AT_ONCE
+from fs_1c.esl.wire import Message
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
@@ -107,6 +111,43 @@ def test_outbound_a_stopping_service_finishes_the_decisions_under_way() -> None:
             assert (result.service_outcome, result.answered_by) == ("exited", "244")
 
     asyncio.run(story())
+
+
+def test_outbound_calls_that_come_together_do_not_depend_on_each_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    understood = Dialogue.received
+
+    def stumbles(dialogue: Dialogue, message: Message) -> Step:
+        if message.get("Unique-ID") == "stumbling":
+            raise RuntimeError("a defect of ours")
+        return understood(dialogue, message)
+
+    monkeypatch.setattr(Dialogue, "received", stumbles)
+    data = next(r.data for r in records("outbound_sync_route") if r.direction == "<<<")
+    stumbling = re.sub(rb"\nUnique-ID: .*", b"\nUnique-ID: stumbling", data)
+    bad = {3: MALFORMED["not UTF-8"], AT_ONCE - 1: stumbling, AT_ONCE: MALFORMED["HTTP"]}
+
+    async def story() -> None:
+        async with world(listen=False) as here:
+            await here.switch.call(here.script())  # now it is remembered
+            streams = [await asyncio.open_connection(*here.door) for _ in range(2 * AT_ONCE + 1)]
+            for reader, _ in streams:
+                assert await asyncio.wait_for(reader.readuntil(b"\n\n"), 5) == b"connect\n\n"
+            for i, (_, writer) in enumerate(streams):  # the service has no turn meanwhile
+                writer.write(bad.get(i, data))
+            for i, (reader, writer) in enumerate(streams):
+                if i in bad:
+                    assert await _closed(reader)
+                else:
+                    said = await asyncio.wait_for(reader.readuntil(b"exit\n\n"), 5)
+                    assert b"fs_1c_target=" in said
+                writer.close()
+
+    asyncio.run(story())
+    closed = [r.getMessage() for r in caplog.records if "closed:" in r.getMessage()]
+    assert len(closed) == len(bad)
+    assert sum("RuntimeError" in line for line in closed) == 1
 
 
 async def _closed(reader: asyncio.StreamReader) -> bool:

@@ -98,5 +98,6 @@ class _LineConnection(Connection):
         except WireError as error:
             self._broken(str(error))
             return
+        self.flush()
         if self._dialogue.state is State.GONE:
             self._gone()

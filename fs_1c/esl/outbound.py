@@ -1,7 +1,9 @@
 """The door that FreeSWITCH's `socket` application connects to: an asyncio server, one connection a call.
 
-A remembered answer is decided and written within the same turn of the loop that read the channel's data: no
-task, no thread.
+A remembered answer takes no task and no thread. Calls come in bursts, and a processor does one kind of work
+much faster than several in turn; so what has come in a turn of the loop is taken from its sockets first, then
+all of it is decided, then all decisions are written (at most `AT_ONCE`, so that the first need not wait for a
+thousand others), and only then are they told to the log and the others.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ FIRST_WORD = 10.0
 as long until somebody looks.
 """
 
+AT_ONCE = 50
+"""Messages that are acted upon before the answers to them are written."""
+
 
 class OutboundDoor:
     """Serves `socket HOST:PORT [async] full`.
@@ -43,6 +48,7 @@ class OutboundDoor:
         self._connections: set[Connection] = set()
         self._undecided: set[Connection] = set()
         self._all_decided = asyncio.Event()
+        self._unread: list[tuple[Connection, bytes]] = []
         self._untold: list[Decision] = []
         self._look: asyncio.TimerHandle | None = None
 
@@ -106,10 +112,23 @@ class OutboundDoor:
         if self._undecided:
             self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_for_silent)
 
+    def received(self, connection: Connection, data: bytes) -> None:
+        """Octets have come; they are looked at when all that waits has been taken from its sockets."""
+        if not self._unread:
+            asyncio.get_running_loop().call_soon(self._read)
+        self._unread.append((connection, data))
+
+    def _read(self) -> None:
+        unread, self._unread = self._unread, []
+        for start in range(0, len(unread), AT_ONCE):
+            some = unread[start : start + AT_ONCE]
+            for connection, data in some:
+                connection.read(data)
+            for connection, _ in some:
+                connection.flush()
+
     def decided(self, decision: Decision) -> None:
-        """A decision is written. The log and whoever else hears of it when all calls that wait have theirs:
-        calls come in bursts.
-        """
+        """A decision is made; it is told when those that were made with it are written, too."""
         if not self._untold:
             asyncio.get_running_loop().call_soon(self._tell)
         self._untold.append(decision)
@@ -131,7 +150,7 @@ class OutboundDoor:
 class Connection(asyncio.Protocol):
     """One call's connection."""
 
-    __slots__ = ("_dialogue", "_door", "_reader", "_started", "_task", "_transport")
+    __slots__ = ("_dialogue", "_door", "_reader", "_started", "_task", "_transport", "_unwritten")
 
     def __init__(self, door: OutboundDoor, linger: int) -> None:
         self._door = door
@@ -140,6 +159,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._started = 0.0
+        self._unwritten = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -150,6 +170,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._dialogue.state is State.LEAVING:
             return  # replies and a goodbye; FreeSWITCH closes the connection
+        self._door.received(self, data)
+
+    def read(self, data: bytes) -> None:
+        """Acts on what has come. Never raises: others wait for their turn."""
         self._reader.feed(data)
         try:
             while self._transport is not None and (message := self._reader.next()) is not None:
@@ -158,6 +182,15 @@ class Connection(asyncio.Protocol):
                     self._gone()
         except WireError as error:
             self._broken(str(error))
+        except Exception as error:
+            log.exception("call=%s", self._uuid)
+            self._broken(type(error).__name__)
+
+    def flush(self) -> None:
+        """Sends what there is to be said."""
+        unwritten, self._unwritten = self._unwritten, b""
+        if unwritten and self._transport is not None and self._dialogue.state is not State.GONE:
+            self._transport.write(unwritten)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._dialogue.state = State.GONE
@@ -175,7 +208,7 @@ class Connection(asyncio.Protocol):
 
     def _do(self, step: Step) -> None:
         if step.write:
-            self._write(step.write)
+            self._unwritten += step.write
         if step.decide is not None:
             self._decide(step.decide)
         if step.happening is not None:
@@ -205,16 +238,13 @@ class Connection(asyncio.Protocol):
         except Exception:
             log.exception("call=%s cannot be decided", call.uuid)
         self._decided(decision)
+        self.flush()
 
     def _decided(self, decision: Decision | None) -> None:
-        self._write(self._dialogue.decided(decision))
+        self._unwritten += self._dialogue.decided(decision)
         self._door.settled(self)
         if decision is not None:
             self._door.decided(decision)
-
-    def _write(self, octets: bytes) -> None:
-        if octets and self._transport is not None and self._dialogue.state is not State.GONE:
-            self._transport.write(octets)
 
     def _gone(self) -> None:
         """The caller has hung up, or FreeSWITCH has: nobody waits for a decision any more."""
@@ -231,6 +261,7 @@ class Connection(asyncio.Protocol):
             self._broken(f"no channel data within {FIRST_WORD:g} s")
 
     def _broken(self, why: str) -> None:
+        self.flush()
         if self._transport is not None:
             peer = self._transport.get_extra_info("peername")
             log.warning("outbound door: call=%s connection from %s closed: %s", self._uuid, peer, why)
