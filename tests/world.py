@@ -15,7 +15,7 @@ from fs_1c.onec.client import NOBODY
 from fs_1c.service import Service
 from fs_1c.setting_types import Address
 from fs_1c.settings import Settings, build
-from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings, announcements, captures
+from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings, announcements
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 
 CLIENT = "89235292926"
@@ -82,9 +82,8 @@ class World:
         """The switch tells of recorded calls, interleaved by their times, at once; but after each bridge time
         stands still until 1C has the card, for nobody is told of a conversation that is over.
         """
-        timed = [pair for name in recordings for pair in announcements.timed_messages(captures.find(name))]
         expected = len(self.onec.cards)
-        for _, message in sorted(timed, key=lambda pair: pair[0]):
+        for _, message in announcements.interleaved(recordings):
             await self.switch.send_raw(message)
             if b"Event-Name: CHANNEL_BRIDGE\n" in message:
                 expected += 1

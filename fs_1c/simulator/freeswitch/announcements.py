@@ -3,6 +3,9 @@ the clock."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from fs_1c.simulator.freeswitch import captures
 from fs_1c.simulator.freeswitch.messages import Event, dates, event_messages, now_us
 
@@ -64,3 +67,9 @@ def timed_messages(records: list[captures.Record]) -> list[tuple[float, bytes]]:
         at = stream.index(message, at) + len(message)
         timed.append((next(seconds for end, seconds in ends if end >= at), message))
     return timed
+
+
+def interleaved(recordings: Iterable[str | Path]) -> list[tuple[float, bytes]]:
+    """The event messages of several recordings (see `captures.find`), by their times."""
+    timed = [pair for recording in recordings for pair in timed_messages(captures.find(recording))]
+    return sorted(timed, key=lambda pair: pair[0])

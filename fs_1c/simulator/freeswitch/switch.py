@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from fs_1c.simulator.freeswitch import announcements, api, captures, event_socket, socket_app, templates
+from fs_1c.simulator.freeswitch import announcements, api, event_socket, socket_app, templates
 from fs_1c.simulator.freeswitch import bridge as bridging
 from fs_1c.simulator.freeswitch.call import LiveCall
 from fs_1c.simulator.freeswitch.commands import Command
@@ -171,12 +171,7 @@ class SimulatedSwitch:
         Raises:
             CaptureError: a recording cannot be read.
         """
-        timed = [
-            pair
-            for recording in recordings
-            for pair in announcements.timed_messages(captures.find(recording))
-        ]
-        timed.sort(key=lambda pair: pair[0])
+        timed = announcements.interleaved(recordings)
         loop = asyncio.get_running_loop()
         began = loop.time()
         for seconds, message in timed:
