@@ -14,17 +14,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from itertools import chain
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from fs_1c.call import Conversation, Decision, ScreenPop
 from fs_1c.journal_entries import (
     MAX_TEXT,
-    NAMES,
     TABLES,
     CallEntry,
     DecisionEntry,
@@ -33,12 +29,12 @@ from fs_1c.journal_entries import (
     PopEntry,
     Row,
     calls,
-    fit,
+    in_e164,
     of_decision,
     of_pop,
 )
 from fs_1c.journal_file import JournalFile, may_pass
-from fs_1c.numbers import Number, NumberPlan, read
+from fs_1c.numbers import NumberPlan
 from fs_1c.settings import JournalSettings, Settings
 
 __all__ = [
@@ -56,28 +52,31 @@ log = logging.getLogger(__name__)
 
 MAX_QUEUE = 10_000
 """Rows that wait for the disk."""
-BATCH = 500
-"""Rows written or deleted in one transaction: others wait for its end."""
-GATHER = 0.2
-"""Seconds in which more rows may come for the same transaction."""
+BATCH = 2500
+"""Rows written in one transaction: others wait for its end."""
+GATHER, GATHERINGS = 0.2, 5
+"""Seconds in which more rows may come for the same transaction, and how often these are granted again."""
+MANY = 100
+"""Rows in `GATHER` for which it is. A row of a larger transaction costs half as much: each touches a page of
+the index of calls, whose uuids are random, and a page is written once per transaction.
+"""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts to write while that fails."""
-PRUNE_EVERY, PRUNE_PAUSE = 3600.0, 0.02
-"""Seconds between deletions of old rows, and between the portions of one."""
+PRUNE_EVERY, PRUNE_PAUSE, PORTION = 3600.0, 0.02, 500
+"""Seconds between deletions of old rows, and between the portions of one; rows of a portion."""
 
 AT_ONCE = 50
 """Rows written by one statement: each statement costs a change of threads, which calls must wait for."""
 
-_VALUES = {kind: attrgetter(*names) for kind, names in NAMES.items()}
 # Only names of our own are put together to SQL here.
 _DELETE = [
-    f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT {BATCH})"  # noqa: S608
+    f"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at < ? ORDER BY at LIMIT {PORTION})"  # noqa: S608
     for table in TABLES.values()
 ]
 
 
 def _insert(kind: type[Row], rows: int) -> str:
-    names = NAMES[kind]
+    names = kind._fields
     row = f"({', '.join('?' * len(names))})"
     return f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES {', '.join([row] * rows)}"  # noqa: S608
 
@@ -130,7 +129,8 @@ class Journal:
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended."""
-        self._tell(partial(of_pop, conversation, pop, time.time()))
+        told = time.time()
+        self._tell(lambda: in_e164(of_pop(conversation, pop, told), self._plan))
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what waits, for at most `timeout` seconds. What is told afterwards is not written."""
@@ -212,17 +212,23 @@ class Journal:
             self._file.close()
 
     def _gather(self, seconds: float) -> list[Row]:
-        """What is in the queue, after waiting for a first row for at most `seconds`."""
-        rows: list[Row] = []
-        with contextlib.suppress(queue.Empty):
-            made = self._queue.get(timeout=max(0.0, seconds))
+        """What is in the queue, after waiting for a first row for at most `seconds`; while many come, with
+        those that come meanwhile.
+        """
+        try:
+            rows = self._rows(self._queue.get(timeout=max(0.0, seconds)))
+        except queue.Empty:
+            return []
+        for _ in range(GATHERINGS):
             if self._queue.qsize() < BATCH:
                 self._closed.wait(GATHER)
-            while True:
-                rows += self._rows(made)
-                if len(rows) == BATCH:
-                    break
-                made = self._queue.get_nowait()
+            before = len(rows)
+            # Rows are made as they come, for to make thousands in one go would hold calls up.
+            with contextlib.suppress(queue.Empty):
+                while len(rows) < BATCH:
+                    rows += self._rows(self._queue.get_nowait())
+            if len(rows) == BATCH or len(rows) - before < MANY:
+                break
         return rows
 
     def _rows(self, made: Callable[[], Row | None] | None) -> list[Row]:
@@ -236,18 +242,12 @@ class Journal:
     def _write(self) -> None:
         if self._waiting:
             statements = []
-            for kind in NAMES:
-                rows = [self._values(row) for row in self._waiting if type(row) is kind]
+            for kind in TABLES:
+                rows = [row for row in self._waiting if type(row) is kind]
                 for some in (rows[i : i + AT_ONCE] for i in range(0, len(rows), AT_ONCE)):
                     statements.append((_insert(kind, len(some)), list(chain.from_iterable(some))))
             self._file.run(statements)
             self._waiting = []
-
-    def _values(self, row: Row) -> list[Any]:
-        # Numbers take a while to read, so that is done here, where no call waits.
-        if isinstance(row, PopEntry) and isinstance(number := read(row.number, self._plan), Number):
-            row = replace(row, number=number.e164)
-        return [fit(value) if isinstance(value, str) else value for value in _VALUES[type(row)](row)]
 
     def _prune(self) -> None:
         """Deletes a portion of what is too old; the rest soon."""

@@ -8,10 +8,12 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fs_1c.call import Conversation, Decision, ScreenPop
+from fs_1c.numbers import Number, NumberPlan, read
 
 VERSION = 1
 """Of the file's tables."""
@@ -47,8 +49,7 @@ class Newer(Exception):
     """The file belongs to a newer version of this library."""
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionEntry:
+class DecisionEntry(NamedTuple):
     """Where a call was sent and why.
 
     Attributes:
@@ -84,8 +85,7 @@ class DecisionEntry:
     onec_took: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class PopEntry:
+class PopEntry(NamedTuple):
     """What became of a screen pop; see `fs_1c.call.Conversation` for most of it.
 
     Attributes:
@@ -130,18 +130,18 @@ class CallEntry:
 
 
 Row = DecisionEntry | PopEntry
-NAMES = {kind: [field.name for field in fields(kind)] for kind in (DecisionEntry, PopEntry)}
-TABLES = {DecisionEntry: "calls", PopEntry: "pops"}
+TABLES: dict[type[Row], str] = {DecisionEntry: "calls", PopEntry: "pops"}
 
 
 def fit(text: str) -> str:
     """As a text is kept. NUL and half a surrogate pair: SQLite cannot keep them, or its tools cut there."""
-    text = text[:MAX_TEXT]
-    return text if text.isprintable() else _UNFIT.sub("\ufffd", text)
+    if len(text) <= MAX_TEXT and text.isprintable():
+        return text
+    return _UNFIT.sub("\ufffd", text[:MAX_TEXT])
 
 
 def of_decision(decision: Decision, titles: bool, told: float) -> DecisionEntry:
-    """The row of a decision.
+    """The row of a decision; all its texts are `fit`.
 
     Args:
         titles: Clients' names are kept.
@@ -149,43 +149,50 @@ def of_decision(decision: Decision, titles: bool, told: float) -> DecisionEntry:
     """
     call, caller, error = decision.call, decision.caller, decision.caller.error
     # A caller who does not want to be identified is not identified here either.
-    received = "" if call.private else call.number[:MAX_TEXT]
+    received = "" if call.private else fit(call.number)
     return DecisionEntry(
-        at=told - caller.took,
-        call=call.uuid[:MAX_TEXT],
-        number=caller.number.e164 if caller.number else received,
-        asked_as=caller.asked_as[:MAX_TEXT],
-        destination=call.destination[:MAX_TEXT],
-        base=(caller.base or call.base)[:MAX_TEXT],
-        result=caller.result.value,
-        source=caller.source.value,
-        error_kind=error.kind[:MAX_TEXT] if error else "",
-        error=error.message[:MAX_TEXT] if error else "",
-        title=caller.title[:MAX_TEXT] if titles else None,
-        category=caller.category[:MAX_TEXT],
-        manager=caller.manager[:MAX_TEXT],
-        target=None if decision.target is None else decision.target[:MAX_TEXT],
-        took=caller.took,
-        onec_took=caller.onec_took,
+        told - caller.took,
+        fit(call.uuid),
+        caller.number.e164 if caller.number else received,
+        fit(caller.asked_as),
+        fit(call.destination),
+        fit(caller.base or call.base),
+        caller.result.value,
+        caller.source.value,
+        fit(error.kind) if error else "",
+        fit(error.message) if error else "",
+        fit(caller.title) if titles else None,
+        fit(caller.category),
+        fit(caller.manager),
+        None if decision.target is None else fit(decision.target),
+        caller.took,
+        caller.onec_took,
     )
 
 
 def of_pop(conversation: Conversation, pop: ScreenPop, told: float) -> PopEntry:
-    """The row of a screen pop; `told`: when it had ended, seconds since the epoch."""
+    """The row of a screen pop; all its texts are `fit`. `told`: when it ended, seconds since the epoch."""
+    error = pop.error
     return PopEntry(
-        at=told - pop.took,
-        call=conversation.call_uuid[:MAX_TEXT],
-        leg=conversation.leg_uuid[:MAX_TEXT],
-        number=conversation.number[:MAX_TEXT],
-        extension=conversation.extension[:MAX_TEXT],
-        outcome=pop.outcome.value,
-        error_kind=pop.error.kind[:MAX_TEXT] if pop.error else "",
-        error=pop.error.message[:MAX_TEXT] if pop.error else "",
-        took=pop.took,
-        age=conversation.age,
-        outgoing=conversation.outgoing,
-        ringing=conversation.ringing,
+        told - pop.took,
+        fit(conversation.call_uuid),
+        fit(conversation.leg_uuid),
+        fit(conversation.number),
+        fit(conversation.extension),
+        pop.outcome.value,
+        fit(error.kind) if error else "",
+        fit(error.message) if error else "",
+        pop.took,
+        conversation.age,
+        conversation.outgoing,
+        conversation.ringing,
     )
+
+
+def in_e164(pop: PopEntry, plan: NumberPlan) -> PopEntry:
+    """The same with its number in E.164, if it is one. That takes a while, so no call should wait for it."""
+    number = read(pop.number, plan)
+    return pop._replace(number=number.e164) if isinstance(number, Number) else pop
 
 
 def calls(
@@ -247,10 +254,10 @@ def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> l
 def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
     decisions, pops = (
         connection.execute(
-            f"SELECT {', '.join(names)} FROM {TABLES[kind]} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
+            f"SELECT {', '.join(kind._fields)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
             (uuid,),
         ).fetchall()
-        for kind, names in NAMES.items()
+        for kind, table in TABLES.items()
     )
     decided = tuple(DecisionEntry(*row) for row in decisions)
     popped = tuple(_with_flags(PopEntry(*row)) for row in pops)
@@ -263,7 +270,7 @@ def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
 
 def _with_flags(pop: PopEntry) -> PopEntry:
     """SQLite has no truth values, but numbers."""
-    return replace(pop, outgoing=bool(pop.outgoing), ringing=bool(pop.ringing))
+    return pop._replace(outgoing=bool(pop.outgoing), ringing=bool(pop.ringing))
 
 
 def version_of(connection: sqlite3.Connection) -> int:

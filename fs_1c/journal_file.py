@@ -16,6 +16,9 @@ from fs_1c.journal_entries import BUSY, SCHEMA, VERSION, version_of
 
 log = logging.getLogger(__name__)
 
+CACHE_PAGES, LOG_PAGES = 4000, 8000
+"""Pages of 4 kB: as many in memory, and as many in the write-ahead log before they go to their places."""
+
 
 class JournalFile:
     """The file, for one thread. Its methods raise sqlite3.Error and OSError; after that it is opened anew."""
@@ -77,6 +80,10 @@ class JournalFile:
             connection.execute("COMMIT")
         # Survives the end of this process as it is; a power failure may take the last rows.
         connection.execute("PRAGMA synchronous = NORMAL")
+        # A row changes a page of its own, of the index of calls: the pages of a large transaction must have
+        # room, and be taken from the log to their places for several transactions at once.
+        connection.execute(f"PRAGMA cache_size = {CACHE_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         return connection
 
     def _set_aside(self) -> None:

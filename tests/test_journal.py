@@ -338,6 +338,42 @@ def test_closing_writes_what_is_queued(file: Path, caplog: pytest.LogCaptureFixt
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    ("coming", "together"),
+    [
+        ([3], [4]),  # hardly anything comes: it is not waited for more
+        ([module.MANY, module.MANY, 7, module.MANY], [2 * module.MANY + 8]),
+        ([module.MANY] * 6, [module.GATHERINGS * module.MANY + 1]),  # nor for ever
+        ([2 * module.BATCH], [module.BATCH, module.BATCH, 1]),
+    ],
+)
+def test_rows_that_come_in_numbers_are_written_together(
+    file: Path, coming: list[int], together: list[int]
+) -> None:
+    written: list[int] = []
+    journal = Journal(file, SETTINGS, NumberPlan())
+    waits = iter(coming)
+
+    class Gathering(threading.Event):
+        """Meanwhile rows come."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            for _ in range(next(waits, 0)):
+                journal.decided(decision())
+            return False
+
+    def run(statements: Any) -> int:
+        rows = sum(len(values) // len(DecisionEntry._fields) for sql, values in statements if "calls" in sql)
+        if "INSERT" in statements[0][0]:
+            written.append(rows)
+        return 0
+
+    journal._closed, journal._file.run = Gathering(), run  # type: ignore[method-assign]
+    journal.decided(decision())
+    until(lambda: written == together)
+    journal.close()
+
+
 def test_no_thread_can_be_had(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -59,13 +59,13 @@ def decided(caller: Caller = FOUND, **more: Any) -> DecisionEntry:
     call = Call("call-1", "89235292926", destination="83832000000", base="sales", domain="pbx")
     with freeze_time("2024-05-01 12:00:00", tick=False):
         decision = routing.decide(call, caller, POLICY, PLAN)
-        return replace(journal_entries.of_decision(decision, True, AT), at=AT, **more)
+        return journal_entries.of_decision(decision, True, AT)._replace(at=AT, **more)
 
 
 def popped(outcome: Outcome = Outcome.ACCEPTED, error: Failure | None = None, **more: Any) -> PopEntry:
     talk = Conversation("call-1", "leg-1", E164, "244", key="K3Y")
     with freeze_time("2024-05-01 12:00:05", tick=False):
-        return replace(journal_entries.of_pop(talk, ScreenPop(outcome, 0.045, error), AT), at=AT + 5, **more)
+        return journal_entries.of_pop(talk, ScreenPop(outcome, 0.045, error), AT)._replace(at=AT + 5, **more)
 
 
 def entry(*rows: DecisionEntry | PopEntry, call: str = "call-1", number: str = E164) -> CallEntry:
@@ -189,7 +189,7 @@ def test_every_outcome_has_words_of_its_own() -> None:
     texts = [told(popped(outcome)) for outcome in Outcome]
     assert len(set(texts)) == len(Outcome)
     assert not [text for text in texts if "Outcome: " in text]
-    assert "Outcome: shown" in told(replace(popped(), outcome="shown"))  # of a version to come
+    assert "Outcome: shown" in told(popped()._replace(outcome="shown"))  # of a version to come
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_nobody_answered_and_nobody_asked() -> None:
     text = told(popped())
     assert "+79235292926 was on the line." in text
     assert "it did not pass a door that decides" in text
-    withheld = story(entry(replace(decided(), number=""), number=""))
+    withheld = story(entry(decided()._replace(number=""), number=""))
     assert (
         "2024-05-01 19:00:00  Somebody who withheld his number called 83832000000 (base sales)." in withheld
     )
@@ -306,9 +306,9 @@ def test_no_text_reaches_a_terminal_but_as_letters(text: str) -> None:
     )
     wrong: dict[str, Any] = {"error_kind": text, "error": text}
     one = entry(
-        replace(DECIDED, title=text, target=text, **everywhere, **wrong),
-        replace(POPPED, extension=text, outcome=text, **wrong),
-        replace(POPPED, extension=text, **wrong),
+        DECIDED._replace(title=text, target=text, **everywhere, **wrong),
+        POPPED._replace(extension=text, outcome=text, **wrong),
+        POPPED._replace(extension=text, **wrong),
         call=text,
         number=text,
     )

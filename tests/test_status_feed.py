@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Send
 
 from fs_1c.call import Call, Caller, Decision, Outcome, Result, ScreenPop
+from fs_1c.journal_entries import fit
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.status import stream
 from fs_1c.status.feed import Feed
@@ -215,7 +216,7 @@ def test_no_text_breaks_out_of_its_event(text: str) -> None:
     assert rest == b""
     _, data = event.split(b"\n")
     told = json.loads(data.removeprefix(b"data: "))
-    assert (told["call"], told["decisions"][0]["title"]) == (text, text)
+    assert (told["call"], told["decisions"][0]["title"]) == (fit(text), fit(text))
 
 
 def test_a_failing_stream_is_logged_and_ends_its_answer(caplog: pytest.LogCaptureFixture) -> None:

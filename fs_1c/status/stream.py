@@ -16,9 +16,9 @@ from cachetools import LRUCache
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from fs_1c.journal_entries import CallEntry, DecisionEntry, Row
+from fs_1c.journal_entries import CallEntry, DecisionEntry, Row, in_e164
 from fs_1c.journal_report import as_json
-from fs_1c.numbers import Number, NumberPlan, read
+from fs_1c.numbers import NumberPlan
 from fs_1c.status.feed import SIZE, Event, Feed
 from fs_1c.status.masking import masked_values
 
@@ -60,9 +60,8 @@ def entry_of(row: Row, plan: NumberPlan) -> CallEntry:
     """What the row tells, as a call of the journal of which nothing else is known."""
     if isinstance(row, DecisionEntry):
         return CallEntry(row.at, row.call, row.number, (row,), ())
-    if isinstance(number := read(row.number, plan), Number):
-        row = replace(row, number=number.e164)
-    return CallEntry(row.at, row.call, row.number, (), (row,))
+    pop = in_e164(row, plan)
+    return CallEntry(pop.at, pop.call, pop.number, (), (pop,))
 
 
 def as_text(entry: CallEntry, view: View) -> str:
@@ -70,7 +69,7 @@ def as_text(entry: CallEntry, view: View) -> str:
     half a surrogate pair on the wire.
     """
     if not view.titles:
-        decisions = tuple(replace(decision, title=None) for decision in entry.decisions)
+        decisions = tuple(decision._replace(title=None) for decision in entry.decisions)
         entry = replace(entry, decisions=decisions)
     told: object = as_json(entry)
     return json.dumps(masked_values(told, UNMASKED) if view.mask else told)

@@ -20,11 +20,9 @@ from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, R
 from fs_1c.directory import shared
 from fs_1c.journal_entries import (
     MAX_TEXT,
-    NAMES,
     CallEntry,
     DecisionEntry,
     PopEntry,
-    fit,
     of_decision,
     of_pop,
 )
@@ -146,12 +144,10 @@ class Journaled:
         assert json.loads(journal_report.to_json([told]))
 
     def _kept(self, row: DecisionEntry | PopEntry) -> DecisionEntry | PopEntry:
-        values = [getattr(row, name) for name in NAMES[type(row)]]
-        fitting = [fit(value) if isinstance(value, str) else value for value in values]
-        assert all(len(value) <= MAX_TEXT for value in fitting if isinstance(value, str))
-        marks = ", ".join("?" * len(fitting))
-        back = self._database.execute(f"SELECT {marks}", fitting).fetchone()
-        assert list(back) == fitting
+        assert all(len(value) <= MAX_TEXT for value in row if isinstance(value, str))
+        marks = ", ".join("?" * len(row))
+        back = self._database.execute(f"SELECT {marks}", row).fetchone()
+        assert back == row
         return type(row)(*back)
 
 
