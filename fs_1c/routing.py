@@ -36,7 +36,7 @@ def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan
         ("effective_caller_id_name", title or _safer_name(call.name)),
         ("fs_1c_target", target or ""),
     ]
-    return Decision(call, caller, tuple((name, value) for name, value in variables if value), target)
+    return Decision(call, caller, tuple([variable for variable in variables if variable[1]]), target)
 
 
 def _safer_name(name: str) -> str:

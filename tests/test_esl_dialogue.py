@@ -7,7 +7,7 @@ import pytest
 from fs_1c import routing
 from fs_1c.call import Call, Caller, Conversation, Decision, Result
 from fs_1c.esl import commands
-from fs_1c.esl.dialogue import Dialogue, State, Step
+from fs_1c.esl.dialogue import CALL_HEADERS, Dialogue, State, Step, call_from_channel
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NotANumber, NumberPlan, read
 from fs_1c.settings import RoutingSettings
@@ -52,6 +52,18 @@ def test_sync_one_multiset_and_exit_in_one_write() -> None:
     ]
     assert dialogue.state is State.GONE
     assert steps[-1].close
+
+
+def test_a_call_is_made_of_the_headers_that_are_taken_from_the_channels_data() -> None:
+    asked: set[str] = set()
+
+    class Asked(dict[str, str]):
+        def get(self, name: str, /, default: object = None) -> str:
+            asked.add(name)
+            return f"what {name} says"
+
+    call_from_channel(Asked())
+    assert asked == set(CALL_HEADERS)
 
 
 def test_the_recorded_service_spoke_the_same_commands() -> None:

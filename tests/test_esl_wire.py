@@ -105,6 +105,19 @@ def test_the_channels_data_is_read() -> None:
     assert len(data.names()) > 140
 
 
+NAMES_ASKED = ["Unique-ID", "Caller-ID", "variable_a", "variable_ab", "a.b", "missing"]
+LINES = st.lists(
+    st.tuples(st.sampled_from(NAMES_ASKED[:-1]), st.text("Name: %0ФA\n+")), unique_by=lambda line: line[0]
+)
+
+
+@given(LINES, st.permutations(NAMES_ASKED))
+def test_several_headers_at_once_are_the_same_as_each(lines: list[tuple[str, str]], names: list[str]) -> None:
+    headers = Headers("\n".join(f"{name}: {value.replace(chr(10), '%0A')}" for name, value in lines).encode())
+    one_by_one = {name: headers.get(name) for name in names}
+    assert headers.only(tuple(names)) == {name: text for name, text in one_by_one.items() if text is not None}
+
+
 def test_cyrillic_of_an_event_is_decoded() -> None:
     titles = {message.event().get("variable_fs_1c_title") for message in messages("outbound_async_bridge")}
     assert titles == {None, "Фэйковый чиж"}

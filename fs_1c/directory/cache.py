@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from dataclasses import dataclass
@@ -49,9 +48,11 @@ class Cache:
 
     def get(self, number: str) -> Remembered | None:
         """What 1C said, and when on the monotonic clock; None when nothing is remembered."""
-        with self._lock, contextlib.suppress(KeyError):
-            return self._answers[number]  # `get` would look twice
-        return None
+        with self._lock:
+            try:
+                return self._answers[number]  # `get` would look twice
+            except KeyError:
+                return None
 
     def is_fresh(self, remembered: Remembered) -> bool:
         """Otherwise it is stale: told all the same, and asked again."""

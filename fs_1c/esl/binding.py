@@ -188,6 +188,10 @@ class _Reply(Message):
         value = self.raw(name)
         return None if value is None else value.decode("utf-8", "replace")
 
+    def only(self, names: tuple[str, ...]) -> dict[str, str]:
+        values = {name: self.get(name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
     def names(self) -> list[str]:
         found: list[str] = []
         for piece in self._pieces:

@@ -52,6 +52,19 @@ class Step:
     close: bool = False
 
 
+CALL_HEADERS = (
+    "Unique-ID",
+    "Caller-Caller-ID-Name",
+    "Caller-Caller-ID-Number",
+    "Caller-Destination-Number",
+    "Caller-Privacy-Hide-Number",
+    "variable_domain_name",
+    "variable_fs_1c_base",
+    "variable_fs_1c_deadline",
+    "variable_fs_1c_default_target",
+)
+"""What `call_from_channel` looks at, in FreeSWITCH's order."""
+_CONNECTED = ("Event-Name", *CALL_HEADERS, "Socket-Mode")
 _NOTHING = Step()
 _BRIDGE_UUID = "fs-1c-bridge-{uuid}"
 _CS_EXECUTE = "4"
@@ -129,11 +142,12 @@ class Dialogue:
         return commands.multiset(variables) + bridge
 
     def _connected(self, data: Message) -> Step:
-        if data.get("Event-Name") != "CHANNEL_DATA":
+        told = data.only(_CONNECTED)
+        if told.get("Event-Name") != "CHANNEL_DATA":
             raise WireError(f"connect was answered by {data.reply[:80]!r}")
-        self.call = call_from_channel(data)
+        self.call = call_from_channel(told)
         self.state = State.DECIDING
-        self._async = data.get("Socket-Mode") == "async"
+        self._async = told.get("Socket-Mode") == "async"
         if not self._async:
             return Step(decide=self.call)
         names = ("hangup_after_bridge", "continue_on_fail", "socket_resume")

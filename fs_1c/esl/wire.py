@@ -27,6 +27,19 @@ def _begins(name: str) -> bytes:
     return b"\n" + name.encode() + b":"
 
 
+@lru_cache(64)
+def _all_begin(names: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    return [(name, _begins(name)) for name in names]
+
+
+def _decoded(value: bytes) -> str:
+    """The text of a value as it came. Octets that are not UTF-8 become U+FFFD."""
+    value = value.strip()
+    if 0x25 in value:  # a percent sign; asked for as octets it costs five times as much
+        value = unquote_to_bytes(value)
+    return value.decode("utf-8", "replace")
+
+
 class WireError(Exception):
     """What came is not the event socket's protocol. The connection is of no use any more."""
 
@@ -44,23 +57,38 @@ class Headers:
         self._lines = b"\n" + lines  # so that every name follows a newline
 
     def raw(self, name: str) -> bytes | None:
-        """The octets of a value as they came, or None. Names are exact, as FreeSWITCH always writes them."""
+        """The octets of a value as they came, space around them and all, or None. Names are exact, as
+        FreeSWITCH always writes them.
+        """
         lines, begins = self._lines, _begins(name)
         start = lines.find(begins)
         if start < 0:
             return None
         start += len(begins)
         end = lines.find(b"\n", start)
-        return lines[start : end if end >= 0 else len(lines)].strip()
+        return lines[start : end if end >= 0 else len(lines)]
 
     def get(self, name: str, /) -> str | None:
         """The decoded value of a header, or None. Octets that are not UTF-8 become U+FFFD."""
         value = self.raw(name)
-        if value is None:
-            return None
-        if b"%" in value:
-            value = unquote_to_bytes(value)
-        return value.decode("utf-8", "replace")
+        return None if value is None else _decoded(value)
+
+    def only(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The decoded values of those of these headers that are there. Quicker than one `get` after the
+        other if `names` are in the order in which FreeSWITCH writes them; of a name that comes twice, and
+        FreeSWITCH sends none, it is the first after the one before it.
+        """
+        lines, at, found = self._lines, 0, {}
+        for name, begins in _all_begin(names):
+            start = lines.find(begins, at)
+            if start < 0 and (start := lines.find(begins, 0, at + len(begins))) < 0:
+                continue
+            start += len(begins)
+            at = lines.find(b"\n", start)
+            if at < 0:
+                at = len(lines)
+            found[name] = _decoded(lines[start:at])
+        return found
 
     def names(self) -> list[str]:
         """The names of all headers, in their order."""
@@ -187,6 +215,7 @@ class Reader:
         value = head.raw("Content-Length")
         if value is None:
             return 0
+        value = value.strip()
         if not value.isdigit():
             raise WireError(f"Content-Length is not a number: {value[:40]!r}")
         if len(value) > 18 or int(value) > self._max_body:
