@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
+from typing import ParamSpec, TypeVar, cast
 
 MAX_TEXT = 100
 """Characters of a name that reach a phone; displays show 20 to 40."""
@@ -51,8 +53,31 @@ _WORD = re.compile(r"[0-9A-Za-z_+*#.-]+")
 _HOST = re.compile(r"[0-9A-Za-z_.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_FORGET: list[Callable[[], None]] = []
 
-@lru_cache(4096)  # the same clients call again and again
+
+def remembered(results: int) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
+    """For what is made of clients' names: the same clients call again and again. Remembers so many results,
+    until `forget`.
+    """
+
+    def decorated(made: Callable[_P, _T]) -> Callable[_P, _T]:
+        remembering = lru_cache(results)(made)
+        _FORGET.append(remembering.cache_clear)
+        return cast(Callable[_P, _T], remembering)
+
+    return decorated
+
+
+def forget() -> None:
+    """Forgets what was made of any client's name."""
+    for one in _FORGET:
+        one()
+
+
+@remembered(4096)
 def text(value: str, limit: int = MAX_TEXT) -> str:
     """A name or title that is harmless wherever a dialplan may paste it, still readable on a phone.
 

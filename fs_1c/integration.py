@@ -187,7 +187,7 @@ class Integration:
         if base and base not in self._bases:
             raise ValueError(f"there is no base {base}; allowed: {', '.join(self._bases)}")
         bases = [self._bases[base]] if base else self._bases.values()
-        channel.text.cache_clear()  # names are kept there, too
+        channel.forget()
         return sum(one.directory.forget(number) for one in bases)
 
     def health(self) -> dict[str, dict[str, object]]:

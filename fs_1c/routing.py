@@ -8,7 +8,6 @@ stays; but a client of a category that has a rule of its own goes by that rule e
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from fs_1c import channel
 from fs_1c.call import Call, Caller, Decision, Result
@@ -20,23 +19,53 @@ _NO_PHONE = re.compile(r"[^\w\s.,;:/+()№-]")
 
 def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> Decision:
     """What to do with `call`, knowing `caller`. Never raises; the values are harmless inside a channel."""
+    variables, target = _said(
+        caller.result,
+        caller.number.e164 if caller.number else "",
+        caller.title,
+        caller.category,
+        caller.manager,
+        call.name,
+        policy.domain or call.domain,
+        policy,
+        plan,
+    )
+    return Decision(call, caller, variables, target)
+
+
+@channel.remembered(4096)
+def _said(
+    result: Result,
+    e164: str,
+    title: str,
+    category: str,
+    manager: str,
+    name: str,
+    domain: str,
+    policy: RoutingSettings,
+    plan: NumberPlan,
+) -> tuple[tuple[tuple[str, str], ...], str | None]:
+    """The variables and the target of a call.
+
+    Args:
+        e164: The caller's number, or empty.
+        name: The caller's own display name.
+    """
     # Without any, FreeSWITCH fills in its own global variable `domain`, as its standard configuration sets
     # it.
-    domain = channel.host(policy.domain or call.domain) or "${domain}"
-    target = None
-    if caller.result is Result.FOUND:
-        target = _target(caller.category, caller.manager, domain, policy, plan)
-    title = channel.text(caller.title)
-    variables = [
-        ("fs_1c_result", caller.result.value),
-        ("fs_1c_number", caller.number.e164 if caller.number else ""),
-        ("fs_1c_title", title),
-        ("fs_1c_category", channel.text(caller.category)),
-        ("fs_1c_manager", channel.text(caller.manager)),
-        ("effective_caller_id_name", title or _safer_name(call.name)),
+    domain = channel.host(domain) or "${domain}"
+    target = _target(category, manager, domain, policy, plan) if result is Result.FOUND else None
+    shown = channel.text(title)
+    variables = (
+        ("fs_1c_result", result.value),
+        ("fs_1c_number", e164),
+        ("fs_1c_title", shown),
+        ("fs_1c_category", channel.text(category)),
+        ("fs_1c_manager", channel.text(manager)),
+        ("effective_caller_id_name", shown or _safer_name(name)),
         ("fs_1c_target", target or ""),
-    ]
-    return Decision(call, caller, tuple([variable for variable in variables if variable[1]]), target)
+    )
+    return tuple(variable for variable in variables if variable[1]), target
 
 
 def _safer_name(name: str) -> str:
@@ -49,7 +78,6 @@ def _safer_name(name: str) -> str:
     return channel.text(name) if "${" in name or '"' in name else ""
 
 
-@lru_cache(4096)  # many clients have the same few managers
 def _target(
     category: str, written: str, domain: str, policy: RoutingSettings, plan: NumberPlan
 ) -> str | None:

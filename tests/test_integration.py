@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from fs_1c import channel, routing
 from fs_1c.call import Call, Conversation, Decision, Outcome, Result, Source
+from fs_1c.esl import commands
 from fs_1c.integration import Integration
 from fs_1c.settings import SettingsError, build
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
@@ -196,6 +198,30 @@ def test_a_card_by_hand_is_sent_each_time_and_its_outcome_awaited(
     assert len(onec.cards) == 3
     onec.stop()
     assert here.pop(SEED, extension="244").outcome is Outcome.FAILED
+
+
+def test_nothing_made_of_a_clients_name_outlives_a_forget(onec: OneCSimulator, integration: Make) -> None:
+    shouted = []
+
+    @channel.remembered(8)
+    def shout(name: str) -> str:
+        shouted.append(name)
+        return name.upper()
+
+    here = integration(onec.url)
+    memories = (channel.text, routing._said, commands.multiset)
+    commands.multiset(here.decide(call()).variables)
+    assert shout("Чиж") == shout("Чиж") == "ЧИЖ"
+    assert shouted == ["Чиж"]
+    assert all(_remembers(memory) for memory in memories)
+    assert here.forget(None) == 1
+    assert not any(_remembers(memory) for memory in memories)
+    assert shout("Чиж") == "ЧИЖ"
+    assert shouted == ["Чиж", "Чиж"]
+
+
+def _remembers(memory: Any) -> int:
+    return int(memory.cache_info().currsize)
 
 
 def test_new_settings_do_not_open_a_card_twice(onec: OneCSimulator, integration: Make) -> None:

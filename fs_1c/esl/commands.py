@@ -10,7 +10,7 @@ it is long: over a network it might come in pieces, and FreeSWITCH awaits the re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from fs_1c import channel
 
@@ -74,7 +74,8 @@ def execute(application: str, argument: str = "", uuid: str = "") -> bytes:
     return _lines(*lines) + body
 
 
-def multiset(variables: Iterable[tuple[str, str]]) -> bytes:
+@channel.remembered(1024)
+def multiset(variables: tuple[tuple[str, str], ...]) -> bytes:
     """Sets several channel variables by one command; empty when there are none.
 
     The values must be harmless already (see `fs_1c.channel`); a list is split at its separator, so one is

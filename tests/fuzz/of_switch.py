@@ -346,10 +346,10 @@ def multiset(octets: bytes) -> None:
     """Values that are harmless already come out as they went in, whatever they are."""
     values = [channel.text(one) for one in text(octets).split("\n")][:200]
     values = [value for value in values if value]
-    pairs = [(f"v{i}", value) for i, value in enumerate(values)]
-    assert switch_words.variables(commands.multiset(pairs)) == pairs
+    pairs = tuple((f"v{i}", value) for i, value in enumerate(values))
+    assert switch_words.variables(commands.multiset(pairs)) == [*pairs]
     # And those that are not forge no line.
-    raw = [(f"v{i}", one) for i, one in enumerate(text(octets).split("\r"))]
+    raw = tuple((f"v{i}", one) for i, one in enumerate(text(octets).split("\r")))
     for command in switch_words.commands(commands.multiset(raw)):
         assert len(command) == (6 if "content-type: text/plain" in command else 4)
 
