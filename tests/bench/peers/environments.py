@@ -104,6 +104,7 @@ def _install(folder: Path, *what: str) -> None:
 def _run(command: list[str], **environment: str) -> None:
     """Raises `Unavailable` with the last line of what a failing command said."""
     given = {**os.environ, **environment}
+    given.pop("PYTHONPATH", None)  # what pip finds there it takes for installed
     try:
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE, env=given)
     except subprocess.TimeoutExpired:
