@@ -301,6 +301,11 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(part: Part) -> None:
     assert error_of(part).kind == "too-large"
 
 
+def test_what_is_not_http_is_told_without_the_words_around_it() -> None:
+    error = error_of(says(b"SSH-2.0-OpenSSH_9.2\r\n"))
+    assert (error.kind, error.message) == ("broken", "BadStatusLine('SSH-2.0-OpenSSH_9.2\\r\\n")
+
+
 def test_a_redirect_is_not_followed() -> None:
     with RawServer(says(http_answer(soap_answer(inner("Чиж"))))) as other:
         moved = HEAD.replace(b"200 OK", b"302 Found") + f"Location: {other.url}\r\n\r\n".encode()

@@ -313,7 +313,14 @@ def _explain(error: Exception, progress: _Progress, limit: float) -> OneCError:
     return OneCError(kind, _reason(error), reached, base_down=True, passing=not progress.left)
 
 
-_TELLING = ("[Errno", "certificate verify failed", "Remote end closed", "closed before", "Name or service")
+_TELLING = (
+    "[Errno",
+    "certificate verify failed",
+    "Remote end closed",
+    "closed before",
+    "Name or service",
+    "BadStatusLine",
+)
 
 
 def _reason(error: object) -> str:
