@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from fs_1c.call import Conversation, Happening, HungUp
 from fs_1c.numbers import NumberPlan, is_extension
@@ -41,6 +41,12 @@ MAX_VALUE = 256
 """Characters that are remembered of anything a leg says about itself."""
 MAX_LOOPS = 8
 """Loopback channels in a row that are followed."""
+
+
+def is_uuid(value: object) -> TypeGuard[str]:
+    """Whether a channel may be called that: it may be a SIP Call-ID, but is one word. Another could not be
+    asked about."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_VALUE and value.isprintable() and " " not in value
 
 
 class Event(Protocol):
@@ -105,7 +111,7 @@ class Conversations:
     def feed(self, event: Event) -> Happening | None:
         """Takes one event. Returns what it tells, if it tells anything."""
         uuid = event.get("Unique-ID")
-        if not uuid or len(uuid) > MAX_VALUE:
+        if not is_uuid(uuid):
             return None
         match event.get("Event-Name"):
             case "CHANNEL_CREATE":
@@ -177,7 +183,7 @@ class Conversations:
 
     def _bridged(self, uuid: str, event: Event) -> Conversation | None:
         a, b = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
-        if not a or not b or a == b or uuid not in (a, b) or max(len(a), len(b)) > MAX_VALUE:
+        if not is_uuid(a) or not is_uuid(b) or a == b or uuid not in (a, b):
             return None
         other_uuid = b if uuid == a else a
         own = self._own(uuid, event)

@@ -273,6 +273,14 @@ def test_legs_that_never_hang_up_are_forgotten_in_the_end() -> None:
     assert len(conversations) == 100
 
 
+@pytest.mark.parametrize("uuid", ["", "two words", "a\nb", "a\r", "\u00a0", "a" * 257])
+def test_what_no_channel_can_be_called_is_no_leg(uuid: str) -> None:
+    conversations = Conversations(PLAN)
+    legs = [created(uuid, "inbound", CALLER, "7495"), created("b", "outbound", CALLER, "244")]
+    assert told([*legs, bridged("b", uuid, "b"), bridged(uuid, uuid, "b")], conversations) == []
+    assert conversations.known() == {"b"}
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from fs_1c.call import Happening
-from fs_1c.conversations import EVENTS, Conversations
+from fs_1c.conversations import EVENTS, Conversations, is_uuid
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Headers, Message, WireError
 
@@ -156,9 +156,4 @@ def _channels(body: bytes) -> list[str]:
         uuids = [row["uuid"] for row in rows[:MAX_CHANNELS]]
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         raise WireError(f"show channels was answered by {body[:80]!r}") from None
-    # A uuid may be a SIP Call-ID. One that is no single word cannot be asked about.
-    return [uuid for uuid in uuids if isinstance(uuid, str) and _is_word(uuid)]
-
-
-def _is_word(uuid: str) -> bool:
-    return len(uuid) <= 256 and uuid.isprintable() and uuid.split() == [uuid]
+    return [uuid for uuid in uuids if is_uuid(uuid)]
