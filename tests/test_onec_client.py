@@ -301,9 +301,17 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(part: Part) -> None:
     assert error_of(part).kind == "too-large"
 
 
-def test_what_is_not_http_is_told_without_the_words_around_it() -> None:
-    error = error_of(says(b"SSH-2.0-OpenSSH_9.2\r\n"))
-    assert (error.kind, error.message) == ("broken", "BadStatusLine('SSH-2.0-OpenSSH_9.2\\r\\n")
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (says(b"SSH-2.0-OpenSSH_9.2\r\n"), "BadStatusLine('SSH-2.0-OpenSSH_9.2\\r\\n"),
+        (reset, "Connection reset by peer"),
+    ],
+    ids=["not HTTP", "reset"],
+)
+def test_what_broke_is_told_without_the_words_around_it(part: Part, message: str) -> None:
+    error = error_of(part)
+    assert (error.kind, error.message) == ("broken", message)
 
 
 def test_a_redirect_is_not_followed() -> None:

@@ -320,6 +320,8 @@ _TELLING = (
     "closed before",
     "Name or service",
     "BadStatusLine",
+    "Connection reset",
+    "Broken pipe",
 )
 
 
