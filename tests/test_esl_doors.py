@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from fs_1c.call import Decision
 from fs_1c.esl.dialogue import Dialogue, Step
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.outbound import AT_ONCE
@@ -123,10 +124,19 @@ def test_outbound_calls_that_come_together_do_not_depend_on_each_other(
             raise RuntimeError("a defect of ours")
         return understood(dialogue, message)
 
+    decided = Dialogue.decided
+
+    def stumbles_later(dialogue: Dialogue, decision: Decision | None) -> bytes:
+        if dialogue.call is not None and dialogue.call.uuid == "stumbling-later":
+            raise RuntimeError("another one")
+        return decided(dialogue, decision)
+
     monkeypatch.setattr(Dialogue, "received", stumbles)
+    monkeypatch.setattr(Dialogue, "decided", stumbles_later)
     data = next(r.data for r in records("outbound_sync_route") if r.direction == "<<<")
     stumbling = re.sub(rb"\nUnique-ID: .*", b"\nUnique-ID: stumbling", data)
-    bad = {3: MALFORMED["not UTF-8"], AT_ONCE - 1: stumbling, AT_ONCE: MALFORMED["HTTP"]}
+    later = re.sub(rb"\nUnique-ID: .*", b"\nUnique-ID: stumbling-later", data)
+    bad = {3: MALFORMED["not UTF-8"], 7: later, AT_ONCE - 1: stumbling, AT_ONCE: MALFORMED["HTTP"]}
 
     async def story() -> None:
         async with world(listen=False) as here:
@@ -147,7 +157,7 @@ def test_outbound_calls_that_come_together_do_not_depend_on_each_other(
     asyncio.run(story())
     closed = [r.getMessage() for r in caplog.records if "closed:" in r.getMessage()]
     assert len(closed) == len(bad)
-    assert sum("RuntimeError" in line for line in closed) == 1
+    assert sum("RuntimeError" in line for line in closed) == 2
 
 
 async def _closed(reader: asyncio.StreamReader) -> bool:

@@ -109,6 +109,10 @@ class Line(asyncio.Transport):
     def is_closing(self) -> bool:
         return self._closing
 
+    def peer(self) -> str:
+        """Who is at the other end, for a log line."""
+        return str(Address(*self.get_extra_info("peername")[:2]))
+
     def _read(self, theirs: socket.socket) -> None:
         """The thread."""
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())

@@ -1,9 +1,9 @@
-"""The door that FreeSWITCH's `socket` application connects to: an asyncio server, one connection a call.
+"""The door that FreeSWITCH's `socket` application connects to, one connection a call.
 
 A remembered answer takes no task and no thread. Calls come in bursts, and a processor does one kind of work
 much faster than several in turn; so what has come in a turn of the loop is taken from its sockets first, then
-all of it is decided, then all decisions are written (at most `AT_ONCE`, so that the first need not wait for a
-thousand others), and only then are they told to the log and the others.
+all of it is read, then all of it is decided, then all decisions are written (at most `AT_ONCE`, so that the
+first need not wait for a thousand others), and only then are they told to the log and the others.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import time
-from typing import cast
+from typing import Protocol
 
 from fs_1c.call import Call, Decision
 from fs_1c.esl import commands
 from fs_1c.esl.dialogue import Dialogue, State, Step
+from fs_1c.esl.sockets import Came, Sockets
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.setting_types import Address
@@ -33,6 +35,19 @@ AT_ONCE = 50
 """Messages that are acted upon before the answers to them are written."""
 
 
+class Carrier(Protocol):
+    """What takes our words to FreeSWITCH. Nothing here raises."""
+
+    def write(self, data: bytes) -> None:
+        """Sends commands."""
+
+    def close(self) -> None:
+        """Hangs up; the connection's `lost` is called, now or later."""
+
+    def peer(self) -> str:
+        """Who is at the other end, for a log line."""
+
+
 class OutboundDoor:
     """Serves `socket HOST:PORT [async] full`.
 
@@ -44,30 +59,31 @@ class OutboundDoor:
     def __init__(self, integration: Integration, settings: OutboundSettings) -> None:
         self.integration = integration
         self._settings = settings
-        self._server: asyncio.Server | None = None
+        self._sockets: Sockets[Connection] | None = None
         self._connections: set[Connection] = set()
         self._undecided: set[Connection] = set()
-        self._all_decided = asyncio.Event()
-        self._unread: list[tuple[Connection, bytes]] = []
+        self._all_decided: asyncio.Event | None = None  # while somebody waits for it
+        self._asking: list[tuple[Connection, Call]] = []
         self._untold: list[Decision] = []
         self._look: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Starts to listen. Raises OSError when the address cannot be had."""
-        loop = asyncio.get_running_loop()
-        host, port = self._settings.listen
-        self._server = await loop.create_server(
-            lambda: Connection(self, self._settings.linger), host, port, backlog=4096
-        )
+        sockets: Sockets[Connection] = Sockets(self.arrived, self._came)
+        try:
+            await sockets.listen(self._settings.listen)
+        except OSError:
+            sockets.close()
+            raise
+        self._sockets = sockets
         log.info("outbound door: listening on %s", self.address)
 
     @property
     def address(self) -> Address:
         """Where it listens, with the real port. Only while it is open."""
-        if self._server is None:
+        if self._sockets is None:
             raise RuntimeError("the door is not open")
-        host, port = self._server.sockets[0].getsockname()[:2]
-        return Address(host, port)
+        return self._sockets.address
 
     async def close(self, within: float = 5.0) -> None:
         """Takes no more calls, lets those that are being decided have their decision, then hangs up on
@@ -75,33 +91,39 @@ class OutboundDoor:
 
         A call that we merely follow (async) goes on without us; only its further cards are lost.
         """
-        if self._server is None:
+        if self._sockets is None:
             return
-        self._server.close()
+        self._sockets.accept_no_more()
         if self._look is not None:
             self._look.cancel()
             self._look = None
         if self._undecided:
+            self._all_decided = asyncio.Event()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within):
                     await self._all_decided.wait()
         for connection in list(self._connections):
             connection.close()
-        await asyncio.sleep(0)  # lets the transports tell their protocols
-        self._server = None
+        self._sockets.close()
+        self._sockets = None
 
-    def came(self, connection: Connection) -> None:
+    def arrived(self, connected: socket.socket) -> None:
+        """FreeSWITCH has connected."""
+        if self._sockets is not None:
+            connection = Connection(self, self._settings.linger)
+            connection.begin(self._sockets.take(connected, connection))
+
+    def begun(self, connection: Connection) -> None:
         """A call has come and must be decided."""
         self._connections.add(connection)
         self._undecided.add(connection)
-        self._all_decided.clear()
         if self._look is None:
             self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_for_silent)
 
     def settled(self, connection: Connection) -> None:
         """Its call is decided, or gone; may be said more than once."""
         self._undecided.discard(connection)
-        if not self._undecided:
+        if self._all_decided is not None and not self._undecided:
             self._all_decided.set()
 
     def _look_for_silent(self) -> None:
@@ -112,20 +134,27 @@ class OutboundDoor:
         if self._undecided:
             self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_for_silent)
 
-    def received(self, connection: Connection, data: bytes) -> None:
-        """Octets have come; they are looked at when all that waits has been taken from its sockets."""
-        if not self._unread:
-            asyncio.get_running_loop().call_soon(self._read)
-        self._unread.append((connection, data))
-
-    def _read(self) -> None:
-        unread, self._unread = self._unread, []
-        for start in range(0, len(unread), AT_ONCE):
-            some = unread[start : start + AT_ONCE]
-            for connection, data in some:
-                connection.read(data)
-            for connection, _ in some:
+    def _came(self, came: list[Came[Connection]]) -> None:
+        for start in range(0, len(came), AT_ONCE):
+            some = came[start : start + AT_ONCE]
+            for connection, data, _ in some:
+                if data:
+                    connection.read(data)
+            self.decide()
+            for connection, _, ended in some:
                 connection.flush()
+                if ended:
+                    connection.close()
+
+    def asks(self, connection: Connection, call: Call) -> None:
+        """A call must be decided, when all that came with it has been read."""
+        self._asking.append((connection, call))
+
+    def decide(self) -> None:
+        """Decides the calls that must be."""
+        asking, self._asking = self._asking, []
+        for connection, call in asking:
+            connection.decide(call)
 
     def decided(self, decision: Decision) -> None:
         """A decision is made; it is told when those that were made with it are written, too."""
@@ -143,40 +172,40 @@ class OutboundDoor:
 
     def went(self, connection: Connection) -> None:
         """The connection has ended."""
-        self.settled(connection)
         self._connections.discard(connection)
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """One call's connection."""
 
-    __slots__ = ("_dialogue", "_door", "_reader", "_started", "_task", "_transport", "_unwritten")
+    __slots__ = ("_carrier", "_dialogue", "_door", "_reader", "_started", "_task", "_unwritten")
 
     def __init__(self, door: OutboundDoor, linger: int) -> None:
         self._door = door
         self._reader = Reader()
         self._dialogue = Dialogue(linger, door.integration.plan)
-        self._transport: asyncio.Transport | None = None
+        self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._started = 0.0
         self._unwritten = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+    def begin(self, carrier: Carrier) -> None:
+        """FreeSWITCH has connected, and waits for the first command."""
+        self._carrier = carrier
         self._started = time.monotonic()
-        self._transport.write(commands.CONNECT)
-        self._door.came(self)
+        carrier.write(commands.CONNECT)
+        self._door.begun(self)
 
-    def data_received(self, data: bytes) -> None:
-        if self._dialogue.state is State.LEAVING:
-            return  # replies and a goodbye; FreeSWITCH closes the connection
-        self._door.received(self, data)
+    @property
+    def deaf(self) -> bool:
+        """Only replies and a goodbye are left; FreeSWITCH closes the connection."""
+        return self._dialogue.state is State.LEAVING
 
     def read(self, data: bytes) -> None:
         """Acts on what has come. Never raises: others wait for their turn."""
         self._reader.feed(data)
         try:
-            while self._transport is not None and (message := self._reader.next()) is not None:
+            while self._carrier is not None and (message := self._reader.next()) is not None:
                 self._do(self._dialogue.received(message))
                 if self._dialogue.state is State.GONE:
                     self._gone()
@@ -189,18 +218,19 @@ class Connection(asyncio.Protocol):
     def flush(self) -> None:
         """Sends what there is to be said."""
         unwritten, self._unwritten = self._unwritten, b""
-        if unwritten and self._transport is not None and self._dialogue.state is not State.GONE:
-            self._transport.write(unwritten)
+        if unwritten and self._carrier is not None and self._dialogue.state is not State.GONE:
+            self._carrier.write(unwritten)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self) -> None:
+        """The connection has ended."""
         self._dialogue.state = State.GONE
-        self._transport = None
+        self._carrier = None
         self._gone()
         self._door.went(self)
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self._carrier is not None:
+            self._carrier.close()
 
     @property
     def _uuid(self) -> str:
@@ -210,7 +240,7 @@ class Connection(asyncio.Protocol):
         if step.write:
             self._unwritten += step.write
         if step.decide is not None:
-            self._decide(step.decide)
+            self._door.asks(self, step.decide)
         if step.happening is not None:
             try:
                 self._door.integration.happened(step.happening)
@@ -219,7 +249,10 @@ class Connection(asyncio.Protocol):
         if step.close:
             self.close()
 
-    def _decide(self, call: Call) -> None:
+    def decide(self, call: Call) -> None:
+        """Decides what this connection has asked for, now or when 1C has answered. Never raises."""
+        if self._dialogue.state is not State.DECIDING:
+            return  # the caller has gone meanwhile
         try:
             decision = self._door.integration.decide_now(call)
         except Exception:
@@ -241,7 +274,12 @@ class Connection(asyncio.Protocol):
         self.flush()
 
     def _decided(self, decision: Decision | None) -> None:
-        self._unwritten += self._dialogue.decided(decision)
+        try:
+            self._unwritten += self._dialogue.decided(decision)
+        except Exception as error:
+            log.exception("call=%s", self._uuid)
+            self._broken(type(error).__name__)
+            return
         self._door.settled(self)
         if decision is not None:
             self._door.decided(decision)
@@ -262,8 +300,9 @@ class Connection(asyncio.Protocol):
 
     def _broken(self, why: str) -> None:
         self.flush()
-        if self._transport is not None:
-            peer = self._transport.get_extra_info("peername")
-            log.warning("outbound door: call=%s connection from %s closed: %s", self._uuid, peer, why)
-            self._transport.abort()
-            self._transport = None
+        if self._carrier is not None:
+            log.warning(
+                "outbound door: call=%s connection from %s closed: %s", self._uuid, self._carrier.peer(), why
+            )
+            self._carrier.close()
+            self._carrier = None

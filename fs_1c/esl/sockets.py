@@ -1,0 +1,274 @@
+"""A server's sockets for many short connections: on asyncio's loop, without its transports.
+
+A call's connection lives for some milliseconds, and two things are said on it. asyncio has a task, a
+transport and a dozen turns of its loop for each, which together cost as much as all that is decided
+meanwhile. So these sockets have an epoll of their own, which is one descriptor to the loop: what has come on
+any of them comes together, in one turn.
+
+The epoll tells of changes only (EPOLLET). What a connection has no ear for any more stays unread in the
+kernel then, without being told again and again, until the peer hangs up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import select
+import socket
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from fs_1c.setting_types import Address
+
+log = logging.getLogger(__name__)
+
+AT_A_TIME = 64 * 1024
+"""Octets of one `recv`; a channel's data has 6 000."""
+PIECES = 16
+"""So many times `AT_A_TIME` one connection may bring in a turn."""
+EVENTS = 200
+"""Connections that one turn looks at, and accepts: others have the loop, too."""
+PAUSE = 1.0
+"""Seconds between log lines about refused connections, and between attempts where not even that works."""
+BACKLOG = 4096
+"""Connections that wait to be accepted."""
+
+_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+_HEARD = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Listener(Protocol):
+    """Whoever a socket belongs to."""
+
+    @property
+    def deaf(self) -> bool:
+        """Nothing that comes is of any interest to it but the end."""
+
+    def lost(self) -> None:
+        """The connection has ended, from whichever side. Must not raise."""
+
+
+L = TypeVar("L", bound=Listener)
+Came = tuple[L, bytes, bool]
+"""To whom something has come, what (may be empty), and whether the peer has hung up after it."""
+
+
+class Socket(Generic[L]):
+    """One connection. As with asyncio's transports, nothing here raises.
+
+    Attributes:
+        listener: To whom it belongs.
+    """
+
+    __slots__ = ("_connected", "_descriptor", "_sockets", "_unsent", "listener")
+
+    def __init__(self, sockets: Sockets[L], connected: socket.socket, descriptor: int, listener: L) -> None:
+        self.listener = listener
+        self._sockets = sockets
+        self._connected = connected  # blocks if one lets it: whatever is called here says that it must not
+        self._descriptor = descriptor
+        self._unsent = b""
+
+    def write(self, data: bytes) -> None:
+        """Sends it now; and what the kernel has no room for, as soon as it has."""
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            sent = self._connected.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # it has ended, which will be told
+            return
+        if sent < len(data):
+            self._unsent = data[sent:]
+            self._sockets.poll.modify(self._descriptor, _HEARD | select.EPOLLOUT)
+
+    def close(self) -> None:
+        """Hangs up, now, and tells the listener; may be said again."""
+        open_ = self._sockets.open
+        if open_.get(self._descriptor) is self:  # and not another one, which has got its number since
+            del open_[self._descriptor]
+            self._connected.close()
+            self.listener.lost()
+
+    def peer(self) -> str:
+        """Who is at the other end, for a log line."""
+        try:
+            return str(Address(*self._connected.getpeername()[:2]))
+        except OSError:
+            return "-"
+
+    def read(self, events: int) -> tuple[bytes, bool]:
+        """What has come, and whether the peer has hung up after it."""
+        pieces: list[bytes] = []
+        try:
+            while len(pieces) < PIECES:
+                data = self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
+                if len(data) < AT_A_TIME:
+                    ended = not data or bool(events & _ENDED)
+                    return (b"".join((*pieces, data)) if pieces else data), ended
+                pieces.append(data)
+            self._sockets.poll.modify(self._descriptor, _HEARD)  # tells again that there is more
+        except BlockingIOError:
+            pass
+        except OSError:
+            return b"".join(pieces), True
+        return b"".join(pieces), False
+
+    def go_on(self) -> None:
+        """There is room in the kernel again."""
+        rest, self._unsent = self._unsent, b""
+        if rest:
+            self.write(rest)
+        if not self._unsent:
+            self._sockets.poll.modify(self._descriptor, _HEARD)
+
+
+class Sockets(Generic[L]):
+    """Listens, accepts, and watches what has been accepted.
+
+    Args:
+        arrived: Is given each accepted socket, which belongs to it from then on; mostly it will `take` it.
+        came: Is told all that has come in a turn of the loop; closes what has ended. Must not raise.
+
+    Attributes:
+        open: The sockets that were taken, by descriptor.
+        poll: What watches them.
+    """
+
+    def __init__(
+        self, arrived: Callable[[socket.socket], None], came: Callable[[list[Came[L]]], None]
+    ) -> None:
+        self.open: dict[int, Socket[L]] = {}
+        self.poll = select.epoll()
+        self._arrived, self._came = arrived, came
+        self._listening: dict[int, socket.socket] = {}
+        self._reserve: int | None = None  # a descriptor to give up when there are no others
+        self._refused = 0
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self.poll.fileno(), self._turn)
+
+    async def listen(self, address: Address) -> None:
+        """Listens at all addresses of a name that this machine has. Raises OSError."""
+        host, port = address
+        infos = await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        missing = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        for family, where in dict.fromkeys((info[0], info[4]) for info in infos):
+            try:
+                listening = socket.create_server(where, family=family, backlog=BACKLOG)
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                missing = error  # of localhost's addresses IPv6 may be switched off
+                continue
+            self._listening[listening.fileno()] = listening
+            listening.setblocking(False)
+            # Whoever is accepted has it from here: what is said must not wait for what was said before it.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self._listening:
+            raise missing
+        self._keep_reserve()
+        for descriptor in self._listening:
+            self.poll.register(descriptor, select.EPOLLIN)
+
+    @property
+    def address(self) -> Address:
+        """Where it listens, at the first address of a name, with the real port. Only while it does."""
+        return Address(*next(iter(self._listening.values())).getsockname()[:2])
+
+    def take(self, connected: socket.socket, listener: L) -> Socket[L]:
+        """Watches a socket from now on. Raises OSError when the kernel cannot."""
+        descriptor = connected.fileno()
+        self.poll.register(descriptor, _HEARD)
+        taken = self.open[descriptor] = Socket(self, connected, descriptor, listener)
+        return taken
+
+    def accept_no_more(self) -> None:
+        """Whoever comes from now on is refused."""
+        for listening in self._listening.values():
+            listening.close()
+        self._listening.clear()
+
+    def close(self) -> None:
+        """Hangs up on whoever is there."""
+        self.accept_no_more()
+        for one in list(self.open.values()):
+            one.close()
+        self._loop.remove_reader(self.poll.fileno())
+        self.poll.close()
+        self._give_up_reserve()
+
+    def _turn(self) -> None:
+        came: list[Came[L]] = []
+        for descriptor, events in self.poll.poll(0, EVENTS):
+            one = self.open.get(descriptor)
+            if one is None:
+                self._accept(self._listening[descriptor])
+                continue
+            if events & select.EPOLLOUT:
+                one.go_on()
+            if not one.listener.deaf:
+                came.append((one.listener, *one.read(events)))
+            elif events & _ENDED:
+                one.read(events)  # to close it with something unread in it would be a reset
+                came.append((one.listener, b"", True))
+        if came:
+            self._came(came)
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(EVENTS):
+            try:
+                connected, _ = listening.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED and not self._refuse(listening, error):
+                    return
+                continue
+            try:
+                self._arrived(connected)
+            except Exception:
+                log.exception("a connection cannot be served")
+                connected.close()
+
+    def _refuse(self, listening: socket.socket, why: OSError) -> bool:
+        """Hangs up on one who waits, since FreeSWITCH would wait for us, for 25 seconds, and goes on at once
+        without us. False: nobody waits, or not even that works now.
+        """
+        self._give_up_reserve()
+        try:
+            listening.accept()[0].close()
+        except BlockingIOError:
+            return False
+        except OSError:
+            self.poll.unregister(listening)
+            self._loop.call_later(PAUSE, self._accept_again, listening)
+            return False
+        finally:
+            self._keep_reserve()
+        if not self._refused:
+            self._loop.call_later(PAUSE, self._tell, why)
+        self._refused += 1
+        return True
+
+    def _accept_again(self, listening: socket.socket) -> None:
+        if listening.fileno() in self._listening:
+            self.poll.register(listening, select.EPOLLIN)
+
+    def _tell(self, why: OSError) -> None:
+        log.error("%d connections refused, their calls go on without us: %s", self._refused, why.strerror)
+        self._refused = 0
+
+    def _keep_reserve(self) -> None:
+        with contextlib.suppress(OSError):
+            self._reserve = os.open(os.devnull, os.O_RDONLY)
+
+    def _give_up_reserve(self) -> None:
+        if self._reserve is not None:
+            os.close(self._reserve)
+            self._reserve = None
