@@ -86,6 +86,7 @@ class Integration:
                 desk, base.number_format, self.plan, settings.lookup, settings.breaker, shared
             )
             self._bases[name] = _Base(desk, directory, base.number_format)
+        self._only_base = self._bases[name] if len(self._bases) == 1 else None
         state = settings.state.folder
         self._claims: Claims = (
             before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
@@ -260,7 +261,7 @@ class Integration:
         self.close()
 
     def _base(self, chosen: str, destination: str = "") -> _Base:
-        return self._bases[self.settings.base_for(chosen, destination)]
+        return self._only_base or self._bases[self.settings.base_for(chosen, destination)]
 
     def _directory(self, call: Call) -> Directory:
         return self._base(call.base, call.destination).directory

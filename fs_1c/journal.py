@@ -13,8 +13,6 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -104,7 +102,7 @@ class Journal:
         self._settings = settings
         self._plan = plan
         # Its put never waits, not even for a reader that is in the middle of something.
-        self._queue: queue.SimpleQueue[Callable[[], Row | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         self._waiting: list[Row] = []  # taken from the queue, not written yet; the writer's own
         self._prune_at = 0.0
         self._thread: threading.Thread | None = None
@@ -121,16 +119,26 @@ class Journal:
 
     def open(self) -> None:
         """Opens the file now rather than with the first row: what is wrong with it is in the log at once."""
-        self._tell(lambda: None)
+        self._tell(None)
 
     def decided(self, decision: Decision) -> None:
         """A call was decided upon."""
-        self._tell(partial(of_decision, decision, self._settings.titles, time.time()))
+        # The row is made here: to keep all that it is made of until the disk has its turn costs a call more.
+        try:
+            row = of_decision(decision, self._settings.titles, time.time())
+        except Exception as error:
+            self._fails(error, lost=1)
+        else:
+            self._tell(row)
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended."""
-        told = time.time()
-        self._tell(lambda: in_e164(of_pop(conversation, pop, told), self._plan))
+        try:
+            row = of_pop(conversation, pop, time.time())
+        except Exception as error:
+            self._fails(error, lost=1)
+        else:
+            self._tell(row)
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what waits, for at most `timeout` seconds. What is told afterwards is not written."""
@@ -144,15 +152,15 @@ class Journal:
         if left or self._thread.is_alive():
             log.warning("journal %s: closed with rows missing, about %d", self._path, left)
 
-    def _tell(self, made: Callable[[], Row | None]) -> None:
-        """Has a row made, in the writer's thread, where no call waits for that."""
+    def _tell(self, row: Row | None) -> None:
+        """Has a row written (None: only the file opened), in the writer's thread."""
         if self._closed.is_set():
             return
         try:
             if self._thread is None:
                 self._start()
             if self._queue.qsize() < MAX_QUEUE:
-                self._queue.put(made)
+                self._queue.put(row)
             else:
                 self._fails("the disk does not keep up", lost=1)
         except Exception as error:  # no more threads, for one: whoever tells us has a call to look after
@@ -216,28 +224,19 @@ class Journal:
         those that come meanwhile.
         """
         try:
-            rows = self._rows(self._queue.get(timeout=max(0.0, seconds)))
+            rows = [self._queue.get(timeout=max(0.0, seconds))]
         except queue.Empty:
             return []
         for _ in range(GATHERINGS):
             if self._queue.qsize() < BATCH:
                 self._closed.wait(GATHER)
             before = len(rows)
-            # Rows are made as they come, for to make thousands in one go would hold calls up.
             with contextlib.suppress(queue.Empty):
                 while len(rows) < BATCH:
-                    rows += self._rows(self._queue.get_nowait())
+                    rows.append(self._queue.get_nowait())
             if len(rows) == BATCH or len(rows) - before < MANY:
                 break
-        return rows
-
-    def _rows(self, made: Callable[[], Row | None] | None) -> list[Row]:
-        try:
-            row = made() if made else None
-        except Exception as error:  # costs this row only
-            self._fails(error, lost=1)
-            return []
-        return [row] if row else []
+        return [in_e164(row, self._plan) if isinstance(row, PopEntry) else row for row in rows if row]
 
     def _write(self) -> None:
         if self._waiting:

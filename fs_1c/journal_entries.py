@@ -149,25 +149,30 @@ def of_decision(decision: Decision, titles: bool, told: float) -> DecisionEntry:
     """
     call, caller, error = decision.call, decision.caller, decision.caller.error
     # A caller who does not want to be identified is not identified here either.
-    received = "" if call.private else fit(call.number)
-    return DecisionEntry(
+    received = "" if call.private else call.number
+    row = DecisionEntry(
         told - caller.took,
-        fit(call.uuid),
+        call.uuid,
         caller.number.e164 if caller.number else received,
-        fit(caller.asked_as),
-        fit(call.destination),
-        fit(caller.base or call.base),
+        caller.asked_as,
+        call.destination,
+        caller.base or call.base,
         caller.result.value,
         caller.source.value,
-        fit(error.kind) if error else "",
-        fit(error.message) if error else "",
-        fit(caller.title) if titles else None,
-        fit(caller.category),
-        fit(caller.manager),
-        None if decision.target is None else fit(decision.target),
+        error.kind if error else "",
+        error.message if error else "",
+        caller.title if titles else None,
+        caller.category,
+        caller.manager,
+        decision.target,
         caller.took,
         caller.onec_took,
     )
+    # One look at all of them together, which mostly is all it takes.
+    together = "".join(filter(None, row[1:-2]))
+    if len(together) <= MAX_TEXT and together.isprintable():
+        return row
+    return DecisionEntry._make(fit(value) if isinstance(value, str) else value for value in row)
 
 
 def of_pop(conversation: Conversation, pop: ScreenPop, told: float) -> PopEntry:

@@ -88,7 +88,7 @@ class Metrics:
 
     def decided(self, decision: Decision) -> None:
         caller = decision.caller
-        self._decided(caller.base, caller.result.value, caller.source.value).inc()
+        self._decided(caller.base, caller.result, caller.source).inc()
         self._added.observe(caller.took)
 
     def asked(self, base: str, operation: str, took: float, error: str) -> None:

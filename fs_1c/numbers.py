@@ -63,19 +63,22 @@ class Number:
 
     def written(self, form: NumberFormat) -> str:
         """The number as a base of that form wants it; a foreign one keeps its country code in every form."""
-        if form is NumberFormat.AS_RECEIVED:
-            return self.received
-        digits = self.e164[1:]
-        russian = digits.startswith("7") and len(digits) == 11  # Kazakhstan too: 87071234567 is +77071234567
-        match form:
-            case NumberFormat.EIGHT:
-                return f"8{digits[1:]}" if russian else f"810{digits}"
-            case NumberFormat.NATIONAL:
-                return digits[1:] if russian else digits
-            case NumberFormat.SEVEN:
-                return digits
-            case _:
-                return self.e164
+        return self.received if form is NumberFormat.AS_RECEIVED else _written(self.e164, form)
+
+
+@lru_cache(maxsize=4096)
+def _written(e164: str, form: NumberFormat) -> str:
+    digits = e164[1:]
+    russian = digits.startswith("7") and len(digits) == 11  # Kazakhstan too: 87071234567 is +77071234567
+    match form:
+        case NumberFormat.EIGHT:
+            return f"8{digits[1:]}" if russian else f"810{digits}"
+        case NumberFormat.NATIONAL:
+            return digits[1:] if russian else digits
+        case NumberFormat.SEVEN:
+            return digits
+        case _:
+            return e164
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fs_1c.channel import plain
 
@@ -24,6 +26,34 @@ GATHER = 0.02
 """Seconds in which more lines may come for the same write."""
 FAREWELL = 2.0
 """Seconds that a stopping process waits for its last lines to be written."""
+
+
+class Record(logging.LogRecord):
+    """What our lines are made of, and no more: there is one for each call, and the rest (the file's name in
+    three parts, thread, process) takes longer than the line itself.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        level: int,
+        pathname: str,
+        lineno: int,
+        msg: object,
+        args: Any,
+        exc_info: Any,
+        func: str | None = None,
+        sinfo: str | None = None,
+        **_: object,
+    ) -> None:
+        self.name, self.levelno, self.levelname = name, level, logging.getLevelName(level)
+        self.pathname, self.lineno, self.funcName = pathname, lineno, func or ""
+        self.msg = msg
+        # A single dictionary stands for its values, as in `log.info("%(a)s", {"a": 1})`.
+        self.args = args[0] if args and len(args) == 1 and args[0] and isinstance(args[0], Mapping) else args
+        self.exc_info, self.exc_text, self.stack_info = exc_info, None, sinfo
+        self.created = time.time()
+        self.msecs = self.created % 1 * 1000
 
 
 class OneLine(logging.Formatter):
@@ -115,9 +145,8 @@ class Behind(logging.Handler):
 @contextlib.contextmanager
 def log_to_stderr(*, verbose: bool) -> Iterator[None]:
     """Lets all loggers write to stderr meanwhile."""
-    # Nothing of this is in our lines, and all of it takes as long as the lines themselves.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging._srcfile = None
+    logging.setLogRecordFactory(Record)
+    logging._srcfile = None  # nor who has logged it
     handler = Behind(sys.stderr.fileno())
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -196,6 +196,9 @@ class _Reply(Message):
         values = {name: self.get(name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
+    def holds(self, beginning: str) -> bool:
+        return any(name.startswith(beginning) for name in self.names())
+
     def names(self) -> list[str]:
         found: list[str] = []
         for piece in self._pieces:

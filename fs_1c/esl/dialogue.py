@@ -52,19 +52,19 @@ class Step:
     close: bool = False
 
 
-CALL_HEADERS = (
+_CALL = (
     "Unique-ID",
     "Caller-Caller-ID-Name",
     "Caller-Caller-ID-Number",
     "Caller-Destination-Number",
     "Caller-Privacy-Hide-Number",
     "variable_domain_name",
-    "variable_fs_1c_base",
-    "variable_fs_1c_deadline",
-    "variable_fs_1c_default_target",
 )
+_OURS = "variable_fs_1c_"
+_WISHES = (f"{_OURS}base", f"{_OURS}deadline", f"{_OURS}default_target")
+CALL_HEADERS = (*_CALL, *_WISHES)
 """What `call_from_channel` looks at, in FreeSWITCH's order."""
-_CONNECTED = ("Event-Name", *CALL_HEADERS, "Socket-Mode")
+_CONNECTED = ("Event-Name", *_CALL, "Socket-Mode")
 _NOTHING = Step()
 _BRIDGE_UUID = "fs-1c-bridge-{uuid}"
 _CS_EXECUTE = "4"
@@ -88,6 +88,7 @@ class Dialogue:
         "_conversations",
         "_hangup_after_bridge",
         "_linger",
+        "_plan",
         "_set",
         "call",
         "state",
@@ -97,7 +98,8 @@ class Dialogue:
         self.state = State.CONNECTING
         self.call: Call | None = None
         self._linger = linger
-        self._conversations = Conversations(plan)
+        self._plan = plan
+        self._conversations: Conversations | None = None  # of an async socket: a sync one tells of none
         self._async = False
         self._bridged = False
         self._hangup_after_bridge = True
@@ -143,6 +145,8 @@ class Dialogue:
 
     def _connected(self, data: Message) -> Step:
         told = data.only(_CONNECTED)
+        if data.holds(_OURS):
+            told |= data.only(_WISHES)
         if told.get("Event-Name") != "CHANNEL_DATA":
             raise WireError(f"connect was answered by {data.reply[:80]!r}")
         self.call = call_from_channel(told)
@@ -153,6 +157,7 @@ class Dialogue:
         names = ("hangup_after_bridge", "continue_on_fail", "socket_resume")
         self._set = frozenset(name for name in names if data.get(f"variable_{name}"))
         self._hangup_after_bridge = data.get("variable_hangup_after_bridge") in (None, "true")
+        self._conversations = Conversations(self._plan)
         self._conversations.feed(data)
         return Step(write=commands.linger(self._linger) + commands.MYEVENTS, decide=self.call)
 
@@ -161,6 +166,8 @@ class Dialogue:
         if name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
             self.state = State.GONE
             return Step(happening=HungUp(self.call.uuid) if self.call else None)
+        if self._conversations is None:
+            return _NOTHING
         if name in ("CHANNEL_BRIDGE", "CHANNEL_ANSWER", "CALL_UPDATE"):
             self._bridged = self._bridged or name == "CHANNEL_BRIDGE"
             return Step(happening=self._conversations.feed(event))
@@ -188,19 +195,14 @@ class Dialogue:
 def call_from_channel(data: Event) -> Call:
     """The channel's data (CHANNEL_DATA, or any event of that channel with its variables) → `Call`."""
 
-    def value(name: str) -> str:
-        return channel.line((data.get(name) or "")[:MAX_FIELD])
-
+    values = [data.get(name) or "" for name in CALL_HEADERS]
+    *logged, default_target = values
+    together = "".join(logged)
+    if len(together) > MAX_FIELD or not together.isprintable():  # which is hardly ever so
+        logged = [channel.line(value[:MAX_FIELD]) for value in logged]
+    uuid, name, number, destination, private, domain, base, deadline = logged
     return Call(
-        uuid=value("Unique-ID"),
-        number=value("Caller-Caller-ID-Number"),
-        name=value("Caller-Caller-ID-Name"),
-        destination=value("Caller-Destination-Number"),
-        domain=value("variable_domain_name"),
-        private=value("Caller-Privacy-Hide-Number") == "true",
-        base=value("variable_fs_1c_base"),
-        deadline=_seconds(value("variable_fs_1c_deadline")),
-        default_target=data.get("variable_fs_1c_default_target") or "",
+        uuid, number, name, destination, domain, private == "true", base, _seconds(deadline), default_target
     )
 
 

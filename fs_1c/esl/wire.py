@@ -90,6 +90,12 @@ class Headers:
             found[name] = _decoded(lines[start:at])
         return found
 
+    def holds(self, beginning: str) -> bool:
+        """Whether there is a header whose name begins like that. Quicker than to look for each of several
+        that are mostly not there.
+        """
+        return b"\n" + beginning.encode() in self._lines
+
     def names(self) -> list[str]:
         """The names of all headers, in their order."""
         lines = self._lines[1:].split(b"\n")
@@ -180,6 +186,8 @@ class Reader:
 
     def next(self) -> Message | None:
         """The next whole message, or None: more octets are needed. Raises `WireError`."""
+        if not self._buffer:
+            return None
         message = None
         if self._head is not None or self._read_head():
             body_ends = self._at + self._missing
