@@ -41,23 +41,26 @@ class Plan:
     """How much is measured. Times in seconds.
 
     Attributes:
-        rounds: At 50 concurrent calls and at 200 calls a second, the services in turn.
+        rounds, steady_rounds: At 50 concurrent calls, and at 200 calls a second, the services in turn. Many
+            short ones say more than a few long ones: what disturbs a machine lasts for some seconds.
         warm_up: After the caches are filled.
         held: Calls that are up at the same time.
     """
 
-    rounds: int = 3
+    rounds: int = 9
+    steady_rounds: int = 3
     warm_up: float = 0.5
-    busy: float = 3.0
+    busy: float = 1.5
+    crowded: float = 3.0
     steady: float = 5.0
     held: int = 1000
 
 
-QUICK = Plan(rounds=1, warm_up=0.1, busy=0.5, steady=0.5, held=200)
+QUICK = Plan(rounds=1, steady_rounds=1, warm_up=0.1, busy=0.5, crowded=0.5, steady=0.5, held=200)
 
 
 def measure(quick: bool = False) -> tuple[Found, ...]:
-    """Measures all services, for three minutes or (`quick`) half a one."""
+    """Measures all services, for five minutes or (`quick`) half a one."""
     plan = QUICK if quick else Plan()
     found = {name: Measured() for name in SERVICES}
     with tempfile.TemporaryDirectory() as folder, _Bench(Path(folder)) as bench:
@@ -77,8 +80,8 @@ def measure(quick: bool = False) -> tuple[Found, ...]:
                 if played := run(name, "sync", outbound_load.closed, 50, plan.warm_up, plan.busy):
                     one.at_50.append(played)
         for name, one in found.items():
-            one.at_500 = run(name, "sync", outbound_load.closed, 500, plan.warm_up, plan.busy)
-        for _ in range(plan.rounds):
+            one.at_500 = run(name, "sync", outbound_load.closed, 500, plan.warm_up, plan.crowded)
+        for _ in range(plan.steady_rounds):
             for name, one in found.items():
                 if played := run(name, "sync", outbound_load.opened, 200, plan.warm_up, plan.steady):
                     one.steady.append(played)

@@ -42,8 +42,9 @@ def tables(found: Mapping[str, Measured]) -> tuple[Found, ...]:
     return (
         Found(
             "Outbound door: as many calls as it can take, 50 at the same time",
-            "Medians of the rounds, in which the services take turns. CPU: the service's own processor time. "
-            "Load: how busy it was itself; near 100 % a service might have taken more.",
+            "Medians of the rounds, in which the services take turns; in brackets the least and the most of "
+            "any round. CPU: the service's own processor time. Load: how busy it was itself; near 100 % a "
+            "service might have taken more.",
             (
                 *("", "calls/s", "× python-ESL", "× streams", "× protocol", "p50, ms", "p99, ms"),
                 *("CPU, µs a call", "load, %", "failed"),
@@ -109,13 +110,16 @@ def _at_50(one: Measured, found: Mapping[str, Measured]) -> tuple[str, ...]:
 
 
 def _times(rounds: list[Played], others: list[Played]) -> str:
-    """How many times as fast, the median of the rounds."""
+    """How many times as fast: the median of the rounds, and the least and the most of any."""
     ratios = [
         mine.per_second / other.per_second
         for mine, other in zip(rounds, others, strict=False)
         if other.per_second
     ]
-    return f"{statistics.median(ratios):.2f}" if ratios else "–"
+    if not ratios:
+        return "–"
+    spread = f" ({min(ratios):.2f}–{max(ratios):.2f})" if min(ratios) < max(ratios) else ""
+    return f"{statistics.median(ratios):.2f}{spread}"
 
 
 def _rate(rounds: list[Played]) -> float:
