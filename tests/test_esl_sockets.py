@@ -228,6 +228,21 @@ def test_a_clean_end_is_no_reset() -> None:
     asyncio.run(story())
 
 
+def test_our_end_of_it_is_no_reset_either() -> None:
+    async def story() -> None:
+        async with door() as here:
+            peer = await here.visitor()
+            (hearing,) = here.all
+            hearing.at.write(b"exit\n\n")
+            hearing.deaf = True
+            await sends(peer, b"+OK bye\n\n")
+            hearing.at.close()
+            assert await reads(peer, 100) == b"exit\n\n"
+            peer.close()
+
+    asyncio.run(story())
+
+
 def test_a_peer_that_resets_is_an_end() -> None:
     async def story() -> None:
         async with door() as here:

@@ -93,6 +93,7 @@ class Socket(Generic[L]):
         open_ = self._sockets.open
         if open_.get(self._descriptor) is self:  # and not another one, which has got its number since
             del open_[self._descriptor]
+            self.read(0)  # to close it with something unread in it would be a reset
             self._connected.close()
             self.listener.lost()
 
@@ -215,7 +216,6 @@ class Sockets(Generic[L]):
             if not one.listener.deaf:
                 came.append((one.listener, *one.read(events)))
             elif events & _ENDED:
-                one.read(events)  # to close it with something unread in it would be a reset
                 came.append((one.listener, b"", True))
         if came:
             self._came(came)
