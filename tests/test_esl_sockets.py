@@ -6,10 +6,8 @@ import asyncio
 import errno
 import logging
 import os
-import resource
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ from hypothesis import strategies as st
 from fs_1c.esl import sockets as module
 from fs_1c.esl.sockets import AT_A_TIME, PIECES, Came, Socket, Sockets
 from fs_1c.setting_types import Address
+from tests.processes import no_descriptors_left
 from tests.world import until
 
 if TYPE_CHECKING:
@@ -317,21 +316,6 @@ def test_a_port_that_somebody_has_is_said() -> None:
             other.close()
 
     asyncio.run(story())
-
-
-@contextmanager
-def no_descriptors_left() -> Iterator[ExitStack]:
-    """This process may open nothing more, until what is yielded is closed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, hard))
-    try:
-        with ExitStack() as taken:
-            with suppress(OSError):
-                while True:
-                    taken.callback(os.close, os.open(os.devnull, os.O_RDONLY))
-            yield taken
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_without_descriptors_calls_are_refused_at_once_and_taken_again_later(

@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from tests.processes import no_descriptors_left
+
 from .conftest import CHIZH, Company
 from .sip import Manner, State
 
@@ -93,6 +95,18 @@ def test_a_service_that_dies_costs_nothing(company: Company, door: str) -> None:
     with company.other_service(socket.socket.close):
         caller = company.call(door)
         assert default.talks().began - caller.began < 0.3
+
+
+@pytest.mark.parametrize("door", ["sync", "async-resume"])
+def test_a_service_without_descriptors_costs_nothing(company: Company, door: str) -> None:
+    company.serve()
+    manager, default = company.phone("244"), company.phone("240" if door == "sync" else "243")
+
+    with no_descriptors_left():
+        caller = company.call(door)
+        assert default.talks().began - caller.began < 0.3
+    company.call(door)
+    manager.talks()
 
 
 def test_without_socket_resume_a_service_that_dies_leaves_an_async_call_in_silence(company: Company) -> None:
