@@ -13,6 +13,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
@@ -119,26 +120,15 @@ class Journal:
 
     def open(self) -> None:
         """Opens the file now rather than with the first row: what is wrong with it is in the log at once."""
-        self._tell(None)
+        self._tell(lambda: None)
 
     def decided(self, decision: Decision) -> None:
         """A call was decided upon."""
-        # The row is made here: to keep all that it is made of until the disk has its turn costs a call more.
-        try:
-            row = of_decision(decision, self._settings.titles, time.time())
-        except Exception as error:
-            self._fails(error, lost=1)
-        else:
-            self._tell(row)
+        self._tell(lambda: of_decision(decision, self._settings.titles, time.time()))
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended."""
-        try:
-            row = of_pop(conversation, pop, time.time())
-        except Exception as error:
-            self._fails(error, lost=1)
-        else:
-            self._tell(row)
+        self._tell(lambda: of_pop(conversation, pop, time.time()))
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what waits, for at most `timeout` seconds. What is told afterwards is not written."""
@@ -152,11 +142,15 @@ class Journal:
         if left or self._thread.is_alive():
             log.warning("journal %s: closed with rows missing, about %d", self._path, left)
 
-    def _tell(self, row: Row | None) -> None:
-        """Has a row written (None: only the file opened), in the writer's thread."""
+    def _tell(self, make: Callable[[], Row | None]) -> None:
+        """Makes a row and has it written, in the writer's thread.
+
+        It is made here, for to keep all that it is made of until the disk has its turn costs a call more.
+        """
         if self._closed.is_set():
             return
         try:
+            row = make()
             if self._thread is None:
                 self._start()
             if self._queue.qsize() < MAX_QUEUE:
@@ -236,10 +230,13 @@ class Journal:
                     rows.append(self._queue.get_nowait())
             if len(rows) == BATCH or len(rows) - before < MANY:
                 break
-        return [in_e164(row, self._plan) if isinstance(row, PopEntry) else row for row in rows if row]
+        return [row for row in rows if row is not None]
 
     def _write(self) -> None:
         if self._waiting:
+            self._waiting = [
+                in_e164(row, self._plan) if isinstance(row, PopEntry) else row for row in self._waiting
+            ]
             statements = []
             for kind in TABLES:
                 rows = [row for row in self._waiting if type(row) is kind]

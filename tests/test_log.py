@@ -186,3 +186,35 @@ def test_calls_go_on_when_nobody_reads_the_services_log(tmp_path: Path) -> None:
         said.join(20)
     # No more than a pipe of 4 kB holds; the calls were more lines than that.
     assert said.octets.count(b" lookup number=") < 100
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("nothing", ()),
+        ("call=%s took=%.1fms", ("606dfbfe", 1.25)),
+        ("%(who)s rings", ({"who": "Чиж"},)),
+        ("100 %", ()),
+        ("%s", ({},)),
+        ("%r", (ValueError("no"),)),
+    ],
+)
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.WARNING, 17])
+def test_a_lean_record_makes_the_same_line(message: str, arguments: tuple[object, ...], level: int) -> None:
+    given = ("fs_1c.integration", level, "/srv/integration.py", 138, message, arguments)
+    for exc_info in (None, (ZeroDivisionError, ZeroDivisionError("division"), None)):
+        lean, whole = log.Record(*given, exc_info), logging.LogRecord(*given, exc_info)
+        lean.created, lean.msecs = whole.created, whole.msecs
+        formatter = OneLine("%(asctime)s %(levelname)s %(name)s %(message)s")
+        assert formatter.format(lean) == formatter.format(whole)
+
+
+def test_the_lean_record_is_the_services_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = logging.getLogRecordFactory()
+    for one, kept in ((logging.root, "handlers"), (logging.root, "level"), (logging, "_srcfile")):
+        monkeypatch.setattr(one, kept, getattr(one, kept))
+    monkeypatch.setattr(logging.getLogger("fs_1c"), "level", logging.getLogger("fs_1c").level)
+    monkeypatch.setattr(logging.root, "handlers", logging.root.handlers[:])
+    with log.log_to_stderr(verbose=False):
+        assert logging.getLogRecordFactory() is log.Record
+    assert logging.getLogRecordFactory() is before

@@ -145,6 +145,7 @@ class Behind(logging.Handler):
 @contextlib.contextmanager
 def log_to_stderr(*, verbose: bool) -> Iterator[None]:
     """Lets all loggers write to stderr meanwhile."""
+    whole = logging.getLogRecordFactory()
     logging.setLogRecordFactory(Record)
     logging._srcfile = None  # nor who has logged it
     handler = Behind(sys.stderr.fileno())
@@ -155,3 +156,4 @@ def log_to_stderr(*, verbose: bool) -> Iterator[None]:
         yield
     finally:
         handler.close()
+        logging.setLogRecordFactory(whole)

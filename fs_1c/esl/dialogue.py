@@ -145,7 +145,7 @@ class Dialogue:
 
     def _connected(self, data: Message) -> Step:
         told = data.only(_CONNECTED)
-        if data.holds(_OURS):
+        if data.may_hold(_OURS):
             told |= data.only(_WISHES)
         if told.get("Event-Name") != "CHANNEL_DATA":
             raise WireError(f"connect was answered by {data.reply[:80]!r}")

@@ -90,9 +90,9 @@ class Headers:
             found[name] = _decoded(lines[start:at])
         return found
 
-    def holds(self, beginning: str) -> bool:
-        """Whether there is a header whose name begins like that. Quicker than to look for each of several
-        that are mostly not there.
+    def may_hold(self, beginning: str) -> bool:
+        """Whether it is worth looking for headers whose names begin like that; quicker than to look for each
+        of several that are mostly not there.
         """
         return b"\n" + beginning.encode() in self._lines
 
