@@ -141,6 +141,16 @@ def test_an_answer_without_escaping_is_read_and_told(onec: OneCSimulator) -> Non
 
 
 @pytest.mark.parametrize(
+    "fault", [Fault("entity-bomb"), Fault("external-entity", location="file:///etc/hostname")]
+)
+def test_entities_are_told_and_not_resolved(onec: OneCSimulator, fault: Fault) -> None:
+    onec.fault = fault
+    found = base_alone(onec.url, CLIENT)
+    the_one(found, WARNING, "answer", "<!DOCTYPE", "ЗаписьXML")
+    assert any("is &e9;" in one.what or "is &x;" in one.what for one in found)
+
+
+@pytest.mark.parametrize(
     "name", ["cdata", "bom", "crlf", "leading-line-break", "false-encoding", "title-line-breaks"]
 )
 def test_an_answer_that_is_merely_unusual_is_no_fault(onec: OneCSimulator, name: str) -> None:

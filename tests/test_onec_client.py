@@ -304,7 +304,7 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(part: Part) -> None:
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        (says(b"SSH-2.0-OpenSSH_9.2\r\n"), "BadStatusLine('SSH-2.0-OpenSSH_9.2\\r\\n"),
+        (says(b"SSH-2.0-OpenSSH_9.2\r\n"), "what answers speaks no HTTP: 'SSH-2.0-OpenSSH_9.2\\r\\n'"),
         (reset, "Connection reset by peer"),
     ],
     ids=["not HTTP", "reset"],

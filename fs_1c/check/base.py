@@ -144,6 +144,11 @@ def of(name: str, settings: Settings, keys: Keys) -> Base:
     return Base(name, own.model_copy(update={"timeout": min(own.timeout, LONGEST)}), settings, keys)
 
 
+def declares_entities(said: Said) -> bool:
+    """Whether an answer has a document type declaration, which is where an XML's own entities stand."""
+    return "<!DOCTYPE" in said.text
+
+
 def untidy(said: Said) -> str:
     """What is wrong with the XML of an answer that was understood all the same; empty: nothing."""
     if not _is_xml(said.body):

@@ -97,6 +97,16 @@ def _by_substring(parsed: Number, said: dict[str, Said]) -> str:
 
 
 def _shape(said: Said) -> list[Finding]:
+    if bases.declares_entities(said):
+        return [
+            warning(
+                "answer",
+                "1C's answer has a document type declaration (<!DOCTYPE …>) with entities of its own",
+                "They are never resolved, for they can fill the memory and read files: a name made of them "
+                "is shown as it is written.",
+                "In 1C's module write names as they are, by ЗаписьXML; see who has put that declaration in.",
+            )
+        ]
     broken = bases.untidy(said)
     if not broken:
         return []

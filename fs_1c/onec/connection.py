@@ -319,7 +319,6 @@ _TELLING = (
     "Remote end closed",
     "closed before",
     "Name or service",
-    "BadStatusLine",
     "Connection reset",
     "Broken pipe",
 )
@@ -328,6 +327,8 @@ _TELLING = (
 def _reason(error: object) -> str:
     """The most telling part of a nested message, without object addresses and the URL."""
     text = str(error)
+    if "BadStatusLine(" in text:
+        return f"what answers speaks no HTTP: {text.partition('BadStatusLine(')[2].strip(' ()')}"[:200]
     for marker in _TELLING:
         if marker in text:
             text = text[text.index(marker) :]
