@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 MAX_QUEUE = 10_000
 """Rows that wait for the disk."""
-BATCH = 2500
+BATCH = 5000
 """Rows written in one transaction: others wait for its end."""
 GATHER, GATHERINGS = 0.2, 5
 """Seconds in which more rows may come for the same transaction, and how often these are granted again."""
