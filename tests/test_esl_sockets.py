@@ -307,6 +307,13 @@ def test_a_port_that_somebody_has_is_said() -> None:
     asyncio.run(story())
 
 
+def _refused(caplog: pytest.LogCaptureFixture) -> int:
+    """How many connections the log says were refused."""
+    lines = (record.getMessage() for record in caplog.records)
+    told = " connections refused, their calls go on without us: Too many open files"
+    return sum(int(line.removesuffix(told)) for line in lines if line.endswith(told))
+
+
 def test_without_descriptors_calls_are_refused_at_once_and_taken_again_later(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,7 +329,7 @@ def test_without_descriptors_calls_are_refused_at_once_and_taken_again_later(
                 for peer in peers[:5]:
                     await loop.sock_connect(peer, here.sockets.address)
                     assert await reads(peer, 1) == b""  # FreeSWITCH goes on with the next action
-                await until(lambda: "refused, their calls go on without us: Too many open" in caplog.text)
+                await until(lambda: _refused(caplog) == 5)
                 assert here.all == []
                 taken.close()
                 await loop.sock_connect(peers[5], here.sockets.address)
@@ -332,8 +339,7 @@ def test_without_descriptors_calls_are_refused_at_once_and_taken_again_later(
 
     with caplog.at_level(logging.ERROR):
         asyncio.run(story())
-    lines = [r.getMessage() for r in caplog.records if "refused" in r.getMessage()]
-    assert sum(int(line.split()[0]) for line in lines) == 5
+    assert _refused(caplog) == 5
 
 
 def test_when_not_even_a_refusal_is_possible_it_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,7 +362,8 @@ def test_when_not_even_a_refusal_is_possible_it_tries_again(monkeypatch: pytest.
 
                 monkeypatch.setattr(here.sockets, "_accept", counted)
                 await asyncio.get_running_loop().sock_connect(peer, here.sockets.address)
-                await until(lambda: turns == 2)  # and not thousands
+                await until(lambda: turns >= 2)
+                assert turns < 100  # once in a `PAUSE`, and not all the time
                 taken.close()
                 await until(lambda: len(here.all) == 1)
             peer.close()
