@@ -249,22 +249,31 @@ def test_a_peer_that_resets_is_an_end() -> None:
 def test_one_that_has_ended_does_not_end_who_has_its_number_now() -> None:
     async def story() -> None:
         async with door() as here:
-            peer, again = await here.visitor(), socket.socket()
-            (first,) = here.all
-            number = next(iter(here.sockets.open))
+            peers = [await here.visitor(), *(socket.socket() for _ in range(50))]
+            first, last = here.all[0], peers[0]
+            (number,) = here.sockets.open
             first.at.close()
-            again.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(again, here.sockets.address)
-            await until(lambda: len(here.all) == 2)
-            assert list(here.sockets.open) == [number]
+            for last in peers[1:]:  # the kernel gives the lowest number that is free
+                last.setblocking(False)
+                before = len(here.all)
+                await asyncio.get_running_loop().sock_connect(last, here.sockets.address)
+                await until(partial(_more_than, here.all, before))
+                if number in here.sockets.open:
+                    break
+            second = here.sockets.open[number].listener
             first.at.close()
-            assert list(here.sockets.open) == [number]
-            await sends(again, b"still here")
-            await until(lambda: here.all[1].heard == b"still here")
-            peer.close()
-            again.close()
+            assert here.sockets.open[number].listener is second
+            await sends(last, b"still here")
+            await until(lambda: second.heard == b"still here")
+            assert (first.ended, second.ended) == (1, 0)
+            for peer in peers:
+                peer.close()
 
     asyncio.run(story())
+
+
+def _more_than(several: list[Hearing], before: int) -> bool:
+    return len(several) > before
 
 
 def test_a_connection_that_cannot_be_served_is_closed(caplog: pytest.LogCaptureFixture) -> None:
