@@ -34,6 +34,7 @@ class BindingOutboundDoor(OutboundDoor):
         """Starts to listen. Raises OSError when the address cannot be had, or is none of the loopback."""
         only_loopback(self._settings.listen)
         await super().open()
+        log.info("outbound door: its calls go over python-ESL")
 
     async def close(self, within: float = 5.0) -> None:
         """As `OutboundDoor`; its threads have ended when it returns."""
