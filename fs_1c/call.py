@@ -155,7 +155,7 @@ class HungUp:
     leg_uuid: str
 
 
-Happening = Conversation | HungUp
+CallEvent = Conversation | HungUp
 """What channel events tell us."""
 
 

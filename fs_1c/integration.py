@@ -9,6 +9,7 @@ integration.conversation(conversation)          # when somebody answers
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,31 +17,27 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
 
-from fs_1c import channel, routing, screenpop
+from fs_1c import channel, routing
 from fs_1c.call import (
     Call,
     Caller,
+    CallEvent,
     Conversation,
     Decision,
     Failure,
-    Happening,
     HungUp,
     Outcome,
     Result,
     ScreenPop,
 )
-from fs_1c.claims import Claims
-from fs_1c.dialect import Pop
-from fs_1c.directory import Directory
-from fs_1c.directory.shared import SharedAnswers
+from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, open_card
+from fs_1c.directory import BreakerState, Directory, SharedAnswers
 from fs_1c.journal import Journal, journal_file
-from fs_1c.metrics import BaseState, Metrics
 from fs_1c.numbers import Number, NumberFormat, read
-from fs_1c.onec.desk import Desk
+from fs_1c.onec import Card, WorkerPool
 from fs_1c.settings import Settings, load
-from fs_1c.subscribers import Ask, Subscribers
+from fs_1c.talk import Observer, Stories
 
 log = logging.getLogger(__name__)
 
@@ -48,19 +45,25 @@ MAX_DEADLINE = 10.0
 """Seconds; a dialplan that grants more has a typing error in it, and its callers would hang up."""
 
 
-class Observer(Protocol):
-    """Hears what became of calls. Must return at once and never raise."""
+@dataclass(frozen=True, slots=True)
+class BaseState:
+    """How one base is at this moment.
 
-    def decided(self, decision: Decision) -> None:
-        """A call was decided."""
+    Attributes:
+        remembered: Answers remembered here.
+        sessions: Requests under way, each on a session (a licence) of its own.
+        sessions_allowed: How many there may be.
+    """
 
-    def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
-        """A card opened, or did not."""
+    breaker: BreakerState
+    remembered: int
+    sessions: int
+    sessions_allowed: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    desk: Desk
+    pool: WorkerPool
     directory: Directory
     number_format: NumberFormat
 
@@ -70,38 +73,35 @@ class Integration:
 
     def __init__(self, settings: Settings, before: Integration | None = None) -> None:
         """Builds the rooms. `before` is the integration that this one relieves: what was claimed stays
-        claimed, and the counters and the journal go on.
+        claimed, and the stories and the journal go on. Whoever else observed that one must observe this one.
         """
         self.settings = settings
         self.plan = settings.numbers.plan()
         self.subscribers = Subscribers(settings.subscribers)
-        self.metrics: Metrics = before.metrics if before else Metrics()
+        self.observers: list[Observer] = []
+        self._stories: Stories = before._stories if before else Stories()
+        self._telling: threading.Lock = before._telling if before else threading.Lock()
         self._bases: dict[str, _Base] = {}
         for name, base in settings.onec.items():
-            desk = Desk(name, base, partial(self.metrics.asked, name))
+            pool = WorkerPool(name, base, partial(self._asked, name))
             shared = (
                 SharedAnswers(settings.redis, name, settings.lookup, base.timeout) if settings.redis else None
             )
             directory = Directory(
-                desk, base.number_format, self.plan, settings.lookup, settings.breaker, shared
+                pool, base.number_format, self.plan, settings.lookup, settings.breaker, shared
             )
-            self._bases[name] = _Base(desk, directory, base.number_format)
+            self._bases[name] = _Base(pool, directory, base.number_format)
         self._only_base = self._bases[name] if len(self._bases) == 1 else None
         state = settings.state.folder
         self._claims: Claims = (
             before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
         )
-        self._pops = screenpop.ScreenPops(
-            self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop
-        )
-        self._journal: Journal | None = before._journal if before else _journal(settings)
-        self.observers: list[Observer] = [self.metrics]
-        if self._journal:
-            self.observers.append(self._journal)
-            self.metrics.journal = self._journal
+        self._pops = ScreenPops(self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop)
+        self.journal: Journal | None = before.journal if before else _journal(settings)
+        if self.journal:
+            self.observers.append(self.journal)
         self._relieved = False
         # Last: if anything above has failed, the one before goes on with all this.
-        self.metrics.bases = self.states
         if before:
             before._relieved = True
 
@@ -161,19 +161,21 @@ class Integration:
             ask: Asks the directory of the conversation's switch for the subscriber's key, if it must be.
         """
         told = self._pops.conversation(conversation, ask)
+        self._heard(conversation)
         if told is not None:
             told.add_done_callback(lambda ended: self._popped(conversation, ended.result()))
             base = self._base(conversation.base, conversation.destination)
             base.directory.renew(conversation.number)
         return told
 
-    def happened(self, happening: Happening, ask: Ask | None = None) -> None:
+    def happened(self, event: CallEvent, ask: Ask | None = None) -> None:
         """What channel events have told; returns at once."""
-        match happening:
+        match event:
             case Conversation():
-                self.conversation(happening, ask)
+                self.conversation(event, ask)
             case HungUp(leg_uuid):
                 self._pops.hung_up(leg_uuid)
+                self._heard(event)
 
     # 1C has changed.
 
@@ -210,7 +212,7 @@ class Integration:
     def states(self) -> dict[str, BaseState]:
         """How the bases are at this moment, by name."""
         return {
-            name: BaseState(base.directory.breaker, len(base.directory), *base.desk.sessions)
+            name: BaseState(base.directory.breaker, len(base.directory), *base.pool.sessions)
             for name, base in self._bases.items()
         }
 
@@ -229,16 +231,16 @@ class Integration:
         if not isinstance(parsed, Number):
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
         chosen = self._base(base)
-        pop = Pop(parsed.written(chosen.number_format), whose, extension, when=time.time())
-        return screenpop.send(chosen.desk, pop, 1.0).result()
+        card = Card(parsed.written(chosen.number_format), whose, extension, when=time.time())
+        return open_card(chosen.pool, card, 1.0).result()
 
     def keep_warm(self) -> None:
         """Wakes the bases and keeps them awake, until `close`; says in one line each how they are."""
-        if self._journal:
-            self._journal.open()  # so that what is wrong with it is in the log at once
+        if self.journal:
+            self.journal.open()  # so that what is wrong with it is in the log at once
         self._claims.open()
         for base in self._bases.values():
-            base.desk.keep_warm()
+            base.pool.keep_warm()
 
     def close(self, timeout: float = 5.0) -> None:
         """Finishes what is under way, for at most `timeout` seconds."""
@@ -246,11 +248,11 @@ class Integration:
         self.subscribers.close()
         for base in self._bases.values():
             base.directory.close()
-            base.desk.close(max(0.0, ends - time.monotonic()))
+            base.pool.close(max(0.0, ends - time.monotonic()))
         if not self._relieved:  # else the next one goes on with these
             self._claims.close(max(0.1, ends - time.monotonic()))
-            if self._journal:
-                self._journal.close(max(0.1, ends - time.monotonic()))
+            if self.journal:
+                self.journal.close(max(0.1, ends - time.monotonic()))
 
     def __enter__(self) -> Integration:
         return self
@@ -266,15 +268,25 @@ class Integration:
     def _directory(self, call: Call) -> Directory:
         return self._base(call.base, call.destination).directory
 
-    def _base_of(self, conversation: Conversation) -> tuple[Desk, NumberFormat]:
+    def _base_of(self, conversation: Conversation) -> tuple[WorkerPool, NumberFormat]:
         base = self._base(conversation.base, conversation.destination)
-        return base.desk, base.number_format
+        return base.pool, base.number_format
 
     def _deadline(self, call: Call) -> float:
         return self.settings.lookup.deadline if call.deadline is None else min(call.deadline, MAX_DEADLINE)
 
     def _decision(self, call: Call, caller: Caller) -> Decision:
         return routing.decide(call, caller, self.settings.routing, self.plan)
+
+    def _heard(self, event: CallEvent) -> None:
+        with self._telling:
+            story = self._stories.heard(event)
+        for observer in self.observers:
+            observer.heard(event, story)
+
+    def _asked(self, base: str, operation: str, took: float, error: str) -> None:
+        for observer in self.observers:
+            observer.asked(base, operation, took, error)
 
     def _popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         for observer in self.observers:

@@ -6,12 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from fs_1c.esl.inbound import InboundDoor
-from fs_1c.esl.outbound import OutboundDoor
-from fs_1c.http import HttpDoor
+from fs_1c.esl import InboundDoor, OutboundDoor, inbound_door, outbound_door
 from fs_1c.integration import Integration
-from fs_1c.setting_types import Address
-from fs_1c.settings import Settings
+from fs_1c.settings import Address, Settings
+from fs_1c.web import HttpDoor
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +26,6 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.integration = Integration(settings)
-        self.integration.metrics.doors = self.doors
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
         self.http: HttpDoor | None = None
@@ -40,9 +37,8 @@ class Service:
         settings = self.integration.settings
         esl, http = settings.esl, settings.http
         try:
-            outbound_door, inbound_door = _doors(esl.transport)
             if esl.outbound.enabled:
-                outbound = outbound_door(self.integration, esl.outbound)
+                outbound = outbound_door(esl.transport)(self.integration, esl.outbound)
                 await _open(outbound.open(), "esl.outbound.listen", esl.outbound.listen)
                 self.outbound = outbound
             if http.enabled:
@@ -55,7 +51,7 @@ class Service:
         if self.outbound and esl.outbound.listen.host not in ("127.0.0.1", "::1", "localhost"):
             log.warning("outbound door: anybody who reaches %s can ask about clients", esl.outbound.listen)
         for switch in esl.inbound:
-            listener = inbound_door(self.integration, switch)
+            listener = inbound_door(esl.transport)(self.integration, switch)
             listener.open()
             self.inbound.append(listener)
             self._switches.append(switch.address)
@@ -101,16 +97,6 @@ class Service:
         self.integration.keep_warm()
         await asyncio.to_thread(old.close, DRAIN / 2)
         log.info("settings: read again")
-
-
-def _doors(transport: str) -> tuple[type[OutboundDoor], type[InboundDoor]]:
-    if transport == "own":
-        return OutboundDoor, InboundDoor
-    # Only who wants python-ESL needs to have it; the settings have looked.
-    from fs_1c.esl.binding_inbound import BindingInboundDoor
-    from fs_1c.esl.binding_outbound import BindingOutboundDoor
-
-    return BindingOutboundDoor, BindingInboundDoor
 
 
 async def _open(opening: Awaitable[None], setting: str, listen: Address) -> None:

@@ -164,7 +164,7 @@ async def _prime(service: Service, address: str, fault: dict[str, Any]) -> None:
     """Has the known clients asked about once; at once they are stale."""
     directory = service.integration._bases["default"].directory
     if fault.get("https"):  # nothing could be asked there: what a good day would have left behind
-        from fs_1c.onec.answer import Answer
+        from fs_1c.onec import Answer
 
         for i in range(CALLS // 2):
             directory._cache.put("+7" + known(i)[1:], Answer(f"Клиент {i}", "0", "244"))

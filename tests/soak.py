@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fs_1c.call import Call, Caller, Decision, Result
-from fs_1c.journal import MAX_QUEUE, Journal
+from fs_1c.journal.writer import MAX_QUEUE, Journal
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings

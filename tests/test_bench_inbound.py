@@ -14,16 +14,16 @@ from typing import cast
 
 import pytest
 
-from fs_1c.call import Conversation, Happening, HungUp, Outcome, ScreenPop
-from fs_1c.conversations import EVENTS
+from fs_1c.call import CallEvent, Conversation, HungUp, Outcome, ScreenPop
+from fs_1c.cards.subscribers import Ask
 from fs_1c.esl import commands
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.integration import Integration
-from fs_1c.journal import Journal
+from fs_1c.journal.writer import Journal
 from fs_1c.numbers import NumberPlan
-from fs_1c.setting_types import Address
 from fs_1c.settings import InboundSettings, JournalSettings
-from fs_1c.subscribers import Ask
+from fs_1c.settings.types import Address
+from fs_1c.talk.conversations import EVENTS
 from tests.bench.peers import environments, inbound, inbound_switch, wire
 from tests.bench.peers.environments import Unavailable
 from tests.bench.peers.inbound_calls import Stream, stream
@@ -44,9 +44,9 @@ class Told:
 
     def __init__(self) -> None:
         self.plan = NumberPlan()
-        self.happenings: list[Happening] = []
+        self.happenings: list[CallEvent] = []
 
-    def happened(self, happening: Happening, ask: Ask) -> None:
+    def happened(self, happening: CallEvent, ask: Ask) -> None:
         self.happenings.append(happening)
         if (
             isinstance(happening, Conversation)
@@ -56,7 +56,7 @@ class Told:
             ask(happening.extension, happening.domain)
 
 
-def poured_over_our_door(poured: Stream) -> list[Happening]:
+def poured_over_our_door(poured: Stream) -> list[CallEvent]:
     """What our door tells about it."""
     told = Told()
 

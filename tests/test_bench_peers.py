@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from fs_1c.service import Service
-from fs_1c.setting_types import Address
+from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Client
+from fs_1c.talk import Observer
 from tests.bench.peers import environments, outbound_load, outbound_switch, outbound_tables, report
 from tests.bench.peers.outbound_load import Held, Played
 from tests.bench.peers.outbound_switch import Switch
@@ -91,14 +92,11 @@ def test_our_door_fails_no_call_and_each_is_counted_once() -> None:
         async with door() as (address, service):
             decided: Counter[str] = Counter()
 
-            class Observer:
+            class Counting(Observer):
                 def decided(self, decision: object) -> None:
                     decided["calls"] += 1
 
-                def popped(self, conversation: object, pop: object) -> None:
-                    """There are none."""
-
-            service.integration.observers.append(Observer())
+            service.integration.observers.append(Counting())
             times, switch = await asyncio.to_thread(play, address, 60)
             assert not switch.failed
             assert len(times) == decided["calls"] == 60

@@ -14,7 +14,7 @@ from fs_1c.check import base as bases
 from fs_1c.check import load_step
 from fs_1c.check.finding import Level
 from fs_1c.check.keys import Keys
-from fs_1c.onec.client import NOBODY
+from fs_1c.onec import NOBODY
 from fs_1c.simulator.onec import Client, Fault, OneCSimulator
 from tests.processes import free_port
 from tests.support import RawServer, http_answer, soap_answer

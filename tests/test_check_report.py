@@ -12,10 +12,7 @@ from typing import Any
 
 import pytest
 
-from fs_1c.check import (
-    reach_step,
-    report,
-)
+from fs_1c.check import reach_step, report
 from fs_1c.simulator.onec import Fault, OneCSimulator
 from tests.processes import free_port
 from tests.test_check_world import KEY, PASSWORD, settings_file, shown, simulator

@@ -17,8 +17,8 @@ import pytest
 from fs_1c import __version__
 from fs_1c.check import service
 from fs_1c.check.finding import Finding, Level
-from fs_1c.setting_types import Address
 from fs_1c.settings import build
+from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Fault
 from tests.processes import free_port
 from tests.support import RawServer, http_answer, mute, says

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from fs_1c.cards.subscribers import MAX_FILE
 from fs_1c.check import keys, settings_step
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
 from fs_1c.settings import SubscribersSettings, load
-from fs_1c.subscribers import MAX_FILE
 from tests.support import unhurried
 from tests.test_check_world import bad, check, the_one
 

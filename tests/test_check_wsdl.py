@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from fs_1c.check import wsdl
 from fs_1c.check.wsdl import Described, Mismatch
-from fs_1c.dialect import PRESETS, DialectName
+from fs_1c.onec import PRESETS
+from fs_1c.settings import DialectName
 from fs_1c.simulator.onec.dialects import DIALECTS
 from fs_1c.simulator.onec.wsdl import wsdl as written
 from tests.support import unhurried

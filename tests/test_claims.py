@@ -26,10 +26,10 @@ from freezegun import freeze_time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fs_1c import claims, claims_file
-from fs_1c.claims import REDIS_WAIT, Claims
-from fs_1c.claims_file import CLAIM_SECONDS, FILE_WAIT, MAX_WAITING, SWEEP
-from fs_1c.directory import redis_line
+from fs_1c import redis_client as redis_client
+from fs_1c.cards import claims, claims_file
+from fs_1c.cards.claims import REDIS_WAIT, Claims
+from fs_1c.cards.claims_file import CLAIM_SECONDS, FILE_WAIT, MAX_WAITING, SWEEP
 from fs_1c.settings import RedisSettings, SettingsError
 from tests.support import unhurried
 
@@ -702,7 +702,7 @@ def test_without_redis_the_file_decides(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(redis_line, "FIRST_PAUSE", 3600.0)  # asked once, and nobody waits any more
+    monkeypatch.setattr(redis_client, "FIRST_PAUSE", 3600.0)  # asked once, and nobody waits any more
     one = opened(file, at(server, timeout=3600.0))  # which a claim does not wait for
     if how == "hung":
         server.process.send_signal(signal.SIGSTOP)
@@ -717,8 +717,8 @@ def test_without_redis_the_file_decides(
 def test_redis_comes_back(
     opened: Open, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_line, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(redis_line, "MAX_PAUSE", 0.05)
+    monkeypatch.setattr(redis_client, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.05)
     monkeypatch.setattr(claims, "REDIS_WAIT", 1.0)
     one = opened(None, at(server))
     server.kill()
@@ -750,7 +750,7 @@ def test_a_redis_that_lies(
 ) -> None:
     one = opened(None, at(server))
     with monkeypatch.context() as patch:
-        patch.setattr(redis_line.Line, "send", lambda *_: lie)
+        patch.setattr(redis_client.BoundedRedis, "send", lambda *_: lie)
         assert [one.confirm(*pair) for pair in PAIRS[:5]] == [True] * 5
     assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
     where = f"claims: Redis at 127.0.0.1:{server.port}"

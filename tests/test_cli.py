@@ -246,7 +246,7 @@ def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
     assert "typer" in told
     assert not told & {*heavy, "asyncio", "fs_1c.settings", "fs_1c.simulator.cli", "requests"}
     told = loaded("journal", "-c", config)
-    assert "fs_1c.journal_report" in told and not told & {*heavy, "requests"}
+    assert "fs_1c.journal.report" in told and not told & {*heavy, "requests"}
     told = loaded("forget", CLIENT, "-c", config)
     assert "requests" in told and not told & {*heavy, "sqlite3"}
 

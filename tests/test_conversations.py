@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fs_1c.call import Conversation, HungUp
-from fs_1c.conversations import Conversations, Event
 from fs_1c.numbers import NumberPlan
+from fs_1c.talk.conversations import Conversations, Event
 from tests.recordings import NAMES, TALKS, dumps, events
 
 PLAN = NumberPlan()

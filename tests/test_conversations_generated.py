@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fs_1c.call import Conversation
-from fs_1c.claims import Claims
-from fs_1c.conversations import Conversations, Event
+from fs_1c.cards.claims import Claims
 from fs_1c.numbers import NumberPlan
+from fs_1c.talk.conversations import Conversations, Event
 
 PLAN = NumberPlan()
 EXTENSIONS = ("241", "242", "243", "244", "245")

@@ -17,8 +17,8 @@ from fs_1c.call import Caller, Result, Source
 from fs_1c.directory import Directory
 from fs_1c.directory.cache import Cache
 from fs_1c.numbers import NumberFormat, NumberPlan, read
-from fs_1c.onec.answer import Answer
-from fs_1c.onec.desk import Desk, Urgency
+from fs_1c.onec import Answer
+from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import LookupSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests.support import RawServer, base, http_answer, inner, mute, says, soap_answer
@@ -31,10 +31,10 @@ SOON = 10.0
 
 
 class Bases:
-    """Directories with desks of their own, closed in the end."""
+    """Directories with pools of their own, closed in the end."""
 
     def __init__(self) -> None:
-        self.desks: list[Desk] = []
+        self.pools: list[WorkerPool] = []
 
     def __call__(
         self,
@@ -44,20 +44,20 @@ class Bases:
         timeout: float = SOON,
         **lookup: Any,
     ) -> Directory:
-        self.desks.append(Desk("test", base(url, sessions=sessions, timeout=timeout)))
-        return Directory(self.desks[-1], form, PLAN, LookupSettings(**{"deadline": SOON, **lookup}))
+        self.pools.append(WorkerPool("test", base(url, sessions=sessions, timeout=timeout)))
+        return Directory(self.pools[-1], form, PLAN, LookupSettings(**{"deadline": SOON, **lookup}))
 
     def settle(self) -> None:
         """Returns when the only worker has done, and told, everything before."""
-        self.desks[-1].submit(Urgency.CALLER, lambda _: None).result(SOON)
+        self.pools[-1].submit(Urgency.CALLER, lambda _: None).result(SOON)
 
 
 @pytest.fixture
 def directory() -> Iterator[Bases]:
     bases = Bases()
     yield bases
-    for desk in bases.desks:
-        desk.close(0.1)
+    for pool in bases.pools:
+        pool.close(0.1)
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_1cs_own_report_of_failure_is_not_remembered(directory: Bases) -> None:
 
 def test_a_closed_desk_fails_the_lookup_and_nothing_else(onec: OneCSimulator, directory: Bases) -> None:
     here = directory(onec.url)
-    directory.desks[-1].close()
+    directory.pools[-1].close()
     for _ in range(2):
         caller = here.lookup(SEED)
         assert caller.error is not None

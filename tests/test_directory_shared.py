@@ -24,9 +24,10 @@ from hypothesis import strategies as st
 
 redis = pytest.importorskip("redis", reason="the redis package is missing: pip install 'fs-1c[redis]'")
 
-from fs_1c.directory import redis_line, shared  # noqa: E402
+from fs_1c import redis_client as redis_client  # noqa: E402
+from fs_1c.directory import shared  # noqa: E402
 from fs_1c.directory.shared import SharedAnswers  # noqa: E402
-from fs_1c.onec.answer import Answer  # noqa: E402
+from fs_1c.onec import Answer  # noqa: E402
 from fs_1c.settings import LookupSettings, RedisSettings, SettingsError  # noqa: E402
 
 BINARY = shutil.which("redis-server")
@@ -123,7 +124,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         record.getMessage().split(" (")[0].split(" ", 3)[3]
         for record in caplog.records
-        if record.name.startswith(("fs_1c.directory.shared", "fs_1c.directory.redis_line"))
+        if record.name.startswith(("fs_1c.directory.shared", "fs_1c.redis_client"))
     ]
 
 
@@ -369,7 +370,7 @@ def test_a_hung_redis_costs_one_timeout_a_second(
     slow = [seconds for seconds in took if seconds > 0.09]
     assert len(slow) <= 2 and max(took) < 0.1 + 0.1, slow
     assert lines(caplog) == ["is away"]
-    monkeypatch.setattr(redis_line, "MAX_PAUSE", 0.1)
+    monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.1)
     server.process.send_signal(signal.SIGCONT)
     until(lambda: one.ask(NUMBER, lambda: KNOWN)[1])
     assert lines(caplog) == ["is away", "is back"]
@@ -408,8 +409,8 @@ def test_nothing_waits_for_a_name_that_is_not_resolved(switch: Open, monkeypatch
 def test_a_redis_that_only_reads_is_away_until_it_writes(
     switch: Open, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_line, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(redis_line, "MAX_PAUSE", 0.01)
+    monkeypatch.setattr(redis_client, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.01)
     one = switch()
     server.client.replicaof("127.0.0.1", 1)
     for _ in range(5):
@@ -466,8 +467,8 @@ def test_what_is_forgotten_while_1c_is_asked_is_not_kept(switch: Open, server: S
 def test_listening_goes_on_after_a_restart(
     switch: Open, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_line, "FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(redis_line, "MAX_PAUSE", 0.05)
+    monkeypatch.setattr(redis_client, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.05)
     heard: Told = []
 
     def on_forget(base: str, number: str | None) -> None:
@@ -492,8 +493,8 @@ def test_listening_goes_on_after_a_restart(
 def test_that_redis_does_not_let_us_listen_is_said_once(
     switch: Open, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_line, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(redis_line, "MAX_PAUSE", 0.01)
+    monkeypatch.setattr(redis_client, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.01)
     server.client.acl_setuser(
         "default", enabled=True, nopass=True, keys=["*"], categories=["+@all"], reset=True
     )

@@ -18,11 +18,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from fs_1c.call import Result, Source
 from fs_1c.directory import Directory
-from fs_1c.directory.breaker import Breaker, State
+from fs_1c.directory.breaker import Breaker, BreakerState
 from fs_1c.directory.cache import Cache
 from fs_1c.numbers import Number, NumberFormat, NumberPlan
-from fs_1c.onec.answer import Answer
-from fs_1c.onec.desk import Desk, Urgency
+from fs_1c.onec import Answer
+from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import base
@@ -38,14 +38,14 @@ def onec() -> Iterator[OneCSimulator]:
 
 
 class Here:
-    """A directory of one base, and its desk."""
+    """A directory of one base, and its pool."""
 
     def __init__(
         self, url: str, breaker: BreakerSettings | None = None, timeout: str = "300ms", **lookup: Any
     ) -> None:
-        self.desk = Desk("here", base(url, timeout=timeout))
+        self.pool = WorkerPool("here", base(url, timeout=timeout))
         self.directory = Directory(
-            self.desk, NumberFormat.EIGHT, NumberPlan(), LookupSettings(**lookup), breaker
+            self.pool, NumberFormat.EIGHT, NumberPlan(), LookupSettings(**lookup), breaker
         )
         self.lookup = self.directory.lookup
 
@@ -58,7 +58,7 @@ class Here:
 
     def __exit__(self, *_: object) -> None:
         self.directory.close()
-        self.desk.close(1.0)
+        self.pool.close(1.0)
 
 
 def until(happened: Any) -> None:
@@ -153,7 +153,7 @@ def test_a_base_that_is_down_is_waited_for_by_few_and_tried_by_nobodys_call(onec
     with Here(onec.url, BreakerSettings(at_least=3, pause="100ms"), deadline=0.05) as here:
         waited = [here.lookup(f"8495000000{i}").result for i in range(3)]
         assert waited == [Result.LATE] * 3
-        assert here.directory.breaker in (State.OPEN, State.HALF_OPEN)
+        assert here.directory.breaker in (BreakerState.OPEN, BreakerState.HALF_OPEN)
         caller = here.lookup("84950000009")
         assert (caller.result, caller.error and caller.error.kind) == (Result.FAILED, "down")
         onec.clear_fault()
@@ -173,7 +173,7 @@ def test_what_is_known_is_told_while_the_base_is_down(onec: OneCSimulator) -> No
         onec.stop()
         for i in range(5):
             here.lookup(f"8495000000{i}")
-        assert here.directory.breaker is State.OPEN
+        assert here.directory.breaker is BreakerState.OPEN
         clock.tick(301)
         assert here.lookup(SEED).source is Source.STALE
         here.quiet()
@@ -185,7 +185,7 @@ def test_a_wrong_request_does_not_open_the_breaker(onec: OneCSimulator) -> None:
     with Here(onec.url, BreakerSettings(at_least=2)) as here:
         for i in range(10):
             assert here.lookup(f"8495000000{i}").result is Result.FAILED
-        assert here.directory.breaker is State.CLOSED
+        assert here.directory.breaker is BreakerState.CLOSED
 
 
 def test_a_thousand_callers_of_one_number_make_one_request() -> None:
@@ -245,7 +245,7 @@ def test_what_1c_said_before_a_forget_serves_who_waits_and_is_not_remembered() -
 
 
 def test_the_breaker_opens_by_share_pauses_and_lets_one_try() -> None:
-    changes: list[tuple[State, State]] = []
+    changes: list[tuple[BreakerState, BreakerState]] = []
     with freeze_time() as clock:
         settings = BreakerSettings(window=4, at_least=4, share=0.5, pause=5.0)
         breaker = Breaker(settings, lambda before, now: changes.append((before, now)))
@@ -259,14 +259,14 @@ def test_the_breaker_opens_by_share_pauses_and_lets_one_try() -> None:
         assert [breaker.try_now(), breaker.try_now()] == [True, False]
         breaker.record(True)  # a straggler
         breaker.tried(False)
-        assert breaker.state is State.OPEN
+        assert breaker.state is BreakerState.OPEN
         clock.tick(5)
         assert breaker.try_now()
         breaker.tried(True)
         assert breaker.allows()
         breaker.record(False)
         assert breaker.allows()  # it begins anew
-    opened, tried, closed = State.OPEN, State.HALF_OPEN, State.CLOSED
+    opened, tried, closed = BreakerState.OPEN, BreakerState.HALF_OPEN, BreakerState.CLOSED
     assert changes == [(closed, opened), (opened, tried), (tried, opened), (opened, tried), (tried, closed)]
 
 

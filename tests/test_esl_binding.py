@@ -13,10 +13,10 @@ import pytest
 
 pytest.importorskip("ESL", reason="python-ESL is not installed")
 
-from fs_1c.esl import binding_outbound
-from fs_1c.esl.binding import Line
-from fs_1c.esl.binding_inbound import BindingInboundDoor
-from fs_1c.esl.binding_outbound import BindingOutboundDoor
+from fs_1c.esl import python_esl_outbound as binding_outbound
+from fs_1c.esl.python_esl import Line
+from fs_1c.esl.python_esl_inbound import PythonEslInboundDoor
+from fs_1c.esl.python_esl_outbound import PythonEslOutboundDoor
 from fs_1c.esl.wire import Message
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings, OutboundSettings
@@ -175,8 +175,8 @@ def test_a_signal_is_not_the_end_of_a_connection() -> None:
 
 @pytest.fixture
 def bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fs_1c.service.OutboundDoor", BindingOutboundDoor)
-    monkeypatch.setattr("fs_1c.service.InboundDoor", BindingInboundDoor)
+    monkeypatch.setattr("fs_1c.service.OutboundDoor", PythonEslOutboundDoor)
+    monkeypatch.setattr("fs_1c.service.InboundDoor", PythonEslInboundDoor)
 
 
 @pytest.mark.usefixtures("bound")
@@ -243,10 +243,10 @@ def test_others_than_the_loopback_are_refused(host: str) -> None:
     async def story() -> None:
         with Integration(settings_for("http://127.0.0.1:9/")) as integration:
             address: Any = f"{host}:8084"
-            outbound = BindingOutboundDoor(integration, OutboundSettings(listen=address))
+            outbound = PythonEslOutboundDoor(integration, OutboundSettings(listen=address))
             with pytest.raises(OSError, match="loopback addresses only"):
                 await outbound.open()
-            inbound = BindingInboundDoor(integration, InboundSettings(address=address))
+            inbound = PythonEslInboundDoor(integration, InboundSettings(address=address))
             with pytest.raises(OSError, match="loopback addresses only"):
                 inbound.open()
             await inbound.close()
@@ -265,7 +265,7 @@ def test_others_than_the_loopback_are_refused(host: str) -> None:
 def test_what_is_no_switch_never_reaches_the_library(
     octets: bytes, why: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fs_1c.esl.binding_inbound.Line", None)
+    monkeypatch.setattr("fs_1c.esl.python_esl_inbound.Line", None)
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(octets)
@@ -275,7 +275,7 @@ def test_what_is_no_switch_never_reaches_the_library(
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             with Integration(settings_for("http://127.0.0.1:9/")) as integration:
-                door = BindingInboundDoor(integration, InboundSettings(address=f"127.0.0.1:{port}"))
+                door = PythonEslInboundDoor(integration, InboundSettings(address=f"127.0.0.1:{port}"))
                 door.open()
                 await until(lambda: why in caplog.text)
                 await door.close()
@@ -293,7 +293,7 @@ def test_a_switch_that_accepts_and_stays_mute_is_left(
         with socket.create_server(("127.0.0.1", 0)) as server:
             address: Any = f"127.0.0.1:{server.getsockname()[1]}"
             with Integration(settings_for("http://127.0.0.1:9/")) as integration:
-                door = BindingInboundDoor(integration, InboundSettings(address=address))
+                door = PythonEslInboundDoor(integration, InboundSettings(address=address))
                 door.open()
                 await until(lambda: "trying again" in caplog.text)
                 await door.close()

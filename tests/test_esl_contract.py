@@ -31,11 +31,11 @@ without_library = pytest.mark.skipif(
 def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The service's doors use it."""
     if request.param == "python-esl":
-        from fs_1c.esl.binding_inbound import BindingInboundDoor
-        from fs_1c.esl.binding_outbound import BindingOutboundDoor
+        from fs_1c.esl.python_esl_inbound import PythonEslInboundDoor
+        from fs_1c.esl.python_esl_outbound import PythonEslOutboundDoor
 
-        monkeypatch.setattr(service, "OutboundDoor", BindingOutboundDoor)
-        monkeypatch.setattr(service, "InboundDoor", BindingInboundDoor)
+        monkeypatch.setattr(service, "OutboundDoor", PythonEslOutboundDoor)
+        monkeypatch.setattr(service, "InboundDoor", PythonEslInboundDoor)
     return str(request.param)
 
 

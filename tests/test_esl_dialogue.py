@@ -7,10 +7,11 @@ import pytest
 from fs_1c import routing
 from fs_1c.call import Call, Caller, Conversation, Decision, Result
 from fs_1c.esl import commands
-from fs_1c.esl.dialogue import CALL_HEADERS, Dialogue, State, Step, call_from_channel
+from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NotANumber, NumberPlan, read
 from fs_1c.settings import RoutingSettings
+from fs_1c.talk import CALL_HEADERS, call_from_channel
 from tests.recordings import messages, sent
 
 PLAN = NumberPlan()

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.call import Conversation, HungUp
-from fs_1c.conversations import EVENTS, Conversations
 from fs_1c.esl.listening import Heard, Listening, Refused
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NumberPlan
+from fs_1c.talk.conversations import EVENTS, Conversations
 from tests.recordings import dumps, events, messages
 from tests.support import unhurried
 

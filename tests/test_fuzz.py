@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from fs_1c import channel
-from fs_1c.conversations import _Leg
 from fs_1c.esl import wire
+from fs_1c.talk.conversations import _Leg
 from tests.fuzz import engine
 from tests.fuzz.engine import CORPUS, Harness, attempt, corpus, run
 from tests.fuzz.harnesses import HARNESSES

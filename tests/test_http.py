@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c import metrics
-from fs_1c.http import Forget, _Refusal, read_forget
+from fs_1c.web import metrics
+from fs_1c.web.door import Forget, _Refusal, read_forget
 from tests.http_client import HTTP, SHOWN, TOKEN, ask, forget
 from tests.support import unhurried
 from tests.world import CLIENT, World, settings_for, world

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from fs_1c.http_server import MAX_CONNECTIONS
 from fs_1c.service import AddressTaken, Service
+from fs_1c.web.server import MAX_CONNECTIONS
 from tests.http_client import HTTP, POST, SHOWN, ask, forget, raw, url
 from tests.world import settings_for, until, world
 

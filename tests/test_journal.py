@@ -24,19 +24,11 @@ from freezegun import freeze_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fs_1c import journal as module
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop, Source
-from fs_1c.journal import (
-    MAX_TEXT,
-    CallEntry,
-    DecisionEntry,
-    Journal,
-    JournalError,
-    PopEntry,
-    calls,
-    journal_file,
-)
-from fs_1c.journal_file import JournalFile
+from fs_1c.journal import writer as module
+from fs_1c.journal.entries import MAX_TEXT, CallEntry, DecisionEntry, JournalError, PopEntry, calls
+from fs_1c.journal.file import JournalFile
+from fs_1c.journal.writer import Journal, journal_file
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings, build
 from tests.support import unhurried
@@ -66,7 +58,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GATHER", 0.01)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr("fs_1c.journal_file.BUSY", 0.05)
+    monkeypatch.setattr("fs_1c.journal.file.BUSY", 0.05)
 
 
 @contextmanager

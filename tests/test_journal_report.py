@@ -20,14 +20,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from fs_1c import journal_entries, routing
+from fs_1c import routing
 from fs_1c.call import Call, Caller, Conversation, Failure, Outcome, Result, ScreenPop, Source
 from fs_1c.channel import plain
-from fs_1c.journal import CallEntry, DecisionEntry, Journal, PopEntry, calls
-from fs_1c.journal_report import HEADINGS, listing, run, story, to_json
+from fs_1c.cli.journal import run
+from fs_1c.journal import entries as journal_entries
+from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, calls
+from fs_1c.journal.report import HEADINGS, listing, story, to_json
+from fs_1c.journal.writer import Journal
 from fs_1c.numbers import Number, NumberPlan
-from fs_1c.setting_sections import CategoryRule
 from fs_1c.settings import JournalSettings, RoutingSettings
+from fs_1c.settings.sections import CategoryRule
 from tests.support import unhurried
 
 PLAN = NumberPlan()

@@ -19,7 +19,7 @@ import pytest
 
 from fs_1c.cli import log
 from fs_1c.cli.log import Behind, OneLine
-from fs_1c.setting_types import Address
+from fs_1c.settings.types import Address
 from tests.processes import ROOT, free_port
 from tests.recordings import records
 from tests.test_cli import write

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from fs_1c.call import Call, Caller, Conversation, Decision, Outcome, Result, ScreenPop
-from fs_1c.directory.breaker import State
-from fs_1c.metrics import BaseState, Metrics
+from fs_1c.integration import Integration
+from fs_1c.web.metrics import Metrics
+from tests.world import settings_for
 
 MONITORING = Path(__file__).parent.parent / "docs" / "monitoring"
 ALERTS = yaml.safe_load((MONITORING / "alerts.yml").read_text("utf-8"))
@@ -27,9 +28,8 @@ def expressions() -> list[str]:
 @pytest.fixture(scope="module")
 def told() -> str:
     """All metrics, each with every label."""
-    metrics = Metrics()
-    metrics.bases = lambda: {"default": BaseState(State.CLOSED, 1, 1, 4)}
-    metrics.doors = lambda: {"outbound": True}
+    integration = Integration(settings_for("http://127.0.0.1:1/base"))
+    metrics = Metrics(lambda: integration, lambda: {"outbound": True})
     caller = Caller(None, Result.SKIPPED, base="default")
     metrics.decided(Decision(Call("uuid", "1"), caller, (), None))
     metrics.asked("default", "SayName", 0.1, "timeout")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fs_1c.onec.answer import MAX_PHONE, MAX_TITLE, Answer, read
+from fs_1c.onec import MAX_PHONE, MAX_TITLE, Answer
+from fs_1c.onec.dialects.answer import read
 from tests.support import inner, unhurried
 
 SEED = Answer("Фэйковый чиж", "0", "244")

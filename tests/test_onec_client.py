@@ -18,8 +18,7 @@ from typing import Any
 
 import pytest
 
-from fs_1c.dialect import Pop
-from fs_1c.onec.answer import Answer
+from fs_1c.onec import Answer, Card
 from fs_1c.onec.client import Client
 from fs_1c.onec.connection import MAX_RESPONSE
 from fs_1c.onec.errors import OneCError, Reached
@@ -64,7 +63,7 @@ def error_at(url: str, operation: str = "SayName", **given: Any) -> OneCError:
     one = client(url, **given)
     started = time.monotonic()
     with pytest.raises(OneCError) as caught:
-        one.say_name(SEED) if operation == "SayName" else one.incoming_call(Pop(SEED, KEY))
+        one.lookup(SEED) if operation == "SayName" else one.open_card(Card(SEED, KEY))
     one.close()
     assert time.monotonic() - started < SURELY - 1
     assert "\n" not in caught.value.message
@@ -80,7 +79,7 @@ def sent(raw: bytes) -> tuple[str, dict[str, str], bytes]:
 
 def test_the_request_carries_what_the_description_asks_for() -> None:
     with RawServer(says(http_answer(soap_answer(inner("Чиж"))))) as server:
-        client(server.url, username="SOAP", password="123").say_name(SEED)
+        client(server.url, username="SOAP", password="123").lookup(SEED)
     line, headers, body = sent(server.requests[0])
     assert line == "POST /telephony/ws/VATS HTTP/1.1"
     assert headers["content-type"] == "text/xml; charset=utf-8"
@@ -91,8 +90,8 @@ def test_the_request_carries_what_the_description_asks_for() -> None:
 
 def test_a_cyrillic_login_is_sent_in_utf8_and_none_without_a_user() -> None:
     with RawServer(says(http_answer(soap_answer("")))) as server:
-        client(server.url, username="Оператор", password=PASSWORD).say_name(SEED)
-        client(server.url, password=PASSWORD).say_name(SEED)
+        client(server.url, username="Оператор", password=PASSWORD).lookup(SEED)
+        client(server.url, password=PASSWORD).lookup(SEED)
     given = sent(server.requests[0])[1]["authorization"]
     assert base64.b64decode(given.removeprefix("Basic ")).decode() == f"Оператор:{PASSWORD}"
     assert "authorization" not in sent(server.requests[1])[1]
@@ -100,16 +99,16 @@ def test_a_cyrillic_login_is_sent_in_utf8_and_none_without_a_user() -> None:
 
 def test_a_client_is_found_an_unknown_one_is_not(onec: OneCSimulator) -> None:
     one = client(onec.url, username="Оператор", password=PASSWORD)
-    assert one.say_name(SEED) == Answer("Фэйковый чиж", "0", "244")
-    assert one.say_name("84951234567") == Answer('ООО "Рога & Копыта"', "VIP", "241")
-    assert one.say_name("89990000000") == Answer()
+    assert one.lookup(SEED) == Answer("Фэйковый чиж", "0", "244")
+    assert one.lookup("84951234567") == Answer('ООО "Рога & Копыта"', "VIP", "241")
+    assert one.lookup("89990000000") == Answer()
     assert [request.operation for request in onec.requests] == ["SayName"] * 3
     one.close()
 
 
 def test_a_card_is_opened(onec: OneCSimulator) -> None:
     one = client(onec.url, username="Оператор", password=PASSWORD)
-    assert one.incoming_call(Pop(SEED, KEY))
+    assert one.open_card(Card(SEED, KEY))
     assert [(card.num_from, card.key) for card in onec.cards] == [(SEED, KEY)]
     one.close()
 
@@ -117,7 +116,7 @@ def test_a_card_is_opened(onec: OneCSimulator) -> None:
 @pytest.mark.parametrize(("returned", "accepted"), [("1", True), (" 1\n", True), ("0", False), ("", False)])
 def test_only_a_1_means_accepted(returned: str, accepted: bool) -> None:
     with RawServer(says(http_answer(soap_answer(returned, "IncomingCall")))) as server:
-        assert client(server.url).incoming_call(Pop(SEED, KEY)) is accepted
+        assert client(server.url).open_card(Card(SEED, KEY)) is accepted
 
 
 def test_requests_share_one_connection() -> None:
@@ -131,7 +130,7 @@ def test_requests_share_one_connection() -> None:
 
     with RawServer(two_answers) as server:
         one = client(server.url)
-        assert [one.say_name(SEED).title, one.say_name(SEED).title] == ["Чиж", "Ёж"]
+        assert [one.lookup(SEED).title, one.lookup(SEED).title] == ["Чиж", "Ёж"]
         assert len(ports) == 1
 
 
@@ -139,11 +138,11 @@ def test_the_password_is_read_from_its_file(onec: OneCSimulator, tmp_path: Path)
     file = tmp_path / "password"
     file.write_bytes(b"\xef\xbb\xbf" + f"{PASSWORD}\r\n".encode())
     one = client(onec.url, username="Оператор", password_file=file)
-    assert one.say_name(SEED).manager == "244"
+    assert one.lookup(SEED).manager == "244"
     file.write_bytes(b"\xff\xfe")
     for _ in ("not UTF-8", "gone"):
         with pytest.raises(OneCError, match="password_file") as caught:
-            one.say_name(SEED)
+            one.lookup(SEED)
         assert (caught.value.kind, caught.value.reached) == ("settings", Reached.NO)
         file.unlink(missing_ok=True)
     one.close()
@@ -210,7 +209,7 @@ def test_a_self_signed_certificate_is_trusted_only_where_the_settings_say_so(cer
         assert (error.kind, error.reached, error.base_down) == ("tls", Reached.NO, True)
         assert "certificate" in error.message
         assert not server.requests
-        assert client(server.url, ca_file=certificate).say_name(SEED).title == "Чиж"
+        assert client(server.url, ca_file=certificate).lookup(SEED).title == "Чиж"
 
 
 def test_https_where_http_is_spoken_is_surely_not_reached(onec: OneCSimulator) -> None:
@@ -325,7 +324,7 @@ def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch, one
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "")
     one = client(onec.url, username="Оператор", password=PASSWORD)
-    assert one.say_name(SEED).title == "Фэйковый чиж"
+    assert one.lookup(SEED).title == "Фэйковый чиж"
     one.close()
 
 

@@ -1,4 +1,4 @@
-"""The desk: a few workers, the most urgent job first, and no job whose caller is left without a word."""
+"""The pool: a few workers, the most urgent job first, and no job whose caller is left without a word."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from fs_1c.onec.client import Client
-from fs_1c.onec.desk import MAX_WAITING, Desk, Urgency
 from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec.pool import MAX_WAITING, Urgency, WorkerPool
 from tests.support import base
 
 NOBODY = "http://127.0.0.1:1/ws"
@@ -31,23 +31,23 @@ class Gate:
         return "done"
 
 
-def workers(desk: str) -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(f"1c-{desk}-")]
+def workers(pool: str) -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(f"1c-{pool}-")]
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
-    """A desk of one worker."""
-    one = Desk("one", base(NOBODY, sessions=1))
+def pool() -> Iterator[WorkerPool]:
+    """A pool of one worker."""
+    one = WorkerPool("one", base(NOBODY, sessions=1))
     yield one
     one.close()
 
 
 @pytest.fixture
-def gate(desk: Desk) -> Iterator[Gate]:
+def gate(pool: WorkerPool) -> Iterator[Gate]:
     """What keeps the only worker busy."""
     gate = Gate()
-    desk.submit(Urgency.CALLER, gate)
+    pool.submit(Urgency.CALLER, gate)
     assert gate.begun.wait(SOON)
     yield gate
     gate.open.set()
@@ -55,7 +55,7 @@ def gate(desk: Desk) -> Iterator[Gate]:
 
 @pytest.mark.parametrize("sessions", [1, 3])
 def test_as_many_jobs_at_once_as_sessions_and_never_more(sessions: int) -> None:
-    desk = Desk("some", base(NOBODY, sessions=sessions))
+    pool = WorkerPool("some", base(NOBODY, sessions=sessions))
     together = threading.Barrier(sessions)
     lock = threading.Lock()
     at_work = 0
@@ -72,33 +72,33 @@ def test_as_many_jobs_at_once_as_sessions_and_never_more(sessions: int) -> None:
         with lock:
             at_work -= 1
 
-    jobs = [desk.submit(Urgency.CALLER, job) for _ in range(sessions * 10)]
+    jobs = [pool.submit(Urgency.CALLER, job) for _ in range(sessions * 10)]
     for future in jobs:
         future.result(SOON)
     assert len(workers("some")) == sessions
-    desk.close()
+    pool.close()
     assert most == sessions
     assert len(clients) == sessions
     assert all(len(threads) == 1 for threads in clients.values())  # a client belongs to one thread
 
 
 def test_workers_come_with_the_first_job_and_go_when_the_desk_closes() -> None:
-    desk = Desk("idle", base(NOBODY))
+    pool = WorkerPool("idle", base(NOBODY))
     assert not workers("idle")
-    desk.submit(Urgency.CALLER, lambda _: None).result(SOON)
+    pool.submit(Urgency.CALLER, lambda _: None).result(SOON)
     assert workers("idle")
-    desk.close(SOON)
+    pool.close(SOON)
     assert not workers("idle")
 
 
-def test_a_waiting_caller_goes_before_a_screen_and_equals_in_order(desk: Desk, gate: Gate) -> None:
+def test_a_waiting_caller_goes_before_a_screen_and_equals_in_order(pool: WorkerPool, gate: Gate) -> None:
     done: list[str] = []
     jobs = [
-        desk.submit(urgency, lambda _, name=name: done.append(name))  # type: ignore[misc]
+        pool.submit(urgency, lambda _, name=name: done.append(name))  # type: ignore[misc]
         for urgency, name in [
-            (Urgency.POP, "pop 1"),
+            (Urgency.CARD, "pop 1"),
             (Urgency.CALLER, "caller 1"),
-            (Urgency.POP, "pop 2"),
+            (Urgency.CARD, "pop 2"),
             (Urgency.CALLER, "caller 2"),
         ]
     ]
@@ -108,7 +108,7 @@ def test_a_waiting_caller_goes_before_a_screen_and_equals_in_order(desk: Desk, g
     assert done == ["caller 1", "caller 2", "pop 1", "pop 2"]
 
 
-def test_a_jobs_exception_reaches_its_future_and_the_worker_goes_on(desk: Desk) -> None:
+def test_a_jobs_exception_reaches_its_future_and_the_worker_goes_on(pool: WorkerPool) -> None:
     def fails(client: Client) -> None:
         raise OneCError("fault", "x", Reached.YES, base_down=False)
 
@@ -119,48 +119,48 @@ def test_a_jobs_exception_reaches_its_future_and_the_worker_goes_on(desk: Desk) 
         raise SystemExit
 
     for job, error in ((fails, OneCError), (breaks, ZeroDivisionError), (quits, SystemExit)):
-        assert isinstance(desk.submit(Urgency.CALLER, job).exception(SOON), error)
-    assert desk.submit(Urgency.CALLER, lambda _: "still here").result(SOON) == "still here"
+        assert isinstance(pool.submit(Urgency.CALLER, job).exception(SOON), error)
+    assert pool.submit(Urgency.CALLER, lambda _: "still here").result(SOON) == "still here"
 
 
-def test_a_job_cancelled_before_its_turn_is_not_done(desk: Desk, gate: Gate) -> None:
+def test_a_job_cancelled_before_its_turn_is_not_done(pool: WorkerPool, gate: Gate) -> None:
     done: list[str] = []
-    unwanted = desk.submit(Urgency.CALLER, lambda _: done.append("unwanted"))
-    wanted = desk.submit(Urgency.CALLER, lambda _: done.append("wanted"))
+    unwanted = pool.submit(Urgency.CALLER, lambda _: done.append("unwanted"))
+    wanted = pool.submit(Urgency.CALLER, lambda _: done.append("wanted"))
     assert unwanted.cancel()
     gate.open.set()
     wanted.result(SOON)
     assert done == ["wanted"]
 
 
-def test_closing_finishes_the_jobs_that_wait(desk: Desk, gate: Gate) -> None:
-    jobs = [desk.submit(urgency, lambda _: "done") for urgency in (Urgency.POP, Urgency.CALLER) * 20]
+def test_closing_finishes_the_jobs_that_wait(pool: WorkerPool, gate: Gate) -> None:
+    jobs = [pool.submit(urgency, lambda _: "done") for urgency in (Urgency.CARD, Urgency.CALLER) * 20]
     threading.Timer(0.05, gate.open.set).start()
-    desk.close(SOON)
+    pool.close(SOON)
     assert [future.done() and future.result() for future in jobs] == ["done"] * 40
 
 
-def test_a_closed_desk_takes_no_jobs(desk: Desk) -> None:
-    desk.close()
-    desk.close()
-    error = desk.submit(Urgency.POP, lambda _: None).exception(SOON)
+def test_a_closed_desk_takes_no_jobs(pool: WorkerPool) -> None:
+    pool.close()
+    pool.close()
+    error = pool.submit(Urgency.CARD, lambda _: None).exception(SOON)
     assert isinstance(error, OneCError)
     assert (error.kind, error.reached, error.base_down) == ("busy", Reached.NO, False)
 
 
-def test_closing_does_not_wait_for_ever_for_a_worker_that_hangs(desk: Desk, gate: Gate) -> None:
+def test_closing_does_not_wait_for_ever_for_a_worker_that_hangs(pool: WorkerPool, gate: Gate) -> None:
     started = time.monotonic()
-    desk.close(0.1)
+    pool.close(0.1)
     assert time.monotonic() - started < SOON / 2
     assert not gate.open.is_set()
 
 
-def test_the_queue_is_bounded_and_a_job_too_many_is_told_at_once(desk: Desk, gate: Gate) -> None:
-    jobs = [desk.submit(Urgency.CALLER, lambda _: None) for _ in range(MAX_WAITING)]
-    error = desk.submit(Urgency.CALLER, lambda _: None).exception(timeout=0)
+def test_the_queue_is_bounded_and_a_job_too_many_is_told_at_once(pool: WorkerPool, gate: Gate) -> None:
+    jobs = [pool.submit(Urgency.CALLER, lambda _: None) for _ in range(MAX_WAITING)]
+    error = pool.submit(Urgency.CALLER, lambda _: None).exception(timeout=0)
     assert isinstance(error, OneCError)
     assert (error.kind, error.reached, error.base_down) == ("busy", Reached.NO, False)
     gate.open.set()
     for future in jobs:
         assert future.result(SOON) is None
-    assert desk.submit(Urgency.CALLER, lambda _: "room again").result(SOON) == "room again"
+    assert pool.submit(Urgency.CALLER, lambda _: "room again").result(SOON) == "room again"

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from fs_1c.call import Outcome, ScreenPop
-from fs_1c.dialect import DialectName, Pop
+from fs_1c.cards import open_card
+from fs_1c.onec import Card
 from fs_1c.onec.client import Client
-from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.screenpop import send
+from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.settings import DialectName
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import KEY, base
 
@@ -103,7 +104,7 @@ def test_each_way_to_fail_is_its_own_kind_with_1cs_words_and_a_verdict(
     onec.fault = fault
     one = client(onec)
     with pytest.raises(OneCError) as caught:
-        one.say_name(SEED)
+        one.lookup(SEED)
     error = caught.value
     assert (error.kind, error.reached, error.base_down, error.passing) == (kind, reached, down, passing), (
         error
@@ -112,7 +113,7 @@ def test_each_way_to_fail_is_its_own_kind_with_1cs_words_and_a_verdict(
     assert "<" not in error.message
     assert "\n" not in error.message
     onec.clear_fault()
-    assert one.say_name(SEED).manager == "244"  # the next question finds a base that is well again
+    assert one.lookup(SEED).manager == "244"  # the next question finds a base that is well again
     one.close()
 
 
@@ -120,7 +121,7 @@ def test_each_way_to_fail_is_its_own_kind_with_1cs_words_and_a_verdict(
 def test_an_answer_that_drips_ends_with_the_time_out(onec: OneCSimulator, part: str) -> None:
     onec.fault = Fault("drip", seconds=0.05, part=part)
     with pytest.raises(OneCError) as caught:
-        client(onec).say_name(SEED)
+        client(onec).lookup(SEED)
     assert caught.value.kind == "timeout"
 
 
@@ -145,7 +146,7 @@ def test_the_managers_phone_survives_whatever_shape_the_answer_has(onec: OneCSim
     onec.fault = Fault(name, **READABLE[name])  # type: ignore[arg-type]
     one = client(onec)
     for _ in range(2):
-        answer = one.say_name(SEED)
+        answer = one.lookup(SEED)
         assert answer.known
         if name != "wrong-length":  # there the end of the answer itself is missing
             assert answer.manager
@@ -156,20 +157,20 @@ def test_the_managers_phone_survives_whatever_shape_the_answer_has(onec: OneCSim
 @pytest.mark.parametrize("name", ["bom", "false-encoding"])
 def test_lies_about_the_encoding_change_nothing(onec: OneCSimulator, name: str, part: str) -> None:
     onec.fault = Fault(name, part=part)
-    answer = client(onec).say_name(SEED)
+    answer = client(onec).lookup(SEED)
     assert (answer.title, answer.manager) == ("Фэйковый чиж", "244")
 
 
 @pytest.mark.parametrize("name", ["nil", "self-closed", "empty-return"])
 def test_an_answer_of_nothing_is_an_unknown_client(onec: OneCSimulator, name: str) -> None:
     onec.fault = Fault(name)
-    assert not client(onec).say_name(SEED).known
+    assert not client(onec).lookup(SEED).known
 
 
 def test_1cs_own_error_is_told(onec: OneCSimulator) -> None:
     onec.fault = Fault("error", text="Нет прав на чтение")
     with pytest.raises(OneCError, match="Нет прав на чтение") as caught:
-        client(onec).say_name(SEED)
+        client(onec).lookup(SEED)
     assert (caught.value.kind, caught.value.base_down) == ("reported", False)
 
 
@@ -178,7 +179,7 @@ def test_1cs_own_error_is_told(onec: OneCSimulator) -> None:
 def test_entities_are_never_resolved(onec: OneCSimulator, name: str, part: str) -> None:
     onec.fault = Fault(name, part=part)
     try:
-        answer = client(onec, timeout="5s").say_name(SEED)
+        answer = client(onec, timeout="5s").lookup(SEED)
     except OneCError as error:
         assert error.kind == "not-soap"
     else:
@@ -189,7 +190,7 @@ def test_entities_are_never_resolved(onec: OneCSimulator, name: str, part: str) 
 def test_a_title_of_two_megabytes_costs_nothing_but_itself(onec: OneCSimulator) -> None:
     onec.fault = Fault("huge-title")
     with pytest.raises(OneCError, match="over 262144 octets"):
-        client(onec).say_name(SEED)
+        client(onec).lookup(SEED)
 
 
 # Screen pops: what was received is never sent twice, what was not is.
@@ -209,15 +210,17 @@ RECEIVED = [
 ]
 
 
-def pop(onec: OneCSimulator, useful_for: float = 20.0, *, served: bool = False) -> ScreenPop:
+def pop(
+    onec: OneCSimulator, useful_for: float = 20.0, *, served: bool = False, timeout: str = "400ms"
+) -> ScreenPop:
     """One pop, on a fresh connection or on one that has served a lookup before."""
-    desk = Desk("pops", base(onec.url, timeout="400ms", sessions=1))
+    pool = WorkerPool("pops", base(onec.url, timeout=timeout, sessions=1))
     try:
         if served:
-            desk.submit(Urgency.CALLER, lambda one: one.say_name(SEED)).result(5)
-        return send(desk, Pop(SEED, KEY, "244", "call-1"), useful_for).result(30)
+            pool.submit(Urgency.CALLER, lambda one: one.lookup(SEED)).result(5)
+        return open_card(pool, Card(SEED, KEY, "244", "call-1"), useful_for).result(30)
     finally:
-        desk.close()
+        pool.close()
 
 
 @pytest.mark.parametrize("fault", RECEIVED, ids=lambda fault: fault.name)
@@ -235,7 +238,7 @@ def test_what_was_cut_before_1c_received_it_is_sent_again_and_opens_one_card(
     onec: OneCSimulator, name: str, how: str
 ) -> None:
     onec.fault = Fault(name, times=1, **({"how": how} if name != "refuse" else {}))  # type: ignore[arg-type]
-    told = pop(onec)
+    told = pop(onec, timeout="10s")
     assert told.outcome is Outcome.ACCEPTED, told
     assert len(onec.cards) == 1
 
@@ -243,7 +246,7 @@ def test_what_was_cut_before_1c_received_it_is_sent_again_and_opens_one_card(
 @pytest.mark.parametrize("name", ["no-licence", "maintenance", "pool-timeout"])
 def test_what_1c_refused_before_its_code_ran_is_sent_again(onec: OneCSimulator, name: str) -> None:
     onec.fault = Fault(name, times=2)
-    told = pop(onec)
+    told = pop(onec, timeout="10s")
     assert told.outcome is Outcome.ACCEPTED, told
     assert len(onec.cards) == 1
 
@@ -251,7 +254,7 @@ def test_what_1c_refused_before_its_code_ran_is_sent_again(onec: OneCSimulator, 
 def test_a_1c_that_comes_back_opens_the_card_that_waited(onec: OneCSimulator) -> None:
     onec.stop()
     threading.Timer(0.6, onec.start).start()
-    told = pop(onec)
+    told = pop(onec, timeout="10s")
     assert told.outcome is Outcome.ACCEPTED, told
     assert told.took > 0.5
     assert len(onec.cards) == 1
@@ -279,13 +282,13 @@ def test_any_answer_but_1_is_a_rejection(onec: OneCSimulator, text: str) -> None
 
 
 def test_an_idle_connection_that_1c_has_closed_costs_no_card(onec: OneCSimulator) -> None:
-    desk = Desk("idle", base(onec.url, sessions=1))
-    desk.submit(Urgency.CALLER, lambda one: one.say_name(SEED)).result(5)
+    pool = WorkerPool("idle", base(onec.url, sessions=1))
+    pool.submit(Urgency.CALLER, lambda one: one.lookup(SEED)).result(5)
     onec.stop()
     onec.start()
-    assert send(desk, Pop(SEED, KEY), 5.0).result(10).outcome is Outcome.ACCEPTED
+    assert open_card(pool, Card(SEED, KEY), 5.0).result(10).outcome is Outcome.ACCEPTED
     assert len(onec.cards) == 1
-    desk.close()
+    pool.close()
 
 
 # Dialects, and both versions of SOAP.
@@ -296,8 +299,8 @@ def test_an_idle_connection_that_1c_has_closed_costs_no_card(onec: OneCSimulator
 def test_a_dialect_is_spoken_in_either_version_of_soap(dialect: Any, version: str) -> None:
     with OneCSimulator(OneCSimulatorSettings(port=0, dialect=dialect)) as onec:
         one = client(onec, dialect=dialect, soap=version)
-        assert one.say_name(SEED).manager == "244"
-        assert one.incoming_call(Pop(SEED, KEY, "244", "call-1", 1795426355.0))
+        assert one.lookup(SEED).manager == "244"
+        assert one.open_card(Card(SEED, KEY, "244", "call-1", 1795426355.0))
         assert [(card.num_from, card.key) for card in onec.cards] == [(SEED, KEY)]
         assert {request.soap_version for request in onec.requests} == {version}
         one.close()
@@ -306,7 +309,7 @@ def test_a_dialect_is_spoken_in_either_version_of_soap(dialect: Any, version: st
 def test_the_oldest_dialect_answers_in_plain_text() -> None:
     with OneCSimulator(OneCSimulatorSettings(port=0, dialect="mobilon-1")) as onec:
         one = client(onec, dialect="mobilon-1")
-        answer = one.say_name("84951234567")
+        answer = one.lookup("84951234567")
         assert (answer.category, answer.title) == ("VIP", 'ООО "Рога & Копыта"')
         one.close()
 
@@ -315,15 +318,15 @@ def test_the_path_of_a_dialect_is_known() -> None:
     for dialect in DialectName:
         with OneCSimulator(OneCSimulatorSettings(port=0, dialect=dialect.value)) as onec:
             one = Client(base(onec.address, dialect=dialect))
-            assert one.say_name(SEED).known
+            assert one.lookup(SEED).known
             one.close()
 
 
 def test_names_of_a_bases_own(onec: OneCSimulator) -> None:
     one = client(onec, names={"say_name": "WhoIs"})
     with pytest.raises(OneCError, match="WhoIs"):
-        one.say_name(SEED)
+        one.lookup(SEED)
     one.close()
     same = client(onec, dialect="mobilon-1", namespace="http://VATS", names={"number": "Number"})
-    assert same.say_name(SEED).known
+    assert same.lookup(SEED).known
     same.close()

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from fs_1c.dialect import Pop
 from fs_1c.directory import Directory
 from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.onec import Card
 from fs_1c.onec.client import Client
-from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.onec.session import Habits
+from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.session import SessionPolicy
 from fs_1c.settings import LookupSettings, SessionMode
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import KEY, base
@@ -33,7 +33,7 @@ def simulated(**given: Any) -> Iterator[OneCSimulator]:
 def ask(onec: OneCSimulator, times: int = 3, **given: Any) -> Client:
     client = Client(base(onec.url, **given))
     for _ in range(times):
-        assert client.say_name(SEED).manager == "244"
+        assert client.lookup(SEED).manager == "244"
     return client
 
 
@@ -48,19 +48,19 @@ def test_auto_finds_out_what_the_service_wants(mode: str, started: int) -> None:
 
 def test_what_one_session_found_out_serves_the_others() -> None:
     with simulated(sessions="dontuse") as onec:
-        habits = Habits(SessionMode.AUTO)
+        habits = SessionPolicy(SessionMode.AUTO)
         settings = base(onec.url)
-        Client(settings, habits).say_name(SEED)
+        Client(settings, habits).lookup(SEED)
         assert habits.mode is SessionMode.PER_REQUEST
-        Client(settings, habits).say_name(SEED)
+        Client(settings, habits).lookup(SEED)
         assert habits.mode is SessionMode.PER_REQUEST
 
 
 def test_a_base_that_begins_to_insist_is_obeyed() -> None:
     with simulated(sessions="use") as onec:
-        habits = Habits(SessionMode.PER_REQUEST)  # as if it had been published otherwise until now
+        habits = SessionPolicy(SessionMode.PER_REQUEST)  # as if it had been published otherwise until now
         client = Client(base(onec.url), habits)
-        assert client.say_name(SEED).manager == "244"
+        assert client.lookup(SEED).manager == "244"
         assert habits.mode is SessionMode.IBSESSION
         client.close()
 
@@ -77,9 +77,9 @@ def test_an_aged_session_is_renewed_once_for_lookups_and_pops(status: int) -> No
     with simulated(sessions="use", lost_session_status=status) as onec:
         client = ask(onec, times=1)
         onec.fault = Fault("session-expired", times=1, status=status)
-        assert client.say_name(SEED).manager == "244"
+        assert client.lookup(SEED).manager == "244"
         onec.fault = Fault("session-expired", times=1, status=status)
-        assert client.incoming_call(Pop(SEED, KEY))
+        assert client.open_card(Card(SEED, KEY))
         assert len(onec.cards) == 1
         assert onec.stats.sessions_started == 3
         client.close()
@@ -90,7 +90,7 @@ def test_a_session_ages_for_real_and_nobody_notices() -> None:
         client = ask(onec, times=1)
         gone = threading.Event()
         gone.wait(0.4)  # older than its age
-        assert client.say_name(SEED).manager == "244"
+        assert client.lookup(SEED).manager == "244"
         assert (onec.stats.sessions_started, onec.stats.sessions_expired) == (2, 1)
         client.close()
 
@@ -100,7 +100,7 @@ def test_a_404_that_is_no_lost_session_ends_as_not_published() -> None:
         client = ask(onec, times=1)
         onec.fault = Fault("not-published")
         with pytest.raises(OneCError) as caught:
-            client.say_name(SEED)
+            client.lookup(SEED)
         assert (caught.value.kind, caught.value.reached) == ("not-published", Reached.NO)
         client.close()
 
@@ -110,9 +110,9 @@ def test_a_fault_of_1cs_code_restarts_no_session_and_repeats_nothing() -> None:
         client = ask(onec, times=1)
         onec.fault = Fault("code-error", times=1, card=True)
         with pytest.raises(OneCError) as caught:
-            client.incoming_call(Pop(SEED, KEY))
+            client.open_card(Card(SEED, KEY))
         assert (caught.value.kind, caught.value.reached) == ("fault", Reached.YES)
-        assert client.say_name(SEED).manager == "244"
+        assert client.lookup(SEED).manager == "244"
         assert onec.stats.sessions_started == 1
         assert sum(request.operation == "IncomingCall" for request in onec.requests) == 1
         client.close()
@@ -121,11 +121,11 @@ def test_a_fault_of_1cs_code_restarts_no_session_and_repeats_nothing() -> None:
 def test_a_session_in_which_1c_is_still_busy_is_left_behind() -> None:
     with simulated(sessions="use") as onec:
         client = Client(base(onec.url, timeout="300ms"))
-        assert client.say_name(SEED).manager == "244"
+        assert client.lookup(SEED).manager == "244"
         onec.fault = Fault("mute-after-request", times=1)
         with pytest.raises(OneCError):
-            client.say_name(SEED)
-        assert client.say_name(SEED).manager == "244"  # at once, in another session
+            client.lookup(SEED)
+        assert client.lookup(SEED).manager == "244"  # at once, in another session
         assert onec.stats.sessions_started == 2
         client.close()
 
@@ -133,14 +133,14 @@ def test_a_session_in_which_1c_is_still_busy_is_left_behind() -> None:
 def test_a_thousand_lookups_by_fifty_threads_never_take_more_than_two_sessions() -> None:
     numbers = [f"8495{1000000 + i}" for i in range(1000)]
     with simulated(sessions="use", session_max_age=0.3, licences=2) as onec:
-        desk = Desk("sales", base(onec.url, sessions=2))
-        directory = Directory(desk, NumberFormat.EIGHT, NumberPlan(), LookupSettings(deadline=30.0))
-        with ThreadPoolExecutor(50) as pool:
-            results = [caller.result for caller in pool.map(directory.lookup, numbers)]
+        pool = WorkerPool("sales", base(onec.url, sessions=2))
+        directory = Directory(pool, NumberFormat.EIGHT, NumberPlan(), LookupSettings(deadline=30.0))
+        with ThreadPoolExecutor(50) as threads:
+            results = [caller.result for caller in threads.map(directory.lookup, numbers)]
         assert set(results) == {"unknown"}
         threading.Event().wait(0.7)  # both sessions age
         assert directory.lookup(SEED).manager == "244"
-        desk.close()
+        pool.close()
         stats = onec.stats
         assert stats.sessions_peak == 2
         assert stats.licences_refused == 0
@@ -152,11 +152,11 @@ def test_a_thousand_lookups_by_fifty_threads_never_take_more_than_two_sessions()
 
 def test_a_quiet_base_costs_one_session_however_many_are_granted() -> None:
     with simulated(sessions="use") as onec:
-        desk = Desk("quiet", base(onec.url, sessions=8))
+        pool = WorkerPool("quiet", base(onec.url, sessions=8))
         for _ in range(20):
-            desk.submit(Urgency.CALLER, lambda client: client.say_name(SEED)).result(5)
+            pool.submit(Urgency.CALLER, lambda client: client.lookup(SEED)).result(5)
         assert onec.stats.sessions_started == 1
-        desk.close()
+        pool.close()
         assert onec.stats.sessions_now == 0
 
 
@@ -165,38 +165,38 @@ def test_out_of_licences_is_told_and_passes_when_one_is_free() -> None:
         first = ask(onec, times=1)
         second = Client(base(onec.url))
         with pytest.raises(OneCError, match="лицензи") as caught:
-            second.say_name(SEED)
+            second.lookup(SEED)
         assert (caught.value.kind, caught.value.reached) == ("no-licence", Reached.NO)
         assert caught.value.passing
         first.close()
-        assert second.say_name(SEED).manager == "244"
+        assert second.lookup(SEED).manager == "244"
         second.close()
 
 
 def test_no_caller_meets_a_cold_start() -> None:
     with simulated(sessions="use", cold_start=0.5) as onec:
-        desk = Desk("cold", base(onec.url, keep_warm="15m"))
-        desk.keep_warm()
+        pool = WorkerPool("cold", base(onec.url, keep_warm="15m"))
+        pool.keep_warm()
         asked = threading.Event()
 
         def ask_when_warm(client: Client) -> str:
             asked.set()
-            return client.say_name(SEED).manager
+            return client.lookup(SEED).manager
 
         while onec.stats.sessions_started == 0:
             threading.Event().wait(0.005)
-        assert desk.submit(Urgency.CALLER, ask_when_warm).result(5) == "244"
-        desk.close()
+        assert pool.submit(Urgency.CALLER, ask_when_warm).result(5) == "244"
+        pool.close()
 
 
 def test_left_alone_the_base_is_asked_about_nobody_now_and_again() -> None:
     with simulated() as onec:
-        desk = Desk("alone", base(onec.url, keep_warm="50ms"))
-        desk.keep_warm()
+        pool = WorkerPool("alone", base(onec.url, keep_warm="50ms"))
+        pool.keep_warm()
         for _ in range(2000):
             if len(onec.requests) >= 3:
                 break
             threading.Event().wait(0.005)
-        desk.close()
+        pool.close()
         assert {r.parameters["Number"] for r in onec.requests} == {"80000000000"}
         assert len(onec.requests) >= 3

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from fs_1c.onec import answer
+from fs_1c.onec import Answer
+from fs_1c.onec.dialects import answer
+from fs_1c.onec.dialects.soap import envelope, read_return
 from fs_1c.onec.errors import MAX_MESSAGE, OneCError, Reached
-from fs_1c.onec.soap import envelope, read_return
 from tests.support import KEY, inner, soap_answer, unhurried
 
 # The requests and the answers as Mobilon's description of the 1C integration prints them.
@@ -119,7 +120,7 @@ def test_the_requests_of_the_description_are_built_element_for_element(
 
 def test_the_answers_of_the_description_are_understood() -> None:
     client = answer.read(read_return(200, SEED_NAME.encode(), "SayName"))
-    assert client == answer.Answer("Фэйковый чиж", "0", "244")
+    assert client == Answer("Фэйковый чиж", "0", "244")
     assert read_return(200, SEED_ACCEPTED.encode(), "IncomingCall") == "1"
 
 
@@ -182,7 +183,7 @@ def test_an_empty_return_is_empty_text(element: str) -> None:
     ],
 )
 def test_an_answer_is_read_however_it_is_packed(body: bytes) -> None:
-    assert answer.read(read_return(200, body, "SayName")) == answer.Answer("Чиж", "0", "244")
+    assert answer.read(read_return(200, body, "SayName")) == Answer("Чиж", "0", "244")
 
 
 @pytest.mark.parametrize("status", [200, 500])

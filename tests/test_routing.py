@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from fs_1c.call import Call, Caller, Decision, Result
 from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.routing import decide
-from fs_1c.setting_sections import CategoryRule
 from fs_1c.settings import RoutingSettings
+from fs_1c.settings.sections import CategoryRule
 from tests.support import unhurried
 
 PLAN = NumberPlan()

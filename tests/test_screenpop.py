@@ -15,14 +15,14 @@ import pytest
 from pydantic import SecretStr
 
 from fs_1c.call import Conversation, Failure, Outcome, ScreenPop
-from fs_1c.claims import Claims
+from fs_1c.cards.claims import Claims
+from fs_1c.cards.screenpop import ScreenPops, outcome
+from fs_1c.cards.subscribers import Subscribers
 from fs_1c.numbers import NumberFormat, NumberPlan
-from fs_1c.onec.desk import Desk, Urgency
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.screenpop import ScreenPops, outcome
+from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import ScreenPopSettings, SubscribersSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
-from fs_1c.subscribers import Subscribers
 from tests.support import KEY, Part, RawServer, base, http_answer, mute, says, soap_answer
 
 SEED = "89235292926"
@@ -40,15 +40,15 @@ def onec() -> Iterator[OneCSimulator]:
         yield running
 
 
-def over(desk: Desk, claims: Claims, useful_for: float = SOON, **more: Any) -> ScreenPops:
+def over(pool: WorkerPool, claims: Claims, useful_for: float = SOON, **more: Any) -> ScreenPops:
     subscribers = more.pop("subscribers", SUBSCRIBERS)
     settings = ScreenPopSettings(useful_for=useful_for, **more)
-    return ScreenPops(lambda _: (desk, NumberFormat.EIGHT), subscribers, NumberPlan(), claims, settings)
+    return ScreenPops(lambda _: (pool, NumberFormat.EIGHT), subscribers, NumberPlan(), claims, settings)
 
 
 @pytest.fixture
 def pops() -> Iterator[Pops]:
-    desks: list[Desk] = []
+    pools: list[WorkerPool] = []
 
     def at(
         url: str,
@@ -58,13 +58,13 @@ def pops() -> Iterator[Pops]:
         useful_for: float = SOON,
         **more: Any,
     ) -> ScreenPops:
-        desk = Desk("test", base(url, timeout=timeout))
-        desks.append(desk)
-        return over(desk, claims or Claims(), useful_for, **more)
+        pool = WorkerPool("test", base(url, timeout=timeout))
+        pools.append(pool)
+        return over(pool, claims or Claims(), useful_for, **more)
 
     yield at
-    for desk in desks:
-        desk.close(0.1)
+    for pool in pools:
+        pool.close(0.1)
 
 
 def talk(
@@ -228,22 +228,22 @@ def test_a_conversation_waits_for_nobody(pops: Pops) -> None:
 
 
 def test_a_caller_who_waits_goes_before_a_card(onec: OneCSimulator) -> None:
-    desk = Desk("one", base(onec.url, sessions=1))
+    pool = WorkerPool("one", base(onec.url, sessions=1))
     busy, free = threading.Event(), threading.Event()
 
     def work(client: object) -> None:
         busy.set()
         free.wait(SOON)
 
-    desk.submit(Urgency.CALLER, work)
+    pool.submit(Urgency.CALLER, work)
     assert busy.wait(SOON)
-    here = over(desk, Claims())
+    here = over(pool, Claims())
     told = here.conversation(talk())
-    lookup = desk.submit(Urgency.CALLER, lambda client: client.say_name(SEED))
+    lookup = pool.submit(Urgency.CALLER, lambda client: client.lookup(SEED))
     free.set()
     lookup.result(SOON)
     ended(told)
-    desk.close()
+    pool.close()
     assert [request.operation for request in onec.requests] == ["SayName", "IncomingCall"]
 
 
@@ -266,26 +266,26 @@ class Lines(logging.Handler):
 
 
 def test_a_card_that_waited_too_long_for_a_worker_is_not_opened(onec: OneCSimulator) -> None:
-    desk = Desk("one", base(onec.url, sessions=1))
+    pool = WorkerPool("one", base(onec.url, sessions=1))
     free = threading.Event()
-    busy = desk.submit(Urgency.CALLER, lambda _: free.wait(SOON))
-    told = over(desk, Claims(), useful_for=0.05).conversation(talk())
+    busy = pool.submit(Urgency.CALLER, lambda _: free.wait(SOON))
+    told = over(pool, Claims(), useful_for=0.05).conversation(talk())
     assert not free.wait(0.1)
     free.set()
     assert busy.result(SOON)
     pop = ended(told)
-    desk.close()
+    pool.close()
     assert pop.outcome is Outcome.TOO_LATE
     assert not onec.requests
 
 
 def test_a_card_whose_conversation_has_ended_is_not_opened(onec: OneCSimulator) -> None:
-    desk = Desk("one", base(onec.url, sessions=1))
+    pool = WorkerPool("one", base(onec.url, sessions=1))
     for call, leg_that_ends in (("call-1", "call-1"), ("call-2", "leg-1")):
         free = threading.Event()
         wait = partial(free.wait, SOON)
-        desk.submit(Urgency.CALLER, lambda _: wait())  # noqa: B023
-        here = over(desk, Claims())
+        pool.submit(Urgency.CALLER, lambda _: wait())  # noqa: B023
+        here = over(pool, Claims())
         told, other = (
             here.conversation(talk(call=call)),
             here.conversation(talk("245", "call-9", leg="leg-9")),
@@ -297,21 +297,21 @@ def test_a_card_whose_conversation_has_ended_is_not_opened(onec: OneCSimulator) 
         assert (pop.outcome, pop.error) == (Outcome.TOO_LATE, Failure("over", "the conversation had ended"))
         assert ended(other).outcome is Outcome.ACCEPTED
         assert not here._open  # nothing is remembered of what is over
-    desk.close()
+    pool.close()
     assert [card.key for card in onec.cards] == [OTHER_KEY, OTHER_KEY]
 
 
 def test_who_rang_in_vain_may_still_have_his_card_when_he_talks(onec: OneCSimulator) -> None:
-    desk = Desk("one", base(onec.url, sessions=1))
+    pool = WorkerPool("one", base(onec.url, sessions=1))
     free = threading.Event()
-    desk.submit(Urgency.CALLER, lambda _: free.wait(SOON))
-    here = over(desk, Claims(), when="ring")
+    pool.submit(Urgency.CALLER, lambda _: free.wait(SOON))
+    here = over(pool, Claims(), when="ring")
     told = here.conversation(talk(ringing=True))
     here.hung_up("leg-1")
     free.set()
     assert ended(told).outcome is Outcome.TOO_LATE
     assert ended(here.conversation(talk(leg="leg-2"))).outcome is Outcome.ACCEPTED
-    desk.close()
+    pool.close()
 
 
 def test_a_conversation_learnt_late_has_the_rest_of_its_time(onec: OneCSimulator, pops: Pops) -> None:
@@ -378,7 +378,7 @@ def test_keys_are_in_no_log_line_and_no_text(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told = Lines()
-    logging.getLogger("fs_1c.screenpop").addHandler(told)
+    logging.getLogger("fs_1c.cards.screenpop").addHandler(told)
     repeats = f"<Fault><faultstring>Ключ {KEY} не найден</faultstring></Fault>".encode()
     shown = [told_by(says(http_answer(repeats, "500 Internal Server Error")), pops)[0]]
     shown += [told_by(mute, pops)[0], told_by(says(b""), pops)[0]]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.numbers import NumberFormat, NumberPlan
-from fs_1c.setting_types import Address, parse_address, parse_duration
+from fs_1c.onec import mobilon
 from fs_1c.settings import Settings, SettingsError, build, load
+from fs_1c.settings.types import Address, parse_address, parse_duration
 from tests.support import unhurried
 
 EXAMPLE = """
@@ -94,7 +95,7 @@ def test_the_example_of_the_design_is_understood(tmp_path: Path) -> None:
 def test_a_url_is_enough_and_the_rest_has_defaults() -> None:
     given = settings(ONEC)
     (base,) = given.onec.values()
-    assert (base.secret(), base.speaks().namespace) == ("", "http://VATS")
+    assert (base.secret(), mobilon(base).namespace) == ("", "http://VATS")
     assert base.number_format is NumberFormat.EIGHT
     assert given.lookup.deadline == 0.8
     assert given.numbers.plan() == NumberPlan("RU", "", 6)

@@ -9,10 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from fs_1c.simulator.onec import (
-    Client,
-    OneCSimulator,
-)
+from fs_1c.simulator.onec import Client, OneCSimulator
 from fs_1c.simulator.onec.envelope import Fault, parse_operation, write_response
 from fs_1c.simulator.onec.service import inner_xml
 from tests.test_simulator_onec_support import (

@@ -6,12 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.simulator.onec import (
-    Client,
-    ClientBook,
-    ClientFileError,
-    load_clients,
-)
+from fs_1c.simulator.onec import Client, ClientBook, ClientFileError, load_clients
 from fs_1c.simulator.onec.clients import example_clients, parse_clients, search_key
 from tests.test_simulator_onec_support import (
     say_name,

@@ -15,9 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.auth import HTTPBasicAuth
 
-from fs_1c.simulator.onec import (
-    OneCSimulator,
-)
+from fs_1c.simulator.onec import OneCSimulator
 from fs_1c.simulator.onec.body import BodyRefused, read_body
 from fs_1c.simulator.onec.pages import credentials_match
 from tests.test_simulator_onec_support import (

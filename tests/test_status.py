@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from fs_1c.call import Call, Caller, Decision, Failure, Outcome, Result, ScreenPop
-from fs_1c.http_server import MAX_CONNECTIONS
-from fs_1c.journal import journal_file
+from fs_1c.journal.writer import journal_file
 from fs_1c.numbers import Number
-from fs_1c.status import page
-from fs_1c.status.stream import MAX_STREAMS
+from fs_1c.web.server import MAX_CONNECTIONS
+from fs_1c.web.status import page
+from fs_1c.web.status.stream import MAX_STREAMS
 from tests.http_client import SHOWN, TOKEN, ask, raw
 from tests.world import CLIENT, KEYS, World, conversation, settings_for, until, world
 
@@ -346,8 +346,8 @@ def test_open_pages_do_not_hold_up_a_stop(caplog: pytest.LogCaptureFixture) -> N
 def test_a_connection_ends_whatever_is_not_read(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("fs_1c.http_server.LIFE", 0.3)
-    monkeypatch.setattr("fs_1c.http_server.GRACE", 0.3)
+    monkeypatch.setattr("fs_1c.web.server.LIFE", 0.3)
+    monkeypatch.setattr("fs_1c.web.server.GRACE", 0.3)
 
     async def story() -> None:
         async with world(listen=False) as here:

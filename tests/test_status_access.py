@@ -10,11 +10,11 @@ from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.setting_types import Address
-from fs_1c.status import html
-from fs_1c.status.access import COOKIE_FOR, Cookies, bearer, host_is_ours, same
-from fs_1c.status.masking import HIDDEN, masked, masked_values
-from fs_1c.status.stream import UNMASKED
+from fs_1c.settings.types import Address
+from fs_1c.web.status import html
+from fs_1c.web.status.access import COOKIE_FOR, Cookies, bearer, host_is_ours, same
+from fs_1c.web.status.masking import HIDDEN, masked, masked_values
+from fs_1c.web.status.stream import UNMASKED
 from tests.support import unhurried
 
 TOKEN = "t0ken-of-1C"

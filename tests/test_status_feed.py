@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Send
 
 from fs_1c.call import Call, Caller, Decision, Outcome, Result, ScreenPop
-from fs_1c.journal_entries import fit
+from fs_1c.journal.entries import fit
 from fs_1c.numbers import Number, NumberPlan
-from fs_1c.status import stream
-from fs_1c.status.feed import Feed
-from fs_1c.status.stream import MAX_STREAMS, PORTION, Streams, View, place
+from fs_1c.web.status import stream
+from fs_1c.web.status.feed import Feed
+from fs_1c.web.status.stream import MAX_STREAMS, PORTION, Streams, View, place
 from tests.support import unhurried
 from tests.world import conversation, until
 

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from fs_1c import subscribers
+from fs_1c.cards import subscribers
+from fs_1c.cards.subscribers import Subscribers, parse
 from fs_1c.settings import SettingsError, SubscribersSettings, build
-from fs_1c.subscribers import Subscribers, parse
 from tests.support import unhurried
 
 SECRET = "gW3cyUJAtl50PhF"

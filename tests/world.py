@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from fs_1c.call import Conversation
-from fs_1c.onec.client import NOBODY
+from fs_1c.onec import NOBODY
 from fs_1c.service import Service
-from fs_1c.setting_types import Address
 from fs_1c.settings import Settings, build
+from fs_1c.settings.types import Address
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings, announcements
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 
@@ -96,9 +96,9 @@ class World:
         return self.cards()
 
     async def settle(self) -> None:
-        """Until nothing is under way at any desk."""
-        desks = [base.desk for base in self.service.integration._bases.values()]
-        await until(lambda: all(not d._jobs and d._idle == len(d._workers) for d in desks))
+        """Until nothing is under way at any pool."""
+        pools = [base.pool for base in self.service.integration._bases.values()]
+        await until(lambda: all(not d._jobs and d._idle == len(d._workers) for d in pools))
 
 
 @asynccontextmanager

@@ -4,3 +4,7 @@
 return findings. `walk` goes through them, each within its time; `report` shows what was found. Nothing is
 changed on the way: no card opens, and every session of 1C that was started is finished.
 """
+
+from fs_1c.check.report import run
+
+__all__ = ["run"]

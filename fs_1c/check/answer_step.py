@@ -5,10 +5,8 @@ from __future__ import annotations
 from fs_1c.check import explain, network, reach_step, wsdl
 from fs_1c.check.base import Base
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
-from fs_1c.dialect import DialectName
-from fs_1c.onec.client import NOBODY
-from fs_1c.onec.connection import Connection
-from fs_1c.onec.errors import OneCError
+from fs_1c.onec import DESCRIBE, NOBODY, Connection, OneCError, mobilon
+from fs_1c.settings import DialectName
 
 WSDL_WITHIN = 5.0
 _NO_CARDS = "Names and managers do not need it; without it no card opens."
@@ -74,7 +72,7 @@ def service(base: Base) -> list[Finding]:
     """Is it the service that the settings describe."""
     connection = Connection(base.settings)
     try:
-        response = connection.request(None, {}, within=WSDL_WITHIN)
+        response = connection.request(DESCRIBE, within=WSDL_WITHIN)
         why = "" if response.status == 200 else f"HTTP {response.status}"
         described = None if why else wsdl.read(response.body)
     except OneCError as error:
@@ -100,7 +98,7 @@ def _fault(base: Base, error: OneCError, more: str) -> Finding:
 
 
 def _compared(base: Base, described: wsdl.Described) -> list[Finding]:
-    dialect = base.settings.speaks()
+    dialect = mobilon(base.settings)
     mismatches = wsdl.compare(described, dialect)
     if not mismatches:
         if base.fault is not None:

@@ -8,17 +8,14 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from fs_1c import dialect, routing
+from fs_1c import routing
 from fs_1c.call import Call, Caller, Result
 from fs_1c.check.bounds import at_once
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
 from fs_1c.check.settings_step import setting
 from fs_1c.numbers import NumberPlan
-from fs_1c.onec import answer, soap
-from fs_1c.onec.answer import Answer
-from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.onec.session import COOKIE, Habits, Session
+from fs_1c.onec import COOKIE, Answer, OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.settings import OneCSettings, RoutingSettings, Settings
 
 LONGEST = 10.0
@@ -52,21 +49,16 @@ class Said:
 class Line:
     """One connection and one session, as a worker of the service has them. One request at a time."""
 
-    def __init__(self, settings: OneCSettings, habits: Habits) -> None:
-        self._dialect = settings.speaks()
-        self._session = Session(settings, habits)
+    def __init__(self, settings: OneCSettings, policy: SessionPolicy) -> None:
+        self._dialect = dialects.of(settings)
+        self._session = Session(settings, policy)
 
     def ask(self, number: str) -> Said:
         """Asks who calls from `number`, in the base's own form. Raises `OneCError`."""
         started = time.monotonic()
-        operation, parameters = dialect.lookup_request(self._dialect, number)
-        version = self._dialect.soap
-        request = soap.envelope(self._dialect.namespace, operation, parameters, version)
-        response = self._session.post(request, soap.CONTENT_TYPE[version])
-        text = soap.read_return(response.status, response.body, operation)
-        found = answer.read(text)
-        if found.error:
-            raise OneCError("reported", f"1C reports: {found.error}", Reached.YES, base_down=False)
+        response = self._session.send(self._dialect.lookup(number))
+        text = self._dialect.said(response)
+        found = checked(self._dialect.understood(text))
         kept = any(line.lstrip().lower().startswith(f"{COOKIE}=") for line in response.cookies)
         return Said(found, text, response.body, kept, time.monotonic() - started)
 
@@ -104,11 +96,11 @@ class Base:
     first: float | None = None
     kept: bool = False
     managers: set[str] = field(default_factory=set)
-    habits: Habits = field(init=False)
+    policy: SessionPolicy = field(init=False)
     lines: list[Line] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.habits = Habits(self.settings.session_mode)
+        self.policy = SessionPolicy(self.settings.session_mode)
 
     @property
     def plan(self) -> NumberPlan:
@@ -117,7 +109,7 @@ class Base:
     @property
     def url(self) -> str:
         """The address without what may follow a question mark."""
-        return self.settings.address().partition("?")[0]
+        return dialects.address(self.settings).partition("?")[0]
 
     def setting(self, name: str) -> str:
         return setting(self.name, name)
@@ -128,7 +120,7 @@ class Base:
 
     def another(self) -> Line:
         """One more line; `hang_up` closes all of them."""
-        line = Line(self.settings, self.habits)
+        line = Line(self.settings, self.policy)
         self.lines.append(line)
         return line
 

@@ -7,16 +7,7 @@ from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
 
-from fs_1c.check import (
-    answer_step,
-    base,
-    load_step,
-    number_step,
-    reach_step,
-    service,
-    settings_step,
-    switch,
-)
+from fs_1c.check import answer_step, base, load_step, number_step, reach_step, service, settings_step, switch
 from fs_1c.check.base import Base
 from fs_1c.check.bounds import Budget, at_once, begin
 from fs_1c.check.finding import Finding, skipped

@@ -6,8 +6,7 @@ import time
 from typing import Self
 
 from fs_1c.check.network import Place, reach
-from fs_1c.esl import commands
-from fs_1c.esl.wire import Message, Reader
+from fs_1c.esl import Message, Reader, commands
 
 
 class NotLetIn(Exception):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from fs_1c.check.finding import Finding, problem
-from fs_1c.onec.errors import OneCError
+from fs_1c.onec import OneCError
 
 _CALLS_GO_ON = "Callers' names and cards are missing meanwhile; calls go on to their default target."
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fs_1c.cards import MAX_FILE, parse
 from fs_1c.settings import SubscribersSettings
-from fs_1c.subscribers import MAX_FILE, parse
 
 
 @dataclass(frozen=True, slots=True)

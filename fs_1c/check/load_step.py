@@ -8,8 +8,7 @@ import time
 from fs_1c.check.base import LONGEST, Base, Line
 from fs_1c.check.bounds import at_once
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
-from fs_1c.onec.client import NOBODY
-from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec import NOBODY, OneCError, Reached
 from fs_1c.settings import SessionMode
 
 SAMPLES = 5

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from fs_1c.onec import dialects
 from fs_1c.settings import OneCSettings
 
 CONNECT_WITHIN = 3.0
@@ -50,7 +51,7 @@ class Place:
 
 def target(settings: OneCSettings) -> Target:
     """Where a base's requests go first. Raises ValueError if its URL has no usable host and port."""
-    url = urlsplit(settings.proxy or settings.address())
+    url = urlsplit(settings.proxy or dialects.address(settings))
     if not url.hostname:
         raise ValueError("it names no host")
     secure = url.scheme == "https"

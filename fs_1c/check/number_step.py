@@ -7,7 +7,7 @@ from fs_1c.check import explain
 from fs_1c.check.base import Base, Said
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.numbers import NotANumber, Number, NumberFormat, read
-from fs_1c.onec.errors import OneCError
+from fs_1c.onec import OneCError
 
 _PREFERENCE = (
     NumberFormat.EIGHT,

@@ -11,7 +11,7 @@ from fs_1c.check import network
 from fs_1c.check.base import Base
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.network import Place
-from fs_1c.onec import connection
+from fs_1c.onec import prepare
 
 DAYS = 14
 """A certificate that ends within so many days is worth a warning."""
@@ -100,7 +100,7 @@ def tls(base: Base) -> list[Finding]:
     target = network.target(base.settings)
     if not base.settings.url.startswith("https:"):
         return [skipped("tls", "the base is asked by plain http")]
-    trust = connection.prepare(base.settings)
+    trust = prepare(base.settings)
     if isinstance(trust, OSError):
         base.blocked = "ca_file is no good"
         name = base.setting("ca_file")

@@ -8,16 +8,13 @@ from typing import Any
 
 import requests
 
-from fs_1c import __version__
+from fs_1c import __version__, redis_client
 from fs_1c.check import network
 from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.network import Place
-from fs_1c.directory import redis_line
-from fs_1c.esl.commands import CONNECT
-from fs_1c.setting_sections import is_loopback
-from fs_1c.setting_types import Address
-from fs_1c.settings import Settings, SettingsError
+from fs_1c.esl import commands
+from fs_1c.settings import Address, Settings, SettingsError, is_loopback
 
 ANSWER_WITHIN = 3.0
 MAX_HEALTH = 256 * 1024
@@ -46,7 +43,7 @@ def outbound(settings: Settings) -> tuple[list[Finding], bool | None]:
             "Restart the service; its log says why.",
         )
         return [problem("outbound", what, _NO_NAMES, remedy)], False
-    if first != CONNECT:
+    if first != commands.CONNECT:
         what = f"what listens at {door.listen} is not this service"
         remedy = "See what it is (ss -ltnp), or set another port in esl.outbound.listen and in the dialplan."
         return [problem("outbound", what, _NO_NAMES, remedy)], False
@@ -73,7 +70,7 @@ def _first_word(place: Place) -> bytes:
     ends = time.monotonic() + ANSWER_WITHIN
     told = b""
     with network.reach(place) as connection:
-        while len(told) < len(CONNECT) and (left := ends - time.monotonic()) > 0:
+        while len(told) < len(commands.CONNECT) and (left := ends - time.monotonic()) > 0:
             connection.settimeout(left)
             octets = connection.recv(64)
             if not octets:
@@ -195,7 +192,7 @@ def redis(settings: Settings) -> list[Finding]:
         return []
     alone = "Each switch goes on by itself: 1C is asked more often, and `forget` reaches one switch only."
     try:
-        client, where = redis_line.connect(settings.redis)
+        client, where = redis_client.connect(settings.redis)
     except SettingsError as error:
         return [problem("redis", error.problems[0], alone, "Correct redis.url, or install the package.")]
     try:
@@ -233,5 +230,5 @@ def _no_redis(where: str, error: Exception, alone: str) -> Finding:
         return problem(
             "redis", what, alone, "See whether Redis hangs or is far away; raise redis.timeout if need be."
         )
-    what = f"Redis cannot be reached at {where} ({redis_line.why(error)})"
+    what = f"Redis cannot be reached at {where} ({redis_client.why(error)})"
     return problem("redis", what, alone, "Start Redis, or correct redis.url.")

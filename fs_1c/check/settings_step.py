@@ -13,8 +13,7 @@ from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
-from fs_1c.setting_types import Address
-from fs_1c.settings import DEFAULT_BASE, Settings
+from fs_1c.settings import DEFAULT_BASE, Address, Settings
 
 FILE_WITHIN = 3.0
 """Seconds for one file; a network disk that hangs must not hold up the rest."""

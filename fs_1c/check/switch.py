@@ -14,9 +14,8 @@ from fs_1c.check.event_socket import EventSocket, NotLetIn
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
-from fs_1c.esl.wire import WireError
-from fs_1c.setting_sections import is_loopback
-from fs_1c.settings import InboundSettings, Settings
+from fs_1c.esl import WireError
+from fs_1c.settings import InboundSettings, Settings, is_loopback
 
 TALK_WITHIN = 5.0
 """Seconds for all that is said on one connection."""

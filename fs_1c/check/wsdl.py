@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from fs_1c.dialect import PRESETS, Dialect, DialectName
+from fs_1c.onec import PRESETS, Mobilon
+from fs_1c.settings import DialectName
 
 MAX_NAME = 100
 MAX_NAMES = 200
@@ -71,7 +72,7 @@ def _name(element: etree._Element) -> str:
     return str(element.get("name") or "")[:MAX_NAME]
 
 
-def compare(described: Described, dialect: Dialect) -> list[Mismatch]:
+def compare(described: Described, dialect: Mobilon) -> list[Mismatch]:
     """In what they differ."""
     found: list[Mismatch] = []
     if described.namespace != dialect.namespace:
@@ -86,7 +87,7 @@ def compare(described: Described, dialect: Dialect) -> list[Mismatch]:
 
 
 def _operation(
-    described: Described, dialect: Dialect, role: str, parameter_roles: Sequence[str], *, pop: bool
+    described: Described, dialect: Mobilon, role: str, parameter_roles: Sequence[str], *, pop: bool
 ) -> list[Mismatch]:
     wanted = str(getattr(dialect, role))
     name = _alike(wanted, described.operations)

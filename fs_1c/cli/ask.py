@@ -10,8 +10,8 @@ import typer
 
 from fs_1c.call import Caller, Outcome, Result, ScreenPop
 from fs_1c.cli.common import out, refuse_unknown_base, usable_settings
+from fs_1c.cli.terminal import say
 from fs_1c.integration import Integration
-from fs_1c.terminal import say
 
 _EXIT_LOOKUP = {Result.FOUND: 0, Result.UNKNOWN: 3, Result.SKIPPED: 3}
 

@@ -92,8 +92,8 @@ def journal(
     as_json: AsJson = False,
 ) -> None:
     """Say why a call went where it went, and why its card opened or did not."""
-    from fs_1c import journal_report
     from fs_1c.cli.common import out, usable_settings
+    from fs_1c.cli.journal import run
     from fs_1c.journal import journal_file
 
     settings = usable_settings(config)
@@ -102,9 +102,7 @@ def journal(
         typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
         raise typer.Exit(2)
     plan = settings.numbers.plan()
-    raise typer.Exit(
-        journal_report.run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out)
-    )
+    raise typer.Exit(run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out))
 
 
 @app.command()
@@ -117,7 +115,7 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Find out what is wrong between FreeSWITCH, this service and 1C, and how to mend it. Changes nothing."""
-    from fs_1c.check.report import run
+    from fs_1c.check import run
     from fs_1c.cli.common import out
 
     raise typer.Exit(run(config, number or [], as_json=as_json, console=out))

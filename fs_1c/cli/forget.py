@@ -9,7 +9,7 @@ import requests
 import typer
 
 from fs_1c.cli.common import refuse_unknown_base, usable_settings
-from fs_1c.setting_types import Address
+from fs_1c.settings import Address
 
 
 def run(config: Path, number: str, *, everything: bool, base: str) -> int:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from fs_1c.settings import BreakerSettings
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     """Where the breaker stands."""
 
     CLOSED = "closed"
@@ -33,27 +33,29 @@ class Breaker:
     """
 
     def __init__(
-        self, settings: BreakerSettings, on_change: Callable[[State, State], None] = lambda before, now: None
+        self,
+        settings: BreakerSettings,
+        on_change: Callable[[BreakerState, BreakerState], None] = lambda before, now: None,
     ) -> None:
         self._settings = settings
         self._on_change = on_change
         self._latest: deque[bool] = deque(maxlen=settings.window)
-        self._state = State.CLOSED
+        self._state = BreakerState.CLOSED
         self._opened_at = 0.0
         self._lock = threading.Lock()
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         return self._state
 
     def allows(self) -> bool:
         """May a caller's request be made?"""
-        return self._state is State.CLOSED
+        return self._state is BreakerState.CLOSED
 
     def record(self, well: bool) -> None:
         """A request that was allowed has ended: well, or failed or slow."""
         with self._lock:
-            if self._state is not State.CLOSED:
+            if self._state is not BreakerState.CLOSED:
                 return  # a straggler from before
             self._latest.append(well)
             failed = self._latest.count(False)
@@ -61,32 +63,32 @@ class Breaker:
             if well or not enough or failed < self._settings.share * len(self._latest):
                 return
             self._open()
-        self._on_change(State.CLOSED, State.OPEN)
+        self._on_change(BreakerState.CLOSED, BreakerState.OPEN)
 
     def try_now(self) -> bool:
         """True for the one who may try the base now, after the pause; he must tell by `tried`."""
         with self._lock:
             paused = time.monotonic() - self._opened_at >= self._settings.pause
-            if self._state is not State.OPEN or not paused:
+            if self._state is not BreakerState.OPEN or not paused:
                 return False
-            self._state = State.HALF_OPEN
-        self._on_change(State.OPEN, State.HALF_OPEN)
+            self._state = BreakerState.HALF_OPEN
+        self._on_change(BreakerState.OPEN, BreakerState.HALF_OPEN)
         return True
 
     def tried(self, well: bool) -> None:
         """The request that tried the base has ended."""
         with self._lock:
-            if self._state is not State.HALF_OPEN:
+            if self._state is not BreakerState.HALF_OPEN:
                 return
             if well:
-                self._state = State.CLOSED
+                self._state = BreakerState.CLOSED
                 self._latest.clear()
             else:
                 self._open()
             now = self._state
-        self._on_change(State.HALF_OPEN, now)
+        self._on_change(BreakerState.HALF_OPEN, now)
 
     def _open(self) -> None:
-        self._state = State.OPEN
+        self._state = BreakerState.OPEN
         self._opened_at = time.monotonic()
         self._latest.clear()

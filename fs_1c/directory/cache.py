@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cachetools import TLRUCache
 
-from fs_1c.onec.answer import Answer
+from fs_1c.onec import Answer
 from fs_1c.settings import LookupSettings
 
 

@@ -18,15 +18,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from fs_1c.call import Caller, Failure, Result, Source
-from fs_1c.directory.breaker import State
+from fs_1c.directory.breaker import BreakerState
 from fs_1c.directory.cache import Cache
 from fs_1c.directory.shared import SharedAnswers
 from fs_1c.directory.watch import Watch
 from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
-from fs_1c.onec.answer import Answer
-from fs_1c.onec.client import Client
-from fs_1c.onec.desk import Desk, Urgency
-from fs_1c.onec.errors import OneCError
+from fs_1c.onec import Answer, Client, OneCError, Urgency, WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
 
 log = logging.getLogger(__name__)
@@ -60,7 +57,7 @@ class Directory:
     """The clients of one base.
 
     Args:
-        desk: Where 1C is asked.
+        pool: Where 1C is asked.
         number_format: The form in which this base is asked.
         plan: How numbers are dialled here.
         settings: Deadline and how long answers are good for.
@@ -70,19 +67,19 @@ class Directory:
 
     def __init__(
         self,
-        desk: Desk,
+        pool: WorkerPool,
         number_format: NumberFormat,
         plan: NumberPlan,
         settings: LookupSettings,
         breaker: BreakerSettings | None = None,
         shared: SharedAnswers | None = None,
     ) -> None:
-        self._desk = desk
+        self._pool = pool
         self._format = number_format
         self._plan = plan
         self._settings = settings
         self._cache = Cache(settings)
-        self._watch = Watch(desk, breaker or BreakerSettings(), settings.deadline)
+        self._watch = Watch(pool, breaker or BreakerSettings(), settings.deadline)
         self._shared = shared
         if shared is not None:
             shared.listen(self._forgotten_elsewhere)
@@ -178,7 +175,7 @@ class Directory:
         return self._forget(e164)
 
     @property
-    def breaker(self) -> State:
+    def breaker(self) -> BreakerState:
         return self._watch.state
 
     @property
@@ -195,7 +192,7 @@ class Directory:
             self._shared.close()
 
     def _forgotten_elsewhere(self, base: str, e164: str | None) -> None:
-        if base == self._desk.name:
+        if base == self._pool.name:
             self._forget(e164)
 
     def _forget(self, e164: str | None) -> int:
@@ -233,13 +230,13 @@ class Directory:
 
             def ask_1c() -> Answer:
                 started = time.monotonic()
-                answer = client.say_name(asked_as)
+                answer = client.lookup(asked_as)
                 request.onec_took = time.monotonic() - started
                 return answer
 
             return self._answer(number.e164, ask_1c, urgency)
 
-        future = self._desk.submit(urgency, job)
+        future = self._pool.submit(urgency, job)
         future.add_done_callback(partial(self._answered, number.e164, request))
         return request
 
@@ -313,16 +310,16 @@ class Directory:
             source,
             took,
             onec_took,
-            base=self._desk.name,
+            base=self._pool.name,
         )
 
     def _failed(self, number: Number, result: Result, took: float, why: Failure) -> Caller:
         asked_as = number.written(self._format)
-        return Caller(number, result, asked_as, took=took, error=why, base=self._desk.name)
+        return Caller(number, result, asked_as, took=took, error=why, base=self._pool.name)
 
     def _skipped(self, number: NotANumber) -> Caller:
         why = Failure("skipped", number.reason)
-        return Caller(None, Result.SKIPPED, error=why, base=self._desk.name)
+        return Caller(None, Result.SKIPPED, error=why, base=self._pool.name)
 
     def _count(self, request: _Request, error: BaseException | None, took: float) -> None:
         """Tells the watch of a request once: at its end, or when the first caller has to go on."""

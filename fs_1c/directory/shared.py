@@ -17,10 +17,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from fs_1c.directory import redis_line
+from fs_1c import redis_client
 from fs_1c.directory.cache import Remembered
-from fs_1c.directory.redis_line import Away, Command, Line, connect, why
-from fs_1c.onec.answer import MAX_PHONE, MAX_TITLE, Answer
+from fs_1c.onec import MAX_PHONE, MAX_TITLE, Answer
+from fs_1c.redis_client import Away, BoundedRedis, Command, connect, why
 from fs_1c.settings import LookupSettings, RedisSettings
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class SharedAnswers:
     ) -> None:
         client, where = connect(settings)
         self._client: Any = client
-        self._line = Line(client, where, settings.timeout)
+        self._redis = BoundedRedis(client, where, settings.timeout)
         # A disk that is full or a replica still reads: only a write tells that Redis is back.
         self._probe: Command = ("SET", f"{settings.prefix}alive", 1, "PX", 1000)
         self._base = base
@@ -156,7 +156,7 @@ class SharedAnswers:
     def close(self) -> None:
         """Lets go of Redis; who waits for another's answer asks 1C himself."""
         self._closed.set()
-        self._line.close()
+        self._redis.close()
         self._client.connection_pool.disconnect()
 
     def _turn(self, e164: str, token: str, max_age: float | None) -> Answer | None:
@@ -221,12 +221,12 @@ class SharedAnswers:
             body = json.dumps(told, ensure_ascii=False)[1:].encode("utf-8", "replace") if left > 0 else b""
         try:
             command = ("EVAL", _SETTLE, 2, *self._keys(e164), token, body, age, left)
-            self._line.send(command, may_probe=False)
+            self._redis.send(command, may_probe=False)
         except Away:
             pass  # the claim ends by itself
 
     def _send(self, command: Command) -> Any:
-        return self._line.send(command, probe=self._probe)
+        return self._redis.send(command, probe=self._probe)
 
     def _keys(self, e164: str) -> tuple[str, str]:
         return f"{self._prefix}{e164}", f"{self._prefix}{e164}:claim"
@@ -246,13 +246,13 @@ class SharedAnswers:
     def _listen(self, on_forget: Callable[[str, str | None], None]) -> None:
         pause, told = 0.0, False
         while not self._closed.wait(pause):
-            pause = min(pause * 2 or redis_line.FIRST_PAUSE, redis_line.MAX_PAUSE)
+            pause = min(pause * 2 or redis_client.FIRST_PAUSE, redis_client.MAX_PAUSE)
             pubsub = self._client.pubsub()
             try:
                 pubsub.subscribe(self._channel)
                 while (heard := self._hear(pubsub)) is not None:
                     if heard["type"] == "subscribe":
-                        pause, told = redis_line.FIRST_PAUSE, False
+                        pause, told = redis_client.FIRST_PAUSE, False
                         self._works()
                     elif heard["type"] == "message":
                         _call(on_forget, heard["data"])

@@ -8,10 +8,8 @@ import logging
 import time
 from concurrent.futures import Future
 
-from fs_1c.directory.breaker import Breaker, State
-from fs_1c.onec.client import Client
-from fs_1c.onec.desk import Desk, Urgency
-from fs_1c.onec.errors import OneCError
+from fs_1c.directory.breaker import Breaker, BreakerState
+from fs_1c.onec import Client, OneCError, Urgency, WorkerPool
 from fs_1c.settings import BreakerSettings
 from fs_1c.timers import TIMERS
 
@@ -22,7 +20,7 @@ class Watch:
     """Watches one base. Thread-safe, never blocks.
 
     Args:
-        desk: Of the base.
+        pool: Of the base.
         settings: When it counts as down.
         slow: Seconds after which a request was too slow to be of use to a caller.
 
@@ -30,8 +28,8 @@ class Watch:
         since: When it began to count as down, seconds since the epoch; None: it does not.
     """
 
-    def __init__(self, desk: Desk, settings: BreakerSettings, slow: float) -> None:
-        self._desk = desk
+    def __init__(self, pool: WorkerPool, settings: BreakerSettings, slow: float) -> None:
+        self._pool = pool
         self._pause = settings.pause
         self._slow = slow
         self._breaker = Breaker(settings, self._changed)
@@ -39,7 +37,7 @@ class Watch:
         self.since: float | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         return self._breaker.state
 
     def allows(self) -> bool:
@@ -59,10 +57,10 @@ class Watch:
         down = isinstance(error, OneCError) and error.base_down
         return not down and took <= self._slow
 
-    def _changed(self, before: State, now: State) -> None:
-        name = self._desk.name
-        if now is State.OPEN:
-            if before is State.CLOSED:
+    def _changed(self, before: BreakerState, now: BreakerState) -> None:
+        name = self._pool.name
+        if now is BreakerState.OPEN:
+            if before is BreakerState.CLOSED:
                 self.since = time.time()
                 log.warning(
                     "1C base %s counts as down: nobody waits for it, it is tried every %g s",
@@ -70,7 +68,7 @@ class Watch:
                     self._pause,
                 )
             TIMERS.after(self._pause, self._try)
-        elif now is State.CLOSED:
+        elif now is BreakerState.CLOSED:
             self.since = None
             log.warning("1C base %s is back", name)
 
@@ -78,7 +76,7 @@ class Watch:
         if self._closed:
             return
         if not self._breaker.try_now():
-            if self._breaker.state is State.OPEN:
+            if self._breaker.state is BreakerState.OPEN:
                 TIMERS.after(self._pause / 10, self._try)
             return
         started = time.monotonic()
@@ -86,4 +84,4 @@ class Watch:
         def tried(future: Future[None]) -> None:
             self._breaker.tried(self._well(future.exception(), time.monotonic() - started))
 
-        self._desk.submit(Urgency.REFRESH, Client.warm_up).add_done_callback(tried)
+        self._pool.submit(Urgency.REFRESH, Client.warm_up).add_done_callback(tried)

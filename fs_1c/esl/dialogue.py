@@ -13,16 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from fs_1c import channel
-from fs_1c.call import Call, Decision, Happening, HungUp
-from fs_1c.conversations import Conversations, Event
+from fs_1c.call import Call, CallEvent, Decision, HungUp
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NumberPlan
-from fs_1c.setting_types import parse_duration
-
-MAX_FIELD = 256
-"""Characters of anything that a channel says about itself and that goes into a log line."""
+from fs_1c.talk import ALWAYS, OURS, WISHES, Conversations, Event, call_from_channel
 
 
 class State(Enum):
@@ -48,23 +43,11 @@ class Step:
 
     write: bytes = b""
     decide: Call | None = None
-    happening: Happening | None = None
+    happening: CallEvent | None = None
     close: bool = False
 
 
-_CALL = (
-    "Unique-ID",
-    "Caller-Caller-ID-Name",
-    "Caller-Caller-ID-Number",
-    "Caller-Destination-Number",
-    "Caller-Privacy-Hide-Number",
-    "variable_domain_name",
-)
-_OURS = "variable_fs_1c_"
-_WISHES = (f"{_OURS}base", f"{_OURS}deadline", f"{_OURS}default_target")
-CALL_HEADERS = (*_CALL, *_WISHES)
-"""What `call_from_channel` looks at, in FreeSWITCH's order."""
-_CONNECTED = ("Event-Name", *_CALL, "Socket-Mode")
+_CONNECTED = ("Event-Name", *ALWAYS, "Socket-Mode")
 _NOTHING = Step()
 _BRIDGE_UUID = "fs-1c-bridge-{uuid}"
 _CS_EXECUTE = "4"
@@ -145,8 +128,8 @@ class Dialogue:
 
     def _connected(self, data: Message) -> Step:
         told = data.only(_CONNECTED)
-        if data.may_hold(_OURS):
-            told |= data.only(_WISHES)
+        if data.may_hold(OURS):
+            told |= data.only(WISHES)
         if told.get("Event-Name") != "CHANNEL_DATA":
             raise WireError(f"connect was answered by {data.reply[:80]!r}")
         self.call = call_from_channel(told)
@@ -190,28 +173,6 @@ class Dialogue:
         if event.get("Channel-State-Number") not in (None, _CS_EXECUTE):
             return False
         return not self._bridged or not self._hangup_after_bridge
-
-
-def call_from_channel(data: Event) -> Call:
-    """The channel's data (CHANNEL_DATA, or any event of that channel with its variables) → `Call`."""
-
-    values = [data.get(name) or "" for name in CALL_HEADERS]
-    *logged, default_target = values
-    together = "".join(logged)
-    if len(together) > MAX_FIELD or not together.isprintable():  # which is hardly ever so
-        logged = [channel.line(value[:MAX_FIELD]) for value in logged]
-    uuid, name, number, destination, private, domain, base, deadline = logged
-    return Call(
-        uuid, number, name, destination, domain, private == "true", base, _seconds(deadline), default_target
-    )
-
-
-def _seconds(text: str) -> float | None:
-    """`fs_1c_deadline`: `0.5`, `500ms` or `2s`; whatever else counts as not set."""
-    try:
-        return parse_duration(text) or None if text else None
-    except ValueError:
-        return None
 
 
 def _dial_string(target: str | None, default: str) -> str | None:

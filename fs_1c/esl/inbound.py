@@ -12,11 +12,11 @@ import random
 import uuid
 from concurrent.futures import Future
 
-from fs_1c.conversations import Conversations
 from fs_1c.esl.listening import Heard, Listening, Refused
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings
+from fs_1c.talk import Conversations
 
 log = logging.getLogger(__name__)
 

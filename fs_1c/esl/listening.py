@@ -16,10 +16,10 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from fs_1c.call import Happening
-from fs_1c.conversations import EVENTS, Conversations, is_uuid
+from fs_1c.call import CallEvent
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Headers, Message, WireError
+from fs_1c.talk import EVENTS, Conversations, is_uuid
 
 MAX_CHANNELS = 20_000
 """Channels asked about after a reconnect."""
@@ -52,7 +52,7 @@ class Heard:
     """
 
     write: bytes = b""
-    happening: Happening | None = None
+    happening: CallEvent | None = None
     ready: bool = False
     job: tuple[str, str] | None = None
     closed: bool = False

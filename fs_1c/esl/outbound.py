@@ -21,8 +21,7 @@ from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.sockets import Came, Sockets
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
-from fs_1c.setting_types import Address
-from fs_1c.settings import OutboundSettings
+from fs_1c.settings import Address, OutboundSettings
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ import socket
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from fs_1c.setting_types import Address
+from fs_1c.settings import Address
 
 log = logging.getLogger(__name__)
 

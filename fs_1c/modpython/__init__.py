@@ -100,7 +100,7 @@ def _decide(session: Session) -> str | None:
         why = "; ".join(PROCESS.problems) or "it is still starting"
         log.warning("call=%s goes on without 1C: %s", session.getVariable("uuid"), why)
         return None
-    from fs_1c.esl.dialogue import call_from_channel  # loaded by now, with the rooms
+    from fs_1c.talk import call_from_channel  # loaded by now, with the rooms
 
     call = call_from_channel(Channel(session))
     if (waited := time.monotonic() - began) > 0.05:  # for our start: that time is the caller's, too

@@ -26,7 +26,7 @@ def conversation(uuid: str, plan: NumberPlan) -> Conversation | None:
     client and subscriber.
     """
     from fs_1c.call import Conversation
-    from fs_1c.conversations import Conversations
+    from fs_1c.talk import Conversations
 
     ends, pause = time.monotonic() + BRIDGED_WITHIN, FIRST_PAUSE
     while time.monotonic() < ends and freeswitch().running():

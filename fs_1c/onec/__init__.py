@@ -1,1 +1,42 @@
-"""The wire to 1C: its SOAP web service over HTTP."""
+"""The wire to 1C: connections, sessions (which are licences), worker threads, errors, and the dialects that
+bases speak.
+
+A `WorkerPool` does the jobs of one base, each with a `Client`: `lookup`, `open_card`, `warm_up`. All that can
+go wrong is a `OneCError`, told by what may happen next. Only the doctor (`check`) looks further inside.
+"""
+
+from fs_1c.onec import dialects
+from fs_1c.onec.client import Client, OnRequest
+from fs_1c.onec.connection import Connection, prepare
+from fs_1c.onec.dialects.answer import checked
+from fs_1c.onec.dialects.mobilon import PRESETS, Mobilon, mobilon
+from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, NOBODY, Answer, Card, Dialect
+from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.session import COOKIE, DESCRIBE, Session, SessionPolicy
+
+__all__ = [
+    "COOKIE",
+    "DESCRIBE",
+    "MAX_PHONE",
+    "MAX_TITLE",
+    "NOBODY",
+    "PRESETS",
+    "Answer",
+    "Card",
+    "Client",
+    "Connection",
+    "Dialect",
+    "Mobilon",
+    "OnRequest",
+    "OneCError",
+    "Reached",
+    "Session",
+    "SessionPolicy",
+    "Urgency",
+    "WorkerPool",
+    "checked",
+    "dialects",
+    "mobilon",
+    "prepare",
+]

@@ -12,8 +12,6 @@ import select
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -26,6 +24,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from fs_1c import __version__
+from fs_1c.onec import dialects
+from fs_1c.onec.dialects.protocol import Request, Response
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.settings import OneCSettings
 from fs_1c.timers import TIMERS
@@ -36,21 +36,6 @@ CONNECT_WITHIN = 5.0
 LOOK_BEFORE = 0.05
 """Seconds that a careful request waits, on a fresh connection, for the peer to show that it hangs up at once.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What came back.
-
-    Attributes:
-        status: The HTTP status code.
-        body: Its octets, at the most `MAX_RESPONSE`.
-        cookies: The values of Set-Cookie, as they came.
-    """
-
-    status: int
-    body: bytes
-    cookies: tuple[str, ...]
 
 
 class _Progress:
@@ -171,11 +156,11 @@ def prepare(settings: OneCSettings) -> ssl.SSLContext | OSError | None:
 
 
 class Connection:
-    """POST and GET at one address. Belongs to one thread; raises `OneCError` and nothing else."""
+    """Requests to one base. Belongs to one thread; raises `OneCError` and nothing else."""
 
     def __init__(self, settings: OneCSettings) -> None:
         self._settings = settings
-        self._address = settings.address()
+        self._address = dialects.address(settings)
         self._http = requests.Session()
         # A proxy or a .netrc of the environment must not surprise a telephone call.
         self._http.trust_env = False
@@ -191,13 +176,12 @@ class Connection:
 
     def request(
         self,
-        body: bytes | None,
-        headers: Mapping[str, str],
+        request: Request,
         *,
         careful: bool = False,
         within: float | None = None,
     ) -> Response:
-        """POSTs `body`, or GETs the description of the service (`?wsdl`) when it is None.
+        """Sends a request; the answer, whatever its status.
 
         Args:
             careful: Must never be sent twice: spend a moment to find out that nobody is going to read it
@@ -209,16 +193,14 @@ class Connection:
         limit = self._settings.timeout if within is None else within
         progress = _Progress(careful)
         try:
-            return self._once(body, headers, progress, limit)
+            return self._once(request, progress, limit)
         except OneCError as error:
             worn_out = not progress.fresh and error.kind in ("cut", "broken")
             if not worn_out or (careful and error.reached is not Reached.NO):
                 raise
-        return self._once(body, headers, _Progress(careful), limit)
+        return self._once(request, _Progress(careful), limit)
 
-    def _once(
-        self, body: bytes | None, headers: Mapping[str, str], progress: _Progress, limit: float
-    ) -> Response:
+    def _once(self, request: Request, progress: _Progress, limit: float) -> Response:
         if self._no_trust is not None:
             why = f"ca_file: {_reason(self._no_trust)}"
             raise OneCError("settings", why, Reached.NO, base_down=True)
@@ -227,10 +209,10 @@ class Connection:
             with (
                 TIMERS.within(limit, progress.end),
                 self._http.request(
-                    "GET" if body is None else "POST",
-                    self._address if body is not None else f"{self._address}?wsdl",
-                    data=body,
-                    headers=dict(headers),
+                    request.method,
+                    self._address + request.path,
+                    data=request.body,
+                    headers=dict(request.headers),
                     auth=self._credentials(),
                     timeout=(min(limit, CONNECT_WITHIN), limit),
                     stream=True,

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from fs_1c.setting_types import Address, parse_address
+from fs_1c.settings import Address, parse_address
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import ClientFileError, options, serve_forever
 

@@ -21,8 +21,8 @@ from rich.table import Table
 
 from fs_1c.directory import Directory
 from fs_1c.numbers import NumberFormat, NumberPlan
-from fs_1c.onec import soap
-from fs_1c.onec.desk import Desk
+from fs_1c.onec.dialects import soap
+from fs_1c.onec.pool import WorkerPool
 from fs_1c.settings import LookupSettings, OneCSettings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
@@ -48,19 +48,19 @@ def main() -> None:
 def lookups() -> None:
     """A remembered answer, a question to 1C against a bare requests.post, and a crowd with one question."""
     with OneCSimulator(OneCSimulatorSettings(port=0)) as onec:
-        desk = Desk("bench", OneCSettings(url=onec.url))
-        directory = Directory(desk, NumberFormat.EIGHT, NumberPlan(), LookupSettings(deadline=10.0))
+        pool = WorkerPool("bench", OneCSettings(url=onec.url))
+        directory = Directory(pool, NumberFormat.EIGHT, NumberPlan(), LookupSettings(deadline=10.0))
         bare, ours = compare(onec.url, directory)
         directory.lookup("89235292926")
         hit = timed(lambda: directory.lookup("89235292926"), HITS) * 1e9
         before = len(onec.requests)
         crowd = all_at_once(lambda: directory.lookup("84951112233"))
         asked = len(onec.requests) - before
-        desk.close()
+        pool.close()
     table = Table("lookup", "", title="What a lookup costs")
     table.add_row("remembered", f"{hit:,.0f} ns")
     table.add_row("bare requests.post to the simulated 1C, median", f"{bare * 1000:.2f} ms")
-    table.add_row("through directory, desk and session, median", f"{ours * 1000:.2f} ms")
+    table.add_row("through directory, pool and session, median", f"{ours * 1000:.2f} ms")
     table.add_row("ratio", f"{ours / bare:.2f}")
     table.add_row(f"{CALLERS} callers of one number", f"{crowd * 1000:.0f} ms, {asked} request(s)")
     out.print(table)

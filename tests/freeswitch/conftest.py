@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fs_1c.esl.wire import Headers
-from fs_1c.onec.client import NOBODY
+from fs_1c.onec import NOBODY
 from fs_1c.service import Service
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings

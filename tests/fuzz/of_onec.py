@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from fs_1c.onec import answer, errors
+from fs_1c.onec import MAX_PHONE, MAX_TITLE, errors
+from fs_1c.onec.dialects import answer
+from fs_1c.onec.dialects.soap import read_return
 from fs_1c.onec.errors import OneCError
-from fs_1c.onec.soap import read_return
 from tests.fuzz.engine import Harness
 from tests.fuzz.values import Taken, text
 from tests.support import inner, soap_answer
@@ -72,7 +73,7 @@ def inner_answer(octets: bytes) -> None:
 def answer_of(returned: str) -> None:
     """Every part is one trimmed line of bounded length."""
     found = answer.read(returned)
-    limits = (answer.MAX_TITLE, answer.MAX_PHONE, answer.MAX_PHONE, answer.MAX_TITLE)
+    limits = (MAX_TITLE, MAX_PHONE, MAX_PHONE, MAX_TITLE)
     for value, limit in zip((found.title, found.category, found.manager, found.error), limits, strict=True):
         assert value == value.strip()
         assert len(value) <= limit

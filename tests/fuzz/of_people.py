@@ -15,20 +15,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fs_1c import http, journal_report, settings, subscribers
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
+from fs_1c.cards import subscribers
 from fs_1c.directory import shared
-from fs_1c.journal_entries import (
-    MAX_TEXT,
-    CallEntry,
-    DecisionEntry,
-    PopEntry,
-    of_decision,
-    of_pop,
-)
+from fs_1c.journal import report as journal_report
+from fs_1c.journal.entries import MAX_TEXT, CallEntry, DecisionEntry, PopEntry, of_decision, of_pop
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
-from fs_1c.onec.answer import MAX_PHONE, MAX_TITLE
+from fs_1c.onec import MAX_PHONE, MAX_TITLE, dialects
 from fs_1c.settings import Settings, SettingsError
+from fs_1c.settings import file as settings
+from fs_1c.web import door as http
 from tests.fuzz.engine import Harness
 from tests.fuzz.values import Taken, text
 
@@ -168,7 +164,7 @@ def _tables(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset
 
 _MODELS = {
     name: model
-    for module in (settings, __import__("fs_1c.setting_sections", fromlist=["x"]))
+    for module in (settings, __import__("fs_1c.settings.sections", fromlist=["x"]))
     for name, model in vars(module).items()
     if isinstance(model, type) and issubclass(model, BaseModel)
 }
@@ -245,8 +241,8 @@ def built(octets: bytes) -> None:
         return
     assert SECRET not in repr(made)
     for base in made.onec.values():
-        base.speaks()
-        base.address()
+        dialects.of(base)
+        dialects.address(base)
     for seconds in (
         made.lookup.deadline,
         made.lookup.fresh_for,

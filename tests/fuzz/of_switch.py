@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from random import Random
 
 from fs_1c import channel, routing
-from fs_1c.call import Call, Caller, Conversation, Decision, Happening, HungUp, Result
-from fs_1c.conversations import EVENTS, Conversations
+from fs_1c.call import Call, Caller, CallEvent, Conversation, Decision, HungUp, Result
 from fs_1c.esl import commands
-from fs_1c.esl.dialogue import Dialogue, State, call_from_channel
+from fs_1c.esl.dialogue import Dialogue, State
 from fs_1c.esl.listening import Listening, Refused
 from fs_1c.esl.wire import Headers, Message, Reader, WireError
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.settings import RoutingSettings
+from fs_1c.talk import call_from_channel
+from fs_1c.talk.conversations import EVENTS, Conversations
 from tests import recordings
 from tests.fuzz import switch_words
 from tests.fuzz.engine import Harness
@@ -144,7 +145,7 @@ class Told:
     def __init__(self) -> None:
         self._told: set[tuple[str, str, bool]] = set()
 
-    def hears(self, happening: Happening | None) -> None:
+    def hears(self, happening: CallEvent | None) -> None:
         match happening:
             case HungUp(uuid):
                 self._told = {what for what in self._told if what[0] != uuid}

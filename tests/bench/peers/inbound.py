@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from fs_1c.conversations import EVENTS
+from fs_1c.talk.conversations import EVENTS
 from tests.bench.peers import environments
 from tests.bench.peers.inbound_calls import Stream, stream
 from tests.bench.peers.inbound_switch import PouringSwitch

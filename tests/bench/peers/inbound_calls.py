@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fs_1c.conversations import EVENTS
 from fs_1c.simulator.freeswitch.messages import parse_event
+from fs_1c.talk.conversations import EVENTS
 from tests import load
 
 AT_A_TIME = 100

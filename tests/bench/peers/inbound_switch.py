@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from fs_1c.conversations import EVENTS
 from fs_1c.simulator.freeswitch import announcements, api, commands
 from fs_1c.simulator.freeswitch.call import LiveCall
 from fs_1c.simulator.freeswitch.commands import Command, CommandReader
 from fs_1c.simulator.freeswitch.messages import Event
 from fs_1c.simulator.freeswitch.subscription import Subscription
+from fs_1c.talk.conversations import EVENTS
 from tests.bench.peers.inbound_calls import Stream
 
 PASSWORD = "ClueCon"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from fs_1c.setting_types import Address
+from fs_1c.settings.types import Address
 from tests.bench.peers import environments, outbound_load, outbound_switch
 from tests.bench.peers.environments import Unavailable
 from tests.bench.peers.outbound_tables import BARE, OURS, PEERS, SERVICES, STREAMS, Measured, tables

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from fs_1c.setting_types import Address
+from fs_1c.settings.types import Address
 from tests.bench.peers import outbound_switch
 from tests.bench.peers.outbound_switch import Switch
 from tests.processes import memory, processor_time

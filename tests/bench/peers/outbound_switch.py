@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fs_1c.setting_types import Address
+from fs_1c.settings.types import Address
 from fs_1c.simulator.freeswitch import captures
 
 PATIENCE = 10.0

@@ -6,13 +6,13 @@ import asyncio
 import sys
 from typing import cast
 
-from fs_1c.call import Conversation, Happening
+from fs_1c.call import CallEvent, Conversation
+from fs_1c.cards.subscribers import Ask
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.integration import Integration
 from fs_1c.numbers import NumberPlan
-from fs_1c.setting_types import Address
 from fs_1c.settings import InboundSettings
-from fs_1c.subscribers import Ask
+from fs_1c.settings.types import Address
 
 
 class Counting:
@@ -23,7 +23,7 @@ class Counting:
         self.told = 0
         self.asked: set[str] = set()
 
-    def happened(self, happening: Happening, ask: Ask) -> None:
+    def happened(self, happening: CallEvent, ask: Ask) -> None:
         self.told += 1
         if not isinstance(happening, Conversation) or happening.ringing or happening.extension in self.asked:
             return

@@ -1,0 +1,37 @@
+"""The journal: what became of each call, in SQLite, for as long as the settings say.
+
+A `Journal` is an observer that never holds a call up; `calls` reads what it wrote, `listing` and `story` tell
+it to people, `to_json` to programs. The status page shows the same rows before they are on the disk.
+"""
+
+from fs_1c.journal.entries import (
+    CallEntry,
+    DecisionEntry,
+    JournalError,
+    PopEntry,
+    Row,
+    calls,
+    in_e164,
+    of_decision,
+    of_pop,
+)
+from fs_1c.journal.report import as_json, listing, story, to_json
+from fs_1c.journal.writer import Journal, journal_file
+
+__all__ = [
+    "CallEntry",
+    "DecisionEntry",
+    "Journal",
+    "JournalError",
+    "PopEntry",
+    "Row",
+    "as_json",
+    "calls",
+    "in_e164",
+    "journal_file",
+    "listing",
+    "of_decision",
+    "of_pop",
+    "story",
+    "to_json",
+]

@@ -1,0 +1,248 @@
+"""The journal for people and for programs: a line for each of many calls, a screen for one. Pure.
+
+What clients, callers and 1C wrote is shown, but never reaches a terminal as anything but letters.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.cells import cell_len
+
+from fs_1c.call import Outcome, Result, Source
+from fs_1c.channel import plain
+from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry
+
+MAX_CELL = 40
+"""Characters of a name or dial string in a line of many."""
+MAX_CARDS = 3
+"""Cards of one call in a line of many; a ring group may have dozens."""
+HEADINGS = ("when", "number", "client", "lookup", "sent to", "cards", "call")
+
+_SOURCES = {
+    Source.CACHE.value: "The answer was remembered; 1C was not asked for this call.",
+    Source.STALE.value: "The answer was remembered and no longer fresh.",
+    Source.SHARED.value: "Another switch had asked 1C; its answer was taken.",
+}
+
+
+def listing(entries: Sequence[CallEntry]) -> list[str]:
+    """A line of headings, and one for each call."""
+    rows = [HEADINGS, *(_row(entry) for entry in entries)]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _row(entry: CallEntry) -> tuple[str, ...]:
+    cards = [f"{pop.extension} {pop.outcome}" for pop in entry.pops[:MAX_CARDS]]
+    if len(entry.pops) > MAX_CARDS:
+        cards.append(f"{len(entry.pops) - MAX_CARDS} more")
+    client = lookup = sent_to = "-"
+    if entry.decisions:
+        last = entry.decisions[-1]
+        client, lookup = last.title or "-", f"{last.result} {_ms(last.took)}"
+        sent_to = last.target or "the dialplan's own"
+    cells = (_clock(entry.at), entry.number or "withheld", client, lookup, sent_to)
+    shown = [_short(plain(cell)) for cell in (*cells, ", ".join(cards) or "-")]
+    return *shown, plain(entry.call)
+
+
+def story(entry: CallEntry) -> list[str]:
+    """One call, told in sentences."""
+    lines = [f"Call {entry.call}"]
+    for decision in entry.decisions:
+        lines += ["", *_told_decision(decision)]
+    if not entry.decisions:
+        lines += ["", f"{entry.number or 'Somebody who withheld his number'} was on the line."]
+        lines += ["This service was not asked where the call should go: it did not pass a door that decides."]
+    lines += ["", *(line for pop in entry.pops for line in _told_pop(pop))]
+    if not entry.pops:
+        lines += ["No card: as far as the switch's events tell, no subscriber has talked to the client."]
+        lines += ["If one has: only a door that hears of it can open a card. Is the inbound one up?"]
+    return [plain(line) for line in lines]
+
+
+def _told_decision(decision: DecisionEntry) -> list[str]:
+    who = decision.number or "Somebody who withheld his number"
+    whom = f" called {decision.destination}" if decision.destination else " called"
+    base = f" (base {decision.base})" if decision.base else ""
+    return [
+        f"{_clock(decision.at)}  {who}{whom}{base}.",
+        _said(decision),
+        *_waited(decision),
+        _sent(decision),
+    ]
+
+
+def _said(decision: DecisionEntry) -> str:
+    """What 1C said."""
+    asked = f"asked as {decision.asked_as}" if decision.asked_as else "not asked"
+    match decision.result:
+        case Result.FOUND:
+            name = "its name is not kept here" if decision.title is None else decision.title or "no name"
+            category, manager = decision.category or "none", decision.manager or "none"
+            return f"1C ({asked}) knows the client: {name}; category {category}, manager {manager}."
+        case Result.UNKNOWN:
+            return f"1C ({asked}) knows no such client. If it should: does it keep numbers in this form?"
+        case Result.SKIPPED:
+            return f"1C was not asked: the number is {decision.error or 'none'}."
+        case Result.FAILED if decision.error_kind == "down":
+            return f"1C was not asked: {decision.error}."
+        case Result.LATE:
+            return f"1C ({asked}) was late: {decision.error}. What it said later is for the next call."
+        case _:
+            return f"1C ({asked}) gave no answer: {decision.error_kind}: {decision.error}."
+
+
+def _waited(decision: DecisionEntry) -> list[str]:
+    """Where the answer came from, and how long it took."""
+    if decision.result == Result.SKIPPED:
+        return []
+    told = [_SOURCES[decision.source]] if decision.source in _SOURCES else []
+    if decision.onec_took is not None:
+        told.append(f"1C took {_ms(decision.onec_took)}.")
+    return [" ".join([*told, f"The caller waited {_ms(decision.took)}."])]
+
+
+def _sent(decision: DecisionEntry) -> str:
+    """Where the call was sent, and why there."""
+    manager = decision.manager.strip("0 \u00a0")  # an empty number may come as 0
+    nobody = "1C names no manager"
+    if manager:
+        nobody = f"manager {decision.manager} is no extension, nor a number that routing.external can dial"
+    if decision.target is not None:
+        if decision.target.startswith("[leg_timeout="):  # as fs_1c.routing begins with a manager's phone
+            then = ", then to whom the settings let follow" if "|" in decision.target else ""
+            return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}."
+        return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."
+    why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: "nobody is known who should have it"}
+    return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
+
+
+def _told_pop(pop: PopEntry) -> list[str]:
+    if pop.ringing:
+        did = "rang the client" if pop.outgoing else "was rung for the client"
+    else:
+        did = "had called the client, who answered" if pop.outgoing else "began to talk to the client"
+    since = f" (heard of {_ms(pop.age)} after it began)" if pop.age >= 1 else ""
+    return [f"{_clock(pop.at)}  Extension {pop.extension} {did}{since}.", _became(pop)]
+
+
+def _became(pop: PopEntry) -> str:
+    """What became of the card, and what to do."""
+    took, why = _ms(pop.took), ": ".join(part for part in (pop.error_kind, pop.error) if part)
+    match pop.outcome:
+        case Outcome.ACCEPTED:
+            return (
+                f"Card accepted by 1C in {took}. It says «accepted», never «shown»: if none opened, was "
+                f"{pop.extension}'s 1C running, and is the key his in 1C?"
+            )
+        case Outcome.REJECTED:
+            return f"No card: 1C was told and did not accept it ({why}) after {took}. It is not told again."
+        case Outcome.FAILED:
+            return f"No card: it surely did not reach 1C ({why}), tried for {took}."
+        case Outcome.UNKNOWN:
+            return (
+                f"Perhaps a card: it may have reached 1C, but no answer came ({why}) within {took}. "
+                "It is never sent again, since 1C would open a second card."
+            )
+        case Outcome.NO_KEY:
+            return (
+                f"No card: extension {pop.extension} has no key. Give it the one by which 1C knows this "
+                "subscriber: in [subscribers], or as fs_1c_key of its user in the switch's directory."
+            )
+        case Outcome.SKIPPED:
+            return f"No card: there is no number that 1C could show ({pop.error or why})."
+        case Outcome.TOO_LATE:
+            return f"No card: it could not be sent for as long as it was of use ({why}), tried for {took}."
+        case Outcome.ELSEWHERE:
+            return "No second card: another service, or this one before it was started anew, has told 1C."
+        case _:
+            return f"Outcome: {pop.outcome} ({why}) after {took}."
+
+
+def to_json(entries: Sequence[CallEntry]) -> str:
+    """All entries as one line of JSON, with what a terminal would act upon escaped."""
+    text = json.dumps([as_json(entry) for entry in entries], ensure_ascii=False)
+    return re.sub("[^ -~]", lambda c: c[0] if c[0].isprintable() else json.dumps(c[0])[1:-1], text)
+
+
+def as_json(entry: CallEntry) -> dict[str, Any]:
+    """One call of `journal --json`; its keys are a contract. Times are ISO 8601, local, with their offset."""
+    return {
+        "call": entry.call,
+        "when": _iso(entry.at),
+        "number": entry.number,
+        "decisions": [
+            {
+                "when": _iso(decision.at),
+                "number": decision.number,
+                "asked_as": decision.asked_as or None,
+                "destination": decision.destination,
+                "base": decision.base,
+                "result": decision.result,
+                "source": decision.source,
+                "title": decision.title,
+                "category": decision.category,
+                "manager": decision.manager,
+                "target": decision.target,
+                "took_ms": _rounded(decision.took),
+                "onec_took_ms": None if decision.onec_took is None else _rounded(decision.onec_took),
+                "error": _error(decision),
+            }
+            for decision in entry.decisions
+        ],
+        "pops": [
+            {
+                "when": _iso(pop.at),
+                "leg": pop.leg,
+                "number": pop.number,
+                "extension": pop.extension,
+                "outgoing": pop.outgoing,
+                "ringing": pop.ringing,
+                "outcome": pop.outcome,
+                "took_ms": _rounded(pop.took),
+                "age_ms": _rounded(pop.age),
+                "error": _error(pop),
+            }
+            for pop in entry.pops
+        ],
+    }
+
+
+def _error(entry: DecisionEntry | PopEntry) -> dict[str, str] | None:
+    told = entry.error_kind or entry.error
+    return {"kind": entry.error_kind, "message": entry.error} if told else None
+
+
+def _local(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC).astimezone()
+
+
+def _clock(at: float) -> str:
+    return _local(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _iso(at: float) -> str:
+    return _local(at).isoformat(timespec="milliseconds")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"

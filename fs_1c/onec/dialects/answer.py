@@ -1,0 +1,117 @@
+"""The text inside SayName's `return` → what it says about the client. Read as tolerantly as 1C writes it.
+Pure.
+
+Widely installed 1C code builds this XML by joining strings and escapes nothing, so `ООО "Рога & Копыта"` or
+`A < B` breaks every parser, and a parser that recovers silently drops what follows: the manager's phone.
+Hence it is read tag by tag. What stands between a tag and its own end tag is taken as it is; where the end
+tag is missing, up to the next tag that we know. A base of the oldest dialect sends no tags at all but
+`VIP:Ренессанс Капитал`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, Answer
+from fs_1c.onec.errors import OneCError, Reached
+
+MAX_ANSWER = 64 * 1024
+"""Characters of an answer that are read."""
+
+_NAMES = "data|title|category|manager|phone|error"
+_KNOWN_TAG = re.compile(rf"</?(?:[\w.-]+:)?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_CATEGORY = re.compile(r"\s*([^\s:<>]{1,20}):\s*(.*)", re.DOTALL)
+
+
+def read(text: str) -> Answer:
+    """Understands the text of SayName's `return`. Never raises."""
+    text = text[:MAX_ANSWER].lstrip("\ufeff \t\r\n")
+    if not _KNOWN_TAG.search(text) and "&lt;" in text:  # escaped twice
+        text = html.unescape(text)
+    if not _KNOWN_TAG.search(text):
+        return _plain(text)
+    phones = _elements(_managers_part(text), "phone", whole=True) or _elements(text, "manager", whole=True)
+    cleaned = [phone for phone in (_phone(phone) for phone in phones[:10]) if phone]
+    return Answer(
+        title=_line(text, "title", MAX_TITLE),
+        category=_line(text, "category", MAX_PHONE),
+        manager=", ".join(cleaned)[:MAX_PHONE].rstrip(", \u00a0\u202f"),
+        error=_line(text, "error", MAX_TITLE),
+    )
+
+
+def checked(answer: Answer) -> Answer:
+    """The answer, unless it is 1C's report of its own failure: then raises `OneCError`."""
+    if answer.error:
+        raise OneCError("reported", f"1C reports: {answer.error}", Reached.YES, base_down=False)
+    return answer
+
+
+def _line(text: str, name: str, limit: int) -> str:
+    """The first element of that name as one line of text."""
+    return _clean(next(iter(_elements(text, name)), ""), limit)
+
+
+def _plain(text: str) -> Answer:
+    """An answer without tags: `category:name`, or a name alone."""
+    if text.startswith(("<", "{")):  # markup, but none of ours: nothing that a person should see as a name
+        return Answer()
+    text = _clean(text, MAX_TITLE)
+    match = _CATEGORY.fullmatch(text)
+    return Answer(title=match[2], category=match[1]) if match else Answer(title=text)
+
+
+def _managers_part(text: str) -> str:
+    """Where the manager's phone may stand; outside it is the client's own, unless no manager is named."""
+    start = re.search(r"<(?:[\w.-]+:)?manager\b[^<>]*?(/?)>", text, re.IGNORECASE)
+    if start is None:
+        return text
+    end = re.compile(r"</(?:[\w.-]+:)?manager\s*>", re.IGNORECASE).search(text, start.end())
+    return "" if start[1] else text[start.end() : end.end() if end else len(text)]
+
+
+def _elements(text: str, name: str, *, whole: bool = False) -> list[str]:
+    """The raw insides of all elements of that name, whatever its case and prefix, in their order.
+
+    Args:
+        whole: Leave out one that the text breaks off in: half a phone number is somebody else's.
+    """
+    start = re.compile(rf"<(?:[\w.-]+:)?{name}(?:\s[^<>]*?)?(/?)>", re.IGNORECASE)
+    end = re.compile(rf"</(?:[\w.-]+:)?{name}\s*>", re.IGNORECASE)
+    found: list[str] = []
+    at = 0
+    # Two searches and a cursor, not one expression: an answer full of start tags must not be read over and
+    # over.
+    while (opening := start.search(text, at)) is not None and len(found) < 100:
+        at = opening.end()
+        if opening[1]:
+            found.append("")
+            continue
+        closing = end.search(text, at)
+        if closing is None:
+            following = _KNOWN_TAG.search(text, at)
+            if following or not whole:
+                found.append(text[at : following.start() if following else len(text)])
+            break
+        found.append(text[at : closing.start()])
+        at = closing.end()
+    return found
+
+
+def _phone(raw: str) -> str:
+    """A phone on one line. The no-break space stays: it stands inside a number, a plain space between two."""
+    return " ".join(re.split(r"[^\S\u00a0\u202f]+", _text(raw))).strip()[:MAX_PHONE].rstrip()
+
+
+def _clean(raw: str, limit: int) -> str:
+    return " ".join(_text(raw).split())[:limit].rstrip()
+
+
+def _text(raw: str) -> str:
+    """The text of an element: CDATA opened, XML's entities resolved once."""
+    value, cdata = _CDATA.subn(lambda match: match[1], raw)
+    # Only the entities of XML: `&copy` in an unescaped name is just what somebody typed.
+    return value if cdata else _ENTITY.sub(lambda match: html.unescape(match[0]), raw)

@@ -1,0 +1,125 @@
+"""What every dialect is made of: a request goes out, a response comes back, and both are plain values.
+
+Whatever carries them (connections, sessions, licences, urgency) does not know which dialect speaks; a dialect
+does not know what carries it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+NOBODY = "80000000000"
+"""A number of full length that nobody can have: what a base is asked to stay warm."""
+
+MAX_TITLE = 500
+"""Characters of a client's name that are read."""
+MAX_PHONE = 200
+"""Characters of a manager's phone, or several of them, that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a base.
+
+    Attributes:
+        operation: What it is called in logs and metrics, such as `SayName`.
+        method: Of HTTP.
+        path: What follows the base's address; mostly nothing.
+        headers: Name and value each; those of sessions and logins are added on the way.
+        body: Its octets, or None.
+    """
+
+    operation: str
+    method: str = "POST"
+    path: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back.
+
+    Attributes:
+        status: The HTTP status code.
+        body: Its octets, bounded.
+        cookies: The values of Set-Cookie, as they came.
+    """
+
+    status: int
+    body: bytes
+    cookies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What 1C says about a number. All empty: it knows no such client.
+
+    Attributes:
+        title: The client's name, trimmed, on one line.
+        category: The client's category.
+        manager: The responsible manager's phone, as written, trimmed; several are separated by commas.
+        error: What the 1C code reports about its own failure; empty when it does not.
+    """
+
+    title: str = ""
+    category: str = ""
+    manager: str = ""
+    error: str = ""
+
+    @property
+    def known(self) -> bool:
+        return bool(self.title or self.manager.strip("0"))  # 1C may write an empty phone as 0
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What 1C is told so that a client's card opens.
+
+    Attributes:
+        number: The client's, in the base's own form.
+        key: The subscriber's key.
+        extension: The subscriber's extension, or empty.
+        call: The call's UUID, or empty.
+        when: When the conversation began, seconds since the epoch.
+    """
+
+    number: str
+    key: str
+    extension: str = ""
+    call: str = ""
+    when: float = 0.0
+
+    def __repr__(self) -> str:  # the key is a credential
+        return f"<Card {self.number} at {self.extension or 'a key'}>"
+
+
+class Dialect(Protocol):
+    """How one base is spoken to. Pure: what reads a response raises `OneCError`, and nothing else happens."""
+
+    def address(self, url: str) -> str:
+        """Where requests go, given the URL in the settings, which may name only the base."""
+
+    def lookup(self, number: str) -> Request:
+        """Asks who calls from `number`, written in the base's own form."""
+
+    def said(self, response: Response) -> str:
+        """The text in which a lookup's response says who that is. Raises `OneCError` if it says nothing of
+        the kind.
+        """
+
+    def understood(self, text: str) -> Answer:
+        """What that text means. Never raises."""
+
+    def warm_up(self) -> Request:
+        """Asks for nothing in particular, so that the next caller meets a base that is awake."""
+
+    def awake(self, response: Response) -> None:
+        """Raises `OneCError` if that is not what a base answers to `warm_up` when it works."""
+
+    def card(self, card: Card) -> Request:
+        """Has a card opened. What 1C does twice when it is sent twice."""
+
+    def accepted(self, response: Response) -> bool:
+        """Whether 1C has taken the card. Raises `OneCError` if it says something else altogether."""

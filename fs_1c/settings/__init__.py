@@ -1,0 +1,57 @@
+"""The settings: a TOML file and the environment → one validated, frozen `Settings`, or one clear line for
+each complaint.
+
+`load` a file or `build` from dictionaries; each room is handed the section that it needs. Settings decide
+nothing and know no dialect.
+"""
+
+from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
+from fs_1c.settings.file import DEFAULT_BASE, Settings, SettingsError, build, load
+from fs_1c.settings.sections import (
+    BreakerSettings,
+    EslSettings,
+    HttpSettings,
+    InboundSettings,
+    JournalSettings,
+    LookupSettings,
+    NumbersSettings,
+    OutboundSettings,
+    PopWhen,
+    RedisSettings,
+    RoutingSettings,
+    ScreenPopSettings,
+    StateSettings,
+    SubscribersSettings,
+    is_loopback,
+)
+from fs_1c.settings.types import Address, parse_address, parse_duration
+
+__all__ = [
+    "DEFAULT_BASE",
+    "Address",
+    "BreakerSettings",
+    "DialectName",
+    "EslSettings",
+    "HttpSettings",
+    "InboundSettings",
+    "JournalSettings",
+    "LookupSettings",
+    "NumbersSettings",
+    "OneCSettings",
+    "OutboundSettings",
+    "PopWhen",
+    "RedisSettings",
+    "RoutingSettings",
+    "ScreenPopSettings",
+    "SessionMode",
+    "Settings",
+    "SettingsError",
+    "SoapVersion",
+    "StateSettings",
+    "SubscribersSettings",
+    "build",
+    "is_loopback",
+    "load",
+    "parse_address",
+    "parse_duration",
+]

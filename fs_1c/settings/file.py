@@ -1,0 +1,169 @@
+"""Settings: a TOML file and the environment → one validated, frozen `Settings`.
+
+The environment wins over the file: `FS_1C_LOOKUP__DEADLINE=500ms` is `[lookup] deadline`. Secrets also come
+from files of their own (`password_file`), so that the settings can be read by people who must not know them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from fs_1c.numbers import Number, read
+from fs_1c.settings.base import OneCSettings
+from fs_1c.settings.sections import (
+    BreakerSettings,
+    EslSettings,
+    HttpSettings,
+    JournalSettings,
+    LookupSettings,
+    NumbersSettings,
+    RedisSettings,
+    RoutingSettings,
+    ScreenPopSettings,
+    StateSettings,
+    SubscribersSettings,
+)
+
+DEFAULT_BASE = "default"
+"""The name of the base when `[onec]` describes just one."""
+
+
+class SettingsError(Exception):
+    """The settings cannot be used.
+
+    Attributes:
+        problems: One line each: where, what is wrong, what is allowed. Never a secret's value.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, taken as it stands: a password `123456` is no number, and only brackets begin JSON."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        if isinstance(value, str) and value.lstrip()[:1] not in ("[", "{"):
+            return value
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value  # a password may begin with a bracket; what must be a list complains by itself
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; the contract of the settings file."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="FS_1C_", env_nested_delimiter="__", validate_default=True
+    )
+
+    onec: dict[str, OneCSettings]
+    lookup: LookupSettings = LookupSettings()
+    breaker: BreakerSettings = BreakerSettings()
+    routing: RoutingSettings = RoutingSettings()
+    numbers: NumbersSettings = NumbersSettings()
+    screenpop: ScreenPopSettings = ScreenPopSettings()
+    subscribers: SubscribersSettings = SubscribersSettings()
+    esl: EslSettings = EslSettings()
+    http: HttpSettings = HttpSettings()
+    state: StateSettings = StateSettings()
+    journal: JournalSettings = JournalSettings()
+    redis: RedisSettings | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # What the constructor gets is the file; the environment goes before it.
+        return _Environment(settings_cls), init_settings
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_base_or_several(cls, data: Any) -> Any:
+        onec = data.get("onec") if isinstance(data, dict) else None
+        if isinstance(onec, dict) and not all(isinstance(value, dict) for value in onec.values()):
+            return {**data, "onec": {DEFAULT_BASE: onec}}
+        return data
+
+    @model_validator(mode="after")
+    def _bases_are_told_apart(self) -> Settings:
+        if not self.onec:
+            raise ValueError("onec: allowed is at least one base, [onec] with a url")
+        taken: dict[str, str] = {}
+        for name, base in self.onec.items():
+            for number in base.destinations:
+                if (other := taken.setdefault(self._same(number), name)) != name:
+                    raise ValueError(f"onec.{name}.destinations: {number} already belongs to onec.{other}")
+        return self
+
+    def _same(self, number: str) -> str:
+        """A dialled number in the one form in which it is compared, however a trunk writes it."""
+        parsed = read(number, self.numbers.plan())
+        return parsed.e164 if isinstance(parsed, Number) else number
+
+    def base_for(self, chosen: str, destination: str) -> str:
+        """The name of the base for a call: the dialplan's choice, else by the dialled number, else the first.
+
+        An unknown choice counts as none: a typing error in a dialplan must not cost the lookup.
+        """
+        if chosen in self.onec:
+            return chosen
+        dialled = self._same(destination) if len(self.onec) > 1 else ""
+        for name, base in self.onec.items():
+            if dialled and any(self._same(number) == dialled for number in base.destinations):
+                return name
+        return next(iter(self.onec))
+
+
+def load(path: Path) -> Settings:
+    """Reads the settings file and the environment. Raises `SettingsError`."""
+    try:
+        with path.open("rb") as file:
+            data = tomllib.load(file)
+    except OSError as error:
+        raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path}: is not TOML: {error}"]) from None
+    return build(data, str(path))
+
+
+def build(data: dict[str, Any], where: str = "settings") -> Settings:
+    """Validates settings given as nested dictionaries, as `tomllib` makes them. Raises `SettingsError`."""
+    # By such names pydantic takes switches of its own (`_env_file`, `_cli_parse_args`); no file may set them.
+    if private := [name for name in data if name.startswith("_")]:
+        raise SettingsError([f"{where}: {name}: there is no such setting" for name in private])
+    try:
+        return Settings(**data)
+    except ValidationError as error:
+        raise SettingsError(
+            [_explain(where, problem) for problem in error.errors(include_input=False)]
+        ) from None
+    except UnicodeEncodeError:  # a variable of the environment, in a complaint about it
+        raise SettingsError([f"{where}: allowed is UTF-8 only, in the environment, too"]) from None
+
+
+def _explain(where: str, problem: Any) -> str:
+    """One line: file, key, what is wrong, what is allowed; without the input, which may be a secret."""
+    key = ".".join(str(part) for part in problem["loc"] if part != DEFAULT_BASE)
+    kind = problem["type"]
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if kind == "missing":
+        message = "is missing"
+    elif kind == "extra_forbidden":
+        message = "there is no such setting"
+    elif kind in ("enum", "literal_error"):
+        message = f"allowed: {problem['ctx']['expected']}"
+    return f"{where}: {key}: {message}" if key else f"{where}: {message}"

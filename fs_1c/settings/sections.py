@@ -1,0 +1,219 @@
+"""The sections of the settings file, but for the base's own (`settings_onec`): what each setting is, and what
+is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import StrEnum
+from importlib.util import find_spec
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.settings.types import (
+    Address,
+    AddressField,
+    Duration,
+    DurationOrOff,
+    ExtensionTemplate,
+    ExternalTemplate,
+    FollowerTemplate,
+    Section,
+    WithPassword,
+)
+
+
+class LookupSettings(Section):
+    """How long a caller waits (`deadline`) and how long answers are good for; seconds.
+
+    A known client is fresh for `fresh_for`, then for `stale_for` more he is answered at once and refreshed
+    behind.
+    """
+
+    deadline: Duration = 0.8
+    fresh_for: Duration = 300.0
+    stale_for: DurationOrOff = 86400.0
+    unknown_for: Duration = 60.0
+    size: int = Field(100_000, ge=1, le=10_000_000)
+
+
+class BreakerSettings(Section):
+    """When a base counts as down: `share` of its latest `window` requests failed or took longer than the
+    deadline, of at least `at_least`. Nobody waits for it then; after `pause` seconds one request tries it.
+    """
+
+    window: int = Field(20, ge=1, le=1000)
+    at_least: int = Field(5, ge=1, le=1000)
+    share: float = Field(0.5, gt=0, le=1)
+    pause: Duration = 5.0
+
+
+class CategoryRule(Section):
+    """What follows the manager for clients of one category; `is` in the file."""
+
+    category: str = Field(alias="is", min_length=1)
+    then: tuple[FollowerTemplate, ...]
+
+
+class RoutingSettings(Section):
+    """From a manager's phone to a dial string. `ring_for`: seconds that the manager's phone rings."""
+
+    extension: ExtensionTemplate = "user/{extension}@{domain}"
+    external: ExternalTemplate | None = None
+    external_format: NumberFormat = NumberFormat.EIGHT
+    domain: str = ""
+    ring_for: Duration = 20.0
+    then: tuple[FollowerTemplate, ...] = ()
+    category: tuple[CategoryRule, ...] = ()
+
+
+class NumbersSettings(Section):
+    """How numbers are dialled here; see `fs_1c.numbers.NumberPlan`."""
+
+    country: str = Field("RU", pattern="^[A-Z]{2}$")
+    area_code: str = Field("", pattern="^[0-9]{0,6}$")
+    extension_digits: int = Field(6, ge=1, le=9)
+
+    def plan(self) -> NumberPlan:
+        return NumberPlan(self.country, self.area_code, self.extension_digits)
+
+
+class PopWhen(StrEnum):
+    """When a card opens."""
+
+    ANSWER = "answer"
+    RING = "ring"  # at each subscriber whose telephone rings; at whoever answers without that, too
+
+
+class ScreenPopSettings(Section):
+    """`useful_for`: seconds after the beginning of a conversation in which its card may still open.
+
+    `outgoing`: also when a subscriber has called the client.
+    """
+
+    when: PopWhen = PopWhen.ANSWER
+    outgoing: bool = False
+    useful_for: Duration = 30.0
+
+
+class SubscribersSettings(Section):
+    """Extension → the subscriber's key in 1C, a credential; from here, from a CSV file (`extension,key`), or
+    from the switch's directory (`fs_1c_key` of the user), which is remembered for `directory_for` seconds.
+    """
+
+    keys: dict[str, SecretStr] = Field(default_factory=dict)
+    file: Path | None = None
+    directory: bool = False
+    directory_for: Duration = 300.0
+
+    @field_validator("file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        if file and not os.access(file, os.R_OK):
+            raise ValueError(f"{file} cannot be read")
+        return file
+
+
+class OutboundSettings(Section):
+    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds."""
+
+    enabled: bool = True
+    listen: AddressField = Address("127.0.0.1", 8084)
+    linger: int = Field(5, ge=1, le=60)
+
+
+class InboundSettings(WithPassword):
+    """One switch whose event socket is listened to."""
+
+    address: AddressField = Address("127.0.0.1", 8021)
+    password: SecretStr = SecretStr("ClueCon")
+
+
+class HttpSettings(Section):
+    """The door for 1C, monitoring and people. `token`: what `POST /forget` must show; empty: it is closed."""
+
+    enabled: bool = True
+    listen: AddressField = Address("127.0.0.1", 9184)
+    token: SecretStr = SecretStr("")
+    token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> HttpSettings:
+        if self.token_file and "token" in self.model_fields_set:
+            raise ValueError("token and token_file: allowed is one of them")
+        try:
+            token = self.secret()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"token_file: {self.token_file} cannot be read") from None
+        if self.token_file and not token:
+            raise ValueError(f"token_file: {self.token_file} is empty")
+        if not re.fullmatch("[!-~]*", token):
+            raise ValueError("token: allowed: Latin letters, digits and signs, without spaces")
+        if self.enabled and not token and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"listen: {self.listen} can be reached from elsewhere; allowed only with token or token_file"
+            )
+        return self
+
+    def secret(self) -> str:
+        """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
+        if self.token_file:
+            return self.token_file.read_text("utf-8-sig").strip("\r\n")
+        return self.token.get_secret_value()
+
+
+def is_loopback(host: str) -> bool:
+    """Can nobody but this machine reach it?"""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class RedisSettings(Section):
+    """Shared by several switches. `timeout`: seconds that any word with it may take; `prefix` of all its
+    keys.
+    """
+
+    url: SecretStr
+    prefix: str = Field("fs-1c:", max_length=100)
+    timeout: Duration = 0.1
+
+
+class StateSettings(Section):
+    """Where the service keeps what must outlive it: the journal, and which cards have been opened."""
+
+    folder: Path | None = None
+
+
+class JournalSettings(Section):
+    """What happened to each call, kept for `keep_for` seconds; without `titles`, clients' names stay out."""
+
+    enabled: bool = True
+    keep_for: Duration = 90 * 86400.0
+    titles: bool = True
+
+
+class EslSettings(Section):
+    """Both ESL doors. `transport`: our own wire, or the `ESL` module (python-ESL), for the loopback only."""
+
+    transport: Literal["own", "python-esl"] = "own"
+    outbound: OutboundSettings = OutboundSettings()
+    inbound: tuple[InboundSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _library_can_serve(self) -> EslSettings:
+        if self.transport == "own":
+            return self
+        if find_spec("ESL") is None:
+            raise ValueError("transport: python-esl needs the module ESL, which is not installed")
+        listen = [self.outbound.listen] if self.outbound.enabled else []
+        for address in (*listen, *(switch.address for switch in self.inbound)):
+            if not is_loopback(address.host):
+                raise ValueError(f"transport: python-esl is for the loopback only, and not for {address}")
+        return self

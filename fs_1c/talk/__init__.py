@@ -1,0 +1,24 @@
+"""Who talks to whom: what a switch says about channels → calls, conversations, the story of each call. Pure.
+
+Doors feed it (`call_from_channel`, `Conversations`); everybody else listens to the story as an `Observer`. No
+other room reads what a switch says to find out who somebody is.
+"""
+
+from fs_1c.talk.conversations import EVENTS, Conversations, Event, is_uuid
+from fs_1c.talk.incoming import ALWAYS, CALL_HEADERS, OURS, WISHES, call_from_channel
+from fs_1c.talk.story import Observer, Stories, Story
+
+__all__ = [
+    "ALWAYS",
+    "CALL_HEADERS",
+    "EVENTS",
+    "OURS",
+    "WISHES",
+    "Conversations",
+    "Event",
+    "Observer",
+    "Stories",
+    "Story",
+    "call_from_channel",
+    "is_uuid",
+]

@@ -1,0 +1,7 @@
+"""What speaks HTTP: health, metrics, `POST /forget`, the status page. Guests of the event loop that calls are
+decided on, so nothing here may cost a call anything.
+"""
+
+from fs_1c.web.door import HttpDoor
+
+__all__ = ["HttpDoor"]

@@ -1,0 +1,9 @@
+"""The status page: calls as they come in, how the bases are, the journal. A guest of the HTTP door: nothing
+here costs a call anything, whoever reads it, and however slowly.
+"""
+
+from fs_1c.web.status.access import bearer
+from fs_1c.web.status.feed import Event, Feed
+from fs_1c.web.status.page import StatusPage
+
+__all__ = ["Event", "Feed", "StatusPage", "bearer"]

@@ -1,0 +1,268 @@
+"""The page's addresses: `/`, `/events`, `/state`, `/journal`, and `/login` where the token is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from fs_1c import __version__
+from fs_1c.integration import Integration
+from fs_1c.journal import JournalError, calls, journal_file
+from fs_1c.numbers import Number, read
+from fs_1c.settings import Address, Settings, is_loopback
+from fs_1c.web.status import html
+from fs_1c.web.status.access import COOKIE, COOKIE_FOR, FOREIGN, Cookies, bearer, host_is_ours, same
+from fs_1c.web.status.feed import Feed
+from fs_1c.web.status.masking import masked_values
+from fs_1c.web.status.stream import UNMASKED, EventStream, Streams, View, as_text, place
+
+log = logging.getLogger(__name__)
+
+MAX_CALLS = 200
+"""Calls of the journal in one answer."""
+MAX_SOUGHT = 512
+"""Characters of what is sought there."""
+JOURNAL_WITHIN = 1.5
+"""Seconds; a disk that hangs must not hold up a stop."""
+MAX_READING = 8
+"""Who may wait for the journal at a time: it is read by one thread, which is nobody else's."""
+
+T = TypeVar("T")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class InThread(Protocol):
+    """Runs what may block in a thread."""
+
+    def __call__(self, work: Callable[[], T]) -> Awaitable[T]: ...
+
+
+class StatusPage:
+    """Answers for the HTTP door.
+
+    Args:
+        integration: Gives the one that is at work now.
+        feed: What is shown; an observer of the integration.
+        listen: Where the door listens, according to the settings: decides who is let in.
+        ready: Gives what `/health/ready` says.
+        body: Gives the body of a request, which is small and in time.
+        in_thread: Runs what may block in one of the door's threads.
+    """
+
+    def __init__(
+        self,
+        integration: Callable[[], Integration],
+        feed: Feed,
+        listen: Address,
+        *,
+        ready: Callable[[], dict[str, object]],
+        body: Callable[[Request], Awaitable[bytes]],
+        in_thread: InThread,
+    ) -> None:
+        self._integration = integration
+        self._feed = feed
+        self._listen = listen
+        self._ready = ready
+        self._body = body
+        self._in_thread = in_thread
+        self._open_here = is_loopback(listen.host)
+        self._cookies = Cookies()
+        self._streams = Streams(feed)
+        self._reader = ThreadPoolExecutor(1, "fs-1c-status")
+        self._may_wait = threading.BoundedSemaphore(MAX_READING)
+
+    def endpoints(self) -> Mapping[tuple[str, str], Endpoint]:
+        """What answers, by method and path."""
+        return {
+            ("GET", "/"): self._page,
+            ("GET", "/events"): self._for_readers(self._events),
+            ("GET", "/state"): self._for_readers(self._state),
+            ("GET", "/journal"): self._for_readers(self._journal),
+            ("POST", "/login"): self._login,
+            ("POST", "/logout"): self._logout,
+        }
+
+    def close(self) -> None:
+        """Ends the streams; the feed is closed with them."""
+        self._feed.close()
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    # Who may read.
+
+    def _for_readers(self, endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            # A page of somebody else cannot read what comes, but would take places that others want.
+            if request.headers.get("Sec-Fetch-Site") in FOREIGN:
+                return _line(403, "for this service's own page only")
+            if self._open_here:
+                return self._misled(request) or await endpoint(request)
+            if not await self._knows_token(request):
+                return _line(401, "allowed: Authorization: Bearer TOKEN, or sign in at /")
+            return await endpoint(request)
+
+        return answer
+
+    def _misled(self, request: Request) -> Response | None:
+        if host_is_ours(request.headers.get("Host", ""), self._listen):
+            return None
+        return _line(421, "allowed: by the name localhost, or by a loopback address")
+
+    async def _knows_token(self, request: Request) -> bool:
+        token = await self._token()
+        return bearer(request.headers, token) or self._cookies.good(request.cookies.get(COOKIE, ""), token)
+
+    async def _token(self) -> str:
+        return await self._in_thread(self._integration().settings.http.secret)
+
+    async def _login(self, request: Request) -> Response:
+        if self._open_here:
+            return RedirectResponse("/", 303)
+        given = dict(parse_qsl((await self._body(request)).decode("latin-1"), encoding="latin-1"))
+        token = await self._token()
+        if not same(given.get("token", "").strip().encode("latin-1", "replace"), token):
+            client = request.client.host if request.client else "somebody"
+            log.warning("status page: %s tried to sign in with a wrong token", client)
+            return self._sign_in(request, wrong=True)
+        answer = RedirectResponse("/", 303, headers=_headers())
+        # Not Secure: the door speaks HTTP. A proxy that speaks HTTPS before it adds that by itself.
+        answer.set_cookie(
+            COOKIE, self._cookies.make(token), max_age=COOKIE_FOR, httponly=True, samesite="strict"
+        )
+        return answer
+
+    async def _logout(self, request: Request) -> Response:
+        answer = RedirectResponse("/", 303, headers=_headers())
+        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return answer
+
+    def _sign_in(self, request: Request, *, wrong: bool = False) -> Response:
+        return _document(401, html.sign_in(_language(request), wrong))
+
+    # What they read.
+
+    async def _page(self, request: Request) -> Response:
+        if self._open_here:
+            return self._misled(request) or _document(200, html.page(_language(request)))
+        if not await self._knows_token(request):
+            return self._sign_in(request)
+        return _document(200, html.page(_language(request)))
+
+    async def _events(self, request: Request) -> Response:
+        # A browser that comes again shows its place in a header; one that has slept, in the address.
+        asked = request.headers.get("Last-Event-ID") or request.query_params.get("after", "")
+        after, view = place(asked, self._feed.epoch), self._view(request)
+        headers = _headers(**{"X-Accel-Buffering": "no"})
+        if request.method == "HEAD":
+            return Response(None, 200, headers, EventStream.media_type)
+        return EventStream(lambda: self._streams.events(after, view), headers)
+
+    async def _state(self, request: Request) -> Response:
+        state = await self._in_thread(lambda: state_of(self._integration()))
+        told = {**self._ready(), "closable": not self._open_here, **state}
+        view = self._view(request)
+        return _json(json.dumps(masked_values(told, UNMASKED) if view.mask else told))
+
+    async def _journal(self, request: Request) -> Response:
+        asked, settings = request.query_params, self._integration().settings
+        number, call = asked.get("number", "").strip(), asked.get("call", "").strip()
+        if max(len(number), len(call)) > MAX_SOUGHT:
+            return _line(400, f"number, call: allowed are up to {MAX_SOUGHT} characters")
+        limit = asked.get("limit", "50")
+        if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 0 < int(limit) <= MAX_CALLS):
+            return _line(400, f"limit: allowed: 1 to {MAX_CALLS}")
+        if journal_file(settings) is None:
+            return _line(404, "no journal is kept: state.folder is not set, or journal.enabled is off")
+        view = self._view(request)
+        try:
+            return _json(await self._read(lambda: search(settings, number, call, int(limit), view)))
+        except JournalError as error:
+            return _line(503, str(error))
+        except TimeoutError:
+            return _line(503, "the journal takes too long; calls do not wait for it")
+
+    async def _read(self, work: Callable[[], str]) -> str:
+        """Raises TimeoutError; JournalError, if too many wait."""
+        if not self._may_wait.acquire(blocking=False):
+            raise JournalError("too many read the journal at this moment")
+        try:
+            job = self._reader.submit(work)
+        except BaseException:
+            self._may_wait.release()
+            raise
+        job.add_done_callback(lambda _: self._may_wait.release())
+        async with asyncio.timeout(JOURNAL_WITHIN):
+            return await asyncio.wrap_future(job)
+
+    def _view(self, request: Request) -> View:
+        settings = self._integration().settings
+        mask = request.query_params.get("mask", "") not in ("", "0")
+        return View(mask, settings.journal.titles, settings.numbers.plan())
+
+
+def state_of(integration: Integration) -> dict[str, object]:
+    """How the bases are, and what the chart needs; may block."""
+    settings, health, states = integration.settings, integration.health(), integration.states()
+    journal = integration.journal
+    return {
+        "version": __version__,
+        "deadline_ms": round(settings.lookup.deadline * 1000),
+        "bases": {
+            name: {
+                **health[name],
+                "sessions": state.sessions,
+                "sessions_allowed": state.sessions_allowed,
+            }
+            for name, state in states.items()
+        },
+        "journal": {"kept": journal is not None, "rows_lost": journal.rows_lost if journal else 0},
+    }
+
+
+def search(settings: Settings, number: str, call: str, limit: int, view: View) -> str:
+    """What the journal says, as `fs-1c journal --json` does; blocks. Raises JournalError."""
+    path = journal_file(settings)
+    if path is None:
+        raise JournalError("no journal is kept")
+    parsed = read(number, view.plan)
+    sought = parsed.e164 if isinstance(parsed, Number) else number
+    entries = calls(path, number=sought or None, call=call or None, limit=limit)
+    return f"[{', '.join(as_text(entry, view) for entry in entries)}]"
+
+
+def _language(request: Request) -> str:
+    return html.language(request.query_params.get("lang", ""), request.headers.get("Accept-Language", ""))
+
+
+def _headers(**more: str) -> dict[str, str]:
+    return {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        **more,
+    }
+
+
+def _document(status: int, document: html.Document) -> Response:
+    headers = _headers(**{"Content-Security-Policy": document.policy, "Vary": "Accept-Language, Cookie"})
+    return Response(document.text, status, headers, "text/html")
+
+
+def _json(text: str) -> Response:
+    return Response(text, 200, _headers(), "application/json")
+
+
+def _line(status: int, text: str) -> Response:
+    line = "".join(c if c.isprintable() else "?" for c in text)
+    headers = _headers(**({"WWW-Authenticate": "Bearer"} if status == 401 else {}))
+    return Response(f"{line}\n", status, headers, "text/plain")
