@@ -11,8 +11,8 @@ demo: $(VENV)/.ready
 # The calls of the fault table are timed, so they have the machine to themselves. (Without hypothesis, whose plugin is
 # imported at the very end there: Python 3.11 compiles badly while other threads format tracebacks.)
 test: $(VENV)/.ready lint
-	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore tests/test_fault_table.py
-	$(BIN)/python -m pytest -p no:hypothesispytest tests/test_fault_table.py
+	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore tests/service/test_fault_table.py
+	$(BIN)/python -m pytest -p no:hypothesispytest tests/service/test_fault_table.py
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -27,7 +27,7 @@ bench: $(VENV)/.ready
 
 # Half an hour of calls while 1C's faults come and go.
 soak: $(VENV)/.ready
-	$(BIN)/python -m tests.soak 1800
+	$(BIN)/python -m tests.service.soak 1800
 
 # SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file.
 fuzz: $(VENV)/.ready

@@ -26,9 +26,9 @@ from fs_1c.onec.pool import WorkerPool
 from fs_1c.settings import LookupSettings, OneCSettings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
-from tests import load
-from tests.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, Row, redis, run
 from tests.processes import memory
+from tests.service import load as load
+from tests.service.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, Row, redis, run
 
 ROUNDS = 300
 HITS = 20_000

@@ -13,7 +13,7 @@ import pytest
 from fs_1c.call import Call, Caller, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.numbers import Number
 from tests.browser.chromium import CHROMIUM, Chromium
-from tests.http_client import TOKEN, url
+from tests.web.http_client import TOKEN, url
 from tests.world import CLIENT, KEYS, World, conversation, world
 
 pytestmark = [

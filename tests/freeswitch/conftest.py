@@ -18,10 +18,9 @@ from fs_1c.onec import NOBODY
 from fs_1c.service import Service
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
-
-from .configuration import PASSWORD
-from .sip import PATIENCE, Agents, Leg, Manner, Phone
-from .switch import BINARY, Switch, Watcher
+from tests.freeswitch.configuration import PASSWORD
+from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, Phone
+from tests.freeswitch.switch import BINARY, Switch, Watcher
 
 CHIZH = Client("89235292926", "Фэйковый чиж", "0", "244")
 CLIENTS = (

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable
 from enum import Enum, auto
 
-from .message import Sip, display_name, new_branch, quoted, sdp, uri_of
+from tests.freeswitch.message import Sip, display_name, new_branch, quoted, sdp, uri_of
 
 PATIENCE = 5.0
 """Seconds that a test waits for anything; all of it takes milliseconds."""

@@ -17,8 +17,7 @@ from typing import Self
 
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Headers, Message, Reader
-
-from .configuration import PASSWORD, configuration
+from tests.freeswitch.configuration import PASSWORD, configuration
 
 BINARY = shutil.which("freeswitch")
 STARTS_WITHIN = 40.0

@@ -7,10 +7,9 @@ import socket
 
 import pytest
 
+from tests.freeswitch.conftest import CHIZH, Company
+from tests.freeswitch.sip import Manner, State
 from tests.processes import no_descriptors_left
-
-from .conftest import CHIZH, Company
-from .sip import Manner, State
 
 pytestmark = pytest.mark.freeswitch
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import CHIZH, Company
-from .sip import Leg, Manner, State
+from tests.freeswitch.conftest import CHIZH, Company
+from tests.freeswitch.sip import Leg, Manner, State
 
 pytestmark = pytest.mark.freeswitch
 

@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
-
-from ..dialplan_docs import commands_for_fs_cli
-from ..dialplan_files import CONFIGURATIONS, DIALPLANS, SECOND_NUMBER, extensions
-from ..dialplan_switch import fs_cli, number, ship
-from .conftest import CHIZH, CLIENTS
-from .sip import Agents, Leg, Manner, State
-from .switch import Switch
-from .test_modpython import PythonCompany, has_python, python_switch_in
+from tests.dialplan.docs import commands_for_fs_cli
+from tests.dialplan.files import CONFIGURATIONS, DIALPLANS, SECOND_NUMBER, extensions
+from tests.dialplan.switch import fs_cli, number, ship
+from tests.freeswitch.conftest import CHIZH, CLIENTS
+from tests.freeswitch.sip import Agents, Leg, Manner, State
+from tests.freeswitch.switch import Switch
+from tests.freeswitch.test_modpython import PythonCompany, has_python, python_switch_in
 
 pytestmark = pytest.mark.freeswitch
 

@@ -9,9 +9,8 @@ import pytest
 
 from fs_1c import channel
 from fs_1c.simulator.onec import Client
-
-from .conftest import Company
-from .sip import State
+from tests.freeswitch.conftest import Company
+from tests.freeswitch.sip import State
 
 pytestmark = pytest.mark.freeswitch
 

@@ -19,16 +19,16 @@ from typing import Any
 import pytest
 
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
+from tests import ROOT
+from tests.freeswitch.conftest import CHIZH, CLIENTS, Company
+from tests.freeswitch.message import sdp
+from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, State
+from tests.freeswitch.switch import BINARY, Switch
 from tests.support import RawServer, http_answer, inner, says, soap_answer
-
-from .conftest import CHIZH, CLIENTS, Company
-from .message import sdp
-from .sip import PATIENCE, Agents, Leg, Manner, State
-from .switch import BINARY, Switch
 
 pytestmark = pytest.mark.freeswitch
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = ROOT
 STRANGER = "89991112233"
 BUSY, SILENT = "89235290246", "89235290247"
 DOORS = ("python", "python-bridge")

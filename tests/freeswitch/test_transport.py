@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from .conftest import Company
-from .sip import Agents
-from .switch import Switch
-from .test_calls import (
+from tests.freeswitch.conftest import Company
+from tests.freeswitch.sip import Agents
+from tests.freeswitch.switch import Switch
+from tests.freeswitch.test_calls import (
     test_a_conversation_outlives_the_service,
     test_a_known_client_reaches_his_manager,
     test_a_mute_1c_costs_the_deadline_and_no_more,
     test_an_unknown_client_reaches_the_default,
     test_the_caller_gives_up_during_the_lookup,
 )
-from .test_conversations import test_a_service_restarted_in_the_middle_of_conversations
-from .test_injection import test_nothing_that_1c_says_is_executed
+from tests.freeswitch.test_conversations import test_a_service_restarted_in_the_middle_of_conversations
+from tests.freeswitch.test_injection import test_nothing_that_1c_says_is_executed
 
 __all__ = [
     "test_a_conversation_outlives_the_service",

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from random import Random
 from types import FrameType
 
+from tests import ROOT
 from tests.fuzz.mutation import TOKENS, Mutator
 
 TOO_LONG = 1.0
@@ -26,7 +26,7 @@ DISTINCT = 8
 """Different failures of one harness after which it is enough."""
 SHRINKING = 400
 """Attempts at making a failing input smaller."""
-CORPUS = Path(__file__).parent.parent / "data" / "fuzz"
+CORPUS = ROOT / "tests" / "data" / "fuzz"
 """A folder for each harness; a file there is an input that was worth keeping."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fs_1c.simulator.freeswitch.messages import parse_event
 from fs_1c.talk.conversations import EVENTS
-from tests import load
+from tests.service import load as load
 
 AT_A_TIME = 100
 """Calls that are up together; their events come in turn."""

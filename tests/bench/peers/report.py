@@ -13,10 +13,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tests import ROOT
 from tests.bench.peers.environments import PINS
 from tests.bench.peers.result import Found
 
-PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
+PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured: -->", "<!-- :measured -->"
 """Between these lines of the page stands what was measured; the rest is prose."""
 

@@ -1,0 +1,224 @@
+"""`fs-1c check` and the service: away, mute, somebody else's, out of step with the settings; and Redis."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fs_1c import __version__
+from fs_1c.check import service
+from fs_1c.check.finding import Finding, Level
+from fs_1c.settings import build
+from fs_1c.settings.types import Address
+from fs_1c.simulator.onec import Fault
+from tests.check.world import bad, check, serving, simulator, the_one, until
+from tests.processes import free_port
+from tests.support import RawServer, http_answer, mute, says
+from tests.world import settings_for
+
+PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
+HEALTH = {
+    "live": True,
+    "ready": True,
+    "doors": {"outbound": True},
+    "bases": {"default": {"breaker": "closed"}},
+}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "ANSWER_WITHIN", 0.25)
+
+
+def seen(**sections: Any) -> list[Finding]:
+    """The findings about the service, with these sections of the settings."""
+    given = {"esl": {"outbound": {"enabled": False}}, "http": {"enabled": False}, **sections}
+    settings = build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, **given})
+    return [one for one in check(settings) if one.where == "service"]
+
+
+def outbound(port: int, host: str = "127.0.0.1") -> dict[str, Any]:
+    return {"esl": {"outbound": {"listen": f"{host}:{port}"}}}
+
+
+def health(told: Any) -> list[Finding]:
+    """The findings about a service whose /health says that."""
+    with RawServer(says(http_answer(json.dumps(told).encode()))) as server:
+        return seen(http={"listen": server.url.split("/")[2]})
+
+
+def test_a_service_that_does_not_run() -> None:
+    found = seen(**outbound(free_port()), http={"listen": f"127.0.0.1:{free_port()}"})
+    the_one(found, PROBLEM, "outbound", "the service is not running", "Calls go on", "fs-1c serve")
+    assert [one.what for one in found if one.step == "http-door"] == ["the service is not running"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_somebody_else_at_the_outbound_door() -> None:
+    with RawServer(mute) as server, socket.create_server(("127.0.0.1", 0)) as other:
+        the_one(seen(**outbound(other.getsockname()[1])), PROBLEM, "outbound", "is mute", "Restart")
+        assert server.requests == []
+        port = other.getsockname()[1]
+
+    def greet(listener: socket.socket) -> None:
+        for _ in range(2):  # one to see whether somebody is there, one to hear what he says
+            connection = listener.accept()[0]
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", port)) as other, background(greet, other):
+        the_one(seen(**outbound(port)), PROBLEM, "outbound", "is not this service", "ss -ltnp")
+
+
+@contextmanager
+def background(work: Any, *given: Any) -> Iterator[None]:
+    thread = threading.Thread(target=work, args=given, daemon=True)
+    thread.start()
+    yield
+    thread.join(5)
+
+
+def test_a_door_that_others_can_reach() -> None:
+    settings = settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": {"listen": f"0.0.0.0:{free_port()}"}})
+    with serving(settings):
+        found = [one for one in check(settings) if one.where == "service"]
+    the_one(found, WARNING, "outbound", "anybody who reaches 0.0.0.0", "127.0.0.1", "firewall")
+
+
+def test_what_listens_everywhere_is_looked_for_here() -> None:
+    assert service.here(Address("0.0.0.0", 1)) == ("127.0.0.1", 1)
+    assert service.here(Address("::", 1)) == ("::1", 1)
+    assert service.here(Address("pbx.example", 1)) == ("pbx.example", 1)
+
+
+def test_a_service_that_is_well_by_its_own_words() -> None:
+    assert bad(health(HEALTH)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "step", "words"),
+    [
+        (
+            {"doors": {"outbound": True, "inbound 127.0.0.1:8021": False}},
+            PROBLEM,
+            "http-door",
+            ("door is down: inbound 127.0.0.1:8021", "log"),
+        ),
+        (
+            {"bases": {"default": {"breaker": "open"}}},
+            PROBLEM,
+            "breaker",
+            ("default counts as down", "do not wait"),
+        ),
+        ({"bases": {"default": {"breaker": "half-open"}}}, PROBLEM, "breaker", ("half-open",)),
+        ({"bases": {"old": {"breaker": "closed"}}}, WARNING, "breaker", ("other bases: old", "reload")),
+        ({"version": "0.0.1"}, WARNING, "http-door", ("0.0.1", __version__, "Restart")),
+    ],
+)
+def test_what_a_running_service_says_of_itself(
+    change: dict[str, Any], level: Level, step: str, words: tuple[str, ...]
+) -> None:
+    the_one(health({**HEALTH, **change}), level, step, *words)
+
+
+@pytest.mark.parametrize("told", [None, [], "well", {"ready": True}, {"doors": None, "bases": [1]}])
+def test_nonsense_at_the_http_door_does_no_harm(told: Any) -> None:
+    found = health(told)
+    assert {one.step for one in bad(found)} <= {"http-door"}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_http_door_that_is_away_or_somebody_elses() -> None:
+    found = seen(http={"listen": f"127.0.0.1:{free_port()}"})
+    the_one(found, PROBLEM, "http-door", "nobody answers", "Start the service")
+    with RawServer(says(http_answer(b"<html>It works!</html>"))) as server:
+        found = seen(http={"listen": server.url.split("/")[2]})
+    the_one(found, PROBLEM, "http-door", "not this service", "http.listen")
+    with RawServer(mute) as server:
+        found = seen(http={"listen": server.url.split("/")[2]})
+    the_one(found, PROBLEM, "http-door", "is mute", "Restart")
+
+
+def test_a_real_services_open_breaker() -> None:
+    with simulator() as onec:
+        onec.fault = Fault("base-down")
+        settings = settings_for(
+            onec.url,
+            esl={"outbound": {"listen": f"127.0.0.1:{free_port()}"}},
+            http={"listen": f"127.0.0.1:{free_port()}"},
+            breaker={"at_least": 1, "pause": "60s"},
+        )
+        with serving(settings) as running:
+            running.integration.lookup("84950000000")
+            until(lambda: "open" in str(running.integration.health()))
+            found = [one for one in check(settings) if one.where == "service"]
+    the_one(found, PROBLEM, "breaker", "base default counts as down", "Callers do not wait")
+
+
+# Redis.
+
+redis = pytest.importorskip("redis", reason="the redis package is missing: pip install 'fs-1c[redis]'")
+BINARY = shutil.which("redis-server")
+
+
+@contextmanager
+def redis_server(folder: Path, *options: str) -> Iterator[int]:
+    if BINARY is None:
+        pytest.skip("redis-server is not on PATH")
+    port = free_port()
+    own = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    process = subprocess.Popen([BINARY, *own, *options], stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: _listens(port))
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def shared(url: str) -> list[Finding]:
+    found = seen(redis={"url": url, "timeout": "250ms"})
+    assert "s3cret-of-redis" not in str(found)
+    return found
+
+
+def test_redis_that_is_well(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "--requirepass", "s3cret-of-redis") as port:
+        found = shared(f"redis://:s3cret-of-redis@127.0.0.1:{port}/0")
+        assert bad(found) == []
+        assert any(one.step == "redis" and one.level is Level.OK for one in found)
+        told = shared(f"redis://:wr0ng@127.0.0.1:{port}/0")
+        the_one(told, PROBLEM, "redis", "user or password", "redis.url")
+        the_one(shared(f"redis://127.0.0.1:{port}/0"), PROBLEM, "redis", "user or password")
+
+
+def test_a_redis_that_takes_no_writes(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "--replicaof", "127.0.0.1", str(free_port())) as port:
+        the_one(shared(f"redis://127.0.0.1:{port}/0"), PROBLEM, "redis", "replica", "master")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_redis_that_is_away_mute_or_misspelt() -> None:
+    found = shared(f"redis://:s3cret-of-redis@127.0.0.1:{free_port()}/0")
+    the_one(found, PROBLEM, "redis", "cannot be reached at 127.0.0.1", "Start Redis")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        found = shared(f"redis://:s3cret-of-redis@127.0.0.1:{silent.getsockname()[1]}/0")
+    the_one(found, PROBLEM, "redis", "does not answer within redis.timeout")
+    the_one(shared("http://:s3cret-of-redis@127.0.0.1/0"), PROBLEM, "redis", "redis.url: allowed")

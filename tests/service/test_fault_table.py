@@ -1,0 +1,60 @@
+"""1C never delays a call beyond the deadline: 200 calls at 50 a second through the real door, for each fault
+of 1C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.fault_table import CALLS, DEADLINE, FAULTS, Row, redis, run
+
+MARGIN_MS = 500.0
+"""What a busy machine may add: a call that waited for 1C would wait for seconds. The real figures: `make
+bench`.
+"""
+AT_ONCE = 4
+LEFT_TO_THE_BENCH = ("drips its headers", "garbage", "HTTP 502", "answers after 30 s")
+TESTED = [name for name in FAULTS if name not in LEFT_TO_THE_BENCH]
+BATCHES = [TESTED[start : start + AT_ONCE] for start in range(0, len(TESTED), AT_ONCE)]
+
+
+@pytest.mark.parametrize("names", BATCHES, ids=", ".join)
+def test_no_call_is_lost_and_none_waits_beyond_the_deadline(names: list[str], tmp_path: Path) -> None:
+    async def all_of_them() -> list[Row]:
+        folders = [tmp_path / str(i) for i in range(len(names))]
+        for folder in folders:
+            folder.mkdir()
+        return await asyncio.gather(*(run(FAULTS[n], f) for n, f in zip(names, folders, strict=True)))
+
+    for name, row in zip(names, asyncio.run(all_of_them()), strict=True):
+        assert (row.calls, row.lost) == (CALLS, 0), (name, row)
+        assert row.longest_ms <= DEADLINE * 1000 + MARGIN_MS, (name, row)
+        assert row.stale == CALLS // 2, (name, row)
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")
+def test_a_redis_that_goes_away_halfway_costs_no_call(tmp_path: Path) -> None:
+    """It hangs (SIGSTOP) or dies (SIGKILL); 1C is well, or mute."""
+
+    async def calls(fault: dict[str, Any], end: signal.Signals) -> Row:
+        folder = tmp_path / f"{end.name} {fault.get('fault')}"
+        folder.mkdir()
+        with redis() as (url, process):
+            return await run(fault, folder, lambda: process.send_signal(end), redis={"url": url})
+
+    async def all_of_them() -> list[Row]:
+        ends = (signal.SIGSTOP, signal.SIGKILL)
+        return await asyncio.gather(*(calls(fault, end) for fault in ({}, FAULTS["mute"]) for end in ends))
+
+    rows = asyncio.run(all_of_them())
+    for row in rows:
+        assert (row.calls, row.lost) == (CALLS, 0), row
+        assert row.longest_ms <= DEADLINE * 1000 + MARGIN_MS, row
+        assert row.stale == CALLS // 2, row
+    assert [row.by_result for row in rows[:2]] == [{"unknown": CALLS // 2}] * 2

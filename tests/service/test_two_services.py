@@ -1,0 +1,110 @@
+"""Two services with one Redis, as two switches have them: one request for a number, one card for a
+conversation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("redis", reason="the redis package is missing: pip install 'fs-1c[redis]'")
+
+from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.onec import OneCSimulator
+from tests.cli.test_cli import serving
+from tests.processes import wait_for
+from tests.service.fault_table import redis
+from tests.service.test_restart import LONG, pops
+from tests.world import CLIENT, DEFAULT, KEYS, onec_simulator, until
+
+pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")
+
+
+def settings(folder: Path, onec: OneCSimulator, url: str, *switches: SimulatedSwitch) -> Path:
+    """A service with a folder of its own."""
+    folder.mkdir()
+    keys = "".join(f'"{extension}" = "{key}"\n' for extension, key in KEYS.items())
+    listeners = "".join(
+        f'[[esl.inbound]]\naddress = "127.0.0.1:{switch.event_socket_port}"\n' for switch in switches
+    )
+    path = folder / "fs-1c.toml"
+    path.write_text(
+        f'[onec]\nurl = "{onec.url}"\nusername = "SOAP"\npassword = "s3cret"\n[subscribers.keys]\n{keys}'
+        f'[lookup]\ndeadline = "3s"\n[esl.outbound]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n'
+        f'[state]\nfolder = "{folder}"\n[redis]\nurl = "{url}"\n{listeners}'
+    )
+    return path
+
+
+def door(log: Path) -> tuple[str, int]:
+    """Where the service takes calls."""
+    found = re.search(r"outbound door: listening on (\S+):(\d+)", wait_for(log, "http door: listening"))
+    assert found
+    return found[1], int(found[2])
+
+
+@pytest.fixture
+def onec() -> Iterator[OneCSimulator]:
+    with onec_simulator(latency=0.5) as running:
+        yield running
+
+
+def test_a_client_who_rings_at_both_is_asked_about_once(tmp_path: Path, onec: OneCSimulator) -> None:
+    async def story() -> None:
+        with redis() as (url, _):
+            one, two = (settings(tmp_path / name, onec, url) for name in ("one", "two"))
+            logs = tmp_path / "one.log", tmp_path / "two.log"
+            with serving(one, logs[0]), serving(two, logs[1]):
+                doors = [await asyncio.to_thread(door, log) for log in logs]
+                async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
+                    scripts = [
+                        CallScript(CLIENT, service=where, default_target=DEFAULT, ring=0.02, talk=0.05)
+                        for where in doors * 5
+                    ]
+                    results = await asyncio.gather(*(switch.call(script) for script in scripts))
+        assert {result.variables["fs_1c_result"] for result in results} == {"found"}
+        assert {result.answered_by for result in results} == {"244"}
+
+    asyncio.run(story())
+    assert [r.parameters["Number"] for r in onec.requests if r.operation == "SayName"].count(CLIENT) == 1
+
+
+def test_two_services_that_listen_to_two_switches_open_one_card_for_each_call(
+    tmp_path: Path, onec: OneCSimulator
+) -> None:
+    async def story() -> None:
+        switches = SimulatedSwitch(SwitchSettings(port=0)), SimulatedSwitch(SwitchSettings(port=0))
+        with redis() as (url, redis_process):
+            async with switches[0], switches[1]:
+                one, two = (settings(tmp_path / name, onec, url, *switches) for name in ("one", "two"))
+                with serving(one, tmp_path / "one.log"), serving(two, tmp_path / "two.log"):
+                    for switch in switches:
+                        await until(lambda switch=switch: len(switch._connections) == 2)  # type: ignore[misc]
+                        await switch.wait_for_subscribers()
+                    for log in ("one.log", "two.log"):
+                        await asyncio.to_thread(wait_for, tmp_path / log, "listening")
+                    talking = [
+                        asyncio.create_task(switch.call(LONG)) for switch in switches for _ in range(5)
+                    ]
+                    await until(lambda: told(tmp_path) == 20)
+                    assert (pops(onec), len(onec.cards)) == (10, 10)
+                    redis_process.send_signal(
+                        signal.SIGSTOP
+                    )  # each goes on alone: a card too many, none too few
+                    last = asyncio.create_task(switches[0].call(LONG))
+                    await until(lambda: len(onec.cards) == 12)
+                    for task in (*talking, last):
+                        task.cancel()
+
+    asyncio.run(story())
+
+
+def told(folder: Path) -> int:
+    """How many pops have ended in both services, one way or the other."""
+    return sum((folder / log).read_text().count(" outcome=") for log in ("one.log", "two.log"))

@@ -1,0 +1,70 @@
+"""The dashboard and the rules in docs/monitoring ask for metrics and labels that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from fs_1c.call import Call, Caller, Conversation, Decision, Outcome, Result, ScreenPop
+from fs_1c.integration import Integration
+from fs_1c.web.metrics import Metrics
+from tests import ROOT
+from tests.world import settings_for
+
+MONITORING = ROOT / "docs" / "monitoring"
+ALERTS = yaml.safe_load((MONITORING / "alerts.yml").read_text("utf-8"))
+DASHBOARD = json.loads((MONITORING / "grafana.json").read_text("utf-8"))
+
+
+def expressions() -> list[str]:
+    rules = [rule["expr"] for group in ALERTS["groups"] for rule in group["rules"]]
+    return rules + [target["expr"] for panel in DASHBOARD["panels"] for target in panel["targets"]]
+
+
+@pytest.fixture(scope="module")
+def told() -> str:
+    """All metrics, each with every label."""
+    integration = Integration(settings_for("http://127.0.0.1:1/base"))
+    metrics = Metrics(lambda: integration, lambda: {"outbound": True})
+    caller = Caller(None, Result.SKIPPED, base="default")
+    metrics.decided(Decision(Call("uuid", "1"), caller, (), None))
+    metrics.asked("default", "SayName", 0.1, "timeout")
+    for outcome in Outcome:
+        metrics.popped(Conversation("call", "leg", "1", "244"), ScreenPop(outcome))
+    return metrics.text().decode()
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_an_expression_names_metrics_that_there_are(expression: str, told: str) -> None:
+    names = set(re.findall(r"\bfs_1c_\w+", expression))
+    assert names or "up{" in expression
+    for name in names:
+        assert re.search(rf"^{name}[{{ ]", told, re.MULTILINE), name
+    for name, selectors in re.findall(r"\b(fs_1c_\w+)\{([^}]*)\}", expression):
+        for label, operator, values in re.findall(r'(\w+)(=~|!=|=)"([^"]*)"', selectors):
+            for value in values.split("|"):
+                assert re.search(rf'^{name}\{{.*{label}="{value}"', told, re.MULTILINE) or (
+                    label == "result" and value in list(Result)
+                ), (label, operator, value)
+
+
+def test_every_rule_says_what_it_means_and_every_panel_has_a_place() -> None:
+    for group in ALERTS["groups"]:
+        for rule in group["rules"]:
+            assert {"summary", "description"} == rule["annotations"].keys()
+            assert rule["labels"]["severity"] in ("page", "ticket")
+    places: list[dict[str, Any]] = [panel["gridPos"] for panel in DASHBOARD["panels"]]
+    taken = {
+        (x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])
+    }
+    assert len(taken) == sum(p["w"] * p["h"] for p in places), "panels overlap"
+
+
+def test_prometheus_is_told_where_the_rules_are() -> None:
+    settings = yaml.safe_load((MONITORING / "prometheus.yml").read_text("utf-8"))
+    assert settings["rule_files"] == ["alerts.yml"]
+    assert settings["scrape_configs"][0]["static_configs"][0]["targets"] == ["127.0.0.1:9184"]
