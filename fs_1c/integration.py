@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from fs_1c import channel, routing
+from fs_1c import channel
 from fs_1c.call import (
     Call,
     Caller,
@@ -36,6 +36,7 @@ from fs_1c.directory import BreakerState, Directory, SharedAnswers
 from fs_1c.journal import Journal, journal_file
 from fs_1c.numbers import Number, NumberFormat, read
 from fs_1c.onec import Card, WorkerPool
+from fs_1c.routing import decide
 from fs_1c.settings import Settings, load
 from fs_1c.talk import Observer, Stories
 
@@ -276,7 +277,7 @@ class Integration:
         return self.settings.lookup.deadline if call.deadline is None else min(call.deadline, MAX_DEADLINE)
 
     def _decision(self, call: Call, caller: Caller) -> Decision:
-        return routing.decide(call, caller, self.settings.routing, self.plan)
+        return decide(call, caller, self.settings.routing, self.plan)
 
     def _heard(self, event: CallEvent) -> None:
         with self._telling:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from fs_1c import routing
 from fs_1c.call import Call, Caller, Result
 from fs_1c.check.bounds import at_once
 from fs_1c.check.keys import Keys
@@ -16,6 +15,7 @@ from fs_1c.check.network import Place
 from fs_1c.check.settings_step import setting
 from fs_1c.numbers import NumberPlan
 from fs_1c.onec import COOKIE, Answer, OneCError, Session, SessionPolicy, checked, dialects
+from fs_1c.routing import decide
 from fs_1c.settings import OneCSettings, RoutingSettings, Settings
 
 LONGEST = 10.0
@@ -167,5 +167,5 @@ def dial_string(written: str, policy: RoutingSettings, plan: NumberPlan) -> str:
         update={"extension": "ext:{extension}", "external": "out:{number}", "then": (), "category": ()}
     )
     caller = Caller(None, Result.FOUND, manager=written)
-    target = routing.decide(Call("check", ""), caller, probe, plan).target or ""
+    target = decide(Call("check", ""), caller, probe, plan).target or ""
     return target.partition("]")[2]

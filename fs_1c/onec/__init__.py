@@ -6,11 +6,11 @@ go wrong is a `OneCError`, told by what may happen next. Only the doctor (`check
 """
 
 from fs_1c.onec import dialects
-from fs_1c.onec.client import Client, OnRequest
+from fs_1c.onec.client import Client
 from fs_1c.onec.connection import Connection, prepare
 from fs_1c.onec.dialects.answer import checked
 from fs_1c.onec.dialects.mobilon import PRESETS, Mobilon, mobilon
-from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, NOBODY, Answer, Card, Dialect
+from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, NOBODY, Answer, Card
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.onec.session import COOKIE, DESCRIBE, Session, SessionPolicy
@@ -26,9 +26,7 @@ __all__ = [
     "Card",
     "Client",
     "Connection",
-    "Dialect",
     "Mobilon",
-    "OnRequest",
     "OneCError",
     "Reached",
     "Session",

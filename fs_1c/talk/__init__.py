@@ -5,12 +5,11 @@ other room reads what a switch says to find out who somebody is.
 """
 
 from fs_1c.talk.conversations import EVENTS, Conversations, Event, is_uuid
-from fs_1c.talk.incoming import ALWAYS, CALL_HEADERS, OURS, WISHES, call_from_channel
-from fs_1c.talk.story import Observer, Stories, Story
+from fs_1c.talk.incoming import ALWAYS, OURS, WISHES, call_from_channel
+from fs_1c.talk.story import Observer, Stories
 
 __all__ = [
     "ALWAYS",
-    "CALL_HEADERS",
     "EVENTS",
     "OURS",
     "WISHES",
@@ -18,7 +17,6 @@ __all__ = [
     "Event",
     "Observer",
     "Stories",
-    "Story",
     "call_from_channel",
     "is_uuid",
 ]

@@ -11,7 +11,8 @@ from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NotANumber, NumberPlan, read
 from fs_1c.settings import RoutingSettings
-from fs_1c.talk import CALL_HEADERS, call_from_channel
+from fs_1c.talk import call_from_channel
+from fs_1c.talk.incoming import CALL_HEADERS
 from tests.recordings import messages, sent
 
 PLAN = NumberPlan()
