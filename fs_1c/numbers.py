@@ -21,6 +21,8 @@ _WITHHELD = frozenset(
     "anonymous restricted unknown unavailable private withheld blocked asterisk freeswitch none".split()
 )
 _PREFIX = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
+_SERVICE = re.compile(r"^[*#]\d{2,3}[*#]")  # *31*, #31#: whether the number is shown
+_AROUND = " \t\"'<>«»“”"
 _ALLOWED = re.compile(r"^[+0-9()\s.\-/\u00a0\u2010-\u2015]+$")
 
 
@@ -101,14 +103,15 @@ def is_extension(text: str, plan: NumberPlan) -> bool:
 def read(received: str, plan: NumberPlan) -> Number | NotANumber:
     """Understands a caller's number in any usual form. Never raises.
 
-    `sip:` and `tel:` addresses are read by their user part; two numbers in one text are malformed, since
-    nobody could say which of them rings.
+    Trunks write more than a number: an address (`sip:…`, `…@host`), parameters (`;ext=15`), quotes, a code
+    before it (`*31*`), the number that was dialled behind it (`…#7495…`), the digit for an outside line. Other
+    two numbers in one text are malformed, since nobody could say which of them rings.
     """
-    text = received.strip()
+    text = received.strip(_AROUND)
     if len(text) > MAX_LENGTH:
         return NotANumber("malformed")
-    if _PREFIX.match(text):
-        text = _PREFIX.sub("", text).partition("@")[0].partition(";")[0]
+    text = _PREFIX.sub("", text).partition("@")[0].partition(";")[0].strip(_AROUND)
+    text = _SERVICE.sub("", text).partition("#")[0]
     if not text or text.lower() in _WITHHELD or not text.strip("0+-"):
         return NotANumber("withheld")
     if not _ALLOWED.match(text):
@@ -126,10 +129,21 @@ def read(received: str, plan: NumberPlan) -> Number | NotANumber:
         digits = "+" + (digits if plus else digits[2:])
     elif plan.area_code and len(digits) + len(plan.area_code) == 10:
         digits = plan.area_code + digits
-    e164 = _e164(digits, plan.country)
+    e164 = _outside_line(digits, plan.country) or _e164(digits, plan.country)
     if e164 is None and not international and len(digits) > 10:
         e164 = _e164(f"+{digits}", plan.country, surely=True)  # trunks leave the plus out: 375291234567
+    if e164 is None and plus:
+        e164 = _e164(digits[1:], plan.country, surely=True)  # and put it where it has no place: +89235292926
     return NotANumber("malformed") if e164 is None else Number(e164, received.strip())
+
+
+def _outside_line(digits: str, country: str) -> str | None:
+    """The number behind the digit by which a PBX has got its line, as in 9 8 923 529-29-26. In Russia only,
+    where none of its own numbers looks like that.
+    """
+    if country != "RU" or not re.fullmatch(r"[09]8\d{10}", digits):
+        return None
+    return _e164(digits[1:], country, surely=True)
 
 
 def _e164(digits: str, country: str, *, surely: bool = False) -> str | None:

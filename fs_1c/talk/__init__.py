@@ -4,12 +4,14 @@ Doors feed it (`call_from_channel`, `Conversations`); everybody else listens to 
 other room reads what a switch says to find out who somebody is.
 """
 
-from fs_1c.talk.conversations import EVENTS, Conversations, Event, is_uuid
+from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
+from fs_1c.talk.identity import Event
 from fs_1c.talk.incoming import ALWAYS, OURS, WISHES, call_from_channel
 from fs_1c.talk.story import Observer, Stories
 
 __all__ = [
     "ALWAYS",
+    "CUSTOM_EVENTS",
     "EVENTS",
     "OURS",
     "WISHES",

@@ -5,25 +5,40 @@ The strategy:
 
 - The one event that tells who talks to whom in every case is CHANNEL_BRIDGE, by Bridge-A-Unique-ID and
   Bridge-B-Unique-ID. With early media it comes before anybody has answered; so both legs must have been
-  answered, too.
-- What each leg is, is learnt at its CHANNEL_CREATE, because later events lie about it: after an attended
-  transfer the caller's leg still names the first subscriber, in a ring group whoever was dialled last, and
-  after a pick-up its caller ID is the subscriber's. A leg whose creation was missed is read from the bridge
-  event itself, where `Other-Leg-Destination-Number` is right.
-- A loopback channel is nobody: whoever is bridged to one end talks to whoever is bridged to the other.
-- The direction of the client's leg tells who has called whom.
+  answered, too. In a conference there is none, but conference::maintenance.
+- Who is at the far end of a leg, `identity` tells, by the leg's own events alone; a leg whose creation was
+  missed is read from whatever comes first.
+- The client's number is the one that he has when he is told of, since the dialplan may have mended it.
+- A loopback channel is nobody, nor are the two legs of a switch that calls itself: whoever is bridged to one
+  end talks to whoever is bridged to the other.
+- It is an outgoing call for the subscriber who has called the client, and for nobody else who talks to him.
 - After a lost connection the legs that are up are learnt again, and their bridges, from what `uuid_dump` says
   (CHANNEL_DATA).
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeGuard
+from typing import TypeGuard
 
 from fs_1c.call import CallEvent, Conversation, HungUp
-from fs_1c.numbers import NumberPlan, is_extension
+from fs_1c.numbers import NumberPlan
+from fs_1c.talk.conferences import CONFERENCE, Conferences
+from fs_1c.talk.contacts import REGISTER, UNREGISTER, Contacts
+from fs_1c.talk.identity import (
+    MAX_VALUE,
+    Event,
+    Party,
+    People,
+    far_end,
+    is_loopback,
+    number_now,
+    other_end,
+    same_number,
+    value,
+)
 
 EVENTS = (
     "CHANNEL_CREATE",
@@ -34,13 +49,20 @@ EVENTS = (
     "CHANNEL_HANGUP_COMPLETE",
 )
 """What a listener must subscribe to."""
+CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER)
+"""And which of the events whose name is CUSTOM."""
 
 MAX_LEGS = 50_000
 """Legs remembered; the oldest is forgotten first, for some never hang up as far as we hear."""
-MAX_VALUE = 256
-"""Characters that are remembered of anything a leg says about itself."""
 MAX_LOOPS = 8
 """Loopback channels in a row that are followed."""
+
+# Who rings for whom where there is no originator: mod_callcenter, mod_fifo, enterprise dialling (`:_:`).
+_RINGS_FOR = (
+    "variable_cc_member_session_uuid",
+    "variable_fifo_bridge_uuid",
+    "variable_ent_originate_aleg_uuid",
+)
 
 
 def is_uuid(value: object) -> TypeGuard[str]:
@@ -49,43 +71,44 @@ def is_uuid(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= MAX_VALUE and value.isprintable() and " " not in value
 
 
-class Event(Protocol):
-    """Anything with FreeSWITCH's event headers."""
-
-    def get(self, name: str, /) -> str | None:
-        """The decoded value of a header, or None."""
-
-
 @dataclass(slots=True)
 class _Leg:
-    """One leg: who is at its far end.
+    """One leg.
 
     Attributes:
-        party: The number of the person: the caller of an inbound leg, the callee of an outbound one; empty:
-            withheld.
+        party: Who is at its far end.
         outbound: FreeSWITCH has called him, and not he FreeSWITCH.
+        destination: The number that was dialled when it was created.
         originator: The leg for which he was called, or empty.
-        loops_to: The other end, if this is an end of a loopback channel, else empty.
+        loopback: It is one end of a loopback channel, or of a call of the switch to itself.
+        loops_to: The other end of that, or empty: not known yet.
         talks_to: The leg that it is bridged to, or empty.
+        number: The number as it now is, of a caller from outside.
+        shows: The number that his telephone shows, if somebody has him called.
         told: (extension, ringing) of what we have told about this client.
+        told_as: The uuid by which that was told.
     """
 
-    party: str
+    party: Party
     outbound: bool
     destination: str = ""
     domain: str = ""
     base: str = ""
     key: str = ""
     originator: str = ""
+    loopback: bool = False
     loops_to: str = ""
+    call_id: str = ""
     answered: bool = False
     talks_to: str = ""
+    number: str = ""
+    shows: str = ""
     told: set[tuple[str, bool]] = field(default_factory=set)
+    told_as: str = ""
 
-    def note(self, event: Event) -> None:
-        """Variables of the dialplan come after the leg's creation; they are on its own events."""
-        self.base = _value(event, "variable_fs_1c_base") or self.base
-        self.key = _value(event, "variable_fs_1c_key") or self.key
+    @property
+    def from_outside(self) -> bool:
+        return not self.outbound and not self.loopback and not self.party.subscriber
 
 
 class Conversations:
@@ -94,12 +117,22 @@ class Conversations:
 
     Args:
         plan: Tells a subscriber's extension from a client's number.
+        has_key: Whether somebody of that name has a key in 1C: he is a subscriber, whatever he is called.
     """
 
-    def __init__(self, plan: NumberPlan, max_legs: int = MAX_LEGS) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        plan: NumberPlan,
+        has_key: Callable[[str], bool] = lambda name: False,
+        max_legs: int = MAX_LEGS,
+    ) -> None:
+        self.contacts = Contacts(max_legs)
+        self._people = People(plan, has_key, self.contacts.whose)
         self._max_legs = max_legs
         self._legs: OrderedDict[str, _Leg] = OrderedDict()
+        self._by_call_id: dict[str, str] = {}
+        self._conferences = Conferences()
+        self._told_later: deque[CallEvent] = deque()
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -109,11 +142,24 @@ class Conversations:
         return set(self._legs)
 
     def feed(self, event: Event) -> CallEvent | None:
-        """Takes one event. Returns what it tells, if it tells anything."""
+        """Takes one event. Returns what it tells, if it tells anything; of several things (whoever joins a
+        conference may meet many) one each time, in order.
+        """
+        told = self._feed(event)
+        if not self._told_later:
+            return told
+        if told is not None:
+            self._told_later.append(told)
+        return self._told_later.popleft()
+
+    def _feed(self, event: Event) -> CallEvent | None:
+        name = event.get("Event-Name")
+        if name == "CUSTOM":
+            return self._custom(event)
         uuid = event.get("Unique-ID")
         if not is_uuid(uuid):
             return None
-        match event.get("Event-Name"):
+        match name:
             case "CHANNEL_CREATE":
                 self._own(uuid, event)
             case "CHANNEL_DATA":
@@ -138,48 +184,110 @@ class Conversations:
     def gone(self, uuid: str) -> HungUp:
         """That leg is not up any more, whether we have heard of its end or not."""
         leg = self._legs.pop(uuid, None)
-        if leg and (other := self._legs.get(leg.talks_to)) and other.talks_to == uuid:
-            other.talks_to = ""
+        if leg is not None:
+            self._forget(uuid, leg)
         return HungUp(uuid)
 
-    def _dumped(self, uuid: str, dump: Event) -> Conversation | None:
+    def _forget(self, uuid: str, leg: _Leg) -> None:
+        if (other := self._legs.get(leg.talks_to)) and other.talks_to == uuid:
+            other.talks_to = ""
+        if self._by_call_id.get(leg.call_id) == uuid:
+            del self._by_call_id[leg.call_id]
+        self._conferences.left(uuid)
+
+    def _custom(self, event: Event) -> CallEvent | None:
+        kind = event.get("Event-Subclass")
+        if kind == CONFERENCE:
+            return self._meets(self._conferences.heard(event))
+        self.contacts.heard(event)
+        return None
+
+    def _meets(self, uuid: str) -> CallEvent | None:
+        """Whoever is in a conference hears all who are there."""
+        met = [self._talk(uuid, other) for other in self._conferences.with_whom(uuid)]
+        self._told_later.extend(told for told in met if told is not None)
+        return None
+
+    def _dumped(self, uuid: str, dump: Event) -> CallEvent | None:
         """What a switch says about a channel when it is asked (`uuid_dump`), or on `connect`."""
         leg = self._own(uuid, dump)
         leg.answered = leg.answered or dump.get("Answer-State") == "answered"
+        if self._conferences.dumped(uuid, dump):
+            return self._meets(uuid)
         # The bond and the other leg's headers stay when it is parked; this variable goes.
-        leg.talks_to = _value(dump, "variable_bridge_to")
+        leg.talks_to = value(dump, "variable_bridge_to")
         return self._talk(uuid, leg.talks_to, _seconds_since(dump, "Caller-Channel-Bridged-Time"))
 
     def _own(self, uuid: str, event: Event) -> _Leg:
         """The leg that an event is about."""
-        leg = self._legs.get(uuid) or self._learn(uuid, _own_leg(event, self._plan))
-        leg.note(event)
+        leg = self._legs.get(uuid) or self._learn(uuid, _own_leg(event, self._people))
+        # Variables of the dialplan come after the leg's creation; they are on its own events.
+        leg.base = value(event, "variable_fs_1c_base") or leg.base
+        leg.key = value(event, "variable_fs_1c_key") or leg.key
+        if not leg.outbound and (given := value(event, "variable_fs_1c_caller")):
+            leg.party = Party(given, self._people.is_subscriber(given))
+        if leg.from_outside and leg.party.name:
+            leg.number = number_now(event, self._people)
+        if not leg.call_id and (call_id := value(event, "variable_sip_call_id")):
+            self._called_itself(uuid, leg, call_id)
         return leg
+
+    def _called_itself(self, uuid: str, leg: _Leg, call_id: str) -> None:
+        """A switch that calls itself by SIP has both legs of that call, with one Call-ID: a loopback."""
+        leg.call_id = call_id
+        other_uuid = self._by_call_id.setdefault(call_id, uuid)
+        other = self._legs.get(other_uuid)
+        if other is None or other is leg or other.outbound == leg.outbound or leg.loopback or other.loopback:
+            return
+        leg.loopback = other.loopback = True
+        leg.loops_to, other.loops_to = other_uuid, uuid
+        # What was told of the leg that came in is told of the one who has really called.
+        came_in, went_out = (other, leg) if leg.outbound else (leg, other)
+        client = self._legs.get(went_out.originator)
+        if client is not None and came_in.told:
+            client.told |= came_in.told
+            client.told_as = client.told_as or came_in.told_as
 
     def _learn(self, uuid: str, leg: _Leg) -> _Leg:
         self._legs[uuid] = leg
         if len(self._legs) > self._max_legs:
-            self._legs.popitem(last=False)
+            self._forget(*self._legs.popitem(last=False))
+        client = self._legs.get(leg.originator)
+        if client is not None and client.from_outside and client.party.name and leg.party.subscriber:
+            self._shown(client, leg.shows)
         return leg
+
+    def _shown(self, client: _Leg, number: str) -> None:
+        """A subscriber's telephone shows the client as that: so the dialplan has mended him by now."""
+        people = self._people
+        if people.is_number(number) and not same_number(number, client.destination, people):
+            client.number = number
+
+    def _caller_of(self, leg: _Leg) -> tuple[str, _Leg] | None:
+        """For whom he was called: through loopback channels, whose dialplan has him called for its own caller."""
+        uuid = leg.originator
+        for _ in range(MAX_LOOPS):
+            client = self._legs.get(uuid)
+            if client is None:
+                return None
+            if not client.loopback:
+                return uuid, client
+            end = self._legs.get(client.loops_to)
+            uuid = end.originator if end else ""
+        return None
 
     def _rings(self, uuid: str, leg: _Leg) -> Conversation | None:
         """A telephone rings, for the leg that has it called."""
-        for_whom = leg.originator
-        for _ in range(MAX_LOOPS):  # a dialplan behind a loopback channel has it called for its own caller
-            client = self._legs.get(for_whom)
-            if client is None or leg.loops_to or leg.talks_to or not leg.outbound:
-                return None
-            if not client.loops_to:
-                return self._told(for_whom, client, uuid, leg, ringing=True)
-            end = self._legs.get(client.loops_to)
-            for_whom = end.originator if end else ""
-        return None
+        if leg.loopback or leg.talks_to or not leg.outbound:
+            return None
+        found = self._caller_of(leg)
+        return None if found is None else self._told(*found, uuid, leg, ringing=True)
 
-    def _answered(self, uuid: str, leg: _Leg, other: _Leg | None, *, both: bool) -> Conversation | None:
+    def _answered(self, uuid: str, leg: _Leg, other: _Leg | None, *, both: bool) -> CallEvent | None:
         leg.answered = True
         if other is not None and both:
             other.answered = True
-        return self._talk(uuid, leg.talks_to)
+        return self._talk(uuid, leg.talks_to) or self._meets(uuid)
 
     def _bridged(self, uuid: str, event: Event) -> Conversation | None:
         a, b = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
@@ -187,7 +295,7 @@ class Conversations:
             return None
         other_uuid = b if uuid == a else a
         own = self._own(uuid, event)
-        other = self._legs.get(other_uuid) or self._learn(other_uuid, _other_leg(event))
+        other = self._legs.get(other_uuid) or self._learn(other_uuid, _other_leg(event, self._people))
         own.talks_to, other.talks_to = other_uuid, uuid
         own.answered = own.answered or event.get("Answer-State") not in ("early", "ringing")
         other.answered = other.answered or event.get("Other-Leg-Channel-Answered-Time") != "0"
@@ -205,7 +313,7 @@ class Conversations:
         """The person at that end of a bridge; through loopback channels, if he is there by now."""
         for _ in range(MAX_LOOPS):
             leg = self._legs.get(uuid)
-            if leg is None or not leg.loops_to:
+            if leg is None or not leg.loopback:
                 return uuid
             end = self._legs.get(leg.loops_to)
             uuid = end.talks_to if end else ""
@@ -214,71 +322,89 @@ class Conversations:
     def _told(
         self, one_uuid: str, one: _Leg, two_uuid: str, two: _Leg, *, ringing: bool = False, age: float = 0.0
     ) -> Conversation | None:
-        match is_extension(one.party, self._plan), is_extension(two.party, self._plan):
+        match one.party.subscriber, two.party.subscriber:
             case False, True:
                 client_uuid, client, leg_uuid, subscriber = one_uuid, one, two_uuid, two
             case True, False if not ringing:  # what rings at the client is his own business
                 client_uuid, client, leg_uuid, subscriber = two_uuid, two, one_uuid, one
             case _:  # two subscribers, or two people outside
                 return None
-        what = (subscriber.party, ringing)
+        if client.party.why and not client.number:
+            return None
+        what = (subscriber.party.name, ringing)
         if what in client.told:  # hold and resume, or back from a transfer
             return None
         client.told.add(what)
+        client.told_as = client.told_as or client_uuid
         return Conversation(
-            call_uuid=client_uuid,
+            call_uuid=client.told_as,
             leg_uuid=leg_uuid,
-            number=client.party,
-            extension=subscriber.party,
+            number=self._number(client),
+            extension=subscriber.party.name,
             key=subscriber.key,
             base=client.base,
             destination=client.destination,
             domain=subscriber.domain,
             ringing=ringing,
-            outgoing=client.outbound,
+            outgoing=self._has_called(leg_uuid, subscriber, client),
             age=age,
         )
 
+    def _number(self, client: _Leg) -> str:
+        """A client's number: as he calls now; of one who was called, as the subscriber has dialled it, for a
+        trunk may want digits before it.
+        """
+        if not client.outbound:
+            return client.number or client.party.name
+        found = self._caller_of(client)
+        dialled = found[1].destination if found and found[1].party.subscriber else ""
+        if not self._people.is_number(dialled) or same_number(dialled, client.party.name, self._people):
+            return client.party.name
+        return dialled
 
-def _own_leg(event: Event, plan: NumberPlan) -> _Leg:
+    def _has_called(self, leg_uuid: str, subscriber: _Leg, client: _Leg) -> bool:
+        """Whether this subscriber, and nobody else, has called that client."""
+        found = self._caller_of(client) if client.outbound else None
+        if found is None:
+            return client.outbound and client.originator == leg_uuid
+        return found[0] == leg_uuid or found[1].party == subscriber.party
+
+
+def _own_leg(event: Event, people: People) -> _Leg:
     outbound = event.get("Call-Direction") == "outbound"
-    destination = _value(event, "Caller-Destination-Number")
-    if outbound:
-        party = _value(event, "variable_dialed_user") or destination
-    elif event.get("Caller-Privacy-Hide-Number") == "true":
-        party = ""
-    else:
-        party = _value(event, "Caller-Caller-ID-Number")
-        original = _value(event, "Caller-Orig-Caller-ID-Number")
-        if is_extension(party, plan) and not is_extension(original, plan):
-            party = original or party  # he was picked up, and is shown as whoever did that
-    originates = outbound and event.get("Other-Type") == "originator"
+    loopback = is_loopback(event)
     return _Leg(
-        party,
+        far_end(event, people),
         outbound,
-        destination=destination,
+        destination=value(event, "Caller-Destination-Number"),
         domain=_domain(event),
-        originator=_value(event, "Other-Leg-Unique-ID") if originates else "",
-        loops_to=_value(event, "variable_other_loopback_leg_uuid"),
+        originator=_originator(event) if outbound else "",
+        shows=value(event, "Caller-Caller-ID-Number") if outbound else "",
+        loopback=loopback,
+        loops_to=value(event, "variable_other_loopback_leg_uuid") if loopback else "",
     )
 
 
-def _other_leg(event: Event) -> _Leg:
-    destination = _value(event, "Other-Leg-Destination-Number")
-    domain = _domain(event)
-    if event.get("Other-Type") == "originatee" and event.get("Other-Leg-Direction") != "inbound":
-        return _Leg(destination, outbound=True, destination=destination, domain=domain)
-    hidden = event.get("Other-Leg-Privacy-Hide-Number") == "true"
-    party = "" if hidden else _value(event, "Other-Leg-Caller-ID-Number")
-    return _Leg(party, outbound=False, destination=destination, domain=domain)
+def _originator(event: Event) -> str:
+    if event.get("Other-Type") == "originator":
+        return value(event, "Other-Leg-Unique-ID")
+    names = ("variable_originating_leg_uuid", *_RINGS_FOR)
+    return next((found for name in names if (found := value(event, name))), "")
+
+
+def _other_leg(event: Event, people: People) -> _Leg:
+    outbound = event.get("Other-Type") == "originatee" and event.get("Other-Leg-Direction") != "inbound"
+    return _Leg(
+        other_end(event, people),
+        outbound,
+        destination=value(event, "Other-Leg-Destination-Number"),
+        domain=_domain(event),
+        loopback=(event.get("Other-Leg-Channel-Name") or "").startswith("loopback/"),
+    )
 
 
 def _domain(event: Event) -> str:
-    return _value(event, "variable_dialed_domain") or _value(event, "variable_domain_name")
-
-
-def _value(event: Event, name: str) -> str:
-    return (event.get(name) or "")[:MAX_VALUE]
+    return value(event, "variable_dialed_domain") or value(event, "variable_domain_name")
 
 
 def _seconds_since(dump: Event, header: str) -> float:

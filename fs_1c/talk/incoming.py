@@ -5,7 +5,7 @@ from __future__ import annotations
 from fs_1c import channel
 from fs_1c.call import Call
 from fs_1c.settings import parse_duration
-from fs_1c.talk.conversations import Event
+from fs_1c.talk.identity import Event
 
 MAX_FIELD = 256
 """Characters of anything that a channel says about itself and that goes into a log line."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from fs_1c.call import Conversation, HungUp
 from fs_1c.numbers import NumberPlan
-from fs_1c.talk.conversations import Conversations, Event
+from fs_1c.talk.conversations import Conversations
+from fs_1c.talk.identity import Event
 from tests.recordings import NAMES, TALKS, dumps, events
 
 PLAN = NumberPlan()

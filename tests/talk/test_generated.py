@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from fs_1c.call import Conversation
 from fs_1c.cards.claims import Claims
 from fs_1c.numbers import NumberPlan
-from fs_1c.talk.conversations import Conversations, Event
+from fs_1c.talk.conversations import Conversations
+from fs_1c.talk.identity import Event
 
 PLAN = NumberPlan()
 EXTENSIONS = ("241", "242", "243", "244", "245")
@@ -144,9 +145,11 @@ class Script:
 
     def through_loopback(self, extension: str) -> None:
         a, b = self.leg(), self.leg()
+        first = {"Channel-Name": f"loopback/{extension}-a", "variable_other_loopback_leg_uuid": b}
+        second = {"Channel-Name": f"loopback/{extension}-b", "variable_other_loopback_leg_uuid": a}
         other = {"Other-Type": "originator", "Other-Leg-Unique-ID": self.client}
-        self.create(a, "outbound", self.caller, extension, variable_other_loopback_leg_uuid=b, **other)
-        self.create(b, "inbound", self.caller, extension, variable_other_loopback_leg_uuid=a)
+        self.create(a, "outbound", self.caller, extension, **first, **other)
+        self.create(b, "inbound", self.caller, extension, **second)
         phone = self.dial(extension, b)
         for leg in (phone, a, b):
             self.say("CHANNEL_ANSWER", leg)
