@@ -155,7 +155,26 @@ class HungUp:
     leg_uuid: str
 
 
-CallEvent = Conversation | HungUp
+@dataclass(frozen=True, slots=True)
+class Unidentified:
+    """A client talks to somebody of whom the switch does not tell who he is: there is no card.
+
+    Attributes:
+        call_uuid: The client's leg.
+        leg_uuid: The other's.
+        number: The client's.
+        name: What the other is called, as far as that goes; may be empty.
+        why: What was looked at, in words for an engineer.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    number: str
+    name: str
+    why: str
+
+
+CallEvent = Conversation | HungUp | Unidentified
 """What channel events tell us."""
 
 
@@ -167,6 +186,7 @@ class Outcome(StrEnum):
     FAILED = "failed"  # it surely did not reach 1C
     UNKNOWN = "unknown"  # it may have arrived and no answer came; never sent again
     NO_KEY = "no key"  # the subscriber has no key
+    NO_SUBSCRIBER = "no subscriber"  # the switch does not tell who talks to the client
     SKIPPED = "skipped"  # there is no number that 1C could show
     TOO_LATE = "too late"  # 1C was away for as long as the card was of use, or the conversation ended
     ELSEWHERE = "elsewhere"  # another service, or this one before its restart, has told 1C

@@ -30,6 +30,7 @@ from fs_1c.call import (
     Outcome,
     Result,
     ScreenPop,
+    Unidentified,
 )
 from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, open_card
 from fs_1c.directory import BreakerState, Directory, SharedAnswers
@@ -38,7 +39,7 @@ from fs_1c.numbers import Number, NumberFormat, read
 from fs_1c.onec import Card, WorkerPool
 from fs_1c.routing import decide
 from fs_1c.settings import Settings, load
-from fs_1c.talk import Observer, Stories
+from fs_1c.talk import Observer, People, Stories
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Integration:
         self.settings = settings
         self.plan = settings.numbers.plan()
         self.subscribers = Subscribers(settings.subscribers)
+        self.people = People(self.plan, lambda name: bool(self.subscribers.key(name)))
         self.observers: list[Observer] = []
         self._stories: Stories = before._stories if before else Stories()
         self._telling: threading.Lock = before._telling if before else threading.Lock()
@@ -177,6 +179,8 @@ class Integration:
             case HungUp(leg_uuid):
                 self._pops.hung_up(leg_uuid)
                 self._heard(event)
+            case Unidentified():
+                self._unidentified(event)
 
     # 1C has changed.
 
@@ -278,6 +282,14 @@ class Integration:
 
     def _decision(self, call: Call, caller: Caller) -> Decision:
         return decide(call, caller, self.settings.routing, self.plan)
+
+    def _unidentified(self, event: Unidentified) -> None:
+        log.warning("call=%s no card at leg=%s: %s", event.call_uuid, event.leg_uuid, event.why)
+        conversation = Conversation(event.call_uuid, event.leg_uuid, event.number, event.name)
+        self._heard(event)
+        self._popped(
+            conversation, ScreenPop(Outcome.NO_SUBSCRIBER, error=Failure("no-subscriber", event.why))
+        )
 
     def _heard(self, event: CallEvent) -> None:
         with self._telling:

@@ -104,8 +104,8 @@ def read(received: str, plan: NumberPlan) -> Number | NotANumber:
     """Understands a caller's number in any usual form. Never raises.
 
     Trunks write more than a number: an address (`sip:…`, `…@host`), parameters (`;ext=15`), quotes, a code
-    before it (`*31*`), the number that was dialled behind it (`…#7495…`), the digit for an outside line. Other
-    two numbers in one text are malformed, since nobody could say which of them rings.
+    before it (`*31*`), the number that was dialled behind it (`…#7495…`), the digit for an outside line. Two
+    numbers otherwise written in one text are malformed, since nobody could say which of them rings.
     """
     text = received.strip(_AROUND)
     if len(text) > MAX_LENGTH:

@@ -11,10 +11,11 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from cachetools import TTLCache
 
@@ -23,8 +24,15 @@ from fs_1c.timers import TIMERS
 
 log = logging.getLogger(__name__)
 
-Ask = Callable[[str, str], Future[str]]
-"""Asks a switch's directory: extension, domain (may be empty) → the key, empty if there is none."""
+KEY, ALIAS = "var fs_1c_key", "attr number-alias"
+"""What a switch's directory is asked about a user: his key, the extension that he also has."""
+
+
+class Ask(Protocol):
+    """Asks a switch's directory: user, domain (may be empty), what of it → that; empty if there is none."""
+
+    def __call__(self, user: str, domain: str, what: str = KEY) -> Future[str]: ...
+
 
 ANSWER_WITHIN = 2.0
 """Seconds that a switch's directory may take; it may be a database behind mod_xml_curl."""
@@ -38,6 +46,7 @@ MAX_EXTENSION = 32
 """Digits; what is longer is no extension, and must not fill the log."""
 DIRECTORY_SIZE = 10_000
 
+_LOGIN = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _DOMAIN = re.compile(r"[A-Za-z0-9._:\[\]-]{0,253}")
 
 
@@ -84,23 +93,36 @@ class Subscribers:
         with self._lock:
             key = self.key(extension, on_leg) or self._directory.get(who)
             given_up = who in self._without
-        if key or given_up or ask is None or not self._settings.directory:
+        questions = [ALIAS] if not extension.isdecimal() else []  # `ivanov` may be 233 to 1C
+        questions += [KEY] if self._settings.directory else []
+        if key or given_up or ask is None or not questions or not _LOGIN.fullmatch(extension):
             found.set_result(key or "")
             return found
         ticket = TIMERS.after(ANSWER_WITHIN, lambda: self._late(found, extension))
 
-        def answered(answer: Future[str]) -> None:
+        def answered(answer: Future[str], what: str) -> None:
             key = "" if answer.cancelled() or answer.exception() else answer.result()[:MAX_KEY].strip()
+            key = self.key(key) if what == ALIAS else key
+            if not key and questions:
+                ask_next()
+                return
             with self._lock:
                 (self._directory if key else self._without)[who] = key
             TIMERS.cancel(ticket)
             _settle(found, key)
 
-        try:
-            ask(*who).add_done_callback(answered)
-        except Exception:
-            log.exception("the directory cannot be asked for the key of extension %s", extension)
-            _settle(found, "")
+        def ask_next() -> None:
+            what = questions.pop(0)
+            try:
+                asked = ask(*who, what) if what != KEY else ask(*who)
+            except Exception:
+                log.exception("the directory cannot be asked about extension %s", extension)
+                TIMERS.cancel(ticket)
+                _settle(found, "")
+            else:
+                asked.add_done_callback(lambda answer: answered(answer, what))
+
+        ask_next()
         return found
 
     def close(self) -> None:

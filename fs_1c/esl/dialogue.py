@@ -16,8 +16,7 @@ from enum import Enum, auto
 from fs_1c.call import Call, CallEvent, Decision, HungUp
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Message, WireError
-from fs_1c.numbers import NumberPlan
-from fs_1c.talk import ALWAYS, OURS, WISHES, Conversations, Event, call_from_channel
+from fs_1c.talk import ALWAYS, OURS, PERHAPS, WISHES, Conversations, Event, People, call_from_channel
 
 
 class State(Enum):
@@ -47,7 +46,7 @@ class Step:
     close: bool = False
 
 
-_CONNECTED = ("Event-Name", *ALWAYS, "Socket-Mode")
+_CONNECTED = ("Event-Name", *ALWAYS, *PERHAPS, "Socket-Mode")
 _NOTHING = Step()
 _BRIDGE_UUID = "fs-1c-bridge-{uuid}"
 _CS_EXECUTE = "4"
@@ -58,7 +57,7 @@ class Dialogue:
 
     Args:
         linger: Seconds for which FreeSWITCH keeps an async socket open after the hang-up.
-        plan: Tells a subscriber's extension from a client's number.
+        people: How to tell subscribers from clients.
 
     Attributes:
         state: Where it stands.
@@ -71,17 +70,17 @@ class Dialogue:
         "_conversations",
         "_hangup_after_bridge",
         "_linger",
-        "_plan",
+        "_people",
         "_set",
         "call",
         "state",
     )
 
-    def __init__(self, linger: int, plan: NumberPlan) -> None:
+    def __init__(self, linger: int, people: People) -> None:
         self.state = State.CONNECTING
         self.call: Call | None = None
         self._linger = linger
-        self._plan = plan
+        self._people = people
         self._conversations: Conversations | None = None  # of an async socket: a sync one tells of none
         self._async = False
         self._bridged = False
@@ -132,7 +131,7 @@ class Dialogue:
             told |= data.only(WISHES)
         if told.get("Event-Name") != "CHANNEL_DATA":
             raise WireError(f"connect was answered by {data.reply[:80]!r}")
-        self.call = call_from_channel(told)
+        self.call = call_from_channel(told, self._people)
         self.state = State.DECIDING
         self._async = told.get("Socket-Mode") == "async"
         if not self._async:
@@ -140,7 +139,7 @@ class Dialogue:
         names = ("hangup_after_bridge", "continue_on_fail", "socket_resume")
         self._set = frozenset(name for name in names if data.get(f"variable_{name}"))
         self._hangup_after_bridge = data.get("variable_hangup_after_bridge") in (None, "true")
-        self._conversations = Conversations(self._plan)
+        self._conversations = Conversations(self._people.plan, self._people.has_key)
         self._conversations.feed(data)
         return Step(write=commands.linger(self._linger) + commands.MYEVENTS, decide=self.call)
 

@@ -7,11 +7,15 @@ does. It does nothing slow while it reads: FreeSWITCH drops a listener whose que
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import uuid
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from typing import TypeVar
 
+from fs_1c.cards import KEY
 from fs_1c.esl.listening import Heard, Listening, Refused
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
@@ -20,9 +24,13 @@ from fs_1c.talk import Conversations
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 CONNECT_WITHIN = 5.0
-SILENCE = 65.0
-"""Seconds without an octet after which a switch counts as dead: its HEARTBEAT comes every 20."""
+SILENCE, ANSWER_WITHIN = 65.0, 5.0
+"""Seconds without an octet after which a switch is asked whether it is there, and for its answer. Mostly its
+HEARTBEAT comes every 20.
+"""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between attempts; short, since each second away is a card that opens late."""
 LOOK_AGAIN = (0.5, 2.0, 10.0)
@@ -46,7 +54,8 @@ class InboundDoor:
         self.integration = integration
         self.ready = asyncio.Event()
         self._settings = settings
-        self._conversations = Conversations(integration.plan)
+        self._conversations = Conversations(integration.plan, self._has_key)
+        self._told: set[str] = set()  # complaints about answers of the switch
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening: Listening | None = None  # while we are connected and subscribed
@@ -62,25 +71,28 @@ class InboundDoor:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def ask_key(self, extension: str, domain: str) -> Future[str]:
-        """Asks the switch's directory for a subscriber's key (`fs_1c_key`); from any thread. The future ends
-        with the key or with nothing when the switch answers or is lost; it may never end.
+    def ask(self, user: str, domain: str, what: str = KEY) -> Future[str]:
+        """Asks the switch's directory about a subscriber, mostly for his key; from any thread. The future
+        ends with that or with nothing when the switch answers or is lost; it may never end.
         """
         found: Future[str] = Future()
 
-        def ask() -> None:
+        def send() -> None:
             if self._listening is None or self._writer is None:
                 found.set_result("")
                 return
             job = str(uuid.uuid4())
             self._jobs[job] = found
-            self._writer.write(self._listening.look_up_key(extension, domain, job))
+            self._writer.write(self._listening.look_up(user, domain, what, job))
 
         if self._loop is None:
             found.set_result("")
         else:
-            self._loop.call_soon_threadsafe(ask)
+            self._loop.call_soon_threadsafe(send)
         return found
+
+    def _has_key(self, name: str) -> bool:
+        return self.integration.people.has_key(name)
 
     def _look_again(self, listening: Listening) -> None:
         if self._writer is not None and listening is self._listening:
@@ -97,7 +109,7 @@ class InboundDoor:
             except Refused as error:
                 why, wait = f"refused: {error}", REFUSED_PAUSE
             except TimeoutError:
-                why = f"no sign of life for {SILENCE:g} s"
+                why = f"no sign of life for {SILENCE + ANSWER_WITHIN:g} s"
             except (OSError, WireError, EOFError) as error:
                 why = str(error) or type(error).__name__
             except Exception:
@@ -122,11 +134,10 @@ class InboundDoor:
         except TimeoutError:
             raise OSError(f"no connection within {CONNECT_WITHIN:g} s") from None
         try:
-            reader = Reader()
+            reader = Reader(skip=True)
             listening = Listening(self._settings.secret(), self._conversations)
             while True:
-                async with asyncio.timeout(SILENCE):
-                    octets = await stream.read(256 * 1024)
+                octets = await self._patiently(lambda: stream.read(256 * 1024), listening)
                 if not octets:
                     raise EOFError("the switch closed the connection")
                 reader.feed(octets)
@@ -138,6 +149,18 @@ class InboundDoor:
         finally:
             self._writer.transport.abort()
             self._lost()
+
+    async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
+        """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:
+        how often its HEARTBEAT comes is the switch's own affair.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SILENCE):
+                return await read()
+        if self._writer is not None:
+            self._writer.write(listening.still_there())
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await read()
 
     def _lost(self) -> None:
         """The connection has ended, and with it the questions that the switch has not answered."""
@@ -157,8 +180,11 @@ class InboundDoor:
             log.info("inbound door %s: listening", self._settings.address)
         if heard.job is not None and (found := self._jobs.pop(heard.job[0], None)):
             found.set_result(heard.job[1])
+        if heard.problem and heard.problem not in self._told:
+            self._told.add(heard.problem)
+            log.warning("inbound door %s: %s; going on without it", self._settings.address, heard.problem)
         if heard.happening is not None:
             try:
-                self.integration.happened(heard.happening, self.ask_key)
+                self.integration.happened(heard.happening, self.ask)
             except Exception:
                 log.exception("inbound door %s: %r", self._settings.address, heard.happening)

@@ -6,7 +6,8 @@ replies come in the order of the commands.
 What was bridged while nobody listened is told by `show channels` and, for each channel, `uuid_dump`. The
 first comes from a database that FreeSWITCH writes behind its back, a fifth of a second late and more under
 load; so a missing channel may be up all the same, and one looks again. The second comes from the channel
-itself.
+itself. A switch may have no such database, or one that is away: then what it tells by events must do. Nothing
+that it answers to one question costs the connection.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from enum import Enum, auto
 from fs_1c.call import CallEvent
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Headers, Message, WireError
-from fs_1c.talk import EVENTS, Conversations, is_uuid
+from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
 
 MAX_CHANNELS = 20_000
 """Channels asked about after a reconnect."""
+MAX_TEXT = 512
+"""Characters of a registration's contact that are looked at."""
 
 
 class Refused(Exception):
@@ -34,9 +37,11 @@ class _Asked(Enum):
 
     AUTH = auto()
     EVENTS = auto()
+    REGISTRATIONS = auto()
     CHANNELS = auto()
     DUMP = auto()
     JOB = auto()
+    ALIVE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Heard:
         ready: We are subscribed now; `Listening.look_again` is due in a while.
         job: Job-UUID and result of a background job.
         closed: FreeSWITCH takes its leave.
+        problem: An answer could not be used; why, for the log.
     """
 
     write: bytes = b""
@@ -56,6 +62,7 @@ class Heard:
     ready: bool = False
     job: tuple[str, str] | None = None
     closed: bool = False
+    problem: str = ""
 
 
 _NOTHING = Heard()
@@ -73,7 +80,7 @@ class Listening:
         self._password = password
         self._conversations = conversations
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
-        self._dumped: set[str] = set()  # channels that were asked about
+        self._asked_about: set[str] = set()  # channels that were asked about
         self._welcomed = False
 
     def received(self, message: Message) -> Heard:
@@ -100,15 +107,19 @@ class Listening:
         """What to write to ask once more, about channels that were not asked about."""
         return self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
-    def look_up_key(self, extension: str, domain: str, job: str) -> bytes:
-        """What to write to ask the switch's directory for a subscriber's key; the answer is `Heard.job`.
+    def still_there(self) -> bytes:
+        """What to write to a switch that has been silent for long, to have any answer of it."""
+        return self._ask(_Asked.ALIVE, commands.api("version"))
+
+    def look_up(self, extension: str, domain: str, what: str, job: str) -> bytes:
+        """What to write to ask the switch's directory about a subscriber; the answer is `Heard.job`.
 
         Args:
             job: Its Job-UUID. In the background: a directory behind mod_xml_curl may be slow, and events are
                 not sent while a command is obeyed.
         """
         user = f"{extension}{'@' if domain else ''}{domain}"
-        return self._ask(_Asked.JOB, commands.background(f"user_data {user} var fs_1c_key", job))
+        return self._ask(_Asked.JOB, commands.background(f"user_data {user} {what}", job))
 
     def _event(self, message: Message) -> Heard:
         event = message.event()
@@ -128,32 +139,53 @@ class Listening:
             case _Asked.AUTH:
                 if not message.reply.startswith("+OK"):
                     raise Refused("the password is wrong")
-                wanted = [*EVENTS, "BACKGROUND_JOB", "HEARTBEAT"]
+                wanted = [*EVENTS, "BACKGROUND_JOB", "HEARTBEAT", "CUSTOM", *CUSTOM_EVENTS]
                 return Heard(self._ask(_Asked.EVENTS, commands.subscribe(wanted)))
             case _Asked.EVENTS:
                 if not message.reply.startswith("+OK"):
                     raise WireError(f"the subscription was answered by {message.reply[:80]!r}")
+                # Registrations first: by them a leg may be told whose it is.
+                contacts = self._ask(_Asked.REGISTRATIONS, commands.api("show registrations as json"))
                 still_up = self._dump(sorted(self._conversations.known()))
-                return Heard(still_up + self.look_again(), ready=True)
+                return Heard(contacts + still_up + self.look_again(), ready=True)
+            case _Asked.REGISTRATIONS:
+                rows, problem = _rows(message.body, "show registrations")
+                for row in rows:
+                    self._conversations.contacts.registered(_text(row, "url"), _text(row, "reg_user"))
+                return Heard(problem=problem)
             case _Asked.CHANNELS:
-                return Heard(self._dump(_channels(message.body)))
+                rows, problem = _rows(message.body, "show channels")
+                uuids = [row.get("uuid") for row in rows[:MAX_CHANNELS]]
+                return Heard(self._dump([uuid for uuid in uuids if is_uuid(uuid)]), problem=problem)
             case _Asked.DUMP:
-                if message.body.startswith(b"-ERR"):
-                    return Heard(happening=self._conversations.gone(channel))
-                return Heard(happening=self._conversations.feed(Headers(message.body.partition(b"\n\n")[0])))
+                return self._dumped(message.body, channel)
         return _NOTHING
 
+    def _dumped(self, body: bytes, channel: str) -> Heard:
+        if body.startswith(b"-ERR No such channel"):
+            return Heard(happening=self._conversations.gone(channel))
+        dump = Headers(body.partition(b"\n\n")[0])
+        if dump.get("Unique-ID") != channel:
+            return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")
+        return Heard(happening=self._conversations.feed(dump))
+
     def _dump(self, channels: list[str]) -> bytes:
-        new = [uuid for uuid in channels if uuid not in self._dumped]
-        self._dumped.update(new)
+        new = [uuid for uuid in channels if uuid not in self._asked_about]
+        self._asked_about.update(new)
         return b"".join(self._ask(_Asked.DUMP, commands.api(f"uuid_dump {uuid}"), uuid) for uuid in new)
 
 
-def _channels(body: bytes) -> list[str]:
-    """The uuids that `show channels as json` names. It has no `rows` when there is no channel."""
+def _rows(body: bytes, question: str) -> tuple[list[dict[str, object]], str]:
+    """The rows of `show … as json`, and what is wrong with the answer, if anything is. It has no `rows` when
+    there is nothing to tell; names in it may be in any encoding.
+    """
     try:
-        rows = json.loads(body).get("rows") or []
-        uuids = [row["uuid"] for row in rows[:MAX_CHANNELS]]
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        raise WireError(f"show channels was answered by {body[:80]!r}") from None
-    return [uuid for uuid in uuids if is_uuid(uuid)]
+        rows = json.loads(body.decode("utf-8", "replace"), strict=False).get("rows") or []
+        return [row for row in rows if isinstance(row, dict)], ""
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return [], f"{question} was answered by {body[:80]!r}"
+
+
+def _text(row: dict[str, object], name: str) -> str:
+    found = row.get(name)
+    return found[:MAX_TEXT] if isinstance(found, str) else ""

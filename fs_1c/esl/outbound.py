@@ -182,7 +182,7 @@ class Connection:
     def __init__(self, door: OutboundDoor, linger: int) -> None:
         self._door = door
         self._reader = Reader()
-        self._dialogue = Dialogue(linger, door.integration.plan)
+        self._dialogue = Dialogue(linger, door.integration.people)
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._started = 0.0

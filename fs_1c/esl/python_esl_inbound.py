@@ -39,8 +39,7 @@ class PythonEslInboundDoor(InboundDoor):
         self._writer = asyncio.StreamWriter(line, asyncio.Protocol(), None, loop)
         try:
             while True:
-                async with asyncio.timeout(inbound.SILENCE):
-                    message = await messages.get()
+                message = await self._patiently(messages.get, listening)
                 if message is None:
                     raise EOFError("the switch closed the connection")
                 heard = listening.received(message)

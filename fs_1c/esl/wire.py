@@ -160,11 +160,16 @@ class Reader:
     Args:
         max_headers: Octets of header lines beyond which a message is refused.
         max_body: Octets of body beyond which a message is refused.
+        skip: A body beyond that is not refused but passed over; the message comes without it.
     """
 
-    def __init__(self, max_headers: int = MAX_HEADERS, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self, max_headers: int = MAX_HEADERS, max_body: int = MAX_BODY, *, skip: bool = False
+    ) -> None:
         self._max_headers = max_headers
         self._max_body = max_body
+        self._skip = skip
+        self._to_skip = 0  # octets of a body that nobody wants
         self._buffer: bytes | bytearray = b""
         self._at = 0  # octets of the buffer that are done with
         self._searched = 0  # octets after those that hold no empty line
@@ -173,6 +178,12 @@ class Reader:
 
     def feed(self, octets: bytes) -> None:
         """Takes what a `recv` gave."""
+        if self._to_skip:
+            skipped = min(self._to_skip, len(octets))
+            self._to_skip -= skipped
+            octets = octets[skipped:]
+            if not octets:
+                return
         rest = self._buffer
         if not rest:  # mostly a `recv` gives whole messages, which are read where they are
             self._buffer = octets
@@ -214,6 +225,10 @@ class Reader:
         head = Message(bytes(buffer[at:end]))
         length = self._content_length(head)
         self._at, self._searched = end + 2, 0
+        if length > self._max_body:
+            here = min(length, len(buffer) - self._at)
+            self._at += here
+            self._to_skip, length = length - here, 0
         self._head, self._missing = head, length
         return True
 
@@ -226,6 +241,6 @@ class Reader:
         value = value.strip()
         if not value.isdigit():
             raise WireError(f"Content-Length is not a number: {value[:40]!r}")
-        if len(value) > 18 or int(value) > self._max_body:
+        if len(value) > 18 or (int(value) > self._max_body and not self._skip):
             raise WireError(f"Content-Length over {self._max_body}: {value[:40]!r}")
         return int(value)

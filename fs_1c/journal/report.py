@@ -160,6 +160,8 @@ def _became(pop: PopEntry) -> str:
                 f"No card: extension {pop.extension} has no key. Give it the one by which 1C knows this "
                 "subscriber: in [subscribers], or as fs_1c_key of its user in the switch's directory."
             )
+        case Outcome.NO_SUBSCRIBER:
+            return f"No card: the switch does not tell who that is ({pop.error or why})."
         case Outcome.SKIPPED:
             return f"No card: there is no number that 1C could show ({pop.error or why})."
         case Outcome.TOO_LATE:

@@ -66,7 +66,7 @@ def runtime(args: str = "") -> None:
         integration = PROCESS.integration(10.0)
         if not uuid:
             log.error("api_on_answer: `pyrun fs_1c_dialplan` wants the channel's uuid: ${uuid}")
-        elif integration is not None and (begun := conversation(uuid, integration.plan)):
+        elif integration is not None and (begun := conversation(uuid, integration.people)):
             integration.conversation(begun)
     except Exception:
         log.exception("call=%s pop failed", uuid)
@@ -102,7 +102,7 @@ def _decide(session: Session) -> str | None:
         return None
     from fs_1c.talk import call_from_channel  # loaded by now, with the rooms
 
-    call = call_from_channel(Channel(session))
+    call = call_from_channel(Channel(session), integration.people)
     if (waited := time.monotonic() - began) > 0.05:  # for our start: that time is the caller's, too
         limit = integration.settings.lookup.deadline if call.deadline is None else call.deadline
         call = replace(call, deadline=max(0.0, limit - waited))

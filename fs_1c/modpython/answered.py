@@ -11,7 +11,7 @@ from fs_1c.modpython.switch import api, freeswitch
 
 if TYPE_CHECKING:
     from fs_1c.call import Conversation
-    from fs_1c.numbers import NumberPlan
+    from fs_1c.talk import People
 
 BRIDGED_WITHIN = 120.0
 """Seconds from the answer to the conversation: between them lie an IVR, and a telephone that rings."""
@@ -21,7 +21,7 @@ MAX_LEGS = 16
 """Legs that are looked at for one conversation; more than two only where there are loopback channels."""
 
 
-def conversation(uuid: str, plan: NumberPlan) -> Conversation | None:
+def conversation(uuid: str, people: People) -> Conversation | None:
     """Waits until that channel and somebody else hear each other. None: it ends before, or these two are no
     client and subscriber.
     """
@@ -36,7 +36,7 @@ def conversation(uuid: str, plan: NumberPlan) -> Conversation | None:
             return None
         if bridged_to and bridged_to != "_undef_":
             legs = list(_legs(uuid))
-            conversations = Conversations(plan)
+            conversations = Conversations(people.plan, people.has_key)
             told = [conversations.feed(leg) for leg in legs]
             begun = next((one for one in told if isinstance(one, Conversation)), None)
             if begun or (len(legs) > 1 and all(_talks(leg) for leg in legs)):
@@ -62,10 +62,16 @@ def _legs(uuid: str) -> Iterator[dict[str, str]]:
         }
         if leg.get("Unique-ID") == one:
             yield leg
-            others = ("variable_bridge_to", "variable_other_loopback_leg_uuid")
+            others = ["variable_bridge_to"]
+            if _is_loopback(leg):
+                others.append("variable_other_loopback_leg_uuid")
             wanted += [leg[name] for name in others if leg.get(name)]
 
 
 def _talks(leg: dict[str, str]) -> bool:
     """He has answered, and is no loopback channel, behind which somebody may still ring."""
-    return leg.get("Answer-State") == "answered" and not leg.get("variable_other_loopback_leg_uuid")
+    return leg.get("Answer-State") == "answered" and not _is_loopback(leg)
+
+
+def _is_loopback(leg: dict[str, str]) -> bool:
+    return leg.get("Channel-Name", "").startswith("loopback/")

@@ -26,6 +26,10 @@ class Channel:
 
     _NAMES: ClassVar = {
         "Unique-ID": "uuid",
+        "Call-Direction": "direction",
+        "Channel-Name": "channel_name",
+        "Channel-Presence-ID": "presence_id",
+        "Caller-Orig-Caller-ID-Number": "orig_caller_id_number",
         "Caller-Caller-ID-Number": "caller_id_number",
         "Caller-Caller-ID-Name": "caller_id_name",
         "Caller-Destination-Number": "destination_number",

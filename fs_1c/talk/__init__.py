@@ -5,8 +5,8 @@ other room reads what a switch says to find out who somebody is.
 """
 
 from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
-from fs_1c.talk.identity import Event
-from fs_1c.talk.incoming import ALWAYS, OURS, WISHES, call_from_channel
+from fs_1c.talk.identity import Event, People
+from fs_1c.talk.incoming import ALWAYS, OURS, PERHAPS, WISHES, call_from_channel
 from fs_1c.talk.story import Observer, Stories
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "CUSTOM_EVENTS",
     "EVENTS",
     "OURS",
+    "PERHAPS",
     "WISHES",
     "Conversations",
     "Event",
     "Observer",
+    "People",
     "Stories",
     "call_from_channel",
     "is_uuid",

@@ -1,7 +1,7 @@
 """Whose a contact is, from registrations. Pure.
 
-A softphone's Contact is often random letters, and a dialplan that calls `sofia_contact(244@…)` leaves no other
-trace of 244 on the leg: only the registrar knows.
+A softphone's Contact is often random letters, and a dialplan that calls `sofia_contact(244@…)` leaves no
+other trace of 244 on the leg: only the registrar knows.
 """
 
 from __future__ import annotations

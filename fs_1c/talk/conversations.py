@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from fs_1c.call import CallEvent, Conversation, HungUp
+from fs_1c.call import CallEvent, Conversation, HungUp, Unidentified
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conferences import CONFERENCE, Conferences
 from fs_1c.talk.contacts import REGISTER, UNREGISTER, Contacts
@@ -264,7 +264,7 @@ class Conversations:
             client.number = number
 
     def _caller_of(self, leg: _Leg) -> tuple[str, _Leg] | None:
-        """For whom he was called: through loopback channels, whose dialplan has him called for its own caller."""
+        """For whom he was called; through loopback channels, whose dialplan has him called for its own."""
         uuid = leg.originator
         for _ in range(MAX_LOOPS):
             client = self._legs.get(uuid)
@@ -276,7 +276,7 @@ class Conversations:
             uuid = end.originator if end else ""
         return None
 
-    def _rings(self, uuid: str, leg: _Leg) -> Conversation | None:
+    def _rings(self, uuid: str, leg: _Leg) -> CallEvent | None:
         """A telephone rings, for the leg that has it called."""
         if leg.loopback or leg.talks_to or not leg.outbound:
             return None
@@ -289,7 +289,7 @@ class Conversations:
             other.answered = True
         return self._talk(uuid, leg.talks_to) or self._meets(uuid)
 
-    def _bridged(self, uuid: str, event: Event) -> Conversation | None:
+    def _bridged(self, uuid: str, event: Event) -> CallEvent | None:
         a, b = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
         if not is_uuid(a) or not is_uuid(b) or a == b or uuid not in (a, b):
             return None
@@ -301,7 +301,7 @@ class Conversations:
         other.answered = other.answered or event.get("Other-Leg-Channel-Answered-Time") != "0"
         return self._talk(uuid, other_uuid)
 
-    def _talk(self, uuid: str, other_uuid: str, age: float = 0.0) -> Conversation | None:
+    def _talk(self, uuid: str, other_uuid: str, age: float = 0.0) -> CallEvent | None:
         """What these two, who are bridged, make: two people who hear each other, perhaps."""
         one_uuid, two_uuid = self._end(uuid), self._end(other_uuid)
         one, two = self._legs.get(one_uuid), self._legs.get(two_uuid)
@@ -321,13 +321,15 @@ class Conversations:
 
     def _told(
         self, one_uuid: str, one: _Leg, two_uuid: str, two: _Leg, *, ringing: bool = False, age: float = 0.0
-    ) -> Conversation | None:
+    ) -> Conversation | Unidentified | None:
         match one.party.subscriber, two.party.subscriber:
             case False, True:
                 client_uuid, client, leg_uuid, subscriber = one_uuid, one, two_uuid, two
             case True, False if not ringing:  # what rings at the client is his own business
                 client_uuid, client, leg_uuid, subscriber = two_uuid, two, one_uuid, one
-            case _:  # two subscribers, or two people outside
+            case False, False:
+                return None if ringing else self._unidentified(one_uuid, one, two_uuid, two)
+            case _:  # two subscribers
                 return None
         if client.party.why and not client.number:
             return None
@@ -349,6 +351,16 @@ class Conversations:
             outgoing=self._has_called(leg_uuid, subscriber, client),
             age=age,
         )
+
+    def _unidentified(self, one_uuid: str, one: _Leg, two_uuid: str, two: _Leg) -> Unidentified | None:
+        """Of two people outside, one was called in a way that does not tell who he is."""
+        if two.from_outside:
+            one_uuid, one, two_uuid, two = two_uuid, two, one_uuid, one
+        what = (two_uuid, False)
+        if not one.from_outside or one.party.why or not two.party.why or what in one.told:
+            return None
+        one.told.add(what)
+        return Unidentified(one_uuid, two_uuid, self._number(one), two.party.name, two.party.why)
 
     def _number(self, client: _Leg) -> str:
         """A client's number: as he calls now; of one who was called, as the subscriber has dialled it, for a

@@ -1,8 +1,8 @@
-"""Who is at the far end of a leg, and which number is a client's now: one rule for every leg, live and in a dump,
-in every door. Pure.
+"""Who is at the far end of a leg, and which number is a client's now: one rule for every leg, live and in a
+dump, in every door. Pure.
 
-FreeSWITCH shows people as others: `Caller-Caller-ID-Number` becomes whoever a leg is connected to (a pick-up by
-INVITE with Replaces shows the client's number on the colleague's leg from its creation on), `dialed_user`
+FreeSWITCH shows people as others: `Caller-Caller-ID-Number` becomes whoever a leg is connected to (a pick-up
+by INVITE with Replaces shows the client's number on the colleague's leg from its creation on), `dialed_user`
 becomes whom a leg has dialled itself. What never changes is a login, `Caller-Orig-Caller-ID-Number`, the
 presence ID and the Channel-Name. (FACTS-freeswitch, "Real softphones".)
 """
@@ -21,6 +21,7 @@ MAX_VALUE = 256
 
 _CONTACT = re.compile(r"(?:.*/)?(?:sips?:)?([^@/%;>]*)(?:[@%]([^;>\s]*))?", re.DOTALL)
 _UNIQUE = re.compile(r"-0x[0-9a-f]+$")  # what a profile with several registrations adds to a user
+_LOGIN = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _LOGINS = ("variable_user_name", "variable_sip_auth_username")
 
 
@@ -124,8 +125,8 @@ def _calling(event: Event, people: People) -> Party:
 def number_now(event: Event, people: People) -> str:
     """The number of somebody outside who calls: what the dialplan has mended it to, else as it came.
 
-    `fs_1c_caller` rules; else what was decided upon (`fs_1c_number`), in the form in which the channel has it;
-    else what telephones are shown (`effective_caller_id_number`, unless that is the number which he has
+    `fs_1c_caller` rules; else what was decided upon (`fs_1c_number`), in the form in which the channel has
+    it; else what telephones are shown (`effective_caller_id_number`, unless that is the number which he has
     dialled: so companies call their own mobiles); else the caller's profile, else as it came.
     """
     if given := value(event, "variable_fs_1c_caller"):
@@ -154,7 +155,7 @@ def _called(event: Event, people: People) -> Party:
     user = _user(name)
     # A leg that has dialled somebody itself has his name there.
     dialled = "" if event.get("variable_originated_legs") else value(event, "variable_dialed_user")
-    if dialled and not people.is_number(dialled):
+    if _LOGIN.fullmatch(dialled) and not people.is_number(dialled):
         return Party(_login_of(dialled, _login(event), people), subscriber=True)
     extension = "" if people.is_number(user) else value(event, "variable_dialed_extension")
     return _first(
@@ -202,6 +203,6 @@ def _user(address: str) -> str:
 
 
 def contact_of(address: str) -> str:
-    """`user@host:port` of a Channel-Name, a Contact, or the URL of a registration; empty if it has no host."""
+    """`user@host:port` of a Channel-Name, a Contact, or a registration's URL; empty if it has no host."""
     match = _CONTACT.match(address.rpartition("<")[2])
     return f"{match[1]}@{match[2]}" if match and match[2] else ""

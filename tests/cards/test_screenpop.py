@@ -354,10 +354,10 @@ def test_an_outgoing_call_opens_a_card_only_if_that_is_wanted(onec: OneCSimulato
 def test_the_switchs_directory_is_asked_last(onec: OneCSimulator, pops: Pops) -> None:
     asked: list[tuple[str, str]] = []
 
-    def ask(extension: str, domain: str) -> Future[str]:
-        asked.append((extension, domain))
+    def ask(user: str, domain: str, what: str = "") -> Future[str]:
+        asked.append((user, domain))
         answer: Future[str] = Future()
-        answer.set_result("from-the-directory" if extension == "301" else "")
+        answer.set_result("from-the-directory" if user == "301" else "")
         return answer
 
     here = pops(onec.url, subscribers=Subscribers(SubscribersSettings(keys={"244": KEY}, directory=True)))

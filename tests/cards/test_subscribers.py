@@ -30,9 +30,9 @@ def made(**given: object) -> Subscribers:
 def at_once(key: str, asked: list[tuple[str, str]] | None = None) -> subscribers.Ask:
     """A directory that answers that."""
 
-    def ask(extension: str, domain: str) -> Future[str]:
+    def ask(user: str, domain: str, what: str = "") -> Future[str]:
         if asked is not None:
-            asked.append((extension, domain))
+            asked.append((user, domain))
         answer: Future[str] = Future()
         answer.set_result(key)
         return answer
@@ -180,20 +180,40 @@ def test_a_directory_that_hangs_dies_or_lies_costs_the_card_and_nothing_else(
     monkeypatch.setattr(subscribers, "ANSWER_WITHIN", 0.05)
     here = made(directory=True)
     silent: Future[str] = Future()
-    assert here.find("244", "", "", lambda extension, domain: silent).result(5) == ""
+    assert here.find("244", "", "", lambda user, domain, what="": silent).result(5) == ""
     until(lambda: "extension=244: the directory did not tell the key" in caplog.text)
     silent.set_result("too late for that card")  # but not for the next one
     assert here.find("244", "", "", None).result(5) == "too late for that card"
 
     broken: Future[str] = Future()
     broken.set_exception(OSError("gone"))
-    assert here.find("245", "", "", lambda extension, domain: broken).result(5) == ""
+    assert here.find("245", "", "", lambda user, domain, what="": broken).result(5) == ""
 
-    def raises(extension: str, domain: str) -> Future[str]:
+    def raises(user: str, domain: str, what: str = "") -> Future[str]:
         raise RuntimeError("no loop")
 
     assert here.find("246", "", "", raises).result(5) == ""
     assert here.find("247", "", "", at_once("k" * 10_000)).result(5) == "k" * subscribers.MAX_KEY
+
+
+def test_a_login_may_have_an_extension_that_has_the_key() -> None:
+    asked: list[tuple[str, str, str]] = []
+
+    def ask(user: str, domain: str, what: str = "key") -> Future[str]:
+        asked.append((user, domain, what))
+        answer: Future[str] = Future()
+        answer.set_result({"petrov": "246"}.get(user, "") if what == subscribers.ALIAS else "from-there")
+        return answer
+
+    here = made(keys={"246": SECRET, "ivanov": "his own"})
+    assert here.find("petrov", "pbx", "", ask).result(5) == SECRET
+    assert here.find("petrov", "pbx", "", None).result(5) == SECRET  # remembered
+    assert here.find("ivanov", "pbx", "", ask).result(5) == "his own"
+    assert here.find("sidorov", "pbx", "", ask).result(5) == ""
+    assert here.find("x y\nexit", "pbx", "", ask).result(5) == ""  # no word: it could not be asked about
+    assert asked == [("petrov", "pbx", subscribers.ALIAS), ("sidorov", "pbx", subscribers.ALIAS)]
+    there = made(keys={"246": SECRET}, directory=True)
+    assert there.find("sidorov", "pbx", "", ask).result(5) == "from-there"
 
 
 def test_no_key_is_shown() -> None:

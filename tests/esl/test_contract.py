@@ -14,6 +14,7 @@ import pytest
 
 from fs_1c import service
 from fs_1c.esl.inbound import InboundDoor
+from fs_1c.esl.listening import Listening
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
@@ -298,9 +299,9 @@ async def _listener(
 
 def test_keys_are_asked_from_the_switchs_directory() -> None:
     async def ask(door: InboundDoor) -> None:
-        assert await asyncio.wrap_future(door.ask_key("244", "127.0.0.1")) == ""  # not connected yet
+        assert await asyncio.wrap_future(door.ask("244", "127.0.0.1")) == ""  # not connected yet
         await door.ready.wait()
-        asked = [door.ask_key(extension, "127.0.0.1") for extension in ("244", "245", "299")]
+        asked = [door.ask(extension, "127.0.0.1") for extension in ("244", "245", "299")]
         assert [await asyncio.wrap_future(one) for one in asked] == ["KEY244", "ключ", ""]
 
     async def story() -> None:
@@ -339,6 +340,8 @@ def test_a_switch_that_falls_silent_is_left(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("fs_1c.esl.inbound.SILENCE", 0.2)
+    monkeypatch.setattr("fs_1c.esl.inbound.ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(Listening, "still_there", lambda _: b"\n")  # which no switch answers
 
     async def story() -> None:
         async with SimulatedSwitch(SwitchSettings(heartbeat=None)) as switch:

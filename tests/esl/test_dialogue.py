@@ -11,11 +11,12 @@ from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NotANumber, NumberPlan, read
 from fs_1c.settings import RoutingSettings
-from fs_1c.talk import call_from_channel
+from fs_1c.talk import People, call_from_channel
 from fs_1c.talk.incoming import CALL_HEADERS
 from tests.recordings import messages, sent
 
 PLAN = NumberPlan()
+PEOPLE = People(PLAN)
 
 
 def decision_for(call: Call, **known: str) -> Decision:
@@ -27,7 +28,7 @@ def decision_for(call: Call, **known: str) -> Decision:
 
 def talk(name: str, **known: str) -> tuple[list[bytes], list[Step], Dialogue]:
     """Plays what FreeSWITCH sent in a recording; answers each request for a decision at once."""
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     writes: list[bytes] = []
     steps = []
     for message in messages(name):
@@ -62,9 +63,11 @@ def test_a_call_is_made_of_the_headers_that_are_taken_from_the_channels_data() -
     class Asked(dict[str, str]):
         def get(self, name: str, /, default: object = None) -> str:
             asked.add(name)
-            return f"what {name} says"
+            return super().get(name, "")
 
-    call_from_channel(Asked())
+    for direction in ("inbound", "outbound"):
+        for number in ("", "withheld", "89235292926"):
+            call_from_channel(Asked({"Call-Direction": direction, "Caller-Caller-ID-Number": number}), PEOPLE)
     assert asked == set(CALL_HEADERS)
 
 
@@ -88,7 +91,7 @@ def test_sync_an_unknown_client_gets_no_target() -> None:
 
 
 def test_nothing_is_written_after_the_caller_has_gone() -> None:
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     data, goodbye = messages("outbound_sync_cancel")
     call = dialogue.received(data).decide
     assert call is not None
@@ -97,7 +100,7 @@ def test_nothing_is_written_after_the_caller_has_gone() -> None:
 
 
 def test_nothing_is_written_after_the_caller_has_gone_async() -> None:
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     call = None
     for message in messages("outbound_async_cancel"):
         step = dialogue.received(message)
@@ -108,16 +111,16 @@ def test_nothing_is_written_after_the_caller_has_gone_async() -> None:
 
 
 def test_without_a_decision_the_call_is_let_go_all_the_same() -> None:
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     dialogue.received(messages("outbound_sync_route")[0])
     assert dialogue.decided(None) == commands.EXIT
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     dialogue.received(messages("outbound_async_bridge")[0])
     assert dialogue.decided(None) == commands.RESUME + commands.EXIT
 
 
 def test_a_decision_is_written_once() -> None:
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     call = dialogue.received(messages("outbound_sync_route")[0]).decide
     assert call is not None
     assert dialogue.decided(decision_for(call))
@@ -158,7 +161,7 @@ def test_what_is_too_long_for_one_segment_is_no_body() -> None:
 
 def test_async_the_dialplans_default_follows_the_manager() -> None:
     data = with_variables(messages("outbound_async_bridge")[0], fs_1c_default_target="user/200@127.0.0.1")
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     call = dialogue.received(data).decide
     assert call is not None
     assert call.default_target == "user/200@127.0.0.1"
@@ -171,7 +174,7 @@ def test_async_an_unknown_client_rings_the_dialplans_default() -> None:
     data = with_variables(
         messages("outbound_async_bridge")[0], fs_1c_default_target="{a=b}user/200@127.0.0.1"
     )
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     call = dialogue.received(data).decide
     assert call is not None
     assert dialogue.decided(decision_for(call)).endswith(b"\n\n${fs_1c_default_target}")
@@ -180,7 +183,7 @@ def test_async_an_unknown_client_rings_the_dialplans_default() -> None:
 @pytest.mark.parametrize("default", ["{a=b}user/1", "<a=b>user/1", "user/1:_:user/2", "user/100@${domain}"])
 def test_async_a_default_that_cannot_follow_another_dial_string_is_left_to_the_dialplan(default: str) -> None:
     data = with_variables(messages("outbound_async_bridge")[0], fs_1c_default_target=default)
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     call = dialogue.received(data).decide
     assert call is not None
     assert b"fs_1c_default_target" not in dialogue.decided(decision_for(call, **KNOWN))
@@ -198,7 +201,7 @@ def event(message_headers: dict[str, str]) -> Message:
 
 
 def following(**variables: str) -> Dialogue:
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     call = dialogue.received(with_variables(messages("outbound_async_resume")[0], **variables)).decide
     assert call is not None
     assert dialogue.decided(decision_for(call, **KNOWN))
@@ -220,7 +223,7 @@ def bridge_over(dialogue: Dialogue) -> Message:
 
 
 def test_async_the_dialplans_own_wishes_stand() -> None:
-    dialogue = Dialogue(5, PLAN)
+    dialogue = Dialogue(5, PEOPLE)
     data = with_variables(
         messages("outbound_async_bridge")[0], hangup_after_bridge="false", continue_on_fail="3"
     )
@@ -258,7 +261,7 @@ def test_async_after_a_conversation_the_call_is_left_alone() -> None:
 
 def test_connect_answered_by_anything_but_the_channel_is_not_freeswitch() -> None:
     with pytest.raises(WireError, match="connect was answered by"):
-        Dialogue(5, PLAN).received(Message(b"Content-Type: command/reply\nReply-Text: -ERR who are you"))
+        Dialogue(5, PEOPLE).received(Message(b"Content-Type: command/reply\nReply-Text: -ERR who are you"))
 
 
 @pytest.mark.parametrize(
@@ -267,6 +270,6 @@ def test_connect_answered_by_anything_but_the_channel_is_not_freeswitch() -> Non
 )
 def test_the_dialplans_deadline(text: str, seconds: float | None) -> None:
     data = with_variables(messages("outbound_sync_route")[0], fs_1c_deadline=text)
-    call = Dialogue(5, PLAN).received(data).decide
+    call = Dialogue(5, PEOPLE).received(data).decide
     assert call is not None
     assert call.deadline == seconds

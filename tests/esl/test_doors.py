@@ -11,8 +11,10 @@ from collections.abc import Callable
 import pytest
 
 from fs_1c.call import Decision
+from fs_1c.esl import inbound as inbound_module
 from fs_1c.esl.dialogue import Dialogue, Step
 from fs_1c.esl.inbound import InboundDoor
+from fs_1c.esl.listening import Listening
 from fs_1c.esl.outbound import AT_ONCE
 from fs_1c.esl.wire import Message
 from fs_1c.integration import Integration
@@ -272,6 +274,8 @@ def test_inbound_a_switch_that_falls_silent_is_left(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("fs_1c.esl.inbound.SILENCE", 0.2)
+    monkeypatch.setattr("fs_1c.esl.inbound.ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr(Listening, "still_there", lambda _: b"\n")  # which no switch answers
 
     async def story() -> None:
         async with SimulatedSwitch(SwitchSettings(heartbeat=None)) as switch:
@@ -283,6 +287,36 @@ def test_inbound_a_switch_that_falls_silent_is_left(
                 await door.close()
 
     asyncio.run(story())
+
+
+def test_inbound_a_switch_that_only_answers_is_there(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its HEARTBEAT may come every two minutes, or never."""
+    monkeypatch.setattr("fs_1c.esl.inbound.SILENCE", 0.05)
+    monkeypatch.setattr(inbound_module, "LOOK_AGAIN", ())
+
+    async def story() -> None:
+        async with SimulatedSwitch(SwitchSettings(heartbeat=None)) as switch:
+            with Integration(settings_for("http://127.0.0.1:9/")) as integration:
+                settings = InboundSettings(address=f"127.0.0.1:{switch.event_socket_port}")
+                door = InboundDoor(integration, settings)
+                asked = 0
+
+                def counted(listening: Listening) -> bytes:
+                    nonlocal asked
+                    asked += 1
+                    return still_there(listening)
+
+                still_there = Listening.still_there
+                monkeypatch.setattr(Listening, "still_there", counted)
+                door.open()
+                await until(lambda: asked >= 5)
+                assert door.ready.is_set()
+                await door.close()
+
+    asyncio.run(story())
+    assert "trying again" not in caplog.text
 
 
 def test_inbound_a_recording_of_the_whole_session_is_understood() -> None:

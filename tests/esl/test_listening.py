@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.call import Conversation, HungUp
+from fs_1c.cards import KEY
 from fs_1c.esl.listening import Heard, Listening, Refused
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NumberPlan
-from fs_1c.talk.conversations import EVENTS, Conversations
+from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
 from tests.recordings import dumps, events, messages
 from tests.support import unhurried
 
@@ -40,11 +42,13 @@ def of_dump(uuid: str) -> Message:
 def subscribed(conversations: Conversations | None = None) -> tuple[Listening, Heard]:
     listening = Listening(PASSWORD, conversations or Conversations(NumberPlan()))
     assert listening.received(GREETING).write == f"auth {PASSWORD}\n\n".encode()
-    assert (
-        listening.received(OK).write
-        == f"event plain {' '.join(EVENTS)} BACKGROUND_JOB HEARTBEAT\n\n".encode()
-    )
-    return listening, listening.received(OK)
+    wanted = " ".join([*EVENTS, "BACKGROUND_JOB HEARTBEAT CUSTOM", *CUSTOM_EVENTS])
+    assert listening.received(OK).write == f"event plain {wanted}\n\n".encode()
+    ready = listening.received(OK)
+    asks = b"api show registrations as json\n\n"
+    assert ready.write.startswith(asks)
+    assert listening.received(api(b'{"row_count":0}')) == Heard()
+    return listening, replace(ready, write=ready.write.removeprefix(asks))
 
 
 def test_after_the_subscription_it_asks_what_is_up_and_about_each() -> None:
@@ -105,10 +109,11 @@ def test_a_reconnect_asks_about_the_legs_that_are_known_and_those_that_are_gone_
 def test_a_key_is_asked_for_in_the_background() -> None:
     listening, _ = subscribed()
     listening.received(channels([]))
-    asks = listening.look_up_key("244", "pbx.example", "job-1")
+    asks = listening.look_up("244", "pbx.example", KEY, "job-1")
     assert asks == b"bgapi user_data 244@pbx.example var fs_1c_key\nJob-UUID: job-1\n\n"
     assert (
-        listening.look_up_key("245", "", "job-2") == b"bgapi user_data 245 var fs_1c_key\nJob-UUID: job-2\n\n"
+        listening.look_up("245", "", KEY, "job-2")
+        == b"bgapi user_data 245 var fs_1c_key\nJob-UUID: job-2\n\n"
     )
     assert (
         listening.received(Message(b"Content-Type: command/reply\nReply-Text: +OK Job-UUID: job-1"))
@@ -120,13 +125,52 @@ def test_a_key_is_asked_for_in_the_background() -> None:
         assert done == Heard(job=("job-1", key))
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"-ERR", b"[]", b'"x"', b'{"rows": 1}', b'{"rows": [1]}', b'{"rows": [{}]}', b"[" * 100_000]
-)
-def test_a_list_of_channels_that_is_none_ends_the_connection(body: bytes) -> None:
+NONSENSE = [
+    b"",
+    b"-ERR",
+    b"-ERR SQL disabled, no data available!\n",
+    b"-ERR Database error!\n",
+    b"[]",
+    b'"x"',
+    b'{"rows": 1}',
+    b'{"rows": [1]}',
+    b'{"rows": [{}]}',
+    b"[" * 100_000,
+    b'{"row_count":1,"rows":[{"uuid":"a',
+    "абв".encode("cp1251"),
+]
+
+
+@pytest.mark.parametrize("body", NONSENSE, ids=lambda body: repr(body[:20]))
+def test_no_answer_of_the_switch_costs_the_connection(body: bytes) -> None:
+    """What was bridged before is not told then; what begins afterwards is."""
+    conversations = Conversations(NumberPlan())
+    listening, _ = subscribed(conversations)
+    heard = [listening.received(api(body))]
+    listening.look_again()
+    heard.append(listening.received(api(body)))
+    assert heard[0] == heard[1]  # the same words, which the door says once
+    assert (heard[0] == Heard()) == (body in (b'{"rows": [1]}', b'{"rows": [{}]}'))
+    told = [conversations.feed(one) for one in events("inbound_answered")]
+    assert [one.extension for one in told if isinstance(one, Conversation) and not one.ringing] == ["244"]
+
+
+@pytest.mark.parametrize("body", NONSENSE, ids=lambda body: repr(body[:20]))
+def test_nor_does_one_about_a_single_channel_or_the_registrations(body: bytes) -> None:
     listening, _ = subscribed()
-    with pytest.raises(WireError, match="show channels"):
-        listening.received(api(body))
+    assert listening.received(channels(["a"])).write == b"api uuid_dump a\n\n"
+    assert "uuid_dump was answered by" in listening.received(api(body)).problem
+    again = Listening(PASSWORD, Conversations(NumberPlan()))
+    for message in (GREETING, OK, OK):
+        again.received(message)
+    assert again.received(api(body)).write == b""
+
+
+def test_a_name_in_another_encoding_is_in_nobodys_way() -> None:
+    listening, _ = subscribed()
+    row = {"uuid": "a", "cid_name": "NAME"}
+    body = json.dumps({"row_count": 1, "rows": [row]}).encode().replace(b"NAME", "Иван".encode("cp1251"))
+    assert listening.received(api(body)) == Heard(b"api uuid_dump a\n\n")
 
 
 @pytest.mark.parametrize("uuid", ["a b", "", "x" * 300, "a\nexit", " a", None, 5])

@@ -15,7 +15,7 @@ from fs_1c.esl.listening import Listening, Refused
 from fs_1c.esl.wire import Headers, Message, Reader, WireError
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.settings import RoutingSettings
-from fs_1c.talk import call_from_channel
+from fs_1c.talk import People, call_from_channel
 from fs_1c.talk.conversations import EVENTS, Conversations
 from tests import recordings
 from tests.fuzz import switch_words
@@ -23,6 +23,7 @@ from tests.fuzz.engine import Harness
 from tests.fuzz.values import Taken, text
 
 PLAN = NumberPlan()
+PEOPLE = People(PLAN)
 POLICY = RoutingSettings(external="sofia/gateway/trunk/{number}", then=("user/100@{domain}",))
 PASSWORD = "s3cret-of-the-socket"
 MAX_LEGS = 6
@@ -161,7 +162,7 @@ class Told:
 
 def dialogue(octets: bytes) -> None:
     """Whatever comes on a `socket` connection: only whole commands go back, and none when it is over."""
-    talk = Dialogue(5, PLAN)
+    talk = Dialogue(5, PEOPLE)
     told = Told()
     written: list[bytes] = []
     for part in octets.split(b"\0"):
@@ -204,7 +205,7 @@ def _decision(call: Call | None, hostile: bytes) -> Decision:
 
 def listening(octets: bytes) -> None:
     """Whatever comes from a switch: only whole commands go back, and the password only where it is asked."""
-    conversations = Conversations(PLAN, MAX_LEGS)
+    conversations = Conversations(PLAN, max_legs=MAX_LEGS)
     told = Told()
     heard = Listening(PASSWORD, conversations)
     legs: set[str] = set()
@@ -231,7 +232,20 @@ def listening(octets: bytes) -> None:
 def _bounded(conversations: Conversations, legs: int) -> None:
     assert len(conversations) <= legs
     for uuid, leg in conversations._legs.items():
-        kept = (leg.party, leg.destination, leg.domain, leg.base, leg.key, leg.originator, leg.loops_to)
+        kept = (
+            leg.party.name,
+            leg.party.why,
+            leg.number,
+            leg.shows,
+            leg.call_id,
+            leg.told_as,
+            leg.destination,
+            leg.domain,
+            leg.base,
+            leg.key,
+            leg.originator,
+            leg.loops_to,
+        )
         assert len(uuid) + sum(map(len, kept)) + len(leg.talks_to) < MAX_MEMORY, "a leg keeps too much"
 
 
@@ -267,7 +281,7 @@ _FIELDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 def conversations(octets: bytes) -> None:
     """Any events in any order: nobody is told of twice, and what is remembered is bounded."""
     taken = Taken(octets)
-    everything, little = Conversations(PLAN), Conversations(PLAN, MAX_LEGS - 2)
+    everything, little = Conversations(PLAN), Conversations(PLAN, max_legs=MAX_LEGS - 2)
     told = Told()
     while taken:
         event = {"Event-Name": taken.one(_NAMES), "Unique-ID": taken.one(_UUIDS)}
@@ -360,7 +374,7 @@ def channel_data(octets: bytes) -> None:
     headers = Headers(octets)
     for name in headers.names():
         headers.get(name)
-    call = call_from_channel(headers)
+    call = call_from_channel(headers, PEOPLE)
     for value in (call.uuid, call.number, call.name, call.destination, call.domain, call.base):
         assert len(value) <= 256
         assert not re.search(r"[\x00-\x1f\x7f]", value)

@@ -31,6 +31,7 @@ from fs_1c.modpython import answered, console, process, switch
 from fs_1c.modpython.process import Process
 from fs_1c.modpython.switch import whole
 from fs_1c.numbers import NumberPlan
+from fs_1c.talk import People
 from tests import ROOT
 from tests.support import unhurried
 from tests.world import CLIENT, DEFAULT, onec_simulator
@@ -452,7 +453,7 @@ def outbound(extension: str, **more: Any) -> dict[str, Any]:
 
 def begun(uuid: str = CALLER) -> tuple[str, str, str, str] | None:
     """Call, leg, number and extension of the conversation."""
-    found = answered.conversation(uuid, NumberPlan())
+    found = answered.conversation(uuid, People(NumberPlan()))
     return (found.call_uuid, found.leg_uuid, found.number, found.extension) if found else None
 
 
@@ -487,7 +488,9 @@ def test_the_bridge_comes_after_the_answer_and_never_to_who_rings_or_has_gone(
 
 def test_through_a_loopback_channel(freeswitch: FakeFreeSwitch) -> None:
     a = outbound("244", **TALKING, variable_other_loopback_leg_uuid="loop-b")
+    a["Channel-Name"] = "loopback/244-a"
     b = inbound(CLIENT, **TALKING, variable_other_loopback_leg_uuid="loop-a")
+    b["Channel-Name"] = "loopback/244-b"
     freeswitch.channels = {CALLER: inbound(**TALKING), "loop-a": a, "loop-b": b}
     freeswitch.channels[MANAGERS] = outbound("244", **TALKING)
     freeswitch.bridge(CALLER, "loop-a")
