@@ -331,7 +331,8 @@ class Conversations:
                 return None if ringing else self._unidentified(one_uuid, one, two_uuid, two)
             case _:  # two subscribers
                 return None
-        if client.party.why and not client.number:
+        number = self._number(client)
+        if client.party.why and not self._people.is_number(number):
             return None
         what = (subscriber.party.name, ringing)
         if what in client.told:  # hold and resume, or back from a transfer
@@ -341,7 +342,7 @@ class Conversations:
         return Conversation(
             call_uuid=client.told_as,
             leg_uuid=leg_uuid,
-            number=self._number(client),
+            number=number,
             extension=subscriber.party.name,
             key=subscriber.key,
             base=client.base,
