@@ -14,7 +14,7 @@ from fs_1c.check import wsdl
 from fs_1c.check.wsdl import Described, Mismatch
 from fs_1c.dialect import PRESETS, DialectName
 from fs_1c.simulator.onec.dialects import DIALECTS
-from fs_1c.simulator.onec.wsdl import wsdl as written
+from fs_1c.simulator.onec.dialects import wsdl as written
 from tests.support import unhurried
 
 MOBILON_2 = PRESETS[DialectName.MOBILON_2]

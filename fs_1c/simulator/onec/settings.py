@@ -1,7 +1,8 @@
 """What the simulated 1C is started with."""
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -9,41 +10,43 @@ from fs_1c.simulator.onec.clients import SEARCHES, Client, Search
 from fs_1c.simulator.onec.dialects import DIALECTS, Dialect, DialectName
 from fs_1c.simulator.onec.faults import Fault
 
-HIGHEST_PORT = 65535
-LOST_SESSION_STATUSES = (400, 404)
-
 SessionMode = Literal["dontuse", "use", "autouse"]
 """1C's own words, of `reuseSessions` in default.vrd."""
+SECONDS = ("latency", "pool_timeout", "session_start", "cold_start", "idle", "session_max_age", "keep_alive")
+CHOICES: Mapping[str, tuple[object, ...]] = {
+    "dialect": tuple(DIALECTS),
+    "search": SEARCHES,
+    "sessions": get_args(SessionMode),
+    "lost_session_status": (400, 404),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class OneCSimulatorSettings:
     """Where to listen and how to behave.
 
-    host: address to listen on, IPv4, IPv6 or a name.
-    port: TCP port; 0 takes any free one (see `OneCSimulator.url`).
+    host: address to listen on, IPv4, IPv6 or a name. port: TCP port; 0 takes any free one (see `OneCSimulator.url`).
     path: where the service is published, starting with a slash; None is the dialect's own place.
     namespace: of the operations and their parameters; None is the dialect's own.
     username, password: Basic authentication; None for the username asks for none.
     latency: seconds that 1C thinks before it answers a SOAP request, with a fault too; 401 comes at once.
-    clients: who is known: a CSV file (see `load_clients`) or the clients themselves; None is the shipped
-        example.
+    clients: who is known: a CSV file (see `load_clients`) or the clients themselves; None is the shipped example.
     dialect: which operations there are and how they answer (see `dialects`).
     search: how a number is compared with the clients' (see `ClientBook`).
-    sessions: 1C's `reuseSessions`: `dontuse` starts and ends a session for each request; under `use` a
-        request names its session by the cookie ibsession or starts one by the header `IBSession: start`;
-        `autouse` does as `use` for those who ask, and takes any free session for the rest.
+    sessions: 1C's `reuseSessions`: `dontuse` starts and ends a session for each request; under `use` a request names
+        its session by the cookie ibsession or starts one by the header `IBSession: start`; `autouse` does as `use`
+        for those who ask, and takes any free session for the rest.
     session_max_age: seconds without a request after which a session is gone.
     pool_size: sessions at once under `use` and `autouse`.
     pool_timeout: seconds that a request waits for room among them, or for its busy session, before 406.
     licences: sessions at once that are paid for; one more is answered 402 at once. None: no limit.
     session_start: seconds that it takes to start a session.
-    cold_start: seconds that it takes while the base is cold: at first, and after `idle` seconds without any
-        session. In the field 11.5 s, once over 30 s.
+    cold_start: seconds that it takes while the base is cold: at first, and after `idle` seconds without any session.
+        In the field 11.5 s, once over 30 s.
     idle: seconds.
     lost_session_status: answer to a cookie whose session is gone: 400 or 404.
     keep_alive: seconds that an idle connection is kept.
-    fault: what is wrong from the start (see `faults`).
+    fault: what is wrong from the start (see `fault_table`).
 
     Raises ValueError, one line that starts with the setting's name, when a value cannot work.
     """
@@ -71,8 +74,8 @@ class OneCSimulatorSettings:
     fault: Fault | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= HIGHEST_PORT:
-            raise ValueError(f"port: {self.port} is not within 0…{HIGHEST_PORT}")
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"port: {self.port} is not within 0…65535")
         if self.path is not None and (not self.path.startswith("/") or "?" in self.path or "#" in self.path):
             raise ValueError(f"path: {self.path!r} must start with / and contain neither ? nor #")
         if self.namespace == "":
@@ -81,18 +84,14 @@ class OneCSimulatorSettings:
             raise ValueError("password: is of no use without a username")
         if self.username is not None and ":" in self.username:
             raise ValueError("username: Basic authentication cannot carry a colon in it")
-        _one_of("dialect", self.dialect, tuple(DIALECTS))
-        _one_of("search", self.search, SEARCHES)
-        _one_of("sessions", self.sessions, get_args(SessionMode))
-        _one_of("lost_session_status", self.lost_session_status, LOST_SESSION_STATUSES)
-        for name in ("latency", "pool_timeout", "session_start", "cold_start", "idle"):
-            seconds = getattr(self, name)
-            if not (math.isfinite(seconds) and seconds >= 0):
-                raise ValueError(f"{name}: {seconds} is not a number of seconds, zero or more")
-        for name in ("session_max_age", "keep_alive"):
-            seconds = getattr(self, name)
-            if not (math.isfinite(seconds) and seconds > 0):
-                raise ValueError(f"{name}: {seconds} is not a number of seconds above zero")
+        for name, allowed in CHOICES.items():
+            if (value := getattr(self, name)) not in allowed:
+                raise ValueError(f"{name}: {value} is not one of {', '.join(map(str, allowed))}")
+        for name in SECONDS:
+            seconds, may_be_none = getattr(self, name), name not in ("session_max_age", "keep_alive")
+            if not (0 < seconds < inf or (seconds == 0 and may_be_none)):
+                least = ", zero or more" if may_be_none else " above zero"
+                raise ValueError(f"{name}: {seconds} is not a number of seconds{least}")
         if self.pool_size < 1:
             raise ValueError(f"pool_size: {self.pool_size} is not one or more")
         if self.licences is not None and self.licences < 0:
@@ -112,8 +111,3 @@ class OneCSimulatorSettings:
     def service_namespace(self) -> str:
         """`namespace`, or the dialect's."""
         return self.spoken.namespace if self.namespace is None else self.namespace
-
-
-def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name}: {value} is not one of {', '.join(map(str, allowed))}")

@@ -18,9 +18,9 @@ from requests.auth import HTTPBasicAuth
 from fs_1c.simulator.onec import (
     OneCSimulator,
 )
-from fs_1c.simulator.onec.body import BodyRefused, read_body
-from fs_1c.simulator.onec.pages import credentials_match
-from tests.test_simulator_onec_support import (
+from fs_1c.simulator.onec.server import BodyRefused, read_body
+from fs_1c.simulator.onec.service import credentials_match
+from tests.simulator.support import (
     KEY,
     POST,
     SEED_ANSWER,
@@ -31,12 +31,6 @@ from tests.test_simulator_onec_support import (
     say_name,
     simulator,
 )
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator, fault_of
-from fs_1c.simulator.onec.fault_kinds import Stage
-from tests.test_simulator_onec_support import (
+from fs_1c.simulator.onec.fault_table import Stage
+from tests.simulator.support import (
     POST,
     SOAP_1_1,
     SOAP_1_2,
@@ -27,13 +26,6 @@ from tests.test_simulator_onec_support import (
     simulator,
     until,
 )
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
-
 
 GATES = {
     "no-session-header": (400, "xml", "Не указан заголовок управления сеансами или куки"),

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fs_1c.simulator.onec import Client, ClientBook, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.dialects import MAX_EVENT, inner_xml, pop_of_event, read_event
-from fs_1c.simulator.onec.envelope import parse_operation
-from tests.test_simulator_onec_support import envelope, post, simulator
+from fs_1c.simulator.onec.soap import parse_operation
+from tests.simulator.support import envelope, post, simulator
 
 CLIENT = Client("+7 (923) 529-29-26", "Фэйковый чиж", "VIP", "244")
 
@@ -80,8 +80,8 @@ def test_no_event_upsets_the_cards(value: Any) -> None:
         event = {"state": "PREANSWER", "direction": "incoming", "from": "1", "userkey": "2", name: value}
         parameters: Mapping[str, str] = {"Data": json.dumps(event)}
         assert read_event(parameters) == event
-        pop = pop_of_event(parameters)
-        assert pop is None or isinstance(pop.num_from + pop.key, str)
+        pop = pop_of_event(read_event(parameters))
+        assert pop is None or isinstance("".join(pop), str)
 
 
 def test_path_and_namespace_of_ones_own() -> None:

@@ -13,7 +13,7 @@ from fs_1c.simulator.onec import (
     load_clients,
 )
 from fs_1c.simulator.onec.clients import example_clients, parse_clients, search_key
-from tests.test_simulator_onec_support import (
+from tests.simulator.support import (
     say_name,
     simulator,
 )
