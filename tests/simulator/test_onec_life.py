@@ -32,7 +32,7 @@ def test_memory_is_bounded() -> None:
     onec = simulator()
     operation = parse_operation(envelope("SayName", Number="1" * 100_000), "")
     for _ in range(MAX_REQUESTS + 5):
-        onec.received(operation)
+        onec.remember_request(operation)
     kept = onec.requests
     assert len(kept) == MAX_REQUESTS
     assert len(kept[0].parameters["Number"]) == 1000

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 Search = Literal["last-ten", "drop-first-substring"]
-SEARCHES: tuple[str, ...] = get_args(Search)
+
 COLUMNS = ("number", "title", "category", "manager")
 SIGNIFICANT_DIGITS = 10
 _HEADER = ",".join(COLUMNS)

@@ -5,9 +5,9 @@
 Which faults there are, and with which parameters, stands in `fault_table`.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Any
 
 from fs_1c.simulator.onec.clients import unwritable
@@ -96,7 +96,7 @@ def _wrong(name: str, value: Any, choices: tuple[Value, ...] | None) -> str | No
     allowed, expected = _TYPES.get(name, ((str,), "a text"))
     if type(value) not in allowed:
         return f"{value!r} is not {expected}"
-    if name == "seconds" and not (math.isfinite(value) and value >= 0):
+    if name == "seconds" and not 0 <= value < inf:
         return f"{value!r} is not a number, zero or more"
     if name == "size" and abs(value) > MAX_SIZE:
         return f"{value} is beyond {MAX_SIZE}"
@@ -109,8 +109,10 @@ def _wrong(name: str, value: Any, choices: tuple[Value, ...] | None) -> str | No
     return None
 
 
-def fault_of(described: Mapping[str, Any]) -> Fault:
+def fault_of(described: object) -> Fault:
     """A fault as JSON describes it: `{"fault": NAME, "times": 2, "seconds": 0.5}`. Raises ValueError."""
+    if not isinstance(described, Mapping):
+        raise ValueError('not a JSON object such as {"fault": "mute"}')
     given = dict(described)
     name = given.pop("fault", None)
     if not isinstance(name, str):

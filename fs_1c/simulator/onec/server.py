@@ -14,31 +14,23 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from email.message import Message
-from http import HTTPStatus
 from http.client import responses
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BufferedIOBase
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from fs_1c.simulator.onec.answers import Answer, End, Outgoing, html
 from fs_1c.simulator.onec.fault_table import Stage
+from fs_1c.simulator.onec.faults import Fault
 
 if TYPE_CHECKING:
     from fs_1c.simulator.onec.simulator import OneCSimulator
 
 CONTROLS = "/simulator/"
 """What is asked of the simulator itself is below this. No fault befalls it."""
-
 MAX_BODY = 1024 * 1024
-# Seconds that a request may take to arrive, once it has begun.
-PATIENCE = 60.0
-# Seconds in which somebody who has just connected to a refusing server may turn out to be at the switch.
-REFUSAL = 0.2
-# Seconds that a stop waits for threads in flight.
-DRAIN = 1.0
 
 log = logging.getLogger("fs_1c.simulator.onec")
 
@@ -46,82 +38,64 @@ log = logging.getLogger("fs_1c.simulator.onec")
 class BodyRefused(Exception):
     """The body cannot be read, and neither can what follows it: answer `status` and close the connection."""
 
-    def __init__(self, status: HTTPStatus, reason: str) -> None:
+    def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
         self.status = status
 
 
-def read_body(headers: Message, stream: BufferedIOBase, limit: int = MAX_BODY) -> bytes | None:
+def read_body(headers: Message, stream: io.BufferedIOBase, limit: int = MAX_BODY) -> bytes | None:
     """The body, at most `limit` bytes; None when the headers announce none. Raises BodyRefused.
 
     Framing that two readers could understand differently (two lengths, a length and chunks) is refused.
     """
     lengths = {value.strip() for value in headers.get_all("Content-Length", [])}
     encodings = [value.strip().lower() for value in headers.get_all("Transfer-Encoding", [])]
-    if encodings and lengths:
-        raise BodyRefused(HTTPStatus.BAD_REQUEST, "Content-Length together with Transfer-Encoding")
-    if encodings and encodings != ["chunked"]:
-        raise BodyRefused(HTTPStatus.NOT_IMPLEMENTED, "the only Transfer-Encoding known here is chunked")
+    if len(lengths) + len(encodings) > 1 or not all(re.fullmatch("[0-9]+", length) for length in lengths):
+        raise BodyRefused(400, "Content-Length is not a number of bytes, or not the only word on the length")
     if encodings:
-        return b"".join(_chunks(stream, limit))
-    if not lengths:
-        return None
-    length = lengths.pop()
-    if lengths or not re.fullmatch("[0-9]+", length):
-        raise BodyRefused(HTTPStatus.BAD_REQUEST, "Content-Length is not a number of bytes")
-    if len(length) > 18 or int(length) > limit:
-        raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {limit} bytes")
-    return _exactly(stream, int(length))
+        if encodings != ["chunked"]:
+            raise BodyRefused(501, "the only Transfer-Encoding known here is chunked")
+        return _read_chunks(stream, limit)
+    return _read(stream, lengths.pop(), 10, limit) if lengths else None
 
 
-def _exactly(stream: BufferedIOBase, size: int) -> bytes:
-    content = stream.read(size)
-    if len(content) < size:
-        raise BodyRefused(HTTPStatus.BAD_REQUEST, "the body is shorter than announced")
+def _read(stream: io.BufferedIOBase, size: str, base: int, limit: int) -> bytes:
+    if len(size) > 18 or int(size, base) > limit:
+        raise BodyRefused(413, "too many bytes")
+    content = stream.read(int(size, base))
+    if len(content) < int(size, base):
+        raise BodyRefused(400, "the body is shorter than announced")
     return content
 
 
-def _chunks(stream: BufferedIOBase, left: int) -> Iterator[bytes]:
-    size = -1
-    while size:
-        line = re.fullmatch(rb"([0-9A-Fa-f]{1,15})[ \t]*(;.*)?", _line(stream))
-        if line is None:
-            raise BodyRefused(HTTPStatus.BAD_REQUEST, "a chunk's size is not a hexadecimal number")
-        size = int(line[1], 16)
-        left -= size
-        if left < 0:
-            raise BodyRefused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the chunks are too many")
-        yield _exactly(stream, size)
-        if size and _line(stream):
-            raise BodyRefused(HTTPStatus.BAD_REQUEST, "a chunk is longer than its size")
-    if all(_line(stream) for _ in range(32)):
-        raise BodyRefused(HTTPStatus.BAD_REQUEST, "too many trailers")
-
-
-def _line(stream: BufferedIOBase) -> bytes:
-    line = stream.readline(1024)
-    if not line.endswith(b"\n"):
-        raise BodyRefused(HTTPStatus.BAD_REQUEST, "a line of the chunked body is too long or cut off")
-    return line.rstrip(b"\r\n")
+def _read_chunks(stream: io.BufferedIOBase, limit: int) -> bytes:
+    content, more = b"", True
+    while more:
+        size = re.fullmatch(rb"([0-9A-Fa-f]+)[ \t]*(;.*)?\r?\n", stream.readline(1024))
+        if size is None:
+            raise BodyRefused(400, "a chunk's size is not a hexadecimal number")
+        chunk = _read(stream, size[1].decode(), 16, limit - len(content))
+        content, more = content + chunk, bool(chunk)
+        if more and stream.readline(1024).strip(b"\r\n"):
+            raise BodyRefused(400, "a chunk is longer than its size")
+    if not any(stream.readline(1024) in (b"\r\n", b"\n", b"") for _ in range(32)):
+        raise BodyRefused(400, "too many trailers")
+    return content
 
 
 class Connection(BaseHTTPRequestHandler):
-    """A keep-alive connection, in a thread of its own.
-
-    what: is asked, for the log, without secrets. spoilt: how the answer is to be sent, if not well.
-    """
+    """A keep-alive connection, in a thread of its own."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "fs-1c-simulator"
-    timeout = PATIENCE
+    server_version, sys_version = "fs-1c-simulator", ""
     disable_nagle_algorithm = True
-    wbufsize = -1
     server: "Server"
 
     def respond(self, path: str, query: str, body: bytes) -> Answer | End:
         """What to answer to the request in `command` and `headers`, or what becomes of the connection instead.
 
-        path: of its target, unquoted. query: of it, as it came.
+        path: of its target, unquoted. query: of it, as it came. It adds to `what` is asked, for the log, without
+        secrets, and sets `spoils` to the fault with which the answer is to be sent.
         """
         raise NotImplementedError
 
@@ -133,35 +107,38 @@ class Connection(BaseHTTPRequestHandler):
 
     def _begins(self, first: bool) -> bool:
         """Waits for the next request. False: the connection is over, by itself or by a fault."""
-        onec, fault = self.server.onec, self.server.onec.fault
-        idle = fault if fault and fault.name == "idle-close" and not first else None
-        refuses = first and fault is not None and fault.name == "refuse"
-        seconds = idle.seconds or 0.001 if idle else REFUSAL if refuses else onec.settings.keep_alive
+        onec, fault, seconds = self.server.onec, self.server.onec.fault, self.server.onec.settings.keep_alive
+        name = fault.name if fault else ""
+        if fault and name == "idle-close" and not first:
+            seconds = fault.seconds or 0.001
+        elif name == "refuse" and first:
+            seconds = 0.2  # in which whoever has just connected may turn out to be at the switch
         self.connection.settimeout(seconds)
-        begun, timed_out = b"", False
         try:
-            begun = cast(io.BufferedReader, self.rfile).peek(1)
+            begun, timed_out = cast(io.BufferedReader, self.rfile).peek(1), False
         except TimeoutError:
-            timed_out = True
-        self.connection.settimeout(PATIENCE)
+            begun, timed_out = b"", True
         if re.match(rb"(GET|HEAD|POST|DELETE) /simulator/", begun):
             return True
-        if idle and timed_out:
-            return onec.take(Stage.IDLE) is None and False
-        if (begun or timed_out) and (fault := onec.take(Stage.CONNECT)):
-            self._log(f"fault {fault.name}", fault.strike(self), time.monotonic())
+        if timed_out and name == "idle-close" and not first:
+            onec.take(Stage.IDLE)
+        elif (begun or timed_out) and (fault := onec.take(Stage.CONNECT)):
+            log.info("%s:%s: fault %s", *self.client_address[:2], fault.name)
             self._end(fault.strike(self))
             return False
         return bool(begun)
 
     def _serve(self) -> None:
-        began, self.what, self.spoilt = time.monotonic(), self.command, None
+        began, self.what = time.monotonic(), self.command
+        self.spoils: Fault | None = None
         outcome: Answer | End = End.CLOSE
         try:
             outcome = self._outcome()
             self._send(outcome) if isinstance(outcome, Answer) else self._end(outcome)
         finally:
-            self._log(self.what, outcome, began)
+            said = int(outcome.status) if isinstance(outcome, Answer) else "no answer"
+            took = time.monotonic() - began
+            log.info("%s:%s: %s: %s in %.3f s", *self.client_address[:2], self.what, said, took)
 
     do_GET = do_HEAD = do_POST = do_DELETE = _serve
 
@@ -177,7 +154,7 @@ class Connection(BaseHTTPRequestHandler):
         try:
             body = read_body(self.headers, self.rfile)
             if body is None and self.command == "POST":
-                raise BodyRefused(HTTPStatus.LENGTH_REQUIRED, "a POST without Content-Length")
+                raise BodyRefused(411, "a POST without Content-Length")
         except BodyRefused as refused:
             self.what += f" refused: {refused}"
             self._send(html(refused.status, str(refused), ("Connection", "close")))
@@ -186,19 +163,25 @@ class Connection(BaseHTTPRequestHandler):
         self.what += f" {path[:200]!r}"
         return self.respond(path, target.query, body or b"")
 
+    def _linger(self) -> None:
+        # After a refusal the client may still be sending. Closing at once would reset the connection under its
+        # hands and it would never read why; so what comes is thrown away for a while.
+        ends = time.monotonic() + 2.0
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1.0)
+            while time.monotonic() < ends and self.connection.recv(65536):
+                pass
+
     def _send(self, answer: Answer) -> None:
         head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}", f"Server: {self.server_version}"]
         head += [f"Date: {self.date_time_string()}", f"Content-Type: {answer.content_type}"]
         head += [f"{name}: {value}" for name, value in answer.headers]
-        if self.close_connection:
-            head.append("Connection: close")
+        head += ["Connection: close"] * self.close_connection
         body = answer.body if self.command != "HEAD" else b""
         out = Outgoing("\r\n".join(head), body, len(answer.body))
-        if self.spoilt is None:
-            self.connection.sendall(out.well)
-            return
         self.connection.settimeout(None)  # nothing ends a fault but the other side and a stop
-        for step in self.spoilt.strike(out):
+        for step in self.spoils.strike(out) if self.spoils else (out.well,):
             if isinstance(step, bytes):
                 self.connection.sendall(step)
             elif isinstance(step, End):
@@ -219,44 +202,23 @@ class Connection(BaseHTTPRequestHandler):
             self.hang()
         self.close_connection = self.close_connection or end is not End.KEEP
         if end is End.RESET:
-            # It is closed with a RST, now: a tidy end would come first, and whatever was on its way would get there.
+            # Closed with a RST, and here: the server would say a tidy goodbye before, and all that was on its way
+            # would get there.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             socket.close(self.connection.detach())
-
-    def _linger(self) -> None:
-        # After a refusal the client may still be sending. Closing at once would reset the connection under its hands and
-        # it would never read why; so what comes is thrown away for a while.
-        deadline = time.monotonic() + 2.0
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(1.0)
-            while time.monotonic() < deadline and self.connection.recv(65536):
-                pass
-
-    def handle_expect_100(self) -> bool:
-        """As the base class, and out at once: the client waits for it before it sends its body."""
-        proceed = super().handle_expect_100()
-        self.wfile.flush()
-        return proceed
-
-    def version_string(self) -> str:
-        return self.server_version
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Silent: `_log` says more, once the answer is out."""
 
     def log_message(self, format: str, *args: object) -> None:
         """What the base class says of broken HTTP; repr keeps such bytes from forging lines."""
         log.info("%s:%s: %r", *self.client_address[:2], (format % args)[:300])
 
-    def _log(self, what: str, outcome: Answer | End, began: float) -> None:
-        said = int(outcome.status) if isinstance(outcome, Answer) else "no answer"
-        log.info("%s:%s: %s: %s in %.3f s", *self.client_address[:2], what, said, time.monotonic() - began)
 
+class Server(ThreadingTCPServer):
+    """Listens from its making on; a thread for each connection. Raises OSError when the address is taken.
 
-class Server(ThreadingHTTPServer):
-    """Listens from its making on; a thread for each connection. Raises OSError when the address is taken."""
+    stopping: that it is stopped, which ends whatever waits.
+    """
 
+    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
@@ -264,53 +226,32 @@ class Server(ThreadingHTTPServer):
     def __init__(self, onec: "OneCSimulator", address: tuple[str, int], connection: type[Connection]) -> None:
         self.onec, self.stopping = onec, threading.Event()
         self._connections: set[socket.socket] = set()
-        self._changed = threading.Condition()
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, connection)
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's, which asks the DNS for this machine's name and may wait for it.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     # The types of what is accepted are the base class's own.
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self._changed:
-            self._connections.add(request)
+        self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        # Before it is closed: its number may be somebody else's at once, and `kill` must not touch that.
-        with self._changed:
-            self._connections.discard(request)
-            self._changed.notify_all()
         super().shutdown_request(request)
+        self._connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone is no news; anything else is a mistake in the simulator."""
-        if isinstance(sys.exc_info()[1], OSError):
-            log.debug("%s:%s went away", client_address[0], client_address[1])
-        else:
-            log.exception("%s:%s: the simulator failed", client_address[0], client_address[1])
+        gone = isinstance(sys.exc_info()[1], OSError)
+        log.log(logging.DEBUG if gone else logging.ERROR, "%s:%s failed", *client_address[:2], exc_info=not gone)
 
     def kill(self) -> None:
-        """No new connections, no old ones, now. A request in work gets no answer."""
+        """No new connections, no old ones, now: a request in work gets no answer. A second for those that linger."""
         self.stopping.set()
         self.onec.sessions.close()
-        self._cut_connections()
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
         self.shutdown()
         self.server_close()
-        self._cut_connections()  # those accepted in between
-        with self._changed:
-            self._changed.wait_for(lambda: not self._connections, DRAIN)
-
-    def _cut_connections(self) -> None:
-        with self._changed:
-            for connection in self._connections:
+        ends = time.monotonic() + 1.0
+        while self._connections and time.monotonic() < ends:
+            for connection in tuple(self._connections):
                 with contextlib.suppress(OSError):  # it was already gone
                     connection.shutdown(socket.SHUT_RDWR)
+            time.sleep(0.001)

@@ -41,47 +41,41 @@ class Service(Connection):
     """
 
     def respond(self, path: str, query: str, body: bytes) -> Answer | End:
-        onec = self.onec = self.server.onec
+        self.onec, self._body = self.server.onec, body
         if path.startswith(CONTROLS):
-            return self._at_the_switch(path, body)
-        self._here, self._body = path == onec.settings.service_path, body
+            return self._at_the_switch(path.removeprefix(CONTROLS))
         self._operation: soap.Operation | None = None
         self._unreadable = soap.SoapFault(soap.V1_1, "Сообщение SOAP отсутствует")
         self._counted_as = "other"
         found = _COOKIE.search(self.headers.get("Cookie", ""))
         self.cookie = found[1].strip() if found else None
-        self._finishes = cast(str, self.headers.get("IBSession", "")).strip().lower() == "finish"
-        onec.arrived()
+        self.onec.count_arrived()
         outcome: Answer | End = End.CLOSE
         try:
-            outcome = self._respond(query)
+            outcome = self._pass_the_gate(query.lower().rstrip("="), here=path == self.onec.settings.service_path)
             if self.server.stopping.is_set():
                 outcome = End.CLOSE
             elif isinstance(outcome, Answer):
-                self.spoilt = self._take(Stage.WIRE)
+                self.spoils = self._take(Stage.WIRE)
         finally:
-            onec.ended(self._counted_as, outcome.status if isinstance(outcome, Answer) else None)
+            self.onec.count_ended(self._counted_as, outcome.status if isinstance(outcome, Answer) else None)
         return outcome
 
-    def _at_the_switch(self, path: str, body: bytes) -> Answer:
-        onec = self.onec
-        match self.command, path.removeprefix(CONTROLS):
-            case "GET", "log":  # with keys in full: tests compare them, a rehearsal has no real ones
-                return as_json([asdict(request) for request in onec.requests])
-            case "GET", "stats":
-                return as_json(onec.stats.as_json())
-            case "POST", "fault":
-                try:
-                    described = json.loads(body)
-                    if not isinstance(described, dict):
-                        raise ValueError('not a JSON object such as {"fault": "mute"}')
-                    onec.fault = fault_of(described)
-                except (ValueError, RecursionError) as error:
-                    return as_json({"error": str(error)}, 400)
-            case "DELETE", "fault":
-                onec.fault = None
-            case command, place if (command, place) != ("GET", "fault"):
-                return NOT_FOUND
+    def _at_the_switch(self, place: str) -> Answer:
+        onec, command = self.onec, self.command
+        if (command, place) == ("GET", "log"):  # with keys in full: a rehearsal has no real ones
+            return as_json([asdict(request) for request in onec.requests])
+        if (command, place) == ("GET", "stats"):
+            return as_json(onec.stats.as_json())
+        if place != "fault" or command == "HEAD":
+            return NOT_FOUND
+        if command == "POST":
+            try:
+                onec.fault = fault_of(json.loads(self._body))
+            except (ValueError, RecursionError) as error:
+                return as_json({"error": str(error)}, 400)
+        elif command == "DELETE":
+            onec.fault = None
         return as_json(fault.as_json() if (fault := onec.fault) else None)
 
     def _take(self, *stages: Stage) -> Fault | None:
@@ -90,28 +84,30 @@ class Service(Connection):
             self.what += f", fault {fault.name}"
         return fault
 
-    def _respond(self, query: str) -> Answer | End:
+    def _pass_the_gate(self, query: str, *, here: bool) -> Answer | End:
         settings = self.onec.settings
-        if self.command == "POST" and self._here:
+        if here and self.command == "POST":
             self._read_operation()
         if fault := self._take(Stage.HEAD, Stage.GATE):
             return cast(Answer | End, fault.strike(self))
-        if not self._here:
+        if not here:
             return NOT_FOUND
-        if settings.username is not None and not credentials_match(
-            self.headers.get("Authorization"), settings.username, settings.password
-        ):
+        login, password = settings.username, settings.password
+        if login is not None and not credentials_match(self.headers.get("Authorization"), login, password):
             return UNAUTHORIZED
         if self.command == "POST" or self._finishes:
             return self._in_session()
-        if self.command == "GET" and query.lower().rstrip("=") == "wsdl":
-            self._counted_as = "wsdl"
-            self.what += " wsdl"
-            # The host the client knows us by, unless that could not stand in a URL.
-            asked = self.headers.get("Host", "")
-            url = f"http://{asked}{quote(settings.service_path)}" if _HOST.fullmatch(asked) else self.onec.url
-            return Answer(200, XML, wsdl(settings.spoken, settings.service_namespace, url))
-        return METHOD_NOT_ALLOWED
+        if (self.command, query) != ("GET", "wsdl"):
+            return METHOD_NOT_ALLOWED
+        self._counted_as = "wsdl"
+        # The host the client knows us by, unless that could not stand in a URL.
+        host = self.headers.get("Host", "")
+        url = f"http://{host}{quote(settings.service_path)}" if _HOST.fullmatch(host) else self.onec.url
+        return Answer(200, XML, wsdl(settings.spoken, settings.service_namespace, url))
+
+    @property
+    def _finishes(self) -> bool:
+        return cast(str, self.headers.get("IBSession", "")).strip().lower() == "finish"
 
     def _read_operation(self) -> None:
         try:
@@ -132,7 +128,7 @@ class Service(Connection):
         except SessionRefused as refused:
             return exception(refused.status, refused.why) if refused.status else End.CLOSE
         try:
-            if self._stopped_within(lease.starts_in):
+            if self.server.stopping.wait(lease.starts_in):
                 return End.CLOSE
             if self._finishes and not self._body.strip():
                 return Answer(200, XML)
@@ -147,18 +143,15 @@ class Service(Connection):
             outcome = replace(outcome, headers=(*outcome.headers, cookie))
         return outcome
 
-    def _stopped_within(self, seconds: float) -> bool:
-        return self.server.stopping.wait(seconds)
-
     def _soap(self) -> Answer | End:
         onec, settings, operation = self.onec, self.onec.settings, self._operation
         try:
             if operation is None:
-                self._stopped_within(settings.latency)
+                self.server.stopping.wait(settings.latency)
                 raise self._unreadable
-            onec.received(operation)
+            onec.remember_request(operation)
             fault = self._take(Stage.CODE)
-            if self._stopped_within(settings.latency + (fault.seconds or 0.0 if fault else 0.0)):
+            if self.server.stopping.wait(settings.latency + (fault.seconds or 0.0 if fault else 0.0)):
                 return End.CLOSE
             signature = signature_of(operation, settings.spoken, settings.service_namespace)
             if fault is None or fault.card is not False:
@@ -179,7 +172,7 @@ class Service(Connection):
         except ValueError as error:
             raise soap.SoapFault(operation.version, str(error), "Server") from error
         if not self.server.stopping.is_set():
-            self.onec.told(event, signature.pop(operation.parameters if event is None else event))
+            self.onec.remember(event, signature.pop(operation.parameters if event is None else event))
 
     @property
     def version(self) -> soap.Version:

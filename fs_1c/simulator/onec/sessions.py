@@ -16,7 +16,7 @@ from math import inf
 from typing import Any
 
 from fs_1c.simulator.onec.answers import NO_LICENCE, NO_SESSION_HEADER, POOL_TIMEOUT, SESSION_LOST
-from fs_1c.simulator.onec.settings import OneCSimulatorSettings
+from fs_1c.simulator.onec.options import OneCSimulatorSettings
 
 Line = deque[threading.Condition]
 

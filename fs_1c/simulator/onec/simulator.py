@@ -3,10 +3,8 @@
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,15 +17,11 @@ from fs_1c.simulator.onec.faults import Fault
 from fs_1c.simulator.onec.server import Server
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
-from fs_1c.simulator.onec.settings import OneCSimulatorSettings
+from fs_1c.simulator.onec.options import OneCSimulatorSettings
 from fs_1c.simulator.onec.soap import Operation
 
-# Seconds: how often the accepting thread looks whether it is to stop, if a stop does not wake it.
-POLL = 0.02
 MAX_REQUESTS = 10_000
 MAX_EVENTS = 1_000
-# A hostile request may carry a megabyte; ten thousand of them are not worth remembering whole.
-MAX_CHARACTERS, MAX_PARAMETERS = 1_000, 20
 
 log = logging.getLogger("fs_1c.simulator.onec")
 
@@ -36,9 +30,8 @@ log = logging.getLogger("fs_1c.simulator.onec")
 class ReceivedRequest:
     """A SOAP request that passed authentication, also one that was then answered with a fault.
 
-    operation: its name as sent. parameters: name → text as sent. All are cut at 1000 characters, 20 parameters are kept.
-    time: seconds since the epoch, when it had arrived whole. soap_version: `1.1` or `1.2`.
-    authorized_as: the login; None when the simulator asks for none.
+    operation, parameters: as sent, cut at 1000 characters, with the first 20 parameters. time: seconds since the
+    epoch, when it had arrived whole. soap_version: `1.1` or `1.2`. authorized_as: the login, if one is asked for.
     """
 
     operation: str
@@ -50,11 +43,8 @@ class ReceivedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An accepted IncomingCall: one card on one screen.
-
-    num_from: the caller's number as sent. time: seconds since the epoch, when it was accepted.
-    key: the subscriber's; a credential in production, hence not in the repr.
-    """
+    """One card on one screen. num_from: the caller's number as sent. time: seconds since the epoch, when accepted.
+    key: the subscriber's; a credential in production, hence not in the repr."""
 
     num_from: str
     key: str = field(repr=False)
@@ -63,11 +53,8 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An Event of the dialect mobilon-3.
-
-    name: what its `state` says; empty when that is missing or no text. data: the whole JSON object.
-    time: seconds since the epoch, when it was accepted.
-    """
+    """An Event of the dialect mobilon-3. name: what its `state` says; empty when that is missing or no text.
+    data: the whole JSON object. time: seconds since the epoch, when it was accepted."""
 
     name: str
     data: Mapping[str, Any]
@@ -77,11 +64,11 @@ class ReceivedEvent:
 class OneCSimulator:
     """A simulated 1C on a real socket; a context manager that starts and stops it. Safe in any thread.
 
-    It may be started again after a stop, and then listens on the same port; what it has received stays until `clear`,
-    its sessions are lost. Raises ClientFileError when the clients file is broken; `start` raises OSError when the
-    address is taken.
+    It may be started again after a stop, and then listens on the same port; what it has received stays until
+    `clear`, its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
 
     clients: who is known. port: the TCP port; 0 before the first start when any free one was asked for.
+    requests, cards, events: the latest 10 000, 10 000 and 1 000, oldest first; the events are of mobilon-3.
     """
 
     def __init__(self, settings: OneCSimulatorSettings | None = None) -> None:
@@ -92,9 +79,9 @@ class OneCSimulator:
         self.sessions = SessionPool(self.settings)
         self._lock, self._counted = self.sessions.lock, self.sessions.stats
         self._fault = self.settings.fault
-        self._requests: deque[ReceivedRequest] = deque(maxlen=MAX_REQUESTS)
-        self._cards: deque[Card] = deque(maxlen=MAX_REQUESTS)
-        self._events: deque[ReceivedEvent] = deque(maxlen=MAX_EVENTS)
+        self.requests: tuple[ReceivedRequest, ...] = ()
+        self.cards: tuple[Card, ...] = ()
+        self.events: tuple[ReceivedEvent, ...] = ()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -103,9 +90,10 @@ class OneCSimulator:
         if self._server is not None:
             raise RuntimeError("the simulated 1C is running already")
         self._server = server = Server(self, (self.settings.host, self.port), Service)
-        self.port = server.server_port
+        self.port = server.server_address[1]
         self.sessions.open()
-        self._thread = threading.Thread(target=server.serve_forever, args=(POLL,), name="1c-simulator", daemon=True)
+        # It looks every 20 ms whether it is to stop.
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         log.info("the simulated 1C listens at %s", self.url)
 
@@ -157,24 +145,6 @@ class OneCSimulator:
         self.fault = None
 
     @property
-    def requests(self) -> tuple[ReceivedRequest, ...]:
-        """The latest 10 000 requests, oldest first."""
-        with self._lock:
-            return tuple(self._requests)
-
-    @property
-    def cards(self) -> tuple[Card, ...]:
-        """The latest 10 000 cards opened, oldest first."""
-        with self._lock:
-            return tuple(self._cards)
-
-    @property
-    def events(self) -> tuple[ReceivedEvent, ...]:
-        """The latest 1 000 events of the dialect mobilon-3, oldest first."""
-        with self._lock:
-            return tuple(self._events)
-
-    @property
     def stats(self) -> Stats:
         """The counters as of now; they do not change any more."""
         return self.sessions.counts()
@@ -182,8 +152,8 @@ class OneCSimulator:
     def clear(self) -> None:
         """Forgets requests, cards and events, and counts anew."""
         with self._lock:
-            for remembered in (self._requests, self._cards, self._events, self._counted):
-                remembered.clear()
+            self.requests, self.cards, self.events = (), (), ()
+            self._counted.clear()
 
     # What follows is what its connections tell it.
 
@@ -198,10 +168,11 @@ class OneCSimulator:
                 return None
             if fault.times is not None:
                 self._fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
-            self._counted.faults[fault.name] = self._counted.faults.get(fault.name, 0) + 1
+            faults = self._counted.faults
+            faults[fault.name] = faults.get(fault.name, 0) + 1
             return fault
 
-    def arrived(self) -> None:
+    def count_arrived(self) -> None:
         """A request has been read whole."""
         with self._lock:
             counted = self._counted
@@ -209,31 +180,30 @@ class OneCSimulator:
             counted.requests_now += 1
             counted.requests_peak = max(counted.requests_peak, counted.requests_now)
 
-    def ended(self, operation: str, status: int | None) -> None:
+    def count_ended(self, operation: str, status: int | None) -> None:
         """It is about to be answered; None: never will be."""
         with self._lock:
             self._counted.requests_now -= 1
             counts = self._counted.by_operation.setdefault(operation, {})
-            key = "none" if status is None else str(int(status))
-            counts[key] = counts.get(key, 0) + 1
+            counts[str(status or "none")] = counts.get(str(status or "none"), 0) + 1
 
-    def received(self, operation: Operation) -> None:
-        """1C has got an operation."""
-        pairs = islice(operation.parameters.items(), MAX_PARAMETERS)
-        kept = {name[:MAX_CHARACTERS]: value[:MAX_CHARACTERS] for name, value in pairs}
-        name, version, login = operation.name[:MAX_CHARACTERS], operation.version.name, self.settings.username
+    def remember_request(self, operation: Operation) -> None:
+        """1C has got an operation. A hostile one may be a megabyte long, not worth remembering whole."""
+        kept = {name[:1000]: text[:1000] for name, text in [*operation.parameters.items()][:20]}
+        name, version, login = operation.name[:1000], operation.version.name, self.settings.username
         with self._lock:
-            self._requests.append(ReceivedRequest(name, kept, time.time(), version, login))
+            request = ReceivedRequest(name, kept, time.time(), version, login)
+            self.requests = (*self.requests, request)[-MAX_REQUESTS:]
 
-    def told(self, event: Mapping[str, Any] | None, pop: Pop | None) -> None:
+    def remember(self, event: Mapping[str, Any] | None, pop: Pop | None) -> None:
         """It was an event, it opens a card, or both."""
         with self._lock:
             if event is not None:
-                state = event.get("state")
-                self._events.append(ReceivedEvent(state if isinstance(state, str) else "", event, time.time()))
+                name = event["state"] if isinstance(event.get("state"), str) else ""
+                self.events = (*self.events, ReceivedEvent(name, event, time.time()))[-MAX_EVENTS:]
                 self._counted.events += 1
             if pop is not None:
-                self._cards.append(Card(*pop, time.time()))
+                self.cards = (*self.cards, Card(*pop, time.time()))[-MAX_REQUESTS:]
                 self._counted.cards += 1
 
 
