@@ -1,9 +1,9 @@
 """The table of faults: everything that users of such systems have met. A new one is a new row.
 
-A row says when it strikes (the function that makes it), what it is in a line, what it does, and which parameters it
-takes: `name=default`, or `name=(default, *allowed)`. What it does is a value, or a function of what it befalls (see
-`Stage`) and of its parameters that gives one: an `Answer` or an `End` before and in 1C; what 1C answers, in octets,
-at SHAPE; at WIRE a sequence of octets to send, seconds to wait and, where the connection is not kept, its `End`.
+A row says when it strikes (the function that makes it), what it is in a line, what it does, and which parameters
+it takes: `name=default`, or `name=(default, *allowed)`. What it does is a value, or a function of what it befalls
+(see `Stage`) and of its parameters that gives one: an `Answer` or an `End` before and in 1C; the octets that 1C
+answers, at SHAPE; at WIRE a sequence of octets to send, seconds to wait and, if it is the end, an `End`.
 """
 
 import json
@@ -15,34 +15,20 @@ from itertools import chain, cycle, repeat
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from fs_1c.simulator.onec import answers
-from fs_1c.simulator.onec.answers import (
-    JSON,
-    NOT_FOUND,
-    UNAUTHORIZED,
-    XML,
-    Answer,
-    End,
-    Outgoing,
-    exception,
-    nginx,
-    page,
-)
+from fs_1c.simulator.onec import answers, soap
+from fs_1c.simulator.onec.answers import Answer, End, Outgoing, exception, nginx, page
 from fs_1c.simulator.onec.clients import Client
 from fs_1c.simulator.onec.dialects import Signature, embed, plain_text
-from fs_1c.simulator.onec.soap import Operation, SoapFault, return_element, write_element, write_response
 
 if TYPE_CHECKING:
     from fs_1c.simulator.onec.service import Service
-
-Value = float | int | str | bool | None
 
 
 class Stage(Enum):
     """When a fault strikes, in the order of a request's way, and what it befalls.
 
-    Before CODE 1C has not got the request: it is not recorded and opens no card. From then on it is recorded and its
-    card opened, unless the fault's `card` is false.
+    Before CODE 1C has not got the request: it is not recorded and opens no card. From then on it is recorded and
+    its card opened, unless the fault's `card` is false.
     """
 
     CONNECT = "the connection is open, nothing of a request has been read"
@@ -56,31 +42,28 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row of the table.
-
-    parameters: name → default. choices: what one may be. act: what it does; None: its parameters say all there is.
-    operations: the only ones it can befall; None: any request; empty: it cannot tell operations apart.
-    """
+    """A row. act: what it does; None: its parameters say all there is. parameters: name → default. choices: what one
+    may be. operations: the only ones it befalls; None: any request; empty: it cannot tell operations apart."""
 
     stage: Stage
     operations: tuple[str, ...] | None
     about: str
     act: Any
-    parameters: Mapping[str, Value]
-    choices: Mapping[str, tuple[Value, ...]]
+    parameters: Mapping[str, float | int | str | bool | None]
+    choices: Mapping[str, tuple[object, ...]]
 
 
-def _kind(stage: Stage, operations: tuple[str, ...] | None, about: str, act: Any = None, **given: Any) -> Kind:
+def _kind(stage: Stage, only: tuple[str, ...] | None, about: str, act: Any = None, **given: Any) -> Kind:
     choices = {name: value[1:] for name, value in given.items() if isinstance(value, tuple)}
     parameters = {name: value[0] if name in choices else value for name, value in given.items()}
-    return Kind(stage, operations, about, act, parameters, choices)
+    return Kind(stage, only, about, act, parameters, choices)
 
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """1C answers an operation, about the client it found. Who is unknown stays so under faults of a title or phone."""
+    """1C answers an operation, about the client it found. Faults of a title or a phone leave the unknown alone."""
 
-    operation: Operation
+    operation: soap.Operation
     signature: Signature
     client: Client | None
 
@@ -90,7 +73,13 @@ class Saying:
         return self.signature.answer(self.client)
 
     def write(self, text: str) -> bytes:
-        return write_response(self.operation, text)
+        return soap.write_response(self.operation, text)
+
+    def markup(self, inside: str) -> bytes:
+        return self.element(soap.return_element(inside))
+
+    def element(self, markup: str) -> bytes:
+        return soap.write_element(self.operation, markup)
 
     def about(self, **changed: str) -> bytes:
         """The answer about the client if he were like that."""
@@ -102,53 +91,23 @@ class Saying:
             return self.about(title=title)
         return self.write(embed(title, self.client.category, self.client.manager))
 
-    def element(self, markup: str) -> bytes:
-        return write_element(self.operation, markup)
-
-    def layer(self, part: str, change: Callable[[str], str]) -> bytes:
-        """The embedded XML, or the envelope around it, changed."""
-        return self.write(change(self.text)) if part == "inner" else change(self.write(self.text).decode()).encode()
+    def layer(self, part: str, start: str, mark: str = "", entity: str = "") -> bytes:
+        """The embedded XML, or the envelope around it, after `start` instead of its declaration."""
+        xml = self.text if part == "inner" else self.write(self.text).decode()
+        xml = start + xml.removeprefix(_DECLARATION).lstrip("\n").replace(mark or "\0", entity)
+        return self.write(xml) if part == "inner" else xml.encode()
 
     def entity(self, part: str, declared: str, entity: str) -> bytes:
         """A document type in one of the two, and the entity as the title of whoever was asked for."""
-        titled = replace(self.client or Client("0", ""), title="ENTITY-GOES-HERE")
+        mark = "ENTITY-GOES-HERE"
+        titled = replace(self, client=replace(self.client or Client("0", ""), title=mark))
         root = "data" if part == "inner" else "soap:Envelope"
-        start = f"{_DECLARATION}\n<!DOCTYPE {root} [{declared}]>\n"
-        return replace(self, client=titled).layer(
-            part, lambda xml: start + _undeclared(xml).replace("ENTITY-GOES-HERE", entity)
-        )
-
-
-_DECLARATION = '<?xml version="1.0"?>'
-# Ten levels of ten: three gigabytes for whoever expands them.
-_LAUGHS = '<!ENTITY e0 "ha ">' + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
-
-
-def _undeclared(xml: str) -> str:
-    return xml.removeprefix(_DECLARATION).lstrip("\n")
-
-
-def _false_encoding(saying: Saying, part: str, text: str) -> bytes:
-    start = f'<?xml version="1.0" encoding={quoteattr(text)}?>\n'
-    return saying.layer(part, lambda xml: start + _undeclared(xml))
-
-
-def _crlf(saying: Saying) -> bytes:
-    markup = escape(saying.text.replace("\n", "\r\n"), {"\r": "&#13;"})
-    return saying.element(return_element(markup)).replace(b"\n", b"\r\n")
-
-
-def _cdata(saying: Saying) -> bytes:
-    return saying.element(return_element(f"<![CDATA[{saying.text.replace(']]>', ']]]]><![CDATA[>')}]]>"))
+        return titled.layer(part, f"{_DECLARATION}\n<!DOCTYPE {root} [{declared}]>\n", mark, entity)
 
 
 def _expire(service: "Service", status: int) -> Answer:
     service.onec.sessions.expire(service.cookie)
     return exception(status, answers.SESSION_LOST)
-
-
-def _code_error(service: "Service", text: str, card: bool) -> None:
-    raise SoapFault(service.version, text, "Server")
 
 
 def _drip(out: Outgoing, seconds: float, part: str) -> Iterable[bytes | float]:
@@ -158,40 +117,29 @@ def _drip(out: Outgoing, seconds: float, part: str) -> Iterable[bytes | float]:
 
 
 def _wrong_length(out: Outgoing, size: int, how: str | None) -> tuple[bytes | End, ...]:
-    # By itself it hangs after too few octets, and after too many keeps the connection, with what is left of this answer
-    # before the next.
+    # By itself it hangs after too few octets, and after too many keeps the connection, with what is left of this
+    # answer before the next.
     claimed = max(0, out.length + size)
     return out.head(claimed), out.body, End(how or ("hang" if claimed > out.length else "keep"))
 
 
-_CLOSE = "Connection: close"
-_BLOCK = b" " * (64 * 1024)
-_HEADER = b"X-Endless:" + b" " * 50 + b"1\r\n"
-_MAINTENANCE = b"\xef\xbb\xbf" + json.dumps(
-    {
-        "exception": {
-            "clsid": "580392e6-ba49-4280-ac67-fcd6f2180121",
-            "descr": "Ошибка при выполнении запроса к информационной базе",
-            "inner": {"descr": "Начало сеанса с информационной базой запрещено.\nВедутся технические работы"},
-        }
-    },
-    ensure_ascii=False,
-).encode()
-_BASE_DOWN = "<h1>Ошибка 1С:Предприятия</h1><p>Информационная база не обнаружена!</p>"
-_LOGIN = '<form method="post"><input name="login"><input name="password" type="password"></form>'
-_DIVISION = "{ОбщийМодуль.Телефония.Модуль(42)}: Деление на 0"
-_JOINED = 'ООО "Рога & Копыта", A < B'
-_THREE_PHONES = "241, 242; +7 (923) 111-22-33"
-_ELSEWHERE = "http://127.0.0.1:9/elsewhere"
+_DECLARATION = '<?xml version="1.0"?>'
+# Ten levels of ten: three gigabytes for whoever expands them.
+_LAUGHS = '<!ENTITY e0 "ha ">' + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
 _NIL = '<m:return xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>'
+_LOGIN = '<form method="post"><input name="login"><input name="password" type="password"></form>'
+_NO_BASE = "<h1>Ошибка 1С:Предприятия</h1><p>Информационная база не обнаружена!</p>"
+_NO_ENTRY = "Начало сеанса с информационной базой запрещено.\nВедутся технические работы"
+_MAINTENANCE = {"descr": "Ошибка при выполнении запроса к информационной базе", "inner": {"descr": _NO_ENTRY}}
+_TOLD = b"\xef\xbb\xbf" + json.dumps({"exception": _MAINTENANCE}, ensure_ascii=False).encode()
 _BINARY = b"\x15\x03\x01\x00\x02\x02\x50 not HTTP at all \xff\xfe\x00\r\n\r\n"
-
-_HOW = ("reset", "reset", "close")
-_WHERE = ("inner", "inner", "outer")
-_connect = partial(_kind, Stage.CONNECT, ())
-_gate = partial(_kind, Stage.GATE, None)
-_code = partial(_kind, Stage.CODE, None)
-_say = partial(_kind, Stage.SHAPE, ("SayName",))
+_BLOCK, _HEADER, _CLOSE = b" " * (64 * 1024), b"X-Endless:" + b" " * 50 + b"1\r\n", "Connection: close"
+_HOW, _WHERE = ("reset", "reset", "close"), ("inner", "inner", "outer")
+_JOINED, _PHONES = 'ООО "Рога & Копыта", A < B', "241, 242; +7 (923) 111-22-33"
+_DIVISION = "{ОбщийМодуль.Телефония.Модуль(42)}: Деление на 0"
+_connect, _idle = partial(_kind, Stage.CONNECT, ()), partial(_kind, Stage.IDLE, ())
+_head, _gate, _code = (partial(_kind, stage, None) for stage in (Stage.HEAD, Stage.GATE, Stage.CODE))
+_say, _pop = (partial(_kind, Stage.SHAPE, only) for only in (("SayName",), ("IncomingCall", "Event")))
 _wire = partial(_kind, Stage.WIRE, None)
 
 # fmt: off
@@ -199,21 +147,20 @@ KINDS: Mapping[str, Kind] = {
     # --- The connection
     "refuse": _connect("accepts and resets (RST)", End.RESET),
     "mute": _connect("accepts and never reads; to a TLS client: a handshake that never ends", End.HANG),
-    "idle-close": _kind(Stage.IDLE, (), "closes connections that are idle for `seconds` after an answer", seconds=1.0),
-    "cut-before-receipt": _kind(Stage.HEAD, None, "cuts the connection before the body is read",
-                                lambda _, how: End(how), how=_HOW),
+    "idle-close": _idle("closes connections that are idle for `seconds` after an answer", seconds=1.0),
+    "cut-before-receipt": _head("cuts the connection before the body is read", lambda _, how: End(how), how=_HOW),
     # --- Answers of a web server, a proxy or 1C's gate
     "no-session-header": _gate("400 «Не указан заголовок управления сеансами…»",
                                exception(400, answers.NO_SESSION_HEADER)),
     "session-expired": _gate("400 or 404, and the cookie's session is gone", _expire, status=(400, 400, 404)),
-    "unauthorized": _gate("401 HTML", UNAUTHORIZED),
+    "unauthorized": _gate("401 HTML", answers.UNAUTHORIZED),
     "no-licence": _gate("402 (or 500) «Не обнаружено свободной лицензии!…»",
                         lambda _, status: exception(status, answers.NO_LICENCE), status=(402, 402, 500)),
-    "maintenance": _gate("403 JSON with a BOM: «Начало сеанса … запрещено»",
-                         Answer(403, JSON, _MAINTENANCE)),
-    "not-published": _gate("404 HTML", NOT_FOUND),
-    "pool-timeout": _gate("406 <exception> «Истекло время ожидания сеанса»", exception(406, answers.POOL_TIMEOUT)),
-    "base-down": _gate("500 HTML «Ошибка 1С:Предприятия»", page(500, "Ошибка 1С:Предприятия", _BASE_DOWN)),
+    "maintenance": _gate("403 JSON with a BOM: «Начало сеанса … запрещено»", Answer(403, answers.JSON, _TOLD)),
+    "not-published": _gate("404 HTML", answers.NOT_FOUND),
+    "pool-timeout": _gate("406 <exception> «Истекло время ожидания сеанса»",
+                          exception(406, answers.POOL_TIMEOUT)),
+    "base-down": _gate("500 HTML «Ошибка 1С:Предприятия»", page(500, "Ошибка 1С:Предприятия", _NO_BASE)),
     "application-error": _gate("500 `1C:Enterprise 8 application error`",
                                Answer(500, "text/html", b"1C:Enterprise 8 application error:\r\n\r\n")),
     "bad-gateway": _gate("502 HTML of nginx", nginx(502)),
@@ -221,54 +168,58 @@ KINDS: Mapping[str, Kind] = {
     "gateway-timeout": _gate("504 HTML of nginx", nginx(504)),
     "redirect": _gate("301 (302, 303, 307, 308) elsewhere",
                       lambda _, status, location: Answer(status, "text/html", b"", (("Location", location),)),
-                      status=(301, 301, 302, 303, 307, 308), location=_ELSEWHERE),
-    "empty-200": _gate("200 without a body", Answer(200, XML)),
+                      status=(301, 301, 302, 303, 307, 308), location="http://127.0.0.1:9/elsewhere"),
+    "empty-200": _gate("200 without a body", Answer(200, answers.XML)),
     "html-200": _gate("200 with a login page", page(200, "Вход в систему", _LOGIN)),
     # --- 1C has the request
-    "code-error": _code("500 soap:Fault with module and line", _code_error, text=_DIVISION, card=False),
+    "code-error": _code("500 soap:Fault with module and line",
+                        lambda service, text, card: service.fails(text), text=_DIVISION, card=False),
     "slow-answer": _code("1C thinks for `seconds` longer; a card opens only then", seconds=30.0),
     "mute-after-request": _code("reads the request and says nothing", lambda _, card: End.HANG, card=True),
-    "cut-after-receipt": _code("cuts the connection instead of answering", lambda _, how, card: End(how),
-                               how=_HOW, card=True),
+    "cut-after-receipt": _code("cuts the connection instead of answering",
+                               lambda _, how, card: End(how), how=_HOW, card=True),
     "bad-gateway-after-receipt": _code("502 (or 504) of nginx, though 1C did its work",
                                        lambda _, status, card: nginx(status), status=(502, 502, 504), card=True),
     # --- What SayName answers
-    "cdata": _say("the inner XML as CDATA", _cdata),
-    "unescaped-title": _say("the inner XML by joined strings, with `text` as a title", lambda say, text: say.joined(text), text=_JOINED),
-    "plain-text": _say("`VIP:Имя` instead of XML", lambda say, text: say.write(text), text="VIP:Ренессанс Капитал"),
+    "cdata": _say("the inner XML as CDATA", lambda say: say.markup(
+        f"<![CDATA[{say.text.replace(']]>', ']]]]><![CDATA[>')}]]>")),
+    "unescaped-title": _say("the inner XML by joined strings, with `text` as a title",
+                            lambda say, text: say.joined(text), text=_JOINED),
+    "plain-text": _say("`VIP:Имя` instead of XML", lambda say, text: say.write(text),
+                       text="VIP:Ренессанс Капитал"),
     "error": _say("<error>…</error> instead of <data>",
                   lambda say, text: say.write(f"{_DECLARATION}\n<error>{escape(text)}</error>\n"),
                   text="Индекс находится за границами массива"),
     "nil": _say('<m:return xsi:nil="true"/>', lambda say: say.element(_NIL)),
     "self-closed": _say("<m:return/>", lambda say: say.element("<m:return/>")),
     "empty-return": _say("<m:return></m:return>", lambda say: say.write("")),
-    "bom": _say("a BOM before the inner or the outer XML",
-                lambda say, part: say.layer(part, lambda xml: "\ufeff" + xml), part=_WHERE),
-    "crlf": _say("lines end in CRLF, inside and outside", _crlf),
-    "leading-line-break": _say("a line break before the inner <?xml", lambda say: say.write("\r\n" + say.text)),
-    "false-encoding": _say("declares `text` as its encoding, which is not true", _false_encoding,
-                           part=_WHERE, text="windows-1251"),
+    "bom": _say("a BOM before the inner or the outer XML", lambda say, part: say.layer(
+        part, f"\ufeff{_DECLARATION}\n" if part == "inner" else "\ufeff"), part=_WHERE),
+    "crlf": _say("lines end in CRLF, inside and outside", lambda say: say.markup(
+        escape(say.text.replace("\n", "\r\n"), {"\r": "&#13;"})).replace(b"\n", b"\r\n")),
+    "leading-line-break": _say("a line break before the inner <?xml", lambda say: say.write(f"\r\n{say.text}")),
+    "false-encoding": _say("declares `text` as its encoding, which is not true", lambda say, part, text: say.layer(
+        part, f'<?xml version="1.0" encoding={quoteattr(text)}?>\n'), part=_WHERE, text="windows-1251"),
     "no-break-space": _say("the manager's phone is `text`", lambda say, text: say.about(manager=text),
                            text="1\u00a0244"),
     "zero-phone": _say("the manager's phone is 0", lambda say: say.about(manager="0")),
     "several-phones": _say("the manager's phones are `text`", lambda say, text: say.about(manager=text),
-                           text=_THREE_PHONES),
+                           text=_PHONES),
     "title-line-breaks": _say("the title is `text`", lambda say, text: say.about(title=text),
                               text="ООО «Рога»\r\nи «Копыта»\n\tфилиал"),
     "entity-bomb": _say("a billion laughs", lambda say, part: say.entity(part, _LAUGHS, "&e9;"), part=_WHERE),
-    "external-entity": _say("the title is an external entity at `location`",
-                            lambda say, part, location: say.entity(
-                                part, f"<!ENTITY x SYSTEM {quoteattr(location)}>", "&x;"),
-                            part=_WHERE, location="file:///etc/hostname"),
-    "huge-title": _say("a title of `size` characters", lambda say, size: say.about(title="Ж" * size), size=2_000_000),
-    "pop-answer": _kind(Stage.SHAPE, ("IncomingCall", "Event"),
-                        "answers `text` instead of 1 to IncomingCall or Event",
-                        lambda say, text: say.write(text), text="0"),
+    "external-entity": _say("the title is an external entity at `location`", lambda say, part, location: say.entity(
+        part, f"<!ENTITY x SYSTEM {quoteattr(location)}>", "&x;"), part=_WHERE, location="file:///etc/hostname"),
+    "huge-title": _say("a title of `size` characters", lambda say, size: say.about(title="Ж" * size),
+                       size=2_000_000),
+    "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event", lambda say, text: say.write(text),
+                       text="0"),
     # --- How the answer is sent
     "cut-in-answer": _wire("cuts the connection after `size` octets of the body, or half", lambda out, size, how: (
-        out.head(out.length), out.body[: len(out.body) // 2 if size is None else size], End(how)), size=None, how=_HOW),
+        out.head(out.length), out.body[: len(out.body) // 2 if size is None else size], End(how)),
+        size=None, how=_HOW),
     "slow-first-byte": _wire("the answer is ready; its first octet comes after `seconds`",
-                             lambda out, seconds: (float(seconds), out.well), seconds=30.0),
+                             lambda out, seconds: (seconds, out.well), seconds=30.0),
     "drip": _wire("an octet every `seconds`, of headers, body or both", _drip,
                   seconds=1.0, part=("both", "headers", "body", "both")),
     "endless-body": _wire("a body that never ends, 64 KiB every `seconds`", lambda out, seconds: chain(
@@ -276,15 +227,14 @@ KINDS: Mapping[str, Kind] = {
     "endless-headers": _wire("headers that never end, one every `seconds`", lambda out, seconds: chain(
         (out.head(None)[:-2],), cycle((_HEADER, seconds))), seconds=0.0),
     "huge-body": _wire("a true answer followed by `size` spaces", lambda out, size: chain(
-        (out.head(out.length + size), out.body), repeat(_BLOCK, size // len(_BLOCK)), (b" " * (size % len(_BLOCK)),)),
+        (out.head(out.length + size), out.body, b" " * (size % len(_BLOCK))), repeat(_BLOCK, size // len(_BLOCK))),
         size=64 * 1024 * 1024),
     "wrong-length": _wire("a Content-Length `size` too long, or too short if below zero", _wrong_length,
                           size=100, how=(None, "hang", "keep", "close", "reset")),
     "garbage": _wire("octets that are not HTTP", (_BINARY, End.CLOSE)),
     "broken-chunk": _wire("a chunked body whose second chunk has no size", lambda out: (
-        out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\nno size\r\n" % (len(out.body), out.body),
+        out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\n" % (len(out.body), out.body), b"no size\r\n",
         End.CLOSE)),
     "close-every-time": _wire("answers with `Connection: close`",
                               lambda out: (out.head(out.length, _CLOSE), out.body, End.CLOSE)),
 }
-# fmt: on

@@ -12,7 +12,7 @@ from typing import Any
 
 from fs_1c.simulator.onec.clients import unwritable
 from fs_1c.simulator.onec.dialects import OPERATIONS
-from fs_1c.simulator.onec.fault_table import KINDS, Kind, Value
+from fs_1c.simulator.onec.fault_table import KINDS, Kind
 
 MAX_SIZE = 4 * 1024**3
 
@@ -22,11 +22,10 @@ class Fault:
     """Something that goes wrong.
 
     name: of the table's row.
-    times: how many requests (for `refuse`, `mute` and `idle-close`: connections) it befalls before it ends by itself;
-        None: until it is cleared.
+    times: how many requests (for `refuse`, `mute` and `idle-close`: connections) it befalls before it ends by
+        itself; None: until it is cleared.
     operation: befalls only this operation's requests: `SayName`, `IncomingCall` or `Event`.
-    seconds, size, part, how, status, location, text, card: parameters; each row takes some of them and has its own
-        defaults.
+    The others are parameters; each row takes some of them and has its own defaults.
 
     Raises ValueError, one line that starts with the parameter's name, when it cannot be so.
     """
@@ -91,7 +90,7 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def _wrong(name: str, value: Any, choices: tuple[Value, ...] | None) -> str | None:
+def _wrong(name: str, value: Any, choices: tuple[object, ...] | None) -> str | None:
     """What is wrong with a parameter."""
     allowed, expected = _TYPES.get(name, ((str,), "a text"))
     if type(value) not in allowed:

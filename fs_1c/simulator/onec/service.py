@@ -1,7 +1,7 @@
 """What 1C does with a request, from its head and body to what is to be answered.
 
-The order is that of a real one: faults on the way, the place, the password, the session, the envelope, the operation.
-All counters stand as the answer will have it before the answer leaves, so whoever has it in his hands reads them right.
+The order is that of a real one: faults on the way, the place, the password, the session, the envelope, the
+operation. All counters stand before the answer leaves, so whoever has it in his hands reads them right.
 """
 
 import base64
@@ -35,10 +35,7 @@ _HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5}
 
 
 class Service(Connection):
-    """The web service of a base, and the simulator's own switch beside it.
-
-    cookie: the id of the session that the request names. version: of SOAP, to answer in.
-    """
+    """The web service of a base, and the simulator's own switch beside it. cookie: names the request's session."""
 
     def respond(self, path: str, query: str, body: bytes) -> Answer | End:
         self.onec, self._body = self.server.onec, body
@@ -159,7 +156,7 @@ class Service(Connection):
             if fault and (outcome := fault.strike(self)):
                 return cast(Answer | End, outcome)
         except soap.SoapFault as wrong:
-            return Answer(500, wrong.version.content_type, soap.write_fault(wrong))
+            return _soap_fault(wrong)
         client = onec.clients.find(operation.parameters[signature.number]) if signature.number else None
         saying = Saying(operation, signature, client)
         fault = self._take(Stage.SHAPE)
@@ -174,9 +171,14 @@ class Service(Connection):
         if not self.server.stopping.is_set():
             self.onec.remember(event, signature.pop(operation.parameters if event is None else event))
 
-    @property
-    def version(self) -> soap.Version:
-        return self._operation.version if self._operation else self._unreadable.version
+    def fails(self, why: str) -> Answer:
+        """1C's code has failed: module, line and reason in the faultstring."""
+        version = self._operation.version if self._operation else soap.V1_1
+        return _soap_fault(soap.SoapFault(version, why, "Server"))
+
+
+def _soap_fault(fault: soap.SoapFault) -> Answer:
+    return Answer(500, fault.version.content_type, soap.write_fault(fault))
 
 
 def credentials_match(header: str | None, username: str, password: str) -> bool:

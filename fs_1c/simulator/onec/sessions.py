@@ -79,10 +79,10 @@ class Stats:
 
     def clear(self) -> None:
         """Counts anew. Sessions and requests in work go on, and stay counted."""
-        now = {"requests": self.requests_now, "requests_now": self.requests_now, "requests_peak": self.requests_now}
-        anew = Stats(sessions_now=self.sessions_now, sessions_peak=self.sessions_now, **now)
-        for name in self.__slots__:
-            setattr(self, name, getattr(anew, name))
+        now = {"sessions_now": self.sessions_now, "sessions_peak": self.sessions_now, "requests": self.requests_now}
+        now |= {"requests_now": self.requests_now, "requests_peak": self.requests_now}
+        for name, value in (asdict(Stats()) | now).items():
+            setattr(self, name, value)
 
 
 @dataclass(slots=True, eq=False)

@@ -58,9 +58,9 @@ def parse_operation(body: bytes, content_type: str) -> Operation:
     """
     announced = V1_2 if "application/soap+xml" in content_type.lower() else V1_1
     # One parser per request: an lxml parser has a lock, and requests are parsed in many threads.
-    safe = {"resolve_entities": False, "no_network": True, "load_dtd": False}
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(body, etree.XMLParser(remove_comments=True, remove_pis=True, **safe))
+        root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         raise SoapFault(announced, f"Ошибка чтения XML: [{line},{column}]: {error.msg}") from error
