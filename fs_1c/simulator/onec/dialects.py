@@ -6,7 +6,7 @@
 | mobilon-2 | http://VATS | SayName(Number), IncomingCall(NumFrom, Key) | /telephony/ws/VATS | embedded XML |
 | mobilon-3 | http://VATSCalls | SayName(Number), Event(Data: JSON) | /ws/VATScalls | embedded XML |
 
-The wording of faults follows 1C's web services in manner, not letter by letter: no program should depend on it.
+Faults are worded in the manner of 1C's web services, not letter by letter: no program should depend on it.
 """
 
 import json
@@ -31,10 +31,8 @@ Pop = tuple[str, str]
 class Signature:
     """An operation that is published.
 
-    parameters: names in order, case-sensitive, each required, each a string.
-    answer: the client found, or None → the text of m:return. For a card 1C always says 1, also when the key is
-        nobody's: accepted is not shown.
-    number: the name of the parameter that says who calls; empty when no client is looked up.
+    parameters: names in order, case-sensitive, each required, each a string. number: the one that says who calls.
+    answer: the client found, or None → the text of m:return. For a card it is always 1, accepted is not shown.
     event: the parameters → the event to list. Raises ValueError, in Russian, when it cannot be read.
     pop: the event, or without one the parameters → the card to open, or None.
     """
@@ -48,10 +46,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A service as a vendor's 1C module publishes it.
-
-    namespace: of operations and parameters. path: of the URL. service: its name in the WSDL.
-    """
+    """A service as a vendor's 1C module publishes it. path: of the URL. service: its name in the WSDL."""
 
     namespace: str
     path: str
@@ -66,16 +61,9 @@ def inner_xml(client: Client | None) -> str:
 
 def embed(title: str, category: str, phone: str) -> str:
     """The embedded XML around markup that is escaped already, or is not, as many modules have it."""
-    return f"""\
-<?xml version="1.0"?>
-<data>
-    <title>{title}</title>
-    <category>{category}</category>
-    <manager>
-        <phone>{phone}</phone>
-    </manager>
-</data>
-"""
+    manager = f"    <manager>\n        <phone>{phone}</phone>\n    </manager>\n"
+    told = f"    <title>{title}</title>\n    <category>{category}</category>\n{manager}"
+    return f'<?xml version="1.0"?>\n<data>\n{told}</data>\n'
 
 
 def plain_text(client: Client | None) -> str:
@@ -85,36 +73,33 @@ def plain_text(client: Client | None) -> str:
 
 def read_event(parameters: Mapping[str, str]) -> Mapping[str, Any]:
     """The JSON object in Data."""
-    if len(parameters["Data"]) > MAX_EVENT:
-        raise ValueError(f"Ошибка чтения JSON: более {MAX_EVENT} символов")
     try:
+        if len(parameters["Data"]) > MAX_EVENT:
+            raise ValueError(f"более {MAX_EVENT} символов")
         event = json.loads(parameters["Data"])
+        if not isinstance(event, dict):
+            raise ValueError("ожидается объект")
     except (ValueError, RecursionError) as error:
         raise ValueError(f"Ошибка чтения JSON: {error}") from error
-    if not isinstance(event, dict):
-        raise ValueError("Ошибка чтения JSON: ожидается объект")
     return event
 
 
 def pop_of_event(event: Mapping[str, Any]) -> Pop | None:
     """The card of an event: the 1C side in the field opens one when `state` is PREANSWER and `direction` is
-    incoming; `from` says who calls, `to` (an extension) and `userkey` at whom.
-    """
+    incoming; `from` says who calls, `to` (an extension) and `userkey` at whom."""
     number, key = event.get("from"), event.get("userkey")
     opens = (event.get("state"), event.get("direction")) == ("PREANSWER", "incoming")
     return (number, key) if opens and isinstance(number, str) and isinstance(key, str) else None
 
 
 _SAY_NAME = Signature(("Number",), inner_xml, "Number")
-_INCOMING_CALL = Signature(("NumFrom", "Key"), pop=lambda told: (told["NumFrom"], told["Key"]))
-_EVENT = Signature(("Data",), event=read_event, pop=pop_of_event)
 _FIRST = {"SayName": Signature(("number",), plain_text, "number")}
-_SECOND = {"SayName": _SAY_NAME, "IncomingCall": _INCOMING_CALL}
-_THIRD = {"SayName": _SAY_NAME, "Event": _EVENT}
+_POP = Signature(("NumFrom", "Key"), pop=lambda told: (told["NumFrom"], told["Key"]))
+_EVENT = Signature(("Data",), event=read_event, pop=pop_of_event)
 DIALECTS: Mapping[str, Dialect] = {
     "mobilon-1": Dialect("http://test", "/ws/ImportTasks", "ImportTasks", _FIRST),
-    "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", _SECOND),
-    "mobilon-3": Dialect("http://VATSCalls", "/ws/VATScalls", "VATScalls", _THIRD),
+    "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", {"SayName": _SAY_NAME, "IncomingCall": _POP}),
+    "mobilon-3": Dialect("http://VATSCalls", "/ws/VATScalls", "VATScalls", {"SayName": _SAY_NAME, "Event": _EVENT}),
 }
 OPERATIONS = frozenset(name for dialect in DIALECTS.values() for name in dialect.operations)
 """The names of all operations of all dialects."""
@@ -125,21 +110,19 @@ def signature_of(operation: Operation, dialect: Dialect, namespace: str) -> Sign
 
     Raises SoapFault: an unknown operation or namespace, a parameter that is missing, repeated or unknown.
     """
-    signature = dialect.operations.get(operation.name)
-    called = f"{{{operation.namespace}}}{operation.name}"
+    signature, called = dialect.operations.get(operation.name), f"{{{operation.namespace}}}{operation.name}"
     if signature is None or operation.namespace != namespace:
         raise SoapFault(operation.version, f"Неизвестная операция веб-сервиса: {called}")
+    missing = [name for name in signature.parameters if name not in operation.parameters]
     unknown = [f"{{{namespace}}}{name}" for name in operation.parameters if name not in signature.parameters]
-    for name in signature.parameters:
-        if name not in operation.parameters:
-            wrong = f"Чтение объекта типа: {called}\nПроверка свойства '{name}':\n"
-            wrong += f"форма: Элемент\nимя: {{{namespace}}}{name}\nтип: {{http://www.w3.org/2001/XMLSchema}}string\n"
-            wrong += "Отсутствует обязательное свойство"
-            break
-    else:
-        if not (unknown := [*unknown, *operation.unexpected]):
-            return signature
+    if missing:
+        wrong = f"Чтение объекта типа: {called}\nПроверка свойства '{missing[0]}':\nформа: Элемент\n"
+        wrong += f"имя: {{{namespace}}}{missing[0]}\nтип: {{http://www.w3.org/2001/XMLSchema}}string\n"
+        wrong += "Отсутствует обязательное свойство"
+    elif unknown := [*unknown, *operation.unexpected]:
         wrong = f"НачалоСвойства: {unknown[0]}\nФорма: Элемент\nСвойство не соответствует типу: {called}"
+    else:
+        return signature
     raise SoapFault(operation.version, f"Ошибка преобразования данных XDTO:\n{wrong}")
 
 
@@ -148,29 +131,26 @@ def wsdl(dialect: Dialect, namespace: str, address: str) -> bytes:
 
     address: the URL that clients are to send operations to.
     """
-    service, ns = dialect.service, quoteattr(namespace)
-    elements, messages, operations, bindings, ports = "", "", "", "", ""
+    service, ns, at = dialect.service, quoteattr(namespace), quoteattr(address)
+    elements = messages = operations = bindings = ports = ""
     for name, signature in dialect.operations.items():
         for element, children in ((name, signature.parameters), (f"{name}Response", ("return",))):
             inside = "".join(f'<xs:element name="{child}" type="xs:string"/>' for child in children)
-            elements += f"""<xs:element name="{element}">
-                <xs:complexType><xs:sequence>{inside}</xs:sequence></xs:complexType></xs:element>"""
-            messages += f"""<message name="{element}Message">
-                <part name="parameters" element="tns:{element}"/></message>"""
-        operations += f"""<operation name="{name}"><input message="tns:{name}Message"/>
-            <output message="tns:{name}ResponseMessage"/></operation>"""
+            sequence = f"<xs:complexType><xs:sequence>{inside}</xs:sequence></xs:complexType>"
+            elements += f'<xs:element name="{element}">{sequence}</xs:element>'
+            part = f'<part name="parameters" element="tns:{element}"/>'
+            messages += f'<message name="{element}Message">{part}</message>'
+        output = f'<output message="tns:{name}ResponseMessage"/>'
+        operations += f'<operation name="{name}"><input message="tns:{name}Message"/>{output}</operation>'
     for soap, port in (("soapbind", f"{service}Soap"), ("soap12bind", f"{service}Soap12")):
-        body = f'<{soap}:body use="literal"/>'
-        bound = "".join(
-            f"""<operation name="{name}">
-                <{soap}:operation style="document" soapAction={quoteattr(f"{namespace}#{service}:{name}")}/>
-                <input>{body}</input><output>{body}</output></operation>"""
-            for name in dialect.operations
-        )
-        bindings += f"""<binding name="{port}Binding" type="tns:{service}PortType">
-            <{soap}:binding style="document" transport="http://schemas.xmlsoap.org/soap/http"/>{bound}</binding>"""
-        ports += f"""<port name="{port}" binding="tns:{port}Binding">
-            <{soap}:address location={quoteattr(address)}/></port>"""
+        bound = f'<{soap}:binding style="document" transport="http://schemas.xmlsoap.org/soap/http"/>'
+        for name in dialect.operations:
+            action = quoteattr(f"{namespace}#{service}:{name}")
+            bound += f'<operation name="{name}"><{soap}:operation style="document" soapAction={action}/>'
+            body = f'<{soap}:body use="literal"/>'
+            bound += f"<input>{body}</input><output>{body}</output></operation>"
+        bindings += f'<binding name="{port}Binding" type="tns:{service}PortType">{bound}</binding>'
+        ports += f'<port name="{port}" binding="tns:{port}Binding"><{soap}:address location={at}/></port>'
     written = f"""<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" name="{service}" targetNamespace={ns}
             xmlns:soapbind="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:xs="http://www.w3.org/2001/XMLSchema"
             xmlns:soap12bind="http://schemas.xmlsoap.org/wsdl/soap12/" xmlns:tns={ns}>

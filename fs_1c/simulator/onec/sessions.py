@@ -1,8 +1,7 @@
 """1C's sessions: who may have one, who waits for one, when one ends. As default.vrd sets it.
 
-Everything happens under one lock, and nobody sleeps under it: whoever has to wait has a place in a line and is
-woken when it is his turn. The requests of one session are served one after another, in the order in which they
-came; so are those that wait for room in the pool.
+Everything happens under one lock, and nobody sleeps under it: whoever has to wait has a place in a line. The
+requests of one session are served in the order in which they came; so are those that wait for room in the pool.
 """
 
 import copy
@@ -22,7 +21,7 @@ Line = deque[threading.Condition]
 
 
 class SessionRefused(Exception):
-    """A request gets no session. status, why: what 1C answers; status 0: nothing, the simulator has been stopped."""
+    """A request gets no session. status, why: what 1C answers; status 0: nothing, it has been stopped."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -33,9 +32,8 @@ class SessionRefused(Exception):
 class Lease:
     """A session given to one request, until `SessionPool.leave`.
 
-    id: of the session. ends: the session ends with the request.
+    id: of the session. ends: the session ends with the request. cookie: the request is to be told its id.
     starts_in: seconds that the request has to wait while its session starts; 0 for one that is there.
-    cookie: the request started it and is to be told its id.
     """
 
     id: str
@@ -46,14 +44,12 @@ class Lease:
 
 @dataclass(slots=True)
 class Stats:
-    """The counters. Whoever asks the simulator for them has them as of one moment.
+    """The counters, as of one moment, since the start or the last `clear`.
 
-    sessions_started, _finished (by their request's end or `IBSession: finish`), _expired (by age), _lost (the
-        simulator was stopped): since the start or the last `clear`.
-    sessions_now, sessions_peak: at once. started = finished + expired + lost + now, unless cleared meanwhile.
-    licences_refused: starts answered 402 for want of a licence. pool_timeouts: requests answered 406.
-    requests: read whole, all but those of /simulator/. requests_now, _peak: those without an answer yet, at once.
-    cards: opened. events: received by the dialect mobilon-3. faults: a fault's name → how often it has struck.
+    sessions_…: started = finished (with a request or by `IBSession: finish`) + expired (by age) + lost (the
+        simulator was stopped) + now. peak: at once. licences_refused: answered 402. pool_timeouts: answered 406.
+    requests: read whole, but for those of /simulator/. requests_now, _peak: those without an answer yet.
+    cards: opened. events: of the dialect mobilon-3. faults: a fault's name → how often it has struck.
     by_operation: operation, or `wsdl`, or `other` → HTTP status, or `none` for want of an answer → requests.
     """
 
@@ -79,10 +75,10 @@ class Stats:
 
     def clear(self) -> None:
         """Counts anew. Sessions and requests in work go on, and stay counted."""
-        now = {"sessions_now": self.sessions_now, "sessions_peak": self.sessions_now, "requests": self.requests_now}
-        now |= {"requests_now": self.requests_now, "requests_peak": self.requests_now}
-        for name, value in (asdict(Stats()) | now).items():
+        sessions, requests = self.sessions_now, self.requests_now
+        for name, value in asdict(Stats(sessions_now=sessions, requests_now=requests)).items():
             setattr(self, name, value)
+        self.sessions_peak, self.requests, self.requests_peak = sessions, requests, requests
 
 
 @dataclass(slots=True, eq=False)
@@ -97,8 +93,7 @@ class _Session:
 
 
 class SessionPool:
-    """The sessions of one base. clock: tells seconds, never goes back. stats, and whatever else is counted in it, and
-    all that goes with it, are changed with `lock` held."""
+    """The sessions of one base. clock: tells seconds, never goes back. lock: of the counters, too."""
 
     def __init__(self, settings: OneCSimulatorSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.lock, self.stats = threading.Lock(), Stats()
@@ -123,7 +118,8 @@ class SessionPool:
             if wish == "start":
                 return self._wait(self._queue, lambda: self._from_pool(owned=True))
             if cookie is not None:
-                return self._join(cookie, ends=wish == "finish")
+                line = self._sessions[cookie].waiting if cookie in self._sessions else deque()
+                return self._wait(line, lambda: self._join(cookie, ends=wish == "finish"))
             if mode == "autouse" and not wish:
                 return self._wait(self._queue, lambda: self._from_pool(owned=False))
             raise SessionRefused(400, NO_SESSION_HEADER)
@@ -131,25 +127,21 @@ class SessionPool:
     def leave(self, lease: Lease) -> None:
         """The request is done."""
         with self.lock:
-            session = self._sessions.get(lease.id)
-            if session is None:
-                return
-            session.busy, session.used = False, self._clock()
-            if lease.ends:
-                self._end(session)
-                self.stats.sessions_finished += 1
-            _wake(session.waiting)
-            _wake(self._queue)
+            if session := self._sessions.get(lease.id):
+                session.busy, session.used = False, self._clock()
+                if lease.ends:
+                    self._end(session, "sessions_finished")
+                _call_first(session.waiting)
+                _call_first(self._queue)
 
     def expire(self, cookie: str | None) -> None:
         """As if this session had aged out just now, whatever it is doing."""
         with self.lock:
             if session := self._sessions.get(cookie or ""):
-                self._end(session)
-                self.stats.sessions_expired += 1
+                self._end(session, "sessions_expired")
 
     def counts(self) -> Stats:
-        """The counters as of now, those of requests too."""
+        """The counters as of now, those of requests too; they do not change any more."""
         with self.lock:
             self._age()
             return copy.deepcopy(self.stats)
@@ -159,30 +151,16 @@ class SessionPool:
         with self.lock:
             self._age()
             self._open = False
-            self.stats.sessions_lost += len(self._sessions)
             for session in tuple(self._sessions.values()):
-                self._end(session)
+                self._end(session, "sessions_lost")
+            _call_first(self._queue)
 
     def open(self) -> None:
         """1C is there again, cold."""
         with self.lock:
-            self._open = True
-            self._empty_since = -inf
+            self._open, self._empty_since = True, -inf
 
     # What follows is called with the lock held.
-
-    def _join(self, cookie: str, *, ends: bool) -> Lease:
-        session = self._sessions.get(cookie)
-
-        def take() -> Lease | None:
-            if session is None or cookie not in self._sessions:
-                raise SessionRefused(self._settings.lost_session_status, SESSION_LOST)
-            if session.busy:
-                return None
-            session.busy = True
-            return Lease(cookie, ends)
-
-        return self._wait(session.waiting if session else deque(), take)
 
     def _wait(self, line: Line, take: Callable[[], Lease | None]) -> Lease:
         """What `take` gives as soon as it is this one's turn and it gives something."""
@@ -206,19 +184,27 @@ class SessionPool:
             raise SessionRefused(0, "stopped")
         finally:
             line.remove(place)
-            _wake(line)
+            _call_first(line)
+
+    def _join(self, cookie: str, *, ends: bool) -> Lease | None:
+        """The session of this id, unless it is busy."""
+        session = self._sessions.get(cookie)
+        if session is None:
+            raise SessionRefused(self._settings.lost_session_status, SESSION_LOST)
+        if session.busy:
+            return None
+        session.busy = True
+        return Lease(cookie, ends)
 
     def _from_pool(self, *, owned: bool) -> Lease | None:
         """A session out of the pool; None when there is neither a free one nor room for another."""
         free = next((one for one in self._sessions.values() if not (one.owned or one.busy)), None)
-        if free is not None and not owned:
-            free.busy = True
-            return Lease(free.id, ends=False)
+        if free and not owned:
+            return self._join(free.id, ends=False)
         if len(self._sessions) >= self._settings.pool_size:
             if free is None:
                 return None
-            self._end(free)  # nobody's, and it stands in the way of somebody's
-            self.stats.sessions_finished += 1
+            self._end(free, "sessions_finished")  # nobody's, and it stands in the way of somebody's
         return self._start(owned=owned, ends=False)
 
     def _start(self, *, owned: bool, ends: bool) -> Lease:
@@ -231,31 +217,28 @@ class SessionPool:
         session = _Session(uuid.uuid4().hex, owned, now)
         self._sessions[session.id] = session
         stats.sessions_started += 1
-        stats.sessions_now = len(self._sessions)
+        stats.sessions_now += 1
         stats.sessions_peak = max(stats.sessions_peak, stats.sessions_now)
         # Whoever comes while the base is warming up waits for that too.
         return Lease(session.id, ends, max(settings.session_start, self._warm_at - now), cookie=owned)
 
-    def _end(self, session: _Session) -> None:
+    def _end(self, session: _Session, how: str) -> None:
         del self._sessions[session.id]
-        self.stats.sessions_now = len(self._sessions)
-        if not self._sessions:
-            self._empty_since = self._clock()
-        _wake(session.waiting)
-        _wake(self._queue)
+        self.stats.sessions_now -= 1
+        setattr(self.stats, how, getattr(self.stats, how) + 1)
+        self._empty_since = self._clock()  # what it says while there are others, nobody asks
+        _call_first(session.waiting)
+        _call_first(self._queue)
 
     def _age(self) -> None:
-        now = self._clock()
         for session in tuple(self._sessions.values()):
             expiry = session.used + self._settings.session_max_age
-            if not session.busy and now >= expiry:
-                self._end(session)
-                self.stats.sessions_expired += 1
-                if not self._sessions:
-                    self._empty_since = expiry  # it ended when its time was up, not when somebody looked
+            if not session.busy and self._clock() >= expiry:
+                self._end(session, "sessions_expired")
+                self._empty_since = expiry  # it ended when its time was up, not when somebody looked
 
 
-def _wake(line: Line) -> None:
-    """Whoever is first in it; when he leaves it, he wakes the next."""
+def _call_first(line: Line) -> None:
+    """Wakes whoever is first in it; when he leaves it, he wakes the next."""
     if line:
         line[0].notify()
