@@ -14,6 +14,7 @@ from fs_1c.simulator.onec import Client, ClientBook, OneCSimulator, OneCSimulato
 from fs_1c.simulator.onec.dialects import MAX_EVENT, inner_xml, pop_of_event, read_event
 from fs_1c.simulator.onec.soap import parse_operation
 from tests.simulator.support import envelope, post, simulator
+from tests.support import unhurried
 
 CLIENT = Client("+7 (923) 529-29-26", "Фэйковый чиж", "VIP", "244")
 
@@ -74,6 +75,7 @@ def test_an_event_that_is_no_json_object_is_a_fault(data: str) -> None:
         assert onec.events == ()
 
 
+@unhurried
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3))
 def test_no_event_upsets_the_cards(value: Any) -> None:
     for name in ("state", "direction", "from", "userkey"):
@@ -110,6 +112,7 @@ def test_the_search_that_drops_the_first_character(number: str, found: bool) -> 
         assert ("чиж" in say(onec, "SayName", Number=number)) == found
 
 
+@unhurried
 @given(st.text(max_size=20))
 def test_any_number_may_be_searched(number: str) -> None:
     for search in ("last-ten", "drop-first-substring"):

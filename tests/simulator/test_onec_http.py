@@ -31,6 +31,7 @@ from tests.simulator.support import (
     say_name,
     simulator,
 )
+from tests.support import unhurried
 
 
 @pytest.fixture
@@ -62,6 +63,7 @@ def test_basic_authentication_in_utf_8(guarded: OneCSimulator) -> None:
     )
 
 
+@unhurried
 @given(st.text(st.characters(max_codepoint=255)))
 def test_no_authorization_header_gets_in_by_chance(header: str) -> None:
     assert not credentials_match(header, "SOAP", "123")
@@ -167,6 +169,7 @@ def headers_of(**headers: str) -> Message:
     return message
 
 
+@unhurried
 @given(st.binary(max_size=400), st.integers(1, 50))
 def test_chunks_give_what_was_cut(content: bytes, size: int) -> None:
     pieces = [content[start : start + size] for start in range(0, len(content), size)]
@@ -178,6 +181,7 @@ def test_chunks_give_what_was_cut(content: bytes, size: int) -> None:
     assert stream.read() == b"next"
 
 
+@unhurried
 @given(st.binary(max_size=200) | st.text("0123456789abcdefAX-+; \r\n", max_size=200).map(str.encode))
 def test_hostile_chunks_are_refused_or_bounded(sent: bytes) -> None:
     try:

@@ -92,7 +92,8 @@ class Books(RuleBasedStateMachine):
     def books_are_right(self) -> None:
         assert len(self.at_work) == len(self.busy())
         counts = self.pool.counts()
-        assert counts.sessions_started == counts.sessions_finished + counts.sessions_expired + counts.sessions_lost + counts.sessions_now
+        ended = counts.sessions_finished + counts.sessions_expired + counts.sessions_lost
+        assert counts.sessions_started == ended + counts.sessions_now
         assert len(self.busy()) <= counts.sessions_now <= min(POOL, LICENCES)
         assert counts.sessions_now <= counts.sessions_peak <= POOL
 

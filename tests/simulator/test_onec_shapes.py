@@ -23,6 +23,7 @@ from tests.simulator.support import (
     post,
     returned,
 )
+from tests.support import unhurried
 
 SHAPES = [name for name, kind in FAULT_KINDS.items() if kind.stage is Stage.SHAPE and name != "pop-answer"]
 SAY_NAME = DIALECTS["mobilon-2"].operations["SayName"]
@@ -43,6 +44,7 @@ def test_the_inner_xml_as_cdata(onec: OneCSimulator) -> None:
     assert b"<![CDATA[<?xml" in post(onec).content
 
 
+@unhurried
 @given(st.text("]>a"))
 def test_cdata_survives_its_own_end(title: str) -> None:
     body = Fault("cdata").strike(Saying(OPERATION, SAY_NAME, Client("1", title)))

@@ -11,8 +11,8 @@
 from fs_1c.simulator.onec.clients import Client, ClientBook, ClientFileError, load_clients
 from fs_1c.simulator.onec.fault_table import KINDS as FAULT_KINDS
 from fs_1c.simulator.onec.faults import Fault, fault_of
-from fs_1c.simulator.onec.sessions import Stats
 from fs_1c.simulator.onec.options import OneCSimulatorSettings
+from fs_1c.simulator.onec.sessions import Stats
 from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedEvent, ReceivedRequest, serve_forever
 
 __all__ = [

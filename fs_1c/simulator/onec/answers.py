@@ -16,7 +16,7 @@ XML = "text/xml; charset=utf-8"
 
 
 class End(Enum):
-    """What becomes of the connection. HANG: nothing, until the other side leaves or the simulator is stopped."""
+    """What becomes of the connection. HANG: nothing, until the other side leaves or the simulator stops."""
 
     KEEP = "keep"
     CLOSE = "close"
@@ -36,8 +36,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An answer on its way out. start: its head, up to the body's length. length: the true one, of `body` or, in answer
-    to HEAD, of what is not sent."""
+    """An answer on its way out. start: its head but for the length. length: the true one, for HEAD too."""
 
     start: str
     body: bytes
@@ -46,7 +45,8 @@ class Outgoing:
     def head(self, length: int | None, *more: str) -> bytes:
         """The head with this Content-Length, if any, and these headers too."""
         claimed = () if length is None else (f"Content-Length: {length}",)
-        return "".join(f"{line}\r\n" for line in (self.start, *claimed, *more, "")).encode("latin-1", "replace")
+        lines = (self.start, *claimed, *more, "", "")
+        return "\r\n".join(lines).encode("latin-1", "replace")
 
     @property
     def well(self) -> bytes:
@@ -61,8 +61,8 @@ def html(status: int, text: str, *headers: tuple[str, str]) -> Answer:
 
 
 def page(status: int, title: str, inside: str, *headers: tuple[str, str]) -> Answer:
-    head = f'<html>\n<head><meta charset="utf-8"><title>{title}</title></head>'
-    return Answer(status, HTML, f"<!DOCTYPE html>\n{head}\n<body>\n{inside}\n</body>\n</html>\n".encode(), headers)
+    head = f'<!DOCTYPE html>\n<html>\n<head><meta charset="utf-8"><title>{title}</title></head>'
+    return Answer(status, HTML, f"{head}\n<body>\n{inside}\n</body>\n</html>\n".encode(), headers)
 
 
 def nginx(status: int) -> Answer:

@@ -5,16 +5,13 @@ import io
 import logging
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
 Search = Literal["last-ten", "drop-first-substring"]
-
-COLUMNS = ("number", "title", "category", "manager")
-SIGNIFICANT_DIGITS = 10
-_HEADER = ",".join(COLUMNS)
+HEADER = "number,title,category,manager"
 # What XML 1.0 has no way to write, not even as a character reference.
 _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -29,8 +26,7 @@ class ClientFileError(ValueError):
 class Client:
     """One client in 1C.
 
-    number: the phone, in any usual form: `89235292926`, `+7 (923) 529-29-26`.
-    title: what 1C calls the client; kept as it is, with its spaces.
+    number: the phone, in any usual form: `89235292926`, `+7 (923) 529-29-26`. title: kept with its spaces.
     category: as the base writes it: `0`, `VIP`, empty.
     manager: the manager's phone, an extension or a mobile; empty when nobody is responsible.
 
@@ -45,9 +41,9 @@ class Client:
     def __post_init__(self) -> None:
         if not search_key(self.number):
             raise ValueError(f"number {self.number!r} has no digits")
-        for column in COLUMNS:
-            if unwritable(getattr(self, column)):
-                raise ValueError(f"{column} has a character that XML cannot carry: {getattr(self, column)!r}")
+        for column, text in zip(HEADER.split(","), astuple(self), strict=True):
+            if unwritable(text):
+                raise ValueError(f"{column} has a character that XML cannot carry: {text!r}")
 
 
 def unwritable(text: str) -> bool:
@@ -60,11 +56,7 @@ def search_key(number: str) -> str:
 
     A shorter number (an extension, a city number) is compared whole. Empty when there are no digits.
     """
-    return _digits(number)[-SIGNIFICANT_DIGITS:]
-
-
-def _digits(number: str) -> str:
-    return re.sub("[^0-9]", "", number)
+    return re.sub("[^0-9]", "", number)[-10:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +64,10 @@ class ClientBook:
     """The clients, and the way 1C searches them. Of several that match, the first is the one 1C finds.
 
     by_key: the first client by each `search_key`. clients: all of them, in order.
-    search: `last-ten` compares by `search_key`. `drop-first-substring` is a search known from the field: what
-        was received, less its first character, must occur in the number as typed or in its digits, those of
-        Russia in the form 8XXXXXXXXXX; less than ten characters are not looked for, since extensions would
-        match half the base. So 8… and 7… are found; +7… and ten digits are not.
+    search: `last-ten` compares by `search_key`. `drop-first-substring` is known from the field: what was
+        received, less its first character, must occur in the number as typed or in its digits, those of Russia
+        in the form 8XXXXXXXXXX; less than ten are not looked for, since extensions would match half the base.
+        So 8… and 7… are found; +7… and ten digits are not.
     """
 
     by_key: Mapping[str, Client]
@@ -92,10 +84,11 @@ class ClientBook:
         if self.search == "last-ten":
             return self.by_key.get(search_key(number))
         wanted = number[1:]
-        if len(wanted) < SIGNIFICANT_DIGITS:
-            return None
-        typed = ((client, re.sub("^7(?=.{10}$)", "8", _digits(client.number))) for client in self.clients)
-        return next((client for client, digits in typed if wanted in client.number or wanted in digits), None)
+        for client in self.clients if len(wanted) >= 10 else ():
+            digits = re.sub("^7(?=.{10}$)", "8", re.sub("[^0-9]", "", client.number))
+            if wanted in client.number or wanted in digits:
+                return client
+        return None
 
 
 def load_clients(path: Path) -> tuple[Client, ...]:
@@ -117,36 +110,28 @@ def example_clients() -> tuple[Client, ...]:
 
 def parse_clients(content: bytes, name: str) -> tuple[Client, ...]:
     """The clients in the bytes of a CSV file; `name` stands in the errors. Raises ClientFileError."""
+    clients: dict[int, Client] = {}
+    lines: dict[str, int] = {}
+    line = 1
     try:
-        text = content.decode("utf-8-sig")
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+        header = ",".join(next(reader, []))
+        if header != HEADER:
+            says = "separate by commas, not semicolons:" if ";" in header else "the first line must be"
+            raise ValueError(f"{says} {HEADER}")
+        line = reader.line_num + 1
+        for row in reader:
+            if row:
+                if len(row) != 4:
+                    raise ValueError(f"{len(row)} columns instead of 4: {HEADER}")
+                clients[line] = Client(*row)
+                first = lines.setdefault(search_key(row[0]), line)
+                if first != line:
+                    log.warning("%s:%d: the same phone as in line %d, which is found", name, line, first)
+            line = reader.line_num + 1  # where the next row begins; it may be several lines long
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ClientFileError(f"{name}:{line}: not UTF-8; save the file as “CSV UTF-8”") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    clients: list[Client] = []
-    first_seen: dict[str, int] = {}
-    line = 1
-    try:
-        _check_header(next(reader, []))
-        while True:
-            line = reader.line_num + 1  # where the next row begins; it may be several lines long
-            row = next(reader, None)
-            if row is None:
-                return tuple(clients)
-            if not row:
-                continue
-            if len(row) != len(COLUMNS):
-                raise ValueError(f"{len(row)} columns instead of {len(COLUMNS)}: {_HEADER}")
-            clients.append(Client(*row))
-            first = first_seen.setdefault(search_key(row[0]), line)
-            if first != line:
-                log.warning("%s:%d: the same phone as in line %d, which is the one found", name, line, first)
     except (ValueError, csv.Error) as error:
         raise ClientFileError(f"{name}:{line}: {error}") from error
-
-
-def _check_header(header: list[str]) -> None:
-    if tuple(header) != COLUMNS:
-        if ";" in "".join(header):
-            raise ValueError(f"separate columns by commas, not semicolons: {_HEADER}")
-        raise ValueError(f"the first line must be {_HEADER}")
+    return tuple(clients.values())

@@ -31,8 +31,8 @@ Pop = tuple[str, str]
 class Signature:
     """An operation that is published.
 
-    parameters: names in order, case-sensitive, each required, each a string. number: the one that says who calls.
-    answer: the client found, or None → the text of m:return. For a card it is always 1, accepted is not shown.
+    parameters: names in order, case-sensitive, each required, each a string. number: which says who calls.
+    answer: the client found, or None → the text of m:return. For a card always 1: accepted, not shown.
     event: the parameters → the event to list. Raises ValueError, in Russian, when it cannot be read.
     pop: the event, or without one the parameters → the card to open, or None.
     """
@@ -92,14 +92,14 @@ def pop_of_event(event: Mapping[str, Any]) -> Pop | None:
     return (number, key) if opens and isinstance(number, str) and isinstance(key, str) else None
 
 
-_SAY_NAME = Signature(("Number",), inner_xml, "Number")
+_SAY_NAME = {"SayName": Signature(("Number",), inner_xml, "Number")}
 _FIRST = {"SayName": Signature(("number",), plain_text, "number")}
 _POP = Signature(("NumFrom", "Key"), pop=lambda told: (told["NumFrom"], told["Key"]))
 _EVENT = Signature(("Data",), event=read_event, pop=pop_of_event)
 DIALECTS: Mapping[str, Dialect] = {
     "mobilon-1": Dialect("http://test", "/ws/ImportTasks", "ImportTasks", _FIRST),
-    "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", {"SayName": _SAY_NAME, "IncomingCall": _POP}),
-    "mobilon-3": Dialect("http://VATSCalls", "/ws/VATScalls", "VATScalls", {"SayName": _SAY_NAME, "Event": _EVENT}),
+    "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", {**_SAY_NAME, "IncomingCall": _POP}),
+    "mobilon-3": Dialect("http://VATSCalls", "/ws/VATScalls", "VATScalls", {**_SAY_NAME, "Event": _EVENT}),
 }
 OPERATIONS = frozenset(name for dialect in DIALECTS.values() for name in dialect.operations)
 """The names of all operations of all dialects."""

@@ -1,13 +1,13 @@
 """The table of faults: everything that users of such systems have met. A new one is a new row.
 
-A row says when it strikes (the function that makes it), what it is in a line, what it does, and which parameters
-it takes: `name=default`, or `name=(default, *allowed)`. What it does is a value, or a function of what it befalls
-(see `Stage`) and of its parameters that gives one: an `Answer` or an `End` before and in 1C; the octets that 1C
-answers, at SHAPE; at WIRE a sequence of octets to send, seconds to wait and, if it is the end, an `End`.
+A row says when it strikes (the function that makes it), what it is in a line, what it does, and which
+parameters it takes: `name=default`, or `name=(default, *allowed)`. What it does is a value, or a function of
+what it befalls (see `Stage`) and of its parameters that gives one: an `Answer` or an `End` before and in 1C;
+what 1C answers, in octets, at SHAPE; at WIRE a sequence of octets to send, seconds to wait, perhaps an `End`.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class Stage(Enum):
     """When a fault strikes, in the order of a request's way, and what it befalls.
 
-    Before CODE 1C has not got the request: it is not recorded and opens no card. From then on it is recorded and
-    its card opened, unless the fault's `card` is false.
+    Before CODE 1C has not got the request: it is not recorded and opens no card. From then on it is recorded,
+    and opens one unless the fault's `card` is false.
     """
 
     CONNECT = "the connection is open, nothing of a request has been read"
@@ -42,8 +42,8 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row. act: what it does; None: its parameters say all there is. parameters: name → default. choices: what one
-    may be. operations: the only ones it befalls; None: any request; empty: it cannot tell operations apart."""
+    """A row. act: what it does, if its parameters do not say all. parameters: name → default. choices: for one.
+    operations: the only ones it befalls; None: any request; empty: it cannot tell operations apart."""
 
     stage: Stage
     operations: tuple[str, ...] | None
@@ -61,7 +61,7 @@ def _kind(stage: Stage, only: tuple[str, ...] | None, about: str, act: Any = Non
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """1C answers an operation, about the client it found. Faults of a title or a phone leave the unknown alone."""
+    """1C answers about the client it found. Faults of a title or a phone leave the unknown alone."""
 
     operation: soap.Operation
     signature: Signature
@@ -117,8 +117,7 @@ def _drip(out: Outgoing, seconds: float, part: str) -> Iterable[bytes | float]:
 
 
 def _wrong_length(out: Outgoing, size: int, how: str | None) -> tuple[bytes | End, ...]:
-    # By itself it hangs after too few octets, and after too many keeps the connection, with what is left of this
-    # answer before the next.
+    # By itself it hangs after too few octets; after too many it keeps the connection, with a rest in it.
     claimed = max(0, out.length + size)
     return out.head(claimed), out.body, End(how or ("hang" if claimed > out.length else "keep"))
 
@@ -130,10 +129,12 @@ _NIL = '<m:return xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil=
 _LOGIN = '<form method="post"><input name="login"><input name="password" type="password"></form>'
 _NO_BASE = "<h1>Ошибка 1С:Предприятия</h1><p>Информационная база не обнаружена!</p>"
 _NO_ENTRY = "Начало сеанса с информационной базой запрещено.\nВедутся технические работы"
-_MAINTENANCE = {"descr": "Ошибка при выполнении запроса к информационной базе", "inner": {"descr": _NO_ENTRY}}
-_TOLD = b"\xef\xbb\xbf" + json.dumps({"exception": _MAINTENANCE}, ensure_ascii=False).encode()
+_TOLD = {"descr": "Ошибка при выполнении запроса к информационной базе", "inner": {"descr": _NO_ENTRY}}
+_JSON = "\ufeff" + json.dumps({"exception": _TOLD}, ensure_ascii=False)
+_MAINTENANCE = Answer(403, answers.JSON, _JSON.encode())
 _BINARY = b"\x15\x03\x01\x00\x02\x02\x50 not HTTP at all \xff\xfe\x00\r\n\r\n"
 _BLOCK, _HEADER, _CLOSE = b" " * (64 * 1024), b"X-Endless:" + b" " * 50 + b"1\r\n", "Connection: close"
+_NO_HEADER, _POOL_TIMEOUT = answers.NO_SESSION_HEADER, answers.POOL_TIMEOUT
 _HOW, _WHERE = ("reset", "reset", "close"), ("inner", "inner", "outer")
 _JOINED, _PHONES = 'ООО "Рога & Копыта", A < B', "241, 242; +7 (923) 111-22-33"
 _DIVISION = "{ОбщийМодуль.Телефония.Модуль(42)}: Деление на 0"
@@ -148,18 +149,17 @@ KINDS: Mapping[str, Kind] = {
     "refuse": _connect("accepts and resets (RST)", End.RESET),
     "mute": _connect("accepts and never reads; to a TLS client: a handshake that never ends", End.HANG),
     "idle-close": _idle("closes connections that are idle for `seconds` after an answer", seconds=1.0),
-    "cut-before-receipt": _head("cuts the connection before the body is read", lambda _, how: End(how), how=_HOW),
+    "cut-before-receipt": _head("cuts the connection before the body is read",
+                                lambda _, how: End(how), how=_HOW),
     # --- Answers of a web server, a proxy or 1C's gate
-    "no-session-header": _gate("400 «Не указан заголовок управления сеансами…»",
-                               exception(400, answers.NO_SESSION_HEADER)),
+    "no-session-header": _gate("400 «Не указан заголовок управления сеансами…»", exception(400, _NO_HEADER)),
     "session-expired": _gate("400 or 404, and the cookie's session is gone", _expire, status=(400, 400, 404)),
     "unauthorized": _gate("401 HTML", answers.UNAUTHORIZED),
     "no-licence": _gate("402 (or 500) «Не обнаружено свободной лицензии!…»",
                         lambda _, status: exception(status, answers.NO_LICENCE), status=(402, 402, 500)),
-    "maintenance": _gate("403 JSON with a BOM: «Начало сеанса … запрещено»", Answer(403, answers.JSON, _TOLD)),
+    "maintenance": _gate("403 JSON with a BOM: «Начало сеанса … запрещено»", _MAINTENANCE),
     "not-published": _gate("404 HTML", answers.NOT_FOUND),
-    "pool-timeout": _gate("406 <exception> «Истекло время ожидания сеанса»",
-                          exception(406, answers.POOL_TIMEOUT)),
+    "pool-timeout": _gate("406 <exception> «Истекло время ожидания сеанса»", exception(406, _POOL_TIMEOUT)),
     "base-down": _gate("500 HTML «Ошибка 1С:Предприятия»", page(500, "Ошибка 1С:Предприятия", _NO_BASE)),
     "application-error": _gate("500 `1C:Enterprise 8 application error`",
                                Answer(500, "text/html", b"1C:Enterprise 8 application error:\r\n\r\n")),
@@ -179,7 +179,8 @@ KINDS: Mapping[str, Kind] = {
     "cut-after-receipt": _code("cuts the connection instead of answering",
                                lambda _, how, card: End(how), how=_HOW, card=True),
     "bad-gateway-after-receipt": _code("502 (or 504) of nginx, though 1C did its work",
-                                       lambda _, status, card: nginx(status), status=(502, 502, 504), card=True),
+                                       lambda _, status, card: nginx(status),
+                                       status=(502, 502, 504), card=True),
     # --- What SayName answers
     "cdata": _say("the inner XML as CDATA", lambda say: say.markup(
         f"<![CDATA[{say.text.replace(']]>', ']]]]><![CDATA[>')}]]>")),
@@ -197,9 +198,10 @@ KINDS: Mapping[str, Kind] = {
         part, f"\ufeff{_DECLARATION}\n" if part == "inner" else "\ufeff"), part=_WHERE),
     "crlf": _say("lines end in CRLF, inside and outside", lambda say: say.markup(
         escape(say.text.replace("\n", "\r\n"), {"\r": "&#13;"})).replace(b"\n", b"\r\n")),
-    "leading-line-break": _say("a line break before the inner <?xml", lambda say: say.write(f"\r\n{say.text}")),
-    "false-encoding": _say("declares `text` as its encoding, which is not true", lambda say, part, text: say.layer(
-        part, f'<?xml version="1.0" encoding={quoteattr(text)}?>\n'), part=_WHERE, text="windows-1251"),
+    "leading-line-break": _say("a line break before the inner <?xml", lambda s: s.write(f"\r\n{s.text}")),
+    "false-encoding": _say(
+        "declares `text` as its encoding, which is not true", lambda say, part, text: say.layer(
+            part, f'<?xml version="1.0" encoding={quoteattr(text)}?>\n'), part=_WHERE, text="windows-1251"),
     "no-break-space": _say("the manager's phone is `text`", lambda say, text: say.about(manager=text),
                            text="1\u00a0244"),
     "zero-phone": _say("the manager's phone is 0", lambda say: say.about(manager="0")),
@@ -208,15 +210,18 @@ KINDS: Mapping[str, Kind] = {
     "title-line-breaks": _say("the title is `text`", lambda say, text: say.about(title=text),
                               text="ООО «Рога»\r\nи «Копыта»\n\tфилиал"),
     "entity-bomb": _say("a billion laughs", lambda say, part: say.entity(part, _LAUGHS, "&e9;"), part=_WHERE),
-    "external-entity": _say("the title is an external entity at `location`", lambda say, part, location: say.entity(
-        part, f"<!ENTITY x SYSTEM {quoteattr(location)}>", "&x;"), part=_WHERE, location="file:///etc/hostname"),
+    "external-entity": _say(
+        "the title is an external entity at `location`", lambda say, part, location: say.entity(
+            part, f"<!ENTITY x SYSTEM {quoteattr(location)}>", "&x;"),
+        part=_WHERE, location="file:///etc/hostname"),
     "huge-title": _say("a title of `size` characters", lambda say, size: say.about(title="Ж" * size),
                        size=2_000_000),
-    "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event", lambda say, text: say.write(text),
-                       text="0"),
+    "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event",
+                       lambda say, text: say.write(text), text="0"),
     # --- How the answer is sent
-    "cut-in-answer": _wire("cuts the connection after `size` octets of the body, or half", lambda out, size, how: (
-        out.head(out.length), out.body[: len(out.body) // 2 if size is None else size], End(how)),
+    "cut-in-answer": _wire(
+        "cuts the connection after `size` octets of the body, or half", lambda out, size, how: (
+            out.head(out.length), out.body[: len(out.body) // 2 if size is None else size], End(how)),
         size=None, how=_HOW),
     "slow-first-byte": _wire("the answer is ready; its first octet comes after `seconds`",
                              lambda out, seconds: (seconds, out.well), seconds=30.0),
@@ -227,14 +232,14 @@ KINDS: Mapping[str, Kind] = {
     "endless-headers": _wire("headers that never end, one every `seconds`", lambda out, seconds: chain(
         (out.head(None)[:-2],), cycle((_HEADER, seconds))), seconds=0.0),
     "huge-body": _wire("a true answer followed by `size` spaces", lambda out, size: chain(
-        (out.head(out.length + size), out.body, b" " * (size % len(_BLOCK))), repeat(_BLOCK, size // len(_BLOCK))),
-        size=64 * 1024 * 1024),
+        (out.head(out.length + size), out.body, b" " * (size % len(_BLOCK))),
+        repeat(_BLOCK, size // len(_BLOCK))), size=64 * 1024 * 1024),
     "wrong-length": _wire("a Content-Length `size` too long, or too short if below zero", _wrong_length,
                           size=100, how=(None, "hang", "keep", "close", "reset")),
     "garbage": _wire("octets that are not HTTP", (_BINARY, End.CLOSE)),
     "broken-chunk": _wire("a chunked body whose second chunk has no size", lambda out: (
-        out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\n" % (len(out.body), out.body), b"no size\r\n",
-        End.CLOSE)),
+        out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\n" % (len(out.body), out.body),
+        b"no size\r\n", End.CLOSE)),
     "close-every-time": _wire("answers with `Connection: close`",
                               lambda out: (out.head(out.length, _CLOSE), out.body, End.CLOSE)),
 }

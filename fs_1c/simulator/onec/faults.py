@@ -72,8 +72,8 @@ class Fault:
 
     def strike(self, befallen: object) -> Any:
         """What its row says that it does to this."""
-        act = self.kind.act
-        return act(befallen, **{key: getattr(self, key) for key in self.kind.parameters}) if callable(act) else act
+        given = {key: getattr(self, key) for key in self.kind.parameters}
+        return self.kind.act(befallen, **given) if callable(self.kind.act) else self.kind.act
 
     def as_json(self) -> dict[str, Any]:
         """As `POST /simulator/fault` takes it."""

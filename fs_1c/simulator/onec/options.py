@@ -30,21 +30,21 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
 class OneCSimulatorSettings:
     """Where to listen and how to behave.
 
-    host: address to listen on, IPv4, IPv6 or a name. port: TCP port; 0: any free one (see `OneCSimulator.url`).
+    host: address to listen on, IPv4, IPv6 or a name. port: TCP port; 0: any free one.
     path, namespace: of the service and its operations; None: the dialect's own.
     username, password: Basic authentication; None for the username asks for none.
     latency: seconds that 1C thinks before it answers a SOAP request, with a fault too; 401 comes at once.
-    clients: who is known: a CSV file (see `load_clients`), or the clients themselves; None: the shipped example.
-    dialect: which operations there are and how they answer. search: how a number is found (see `ClientBook`).
-    sessions: 1C's `reuseSessions`: `dontuse` starts and ends a session for each request; under `use` a request
-        names its session by the cookie ibsession or starts one by the header `IBSession: start`; `autouse` does
-        as `use` for those who ask, and takes any free session for the rest.
+    clients: who is known: a CSV file (see `load_clients`), or they themselves; None: the shipped example.
+    dialect: which operations there are and how they answer. search: how numbers are found (see `ClientBook`).
+    sessions: 1C's `reuseSessions`: `dontuse` starts and ends one for each request; under `use` a request has
+        the cookie ibsession of its session or starts one by `IBSession: start`; `autouse` does as `use` for those
+        who ask, and takes any free session for the rest.
     session_max_age: seconds without a request after which a session is gone.
     pool_size: sessions at once under `use` and `autouse`. pool_timeout: seconds that a request waits for room
         among them, or for its busy session, before 406.
     licences: sessions at once that are paid for; one more is answered 402 at once. None: no limit.
-    session_start: seconds that it takes to start a session. cold_start: the same while the base is cold: at first,
-        and after `idle` seconds without any session. In the field 11.5 s, once over 30 s.
+    session_start: seconds that it takes to start a session. cold_start: the same while the base is cold: at
+        first, and after `idle` seconds without any session. In the field 11.5 s, once over 30 s.
     lost_session_status: answer to a cookie whose session is gone: 400 or 404.
     keep_alive: seconds that a connection is kept while nothing comes.
     fault: what is wrong from the start (see `fault_table`).
@@ -157,6 +157,7 @@ def catalogue() -> str:
     """All faults with their parameters, a line each."""
     lines = []
     for name, kind in KINDS.items():
-        told = " ".join(f"{k}={'…' if v is None else repr(v).strip(chr(39))}" for k, v in kind.parameters.items())
+        given = {key: "…" if value is None else repr(value).strip("'") for key, value in kind.parameters.items()}
+        told = " ".join(f"{key}={value}" for key, value in given.items())
         lines.append(f"{name:25}  {kind.about}{f'  [{told}]' if told else ''}")
     return "\n".join(lines)

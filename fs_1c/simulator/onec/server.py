@@ -1,7 +1,7 @@
 """The simulated 1C's HTTP: its listening socket and its connections, for one start.
 
-Log lines (`fs_1c.simulator.onec`, INFO) say who asked what and how long it took. A key never gets there: of an
-operation's parameters only the phone number is logged.
+Log lines (`fs_1c.simulator.onec`, INFO) say who asked what and how long it took. A key never gets there: of
+an operation's parameters only the phone number is logged.
 """
 
 import contextlib
@@ -92,10 +92,10 @@ class Connection(BaseHTTPRequestHandler):
     server: "Server"
 
     def respond(self, path: str, query: str, body: bytes) -> Answer | End:
-        """What to answer to the request in `command` and `headers`, or what becomes of the connection instead.
+        """What to answer to the request in `command` and `headers`, or how the connection ends instead.
 
-        path: of its target, unquoted. query: of it, as it came. It adds to `what` is asked, for the log, without
-        secrets, and sets `spoils` to the fault with which the answer is to be sent.
+        path: unquoted. It says in `what` what is asked, for the log, without secrets, and in `spoils` the
+        fault with which the answer is to be sent.
         """
         raise NotImplementedError
 
@@ -164,8 +164,8 @@ class Connection(BaseHTTPRequestHandler):
         return self.respond(path, target.query, body or b"")
 
     def _linger(self) -> None:
-        # After a refusal the client may still be sending. Closing at once would reset the connection under its
-        # hands and it would never read why; so what comes is thrown away for a while.
+        # The client may still be sending. Closing at once would reset the connection under its hands and it
+        # would never read why; so what comes is thrown away for a while.
         ends = time.monotonic() + 2.0
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)
@@ -174,8 +174,9 @@ class Connection(BaseHTTPRequestHandler):
                 pass
 
     def _send(self, answer: Answer) -> None:
-        head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}", f"Server: {self.server_version}"]
-        head += [f"Date: {self.date_time_string()}", f"Content-Type: {answer.content_type}"]
+        head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}"]
+        head += [f"Server: {self.server_version}", f"Date: {self.date_time_string()}"]
+        head += [f"Content-Type: {answer.content_type}"]
         head += [f"{name}: {value}" for name, value in answer.headers]
         head += ["Connection: close"] * self.close_connection
         body = answer.body if self.command != "HEAD" else b""
@@ -202,8 +203,7 @@ class Connection(BaseHTTPRequestHandler):
             self.hang()
         self.close_connection = self.close_connection or end is not End.KEEP
         if end is End.RESET:
-            # Closed with a RST, and here: the server would say a tidy goodbye before, and all that was on its way
-            # would get there.
+            # A RST, and here: the server would say a tidy goodbye, and all that was on its way get there.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             socket.close(self.connection.detach())
 
@@ -240,11 +240,11 @@ class Server(ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone is no news; anything else is a mistake in the simulator."""
-        gone = isinstance(sys.exc_info()[1], OSError)
-        log.log(logging.DEBUG if gone else logging.ERROR, "%s:%s failed", *client_address[:2], exc_info=not gone)
+        if not isinstance(sys.exc_info()[1], OSError):
+            log.exception("%s:%s: the simulator failed", *client_address[:2])
 
     def kill(self) -> None:
-        """No new connections, no old ones, now: a request in work gets no answer. A second for those that linger."""
+        """No new connections, no old ones, now: a request in work gets no answer."""
         self.stopping.set()
         self.onec.sessions.close()
         self.shutdown()

@@ -35,7 +35,7 @@ _HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5}
 
 
 class Service(Connection):
-    """The web service of a base, and the simulator's own switch beside it. cookie: names the request's session."""
+    """The web service of a base, and the simulator's own switch. cookie: names the request's session."""
 
     def respond(self, path: str, query: str, body: bytes) -> Answer | End:
         self.onec, self._body = self.server.onec, body
@@ -49,7 +49,8 @@ class Service(Connection):
         self.onec.count_arrived()
         outcome: Answer | End = End.CLOSE
         try:
-            outcome = self._pass_the_gate(query.lower().rstrip("="), here=path == self.onec.settings.service_path)
+            here = path == self.onec.settings.service_path
+            outcome = self._pass_the_gate(query.lower().rstrip("="), here=here)
             if self.server.stopping.is_set():
                 outcome = End.CLOSE
             elif isinstance(outcome, Answer):

@@ -1,7 +1,7 @@
 """1C's sessions: who may have one, who waits for one, when one ends. As default.vrd sets it.
 
-Everything happens under one lock, and nobody sleeps under it: whoever has to wait has a place in a line. The
-requests of one session are served in the order in which they came; so are those that wait for room in the pool.
+Everything happens under one lock, and nobody sleeps under it: whoever has to wait has a place in a line.
+Requests of one session are served in the order in which they came; so are those that wait for the pool.
 """
 
 import copy
@@ -47,7 +47,7 @@ class Stats:
     """The counters, as of one moment, since the start or the last `clear`.
 
     sessions_…: started = finished (with a request or by `IBSession: finish`) + expired (by age) + lost (the
-        simulator was stopped) + now. peak: at once. licences_refused: answered 402. pool_timeouts: answered 406.
+        simulator was stopped) + now. peak: at once. licences_refused: answered 402. pool_timeouts: 406.
     requests: read whole, but for those of /simulator/. requests_now, _peak: those without an answer yet.
     cards: opened. events: of the dialect mobilon-3. faults: a fault's name → how often it has struck.
     by_operation: operation, or `wsdl`, or `other` → HTTP status, or `none` for want of an answer → requests.

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -14,10 +13,10 @@ from fs_1c.simulator.onec.clients import ClientBook, example_clients, load_clien
 from fs_1c.simulator.onec.dialects import Pop
 from fs_1c.simulator.onec.fault_table import Stage
 from fs_1c.simulator.onec.faults import Fault
+from fs_1c.simulator.onec.options import OneCSimulatorSettings
 from fs_1c.simulator.onec.server import Server
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
-from fs_1c.simulator.onec.options import OneCSimulatorSettings
 from fs_1c.simulator.onec.soap import Operation
 
 MAX_REQUESTS = 10_000
@@ -30,8 +29,8 @@ log = logging.getLogger("fs_1c.simulator.onec")
 class ReceivedRequest:
     """A SOAP request that passed authentication, also one that was then answered with a fault.
 
-    operation, parameters: as sent, cut at 1000 characters, with the first 20 parameters. time: seconds since the
-    epoch, when it had arrived whole. soap_version: `1.1` or `1.2`. authorized_as: the login, if one is asked for.
+    operation, parameters (at most 20): as sent, cut at 1000 characters. time: seconds since the epoch.
+    soap_version: `1.1` or `1.2`. authorized_as: the login, if one is asked for.
     """
 
     operation: str
@@ -43,7 +42,7 @@ class ReceivedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card on one screen. num_from: the caller's number as sent. time: seconds since the epoch, when accepted.
+    """One card on one screen. num_from: the caller's number as sent. time: seconds since the epoch.
     key: the subscriber's; a credential in production, hence not in the repr."""
 
     num_from: str
@@ -54,7 +53,7 @@ class Card:
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
     """An Event of the dialect mobilon-3. name: what its `state` says; empty when that is missing or no text.
-    data: the whole JSON object. time: seconds since the epoch, when it was accepted."""
+    data: the whole JSON object. time: seconds since the epoch."""
 
     name: str
     data: Mapping[str, Any]
@@ -114,9 +113,7 @@ class OneCSimulator:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
 
     @property

@@ -1,6 +1,6 @@
 """SOAP, both versions: the bytes of a request → `Operation`, an answer or a fault → bytes. Pure.
 
-The shape of the answers, down to spaces and line ends, is that of Mobilon's description of the 1C integration.
+The answers' shape, down to spaces and line ends, is that of Mobilon's description of the 1C integration.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Operation:
 class SoapFault(Exception):
     """The request has to be answered with a soap:Fault.
 
-    version: of the envelope to answer in. reason: the faultstring. code: `Client`, `Server` or `VersionMismatch`.
+    version: of the envelope. reason: the faultstring. code: `Client`, `Server` or `VersionMismatch`.
     """
 
     def __init__(self, version: Version, reason: str, code: str = "Client") -> None:
@@ -98,8 +98,9 @@ def return_element(markup: str) -> str:
 
 def write_element(operation: Operation, element: str) -> bytes:
     """The answer to an operation; `element` is the markup that stands where m:return is expected."""
-    name, namespace = f"m:{operation.name}Response", quoteattr(operation.namespace)
-    return _envelope(operation.version, f"<{name} xmlns:m={namespace}>\n            {element}\n        </{name}>")
+    name = f"m:{operation.name}Response"
+    start = f"<{name} xmlns:m={quoteattr(operation.namespace)}>"
+    return _envelope(operation.version, f"{start}\n            {element}\n        </{name}>")
 
 
 def write_fault(fault: SoapFault) -> bytes:
