@@ -65,8 +65,8 @@ class ClientBook:
 
     by_key: the first client by each `search_key`. clients: all of them, in order.
     search: `last-ten` compares by `search_key`. `drop-first-substring` is known from the field: what was
-        received, less its first character, must occur in the number as typed or in its digits, those of Russia
-        in the form 8XXXXXXXXXX; less than ten are not looked for, since extensions would match half the base.
+        received, less its first character, must occur in the number as typed or in its digits, of Russia in
+        the form 8XXXXXXXXXX; less than ten are not looked for, since extensions would match half the base.
         So 8… and 7… are found; +7… and ten digits are not.
     """
 

@@ -42,8 +42,8 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A row. act: what it does, if its parameters do not say all. parameters: name → default. choices: for one.
-    operations: the only ones it befalls; None: any request; empty: it cannot tell operations apart."""
+    """A row. act: what it does, if its parameters do not say all. parameters: name → default.
+    choices: what one may be. operations: the only ones it befalls; None: any; empty: it cannot tell."""
 
     stage: Stage
     operations: tuple[str, ...] | None

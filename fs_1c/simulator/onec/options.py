@@ -36,9 +36,9 @@ class OneCSimulatorSettings:
     latency: seconds that 1C thinks before it answers a SOAP request, with a fault too; 401 comes at once.
     clients: who is known: a CSV file (see `load_clients`), or they themselves; None: the shipped example.
     dialect: which operations there are and how they answer. search: how numbers are found (see `ClientBook`).
-    sessions: 1C's `reuseSessions`: `dontuse` starts and ends one for each request; under `use` a request has
-        the cookie ibsession of its session or starts one by `IBSession: start`; `autouse` does as `use` for those
-        who ask, and takes any free session for the rest.
+    sessions: 1C's `reuseSessions`: `dontuse` starts and ends one for each request; under `use` a request
+        names its session by the cookie ibsession or starts one by `IBSession: start`; `autouse` does as `use` for
+        those who ask, and takes any free session for the rest.
     session_max_age: seconds without a request after which a session is gone.
     pool_size: sessions at once under `use` and `autouse`. pool_timeout: seconds that a request waits for room
         among them, or for its busy session, before 406.
@@ -157,7 +157,8 @@ def catalogue() -> str:
     """All faults with their parameters, a line each."""
     lines = []
     for name, kind in KINDS.items():
-        given = {key: "…" if value is None else repr(value).strip("'") for key, value in kind.parameters.items()}
-        told = " ".join(f"{key}={value}" for key, value in given.items())
+        defaults = kind.parameters.items()
+        texts = (f"{key}={'…' if value is None else repr(value).strip(chr(39))}" for key, value in defaults)
+        told = " ".join(texts)
         lines.append(f"{name:25}  {kind.about}{f'  [{told}]' if told else ''}")
     return "\n".join(lines)
