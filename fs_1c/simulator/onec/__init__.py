@@ -15,19 +15,6 @@ from fs_1c.simulator.onec.options import OneCSimulatorSettings
 from fs_1c.simulator.onec.sessions import Stats
 from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedEvent, ReceivedRequest, serve_forever
 
-__all__ = [
-    "FAULT_KINDS",
-    "Card",
-    "Client",
-    "ClientBook",
-    "ClientFileError",
-    "Fault",
-    "OneCSimulator",
-    "OneCSimulatorSettings",
-    "ReceivedEvent",
-    "ReceivedRequest",
-    "Stats",
-    "fault_of",
-    "load_clients",
-    "serve_forever",
-]
+__all__ = ["FAULT_KINDS", "Card", "Client", "ClientBook", "ClientFileError", "Fault", "OneCSimulator"]
+__all__ += ["OneCSimulatorSettings", "ReceivedEvent", "ReceivedRequest", "Stats", "fault_of", "load_clients"]
+__all__ += ["serve_forever"]

@@ -37,8 +37,8 @@ class OneCSimulatorSettings:
     clients: who is known: a CSV file (see `load_clients`), or they themselves; None: the shipped example.
     dialect: which operations there are and how they answer. search: how numbers are found (see `ClientBook`).
     sessions: 1C's `reuseSessions`: `dontuse` starts and ends one for each request; under `use` a request
-        names its session by the cookie ibsession or starts one by `IBSession: start`; `autouse` does as `use` for
-        those who ask, and takes any free session for the rest.
+        names its session by the cookie ibsession or starts one by `IBSession: start`; `autouse` does as `use`
+        for those who ask, and takes any free session for the rest.
     session_max_age: seconds without a request after which a session is gone.
     pool_size: sessions at once under `use` and `autouse`. pool_timeout: seconds that a request waits for room
         among them, or for its busy session, before 406.

@@ -13,17 +13,8 @@ from dataclasses import asdict, replace
 from typing import cast
 from urllib.parse import quote
 
-from fs_1c.simulator.onec import soap
-from fs_1c.simulator.onec.answers import (
-    METHOD_NOT_ALLOWED,
-    NOT_FOUND,
-    UNAUTHORIZED,
-    XML,
-    Answer,
-    End,
-    as_json,
-    exception,
-)
+from fs_1c.simulator.onec import answers, soap
+from fs_1c.simulator.onec.answers import Answer, End, as_json
 from fs_1c.simulator.onec.dialects import Signature, signature_of, wsdl
 from fs_1c.simulator.onec.fault_table import Saying, Stage
 from fs_1c.simulator.onec.faults import Fault, fault_of
@@ -66,7 +57,7 @@ class Service(Connection):
         if (command, place) == ("GET", "stats"):
             return as_json(onec.stats.as_json())
         if place != "fault" or command == "HEAD":
-            return NOT_FOUND
+            return answers.NOT_FOUND
         if command == "POST":
             try:
                 onec.fault = fault_of(json.loads(self._body))
@@ -89,19 +80,19 @@ class Service(Connection):
         if fault := self._take(Stage.HEAD, Stage.GATE):
             return cast(Answer | End, fault.strike(self))
         if not here:
-            return NOT_FOUND
+            return answers.NOT_FOUND
         login, password = settings.username, settings.password
         if login is not None and not credentials_match(self.headers.get("Authorization"), login, password):
-            return UNAUTHORIZED
+            return answers.UNAUTHORIZED
         if self.command == "POST" or self._finishes:
             return self._in_session()
         if (self.command, query) != ("GET", "wsdl"):
-            return METHOD_NOT_ALLOWED
+            return answers.METHOD_NOT_ALLOWED
         self._counted_as = "wsdl"
         # The host the client knows us by, unless that could not stand in a URL.
         host = self.headers.get("Host", "")
         url = f"http://{host}{quote(settings.service_path)}" if _HOST.fullmatch(host) else self.onec.url
-        return Answer(200, XML, wsdl(settings.spoken, settings.service_namespace, url))
+        return Answer(200, answers.XML, wsdl(settings.spoken, settings.service_namespace, url))
 
     @property
     def _finishes(self) -> bool:
@@ -124,13 +115,13 @@ class Service(Connection):
         try:
             lease = sessions.enter(self.headers.get("IBSession"), self.cookie)
         except SessionRefused as refused:
-            return exception(refused.status, refused.why) if refused.status else End.CLOSE
+            return answers.exception(refused.status, refused.why) if refused.status else End.CLOSE
         try:
             if self.server.stopping.wait(lease.starts_in):
                 return End.CLOSE
             if self._finishes and not self._body.strip():
-                return Answer(200, XML)
-            outcome = self._soap() if self.command == "POST" else METHOD_NOT_ALLOWED
+                return Answer(200, answers.XML)
+            outcome = self._soap() if self.command == "POST" else answers.METHOD_NOT_ALLOWED
             if outcome is End.HANG:
                 self.hang()
         finally:
