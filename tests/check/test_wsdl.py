@@ -14,7 +14,7 @@ from fs_1c.check.wsdl import Described, Mismatch
 from fs_1c.onec import PRESETS
 from fs_1c.settings import DialectName
 from fs_1c.simulator.onec.dialects import DIALECTS
-from fs_1c.simulator.onec.wsdl import wsdl as written
+from fs_1c.simulator.onec.dialects import wsdl as written
 from tests import ROOT
 from tests.support import unhurried
 

@@ -2,20 +2,17 @@
 
     simulator.fault = Fault("drip", seconds=0.5, part="body", times=3)
 
-Which faults there are, and with which parameters, stands in `fault_kinds`.
+Which faults there are, and with which parameters, stands in `fault_table`.
 """
 
-import math
-import threading
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from types import MappingProxyType
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from math import inf
 from typing import Any
 
 from fs_1c.simulator.onec.clients import unwritable
 from fs_1c.simulator.onec.dialects import OPERATIONS
-from fs_1c.simulator.onec.fault_kinds import KINDS, Stage, Value
+from fs_1c.simulator.onec.fault_table import KINDS, Kind
 
 MAX_SIZE = 4 * 1024**3
 
@@ -24,12 +21,11 @@ MAX_SIZE = 4 * 1024**3
 class Fault:
     """Something that goes wrong.
 
-    name: of `fault_kinds.KINDS`.
-    times: how many requests (for `refuse`, `mute` and `idle-close`: connections) it befalls before it ends
-        by itself; None: until it is cleared.
+    name: of the table's row.
+    times: how many requests (for `refuse`, `mute` and `idle-close`: connections) it befalls before it ends by
+        itself; None: until it is cleared.
     operation: befalls only this operation's requests: `SayName`, `IncomingCall` or `Event`.
-    seconds, size, part, how, status, location, text, card: parameters; each kind of fault takes some of them
-        and has its own defaults.
+    The others are parameters; each row takes some of them and has its own defaults.
 
     Raises ValueError, one line that starts with the parameter's name, when it cannot be so.
     """
@@ -47,67 +43,45 @@ class Fault:
     card: bool | None = None
 
     def __post_init__(self) -> None:
-        kind = KINDS.get(self.name)
-        if kind is None:
+        if self.name not in KINDS:
             raise ValueError(f"fault: {self.name!r} is unknown; known: {', '.join(KINDS)}")
+        kind = self.kind
         if self.times is not None and (type(self.times) is not int or self.times < 1):
             raise ValueError(f"times: {self.times!r} is not a whole number above zero")
         if self.operation is not None:
-            self._check_operation(kind.operations)
+            known = sorted(OPERATIONS if kind.operations is None else kind.operations)
+            if not known:
+                raise ValueError(f"operation: {self.name} strikes before a request's operation is known")
+            if self.operation not in known:
+                raise ValueError(f"operation: {self.operation!r} is not one of {', '.join(known)}")
         for name in PARAMETERS:
             value = getattr(self, name)
-            if name not in kind.parameters:
-                if value is not None:
-                    takes = ", ".join(kind.parameters) or "no parameters"
-                    raise ValueError(f"{name}: {self.name} takes {takes}")
-            elif value is None:
-                object.__setattr__(self, name, kind.parameters[name])
-            else:
-                _check_parameter(name, value, kind.choices.get(name))
+            if value is None:
+                object.__setattr__(self, name, kind.parameters.get(name))
+            elif name not in kind.parameters:
+                raise ValueError(f"{name}: {self.name} takes {', '.join(kind.parameters) or 'no parameters'}")
+            elif wrong := _wrong(name, value, kind.choices.get(name)):
+                raise ValueError(f"{name}: {wrong}")
         if self.size is not None and self.size < 0 and self.name != "wrong-length":
             raise ValueError(f"size: {self.size} is not zero or more")
 
-    def _check_operation(self, of_kind: tuple[str, ...] | None) -> None:
-        known = sorted(OPERATIONS if of_kind is None else of_kind)
-        if not known:
-            raise ValueError(f"operation: {self.name} strikes before a request's operation is known")
-        if self.operation not in known:
-            raise ValueError(f"operation: {self.operation!r} is not one of {', '.join(known)}")
-
     @property
-    def stage(self) -> Stage:
-        """When it strikes."""
-        return KINDS[self.name].stage
+    def kind(self) -> Kind:
+        """Its row in the table."""
+        return KINDS[self.name]
+
+    def strike(self, befallen: object) -> Any:
+        """What its row says that it does to this."""
+        given = {key: getattr(self, key) for key in self.kind.parameters}
+        return self.kind.act(befallen, **given) if callable(self.kind.act) else self.kind.act
 
     def as_json(self) -> dict[str, Any]:
         """As `POST /simulator/fault` takes it."""
-        told: dict[str, Any] = {"fault": self.name, "times": self.times, "operation": self.operation}
-        for name in KINDS[self.name].parameters:
-            told[name] = getattr(self, name)
-        return told
+        parameters = {key: getattr(self, key) for key in self.kind.parameters}
+        return {"fault": self.name, "times": self.times, "operation": self.operation, **parameters}
 
 
-PARAMETERS: tuple[str, ...] = tuple(
-    field.name for field in fields(Fault) if field.name not in ("name", "times", "operation")
-)
-
-
-def _check_parameter(name: str, value: Value, choices: tuple[Value, ...] | None) -> None:
-    allowed, expected = _TYPES.get(name, ((str,), "a text"))
-    if type(value) not in allowed:
-        raise ValueError(f"{name}: {value!r} is not {expected}")
-    if name == "seconds" and not (isinstance(value, int | float) and math.isfinite(value) and value >= 0):
-        raise ValueError(f"seconds: {value!r} is not a number, zero or more")
-    if name == "size" and isinstance(value, int) and abs(value) > MAX_SIZE:
-        raise ValueError(f"size: {value} is beyond {MAX_SIZE}")
-    if name == "location" and isinstance(value, str) and not (value.isascii() and value.isprintable()):
-        raise ValueError("location: only printable ASCII characters are allowed")
-    if name == "text" and isinstance(value, str) and unwritable(value):
-        raise ValueError("text: has a character that XML cannot carry")
-    if choices is not None and value not in choices:
-        raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(str, choices))}")
-
-
+PARAMETERS = tuple(field.name for field in fields(Fault))[3:]
 _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "seconds": ((int, float), "a number of seconds"),
     "size": ((int,), "a whole number"),
@@ -116,8 +90,28 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def fault_of(described: Mapping[str, Any]) -> Fault:
+def _wrong(name: str, value: Any, choices: tuple[object, ...] | None) -> str | None:
+    """What is wrong with a parameter."""
+    allowed, expected = _TYPES.get(name, ((str,), "a text"))
+    if type(value) not in allowed:
+        return f"{value!r} is not {expected}"
+    if name == "seconds" and not 0 <= value < inf:
+        return f"{value!r} is not a number, zero or more"
+    if name == "size" and abs(value) > MAX_SIZE:
+        return f"{value} is beyond {MAX_SIZE}"
+    if name == "location" and not (value.isascii() and value.isprintable()):
+        return "only printable ASCII characters are allowed"
+    if name == "text" and unwritable(value):
+        return "has a character that XML cannot carry"
+    if choices is not None and value not in choices:
+        return f"{value!r} is not one of {', '.join(map(str, choices))}"
+    return None
+
+
+def fault_of(described: object) -> Fault:
     """A fault as JSON describes it: `{"fault": NAME, "times": 2, "seconds": 0.5}`. Raises ValueError."""
+    if not isinstance(described, Mapping):
+        raise ValueError('not a JSON object such as {"fault": "mute"}')
     given = dict(described)
     name = given.pop("fault", None)
     if not isinstance(name, str):
@@ -125,51 +119,3 @@ def fault_of(described: Mapping[str, Any]) -> Fault:
     for unknown in given.keys() - {"times", "operation", *PARAMETERS}:
         raise ValueError(f"{unknown}: no fault has such a parameter")
     return Fault(name, **given)
-
-
-class FaultSwitch:
-    """The fault that is on, if any. Safe in any thread."""
-
-    def __init__(self, fault: Fault | None = None) -> None:
-        self._lock = threading.Lock()
-        self._fault = fault
-        self._served: Counter[str] = Counter()
-
-    @property
-    def fault(self) -> Fault | None:
-        """The fault that is on, with the `times` that are left."""
-        with self._lock:
-            return self._fault
-
-    def set(self, fault: Fault | None) -> None:
-        with self._lock:
-            self._fault = fault
-
-    def shows(self, name: str) -> Fault | None:
-        """The fault that is on if it has this name; it is not counted as served."""
-        fault = self.fault
-        return fault if fault is not None and fault.name == name else None
-
-    def take(self, stages: Iterable[Stage], operation: str | None) -> Fault | None:
-        """The fault to strike now, counted as served: it belongs to these stages and to this operation."""
-        with self._lock:
-            fault = self._fault
-            if fault is None or fault.stage not in stages:
-                return None
-            wanted = (fault.operation,) if fault.operation else KINDS[fault.name].operations
-            if wanted and operation not in wanted:
-                return None
-            if fault.times is not None:
-                self._fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
-            self._served[fault.name] += 1
-            return fault
-
-    def served(self) -> Mapping[str, int]:
-        """How often each fault has struck."""
-        with self._lock:
-            return MappingProxyType(dict(self._served))
-
-    def forget(self) -> None:
-        """Sets those counters to zero."""
-        with self._lock:
-            self._served.clear()

@@ -1,87 +1,257 @@
-"""The listening socket of the simulated 1C and its connections, for one start."""
+"""The simulated 1C's HTTP: its listening socket and its connections, for one start.
+
+Log lines (`fs_1c.simulator.onec`, INFO) say who asked what and how long it took. A key never gets there: of
+an operation's parameters only the phone number is logged.
+"""
 
 import contextlib
+import io
 import logging
+import re
+import select
 import socket
+import struct
 import sys
 import threading
-from http.server import ThreadingHTTPServer
-from typing import Any
+import time
+from email.message import Message
+from http.client import responses
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote, urlsplit
 
-from fs_1c.simulator.onec.handler import OneCHandler
-from fs_1c.simulator.onec.transport import to_be_reset
-from fs_1c.simulator.onec.world import Run, Simulated
+from fs_1c.simulator.onec.answers import Answer, End, Outgoing, html
+from fs_1c.simulator.onec.fault_table import Stage
+from fs_1c.simulator.onec.faults import Fault
 
-# Seconds that a stop waits for threads in flight.
-DRAIN = 1.0
+if TYPE_CHECKING:
+    from fs_1c.simulator.onec.simulator import OneCSimulator
+
+CONTROLS = "/simulator/"
+"""What is asked of the simulator itself is below this. No fault befalls it."""
+MAX_BODY = 1024 * 1024
 
 log = logging.getLogger("fs_1c.simulator.onec")
 
 
-class Server(ThreadingHTTPServer):
-    """Listens from its making on; a thread for each connection. Raises OSError when the address is taken."""
+class BodyRefused(Exception):
+    """The body cannot be read, and neither can what follows it: answer `status` and close the connection."""
 
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def read_body(headers: Message, stream: io.BufferedIOBase, limit: int = MAX_BODY) -> bytes | None:
+    """The body, at most `limit` bytes; None when the headers announce none. Raises BodyRefused.
+
+    Framing that two readers could understand differently (two lengths, a length and chunks) is refused.
+    """
+    lengths = {value.strip() for value in headers.get_all("Content-Length", [])}
+    encodings = [value.strip().lower() for value in headers.get_all("Transfer-Encoding", [])]
+    if len(lengths) + len(encodings) > 1 or not all(re.fullmatch("[0-9]+", length) for length in lengths):
+        raise BodyRefused(400, "Content-Length is not a number of bytes, or not the only word on the length")
+    if encodings:
+        if encodings != ["chunked"]:
+            raise BodyRefused(501, "the only Transfer-Encoding known here is chunked")
+        return _read_chunks(stream, limit)
+    return _read(stream, lengths.pop(), 10, limit) if lengths else None
+
+
+def _read(stream: io.BufferedIOBase, size: str, base: int, limit: int) -> bytes:
+    if len(size) > 18 or int(size, base) > limit:
+        raise BodyRefused(413, "too many bytes")
+    content = stream.read(int(size, base))
+    if len(content) < int(size, base):
+        raise BodyRefused(400, "the body is shorter than announced")
+    return content
+
+
+def _read_chunks(stream: io.BufferedIOBase, limit: int) -> bytes:
+    content, more = b"", True
+    while more:
+        size = re.fullmatch(rb"([0-9A-Fa-f]+)[ \t]*(;.*)?\r?\n", stream.readline(1024))
+        if size is None:
+            raise BodyRefused(400, "a chunk's size is not a hexadecimal number")
+        chunk = _read(stream, size[1].decode(), 16, limit - len(content))
+        content, more = content + chunk, bool(chunk)
+        if more and stream.readline(1024).strip(b"\r\n"):
+            raise BodyRefused(400, "a chunk is longer than its size")
+    if not any(stream.readline(1024) in (b"\r\n", b"\n", b"") for _ in range(32)):
+        raise BodyRefused(400, "too many trailers")
+    return content
+
+
+class Connection(BaseHTTPRequestHandler):
+    """A keep-alive connection, in a thread of its own."""
+
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "fs-1c-simulator", ""
+    disable_nagle_algorithm = True
+    server: "Server"
+
+    def respond(self, path: str, query: str, body: bytes) -> Answer | End:
+        """What to answer to the request in `command` and `headers`, or how the connection ends instead.
+
+        path: unquoted. It says in `what` what is asked, for the log, without secrets, and in `spoils` the
+        fault with which the answer is to be sent.
+        """
+        raise NotImplementedError
+
+    def handle(self) -> None:
+        self.close_connection, first = False, True
+        while not self.close_connection and self._begins(first):
+            self.handle_one_request()
+            first = False
+
+    def _begins(self, first: bool) -> bool:
+        """Waits for the next request. False: the connection is over, by itself or by a fault."""
+        onec, fault, seconds = self.server.onec, self.server.onec.fault, self.server.onec.settings.keep_alive
+        name = fault.name if fault else ""
+        if fault and name == "idle-close" and not first:
+            seconds = fault.seconds or 0.001
+        elif name == "refuse" and first:
+            seconds = 0.2  # in which whoever has just connected may turn out to be at the switch
+        self.connection.settimeout(seconds)
+        try:
+            begun, timed_out = cast(io.BufferedReader, self.rfile).peek(1), False
+        except TimeoutError:
+            begun, timed_out = b"", True
+        if re.match(rb"(GET|HEAD|POST|DELETE) /simulator/", begun):
+            return True
+        if timed_out and name == "idle-close" and not first:
+            onec.take(Stage.IDLE)
+        elif (begun or timed_out) and (fault := onec.take(Stage.CONNECT)):
+            log.info("%s:%s: fault %s", *self.client_address[:2], fault.name)
+            self._end(fault.strike(self))
+            return False
+        return bool(begun)
+
+    def _serve(self) -> None:
+        began, self.what = time.monotonic(), self.command
+        self.spoils: Fault | None = None
+        outcome: Answer | End = End.CLOSE
+        try:
+            outcome = self._outcome()
+            self._send(outcome) if isinstance(outcome, Answer) else self._end(outcome)
+        finally:
+            said = int(outcome.status) if isinstance(outcome, Answer) else "no answer"
+            took = time.monotonic() - began
+            log.info("%s:%s: %s: %s in %.3f s", *self.client_address[:2], self.what, said, took)
+
+    do_GET = do_HEAD = do_POST = do_DELETE = _serve
+
+    def _outcome(self) -> Answer | End:
+        try:
+            target = urlsplit(self.path)
+        except ValueError:
+            target = urlsplit("/")
+        path = unquote(target.path)
+        if not path.startswith(CONTROLS) and (fault := self.server.onec.take(Stage.HEAD)):
+            self.what += f", fault {fault.name}"
+            return cast(End, fault.strike(self))
+        try:
+            body = read_body(self.headers, self.rfile)
+            if body is None and self.command == "POST":
+                raise BodyRefused(411, "a POST without Content-Length")
+        except BodyRefused as refused:
+            self.what += f" refused: {refused}"
+            self._send(html(refused.status, str(refused), ("Connection", "close")))
+            self._linger()
+            return End.CLOSE
+        self.what += f" {path[:200]!r}"
+        return self.respond(path, target.query, body or b"")
+
+    def _linger(self) -> None:
+        # The client may still be sending. Closing at once would reset the connection under its hands and it
+        # would never read why; so what comes is thrown away for a while.
+        ends = time.monotonic() + 2.0
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            self.connection.settimeout(1.0)
+            while time.monotonic() < ends and self.connection.recv(65536):
+                pass
+
+    def _send(self, answer: Answer) -> None:
+        head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}"]
+        head += [f"Server: {self.server_version}", f"Date: {self.date_time_string()}"]
+        head += [f"Content-Type: {answer.content_type}"]
+        head += [f"{name}: {value}" for name, value in answer.headers]
+        head += ["Connection: close"] * self.close_connection
+        body = answer.body if self.command != "HEAD" else b""
+        out = Outgoing("\r\n".join(head), body, len(answer.body))
+        self.connection.settimeout(None)  # nothing ends a fault but the other side and a stop
+        for step in self.spoils.strike(out) if self.spoils else (out.well,):
+            if isinstance(step, bytes):
+                self.connection.sendall(step)
+            elif isinstance(step, End):
+                self._end(step)
+            elif self.server.stopping.wait(step):
+                return
+
+    def hang(self) -> None:
+        """Says nothing and reads nothing, until the other side leaves or the simulator is stopped."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLRDHUP)
+        # A stop shuts the connection down, which wakes this; the second is for what nobody thought of.
+        while not self.server.stopping.is_set() and not poll.poll(1000):
+            pass
+
+    def _end(self, end: End) -> None:
+        if end is End.HANG:
+            self.hang()
+        self.close_connection = self.close_connection or end is not End.KEEP
+        if end is End.RESET:
+            # A RST, and here: the server would say a tidy goodbye, and all that was on its way get there.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(self.connection.detach())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """What the base class says of broken HTTP; repr keeps such bytes from forging lines."""
+        log.info("%s:%s: %r", *self.client_address[:2], (format % args)[:300])
+
+
+class Server(ThreadingTCPServer):
+    """Listens from its making on; a thread for each connection. Raises OSError when the address is taken.
+
+    stopping: that it is stopped, which ends whatever waits.
+    """
+
+    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], simulated: Simulated) -> None:
-        self.simulated = simulated
+    def __init__(self, onec: "OneCSimulator", address: tuple[str, int], connection: type[Connection]) -> None:
+        self.onec, self.stopping = onec, threading.Event()
         self._connections: set[socket.socket] = set()
-        self._changed = threading.Condition()
-        if ":" in address[0]:
-            self.address_family = socket.AF_INET6
-        super().__init__(address, OneCHandler)
-        host = f"[{address[0]}]" if ":" in address[0] else address[0]
-        self.run = Run(f"{host}:{self.server_port}")
-
-    def server_bind(self) -> None:
-        # Not HTTPServer's, which asks the DNS for this machine's name and may wait for it.
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, connection)
 
     # The types of what is accepted are the base class's own.
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self._changed:
-            self._connections.add(request)
+        self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        # Before it is closed: its number may be somebody else's at once, and `kill` must not touch that.
-        with self._changed:
-            self._connections.discard(request)
-            self._changed.notify_all()
-        if to_be_reset(request):
-            self.close_request(request)  # a shutdown would send a FIN first, and the client read a tidy end
-        else:
-            super().shutdown_request(request)
+        super().shutdown_request(request)
+        self._connections.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone is no news; anything else is a mistake in the simulator."""
-        if isinstance(sys.exc_info()[1], OSError):
-            log.debug("%s:%s went away", client_address[0], client_address[1])
-        else:
-            log.exception("%s:%s: the simulator failed", client_address[0], client_address[1])
+        if not isinstance(sys.exc_info()[1], OSError):
+            log.exception("%s:%s: the simulator failed", *client_address[:2])
 
     def kill(self) -> None:
-        """No new connections, no old ones, now. A request in work gets no answer."""
-        self.run.stopping.set()
-        self.simulated.sessions.close()
-        self._cut_connections()
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
+        """No new connections, no old ones, now: a request in work gets no answer."""
+        self.stopping.set()
+        self.onec.sessions.close()
         self.shutdown()
         self.server_close()
-        self._cut_connections()  # those accepted in between
-        with self._changed:
-            self._changed.wait_for(lambda: not self._connections, DRAIN)
-
-    def _cut_connections(self) -> None:
-        with self._changed:
-            for connection in self._connections:
-                try:
+        ends = time.monotonic() + 1.0
+        while self._connections and time.monotonic() < ends:
+            for connection in tuple(self._connections):
+                with contextlib.suppress(OSError):  # it was already gone
                     connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    log.debug("a connection was already gone")
+            time.sleep(0.001)

@@ -2,91 +2,125 @@
 
 import logging
 import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 from fs_1c.simulator.onec.clients import ClientBook, example_clients, load_clients
+from fs_1c.simulator.onec.dialects import Pop
+from fs_1c.simulator.onec.fault_table import Stage
 from fs_1c.simulator.onec.faults import Fault
-from fs_1c.simulator.onec.received import Card, ReceivedEvent, ReceivedRequest
+from fs_1c.simulator.onec.options import OneCSimulatorSettings
 from fs_1c.simulator.onec.server import Server
-from fs_1c.simulator.onec.settings import OneCSimulatorSettings
-from fs_1c.simulator.onec.stats import Stats
-from fs_1c.simulator.onec.world import Simulated
+from fs_1c.simulator.onec.service import Service
+from fs_1c.simulator.onec.sessions import SessionPool, Stats
+from fs_1c.simulator.onec.soap import Operation
 
-# Seconds: how often the accepting thread looks whether it is to stop, if a stop does not wake it.
-POLL = 0.02
+MAX_REQUESTS = 10_000
+MAX_EVENTS = 1_000
 
 log = logging.getLogger("fs_1c.simulator.onec")
 
 
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    """A SOAP request that passed authentication, also one that was then answered with a fault.
+
+    operation, parameters (at most 20): as sent, cut at 1000 characters. time: seconds since the epoch.
+    soap_version: `1.1` or `1.2`. authorized_as: the login, if one is asked for.
+    """
+
+    operation: str
+    parameters: dict[str, str]
+    time: float
+    soap_version: str
+    authorized_as: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card on one screen. num_from: the caller's number as sent. time: seconds since the epoch.
+    key: the subscriber's; a credential in production, hence not in the repr."""
+
+    num_from: str
+    key: str = field(repr=False)
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """An Event of the dialect mobilon-3. name: what its `state` says; empty when that is missing or no text.
+    data: the whole JSON object. time: seconds since the epoch."""
+
+    name: str
+    data: Mapping[str, Any]
+    time: float
+
+
 class OneCSimulator:
-    """A simulated 1C on a real socket; a context manager that starts and stops it.
+    """A simulated 1C on a real socket; a context manager that starts and stops it. Safe in any thread.
 
     It may be started again after a stop, and then listens on the same port; what it has received stays until
-    `clear`, its sessions are lost. Raises ClientFileError when the clients file is broken; `start` raises
-    OSError when the address is taken.
+    `clear`, its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
+
+    clients: who is known. port: the TCP port; 0 before the first start when any free one was asked for.
+    requests, cards, events: the latest 10 000, 10 000 and 1 000, oldest first; the events are of mobilon-3.
     """
 
     def __init__(self, settings: OneCSimulatorSettings | None = None) -> None:
         self.settings = settings or OneCSimulatorSettings()
-        self._port = self.settings.port
+        self.port, clients = self.settings.port, self.settings.clients
+        known = load_clients(clients) if isinstance(clients, Path) else clients
+        self.clients = ClientBook.of(example_clients() if known is None else known, self.settings.search)
+        self.sessions = SessionPool(self.settings)
+        self._lock, self._counted = self.sessions.lock, self.sessions.stats
+        self._fault = self.settings.fault
+        self.requests: tuple[ReceivedRequest, ...] = ()
+        self.cards: tuple[Card, ...] = ()
+        self.events: tuple[ReceivedEvent, ...] = ()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
-        clients = self.settings.clients
-        if clients is None:
-            clients = example_clients()
-        elif isinstance(clients, Path):
-            clients = load_clients(clients)
-        book = ClientBook.of(clients, self.settings.search)
-        self._simulated = Simulated.of(self.settings, book)
 
     def start(self) -> None:
         """Listens when it returns. Raises RuntimeError when it is running already."""
         if self._server is not None:
             raise RuntimeError("the simulated 1C is running already")
-        server = Server((self.settings.host, self._port), self._simulated)
-        self._simulated.sessions.open()
-        self._server, self._port = server, server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=(POLL,), name="1c-simulator", daemon=True)
-        thread.start()
-        self._thread = thread
+        self._server = server = Server(self, (self.settings.host, self.port), Service)
+        self.port = server.server_address[1]
+        self.sessions.open()
+        # It looks every 20 ms whether it is to stop.
+        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
         log.info("the simulated 1C listens at %s", self.url)
 
     def stop(self) -> None:
         """As if 1C's server had died: nobody listens, connections are cut. Does nothing when stopped."""
-        server, thread = self._server, self._thread
-        self._server = self._thread = None
-        if server is not None and thread is not None:
+        server, self._server = self._server, None
+        if server is not None:
             server.kill()
-            thread.join()
+            self.wait()
             log.info("the simulated 1C has stopped")
 
     def wait(self) -> None:
         """Until it is stopped."""
-        if (thread := self._thread) is not None:
-            thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.stop()
-
-    @property
-    def port(self) -> int:
-        """The TCP port; 0 before the first start when any free one was asked for."""
-        return self._port
 
     @property
     def address(self) -> str:
         """Where it listens: http://127.0.0.1:8080."""
         host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
-        return f"http://{host}:{self._port}"
+        return f"http://{host}:{self.port}"
 
     @property
     def url(self) -> str:
@@ -94,46 +128,80 @@ class OneCSimulator:
         return f"{self.address}{quote(self.settings.service_path)}"
 
     @property
-    def clients(self) -> ClientBook:
-        """Who is known."""
-        return self._simulated.book
-
-    @property
     def fault(self) -> Fault | None:
         """What is wrong now, with the `times` that are left. Set it to have something go wrong."""
-        return self._simulated.faults.fault
+        return self._fault
 
     @fault.setter
     def fault(self, fault: Fault | None) -> None:
-        self._simulated.faults.set(fault)
+        with self._lock:
+            self._fault = fault
 
     def clear_fault(self) -> None:
         """All is well again. Requests that a fault has hung stay hung until their clients leave."""
         self.fault = None
 
     @property
-    def requests(self) -> tuple[ReceivedRequest, ...]:
-        """The latest 10 000 requests, oldest first."""
-        return self._simulated.received.requests()
-
-    @property
-    def cards(self) -> tuple[Card, ...]:
-        """The latest 10 000 cards opened, oldest first."""
-        return self._simulated.received.cards()
-
-    @property
-    def events(self) -> tuple[ReceivedEvent, ...]:
-        """The latest 1 000 events of the dialect mobilon-3, oldest first."""
-        return self._simulated.received.events()
-
-    @property
     def stats(self) -> Stats:
-        """The counters."""
-        return self._simulated.stats()
+        """The counters as of now; they do not change any more."""
+        return self.sessions.counts()
 
     def clear(self) -> None:
         """Forgets requests, cards and events, and counts anew."""
-        self._simulated.clear()
+        with self._lock:
+            self.requests, self.cards, self.events = (), (), ()
+            self._counted.clear()
+
+    # What follows is what its connections tell it.
+
+    def take(self, *stages: Stage, operation: str | None = None) -> Fault | None:
+        """The fault to strike now, counted: it belongs to these stages and to this operation."""
+        with self._lock:
+            fault = self._fault
+            if fault is None or fault.kind.stage not in stages:
+                return None
+            wanted = (fault.operation,) if fault.operation else fault.kind.operations
+            if wanted and operation not in wanted:
+                return None
+            if fault.times is not None:
+                self._fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
+            faults = self._counted.faults
+            faults[fault.name] = faults.get(fault.name, 0) + 1
+            return fault
+
+    def count_arrived(self) -> None:
+        """A request has been read whole."""
+        with self._lock:
+            counted = self._counted
+            counted.requests += 1
+            counted.requests_now += 1
+            counted.requests_peak = max(counted.requests_peak, counted.requests_now)
+
+    def count_ended(self, operation: str, status: int | None) -> None:
+        """It is about to be answered; None: never will be."""
+        with self._lock:
+            self._counted.requests_now -= 1
+            counts = self._counted.by_operation.setdefault(operation, {})
+            counts[str(status or "none")] = counts.get(str(status or "none"), 0) + 1
+
+    def remember_request(self, operation: Operation) -> None:
+        """1C has got an operation. A hostile one may be a megabyte long, not worth remembering whole."""
+        kept = {name[:1000]: text[:1000] for name, text in [*operation.parameters.items()][:20]}
+        name, version, login = operation.name[:1000], operation.version.name, self.settings.username
+        with self._lock:
+            request = ReceivedRequest(name, kept, time.time(), version, login)
+            self.requests = (*self.requests, request)[-MAX_REQUESTS:]
+
+    def remember(self, event: Mapping[str, Any] | None, pop: Pop | None) -> None:
+        """It was an event, it opens a card, or both."""
+        with self._lock:
+            if event is not None:
+                name = event["state"] if isinstance(event.get("state"), str) else ""
+                self.events = (*self.events, ReceivedEvent(name, event, time.time()))[-MAX_EVENTS:]
+                self._counted.events += 1
+            if pop is not None:
+                self.cards = (*self.cards, Card(*pop, time.time()))[-MAX_REQUESTS:]
+                self._counted.cards += 1
 
 
 def serve_forever(settings: OneCSimulatorSettings) -> None:

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from fs_1c.simulator.onec import Client, ClientBook, ClientFileError, load_clients
 from fs_1c.simulator.onec.clients import example_clients, parse_clients, search_key
-from tests.test_simulator_onec_support import (
+from tests.simulator.support import (
     say_name,
     simulator,
 )
+from tests.support import unhurried
 
 HEADER = "number,title,category,manager\n"
 
@@ -68,6 +69,7 @@ def test_the_first_of_two_clients_with_one_phone_is_found(caplog: pytest.LogCapt
     assert "mine.csv:3" in caplog.text
 
 
+@unhurried
 @given(st.text())
 def test_a_search_key_is_at_most_ten_ascii_digits(number: str) -> None:
     key = search_key(number)
@@ -75,6 +77,7 @@ def test_a_search_key_is_at_most_ten_ascii_digits(number: str) -> None:
     assert set(key) <= set("0123456789")
 
 
+@unhurried
 @given(
     st.binary(max_size=200) | st.text(alphabet='1,";\n\r а', max_size=50).map(lambda t: (HEADER + t).encode())
 )

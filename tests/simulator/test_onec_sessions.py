@@ -13,7 +13,7 @@ import requests
 from lxml import etree
 
 from fs_1c.simulator.onec import Fault, OneCSimulator
-from tests.test_simulator_onec_support import SEED_REQUEST, TEXT_XML, pop, post, returned, simulator, until
+from tests.simulator.support import SEED_REQUEST, TEXT_XML, pop, post, returned, simulator, until
 
 START = {"IBSession": "start"}
 FINISH = {"IBSession": "finish"}

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -16,9 +15,9 @@ from fs_1c.simulator.onec import (
     OneCSimulator,
     OneCSimulatorSettings,
 )
-from fs_1c.simulator.onec.envelope import parse_operation
-from fs_1c.simulator.onec.received import MAX_REQUESTS, Received, received_request
-from tests.test_simulator_onec_support import (
+from fs_1c.simulator.onec.simulator import MAX_REQUESTS
+from fs_1c.simulator.onec.soap import parse_operation
+from tests.simulator.support import (
     POST,
     SEED_ANSWER,
     SEED_REQUEST,
@@ -29,19 +28,13 @@ from tests.test_simulator_onec_support import (
 )
 
 
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
-
-
 def test_memory_is_bounded() -> None:
-    received = Received()
+    onec = simulator()
     operation = parse_operation(envelope("SayName", Number="1" * 100_000), "")
-    for moment in range(MAX_REQUESTS + 5):
-        received.add_request(received_request(operation, float(moment), None))
-    kept = received.requests()
-    assert (len(kept), kept[0].time) == (MAX_REQUESTS, 5.0)
+    for _ in range(MAX_REQUESTS + 5):
+        onec.remember_request(operation)
+    kept = onec.requests
+    assert len(kept) == MAX_REQUESTS
     assert len(kept[0].parameters["Number"]) == 1000
 
 

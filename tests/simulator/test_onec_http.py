@@ -15,10 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.auth import HTTPBasicAuth
 
-from fs_1c.simulator.onec import OneCSimulator
-from fs_1c.simulator.onec.body import BodyRefused, read_body
-from fs_1c.simulator.onec.pages import credentials_match
-from tests.test_simulator_onec_support import (
+from fs_1c.simulator.onec import (
+    OneCSimulator,
+)
+from fs_1c.simulator.onec.server import BodyRefused, read_body
+from fs_1c.simulator.onec.service import credentials_match
+from tests.simulator.support import (
     KEY,
     POST,
     SEED_ANSWER,
@@ -29,12 +31,7 @@ from tests.test_simulator_onec_support import (
     say_name,
     simulator,
 )
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
+from tests.support import unhurried
 
 
 @pytest.fixture
@@ -66,6 +63,7 @@ def test_basic_authentication_in_utf_8(guarded: OneCSimulator) -> None:
     )
 
 
+@unhurried
 @given(st.text(st.characters(max_codepoint=255)))
 def test_no_authorization_header_gets_in_by_chance(header: str) -> None:
     assert not credentials_match(header, "SOAP", "123")
@@ -171,6 +169,7 @@ def headers_of(**headers: str) -> Message:
     return message
 
 
+@unhurried
 @given(st.binary(max_size=400), st.integers(1, 50))
 def test_chunks_give_what_was_cut(content: bytes, size: int) -> None:
     pieces = [content[start : start + size] for start in range(0, len(content), size)]
@@ -182,6 +181,7 @@ def test_chunks_give_what_was_cut(content: bytes, size: int) -> None:
     assert stream.read() == b"next"
 
 
+@unhurried
 @given(st.binary(max_size=200) | st.text("0123456789abcdefAX-+; \r\n", max_size=200).map(str.encode))
 def test_hostile_chunks_are_refused_or_bounded(sent: bytes) -> None:
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -13,10 +12,9 @@ from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Client, Fault, OneCSimulator
 from fs_1c.simulator.onec.dialects import DIALECTS
-from fs_1c.simulator.onec.envelope import Operation, parse_operation
-from fs_1c.simulator.onec.fault_kinds import Stage
-from fs_1c.simulator.onec.shapes import shaped
-from tests.test_simulator_onec_support import (
+from fs_1c.simulator.onec.fault_table import Saying, Stage
+from fs_1c.simulator.onec.soap import Operation, parse_operation
+from tests.simulator.support import (
     NUMBER,
     SEED_ANSWER,
     SEED_REQUEST,
@@ -24,18 +22,12 @@ from tests.test_simulator_onec_support import (
     pop,
     post,
     returned,
-    simulator,
 )
+from tests.support import unhurried
 
 SHAPES = [name for name, kind in FAULT_KINDS.items() if kind.stage is Stage.SHAPE and name != "pop-answer"]
 SAY_NAME = DIALECTS["mobilon-2"].operations["SayName"]
 OPERATION = parse_operation(SEED_REQUEST.encode(), "")
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
 
 
 def inner(onec: OneCSimulator, fault: Fault | None, number: str = NUMBER) -> str:
@@ -52,9 +44,10 @@ def test_the_inner_xml_as_cdata(onec: OneCSimulator) -> None:
     assert b"<![CDATA[<?xml" in post(onec).content
 
 
+@unhurried
 @given(st.text("]>a"))
 def test_cdata_survives_its_own_end(title: str) -> None:
-    body = shaped(Fault("cdata"), OPERATION, Client("1", title), SAY_NAME)
+    body = Fault("cdata").strike(Saying(OPERATION, SAY_NAME, Client("1", title)))
     assert returned(body) == SAY_NAME.answer(Client("1", title))
 
 
@@ -170,7 +163,7 @@ def test_every_shape_in_every_dialect_answers(name: str, dialect: str) -> None:
     signature = DIALECTS[dialect].operations["SayName"]
     for client in (None, Client("1", "Имя", "VIP", "244")):
         operation = Operation(OPERATION.version, DIALECTS[dialect].namespace, "SayName", {})
-        assert b"Envelope" in shaped(Fault(name), operation, client, signature)
+        assert b"Envelope" in Fault(name).strike(Saying(operation, signature, client))
 
 
 def test_shapes_leave_the_request_recorded(onec: OneCSimulator) -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from fs_1c.simulator.onec import Client, ClientBook, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.dialects import MAX_EVENT, inner_xml, pop_of_event, read_event
-from fs_1c.simulator.onec.envelope import parse_operation
-from tests.test_simulator_onec_support import envelope, post, simulator
+from fs_1c.simulator.onec.soap import parse_operation
+from tests.simulator.support import envelope, post, simulator
+from tests.support import unhurried
 
 CLIENT = Client("+7 (923) 529-29-26", "Фэйковый чиж", "VIP", "244")
 
@@ -74,14 +75,15 @@ def test_an_event_that_is_no_json_object_is_a_fault(data: str) -> None:
         assert onec.events == ()
 
 
+@unhurried
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3))
 def test_no_event_upsets_the_cards(value: Any) -> None:
     for name in ("state", "direction", "from", "userkey"):
         event = {"state": "PREANSWER", "direction": "incoming", "from": "1", "userkey": "2", name: value}
         parameters: Mapping[str, str] = {"Data": json.dumps(event)}
         assert read_event(parameters) == event
-        pop = pop_of_event(parameters)
-        assert pop is None or isinstance(pop.num_from + pop.key, str)
+        pop = pop_of_event(read_event(parameters))
+        assert pop is None or isinstance("".join(pop), str)
 
 
 def test_path_and_namespace_of_ones_own() -> None:
@@ -110,6 +112,7 @@ def test_the_search_that_drops_the_first_character(number: str, found: bool) -> 
         assert ("чиж" in say(onec, "SayName", Number=number)) == found
 
 
+@unhurried
 @given(st.text(max_size=20))
 def test_any_number_may_be_searched(number: str) -> None:
     for search in ("last-ten", "drop-first-substring"):

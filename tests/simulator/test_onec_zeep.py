@@ -7,7 +7,7 @@ import requests
 from lxml import etree
 
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from fs_1c.simulator.onec.service import inner_xml
+from fs_1c.simulator.onec.dialects import inner_xml
 
 zeep = pytest.importorskip("zeep")
 

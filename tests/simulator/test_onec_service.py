@@ -1,6 +1,5 @@
 """The simulated 1C does what the description says, and refuses the rest as 1C does."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,10 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from fs_1c.simulator.onec import Client, OneCSimulator
-from fs_1c.simulator.onec.envelope import Fault, parse_operation, write_response
-from fs_1c.simulator.onec.service import inner_xml
-from tests.test_simulator_onec_support import (
+from fs_1c.simulator.onec import (
+    Client,
+    OneCSimulator,
+)
+from fs_1c.simulator.onec.dialects import inner_xml
+from fs_1c.simulator.onec.soap import SoapFault, parse_operation, write_response
+from tests.simulator.support import (
     KEY,
     SEED_ANSWER,
     SEED_REQUEST,
@@ -23,15 +25,8 @@ from tests.test_simulator_onec_support import (
     envelope,
     returned,
     say_name,
-    simulator,
 )
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
-
+from tests.support import unhurried
 
 # --- The two operations ---------------------------------------------------------------------------------
 
@@ -80,6 +75,7 @@ def test_incoming_call_is_always_accepted(onec: OneCSimulator, key: str) -> None
     assert not key or key not in repr(card)
 
 
+@unhurried
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"))
 )
@@ -154,20 +150,21 @@ def test_entities_are_neither_read_nor_expanded(tmp_path: Path) -> None:
             "N<", entity + "<"
         )
         for encoding in ("utf-8", "utf-16"):
-            with pytest.raises(Fault) as refused:
+            with pytest.raises(SoapFault) as refused:
                 parse_operation(body.encode(encoding), "text/xml")
             assert "SECRET" not in refused.value.reason
 
 
+@unhurried
 @given(
     st.binary(max_size=300) | st.text(alphabet="<>/&;![]-\"'=?: sxmlnEBoNumber", max_size=200).map(str.encode)
 )
 def test_no_body_can_upset_the_parser(body: bytes) -> None:
-    with pytest.raises(Fault):
+    with pytest.raises(SoapFault):
         parse_operation(body, "")
 
 
 @pytest.mark.parametrize("declaration", ["<!DOCTYPE s>", '<!DOCTYPE s SYSTEM "http://127.0.0.1:9/x.dtd">'])
 def test_a_document_type_is_refused_even_when_it_is_empty(declaration: str) -> None:
-    with pytest.raises(Fault, match="DOCTYPE"):
+    with pytest.raises(SoapFault, match="DOCTYPE"):
         parse_operation(declaration.encode() + envelope("SayName", Number="1"), "text/xml")

@@ -6,7 +6,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
@@ -15,8 +14,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator, fault_of
-from fs_1c.simulator.onec.fault_kinds import Stage
-from tests.test_simulator_onec_support import (
+from fs_1c.simulator.onec.fault_table import Stage
+from tests.simulator.support import (
     POST,
     SOAP_1_1,
     SOAP_1_2,
@@ -27,13 +26,7 @@ from tests.test_simulator_onec_support import (
     simulator,
     until,
 )
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
-
+from tests.support import unhurried
 
 GATES = {
     "no-session-header": (400, "xml", "Не указан заголовок управления сеансами или куки"),
@@ -228,12 +221,14 @@ def test_a_wrong_fault_is_one_clear_line(wrong: dict[str, object], says: str) ->
     assert "\n" not in str(refused.value)
 
 
+@unhurried
 @given(st.sampled_from(sorted(FAULT_KINDS)), st.none() | st.integers(1, 9))
 def test_a_fault_survives_its_json(name: str, times: int | None) -> None:
     fault = Fault(name, times=times)
     assert fault_of(json.loads(json.dumps(fault.as_json()))) == fault
 
 
+@unhurried
 @given(
     st.dictionaries(
         st.sampled_from(["fault", "times", "operation", "seconds", "size", "part", "how", "text", "name"]),

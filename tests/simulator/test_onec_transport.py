@@ -7,13 +7,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 import requests
 
 from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator
-from tests.test_simulator_onec_support import (
+from tests.simulator.support import (
     POST,
     SEED_ANSWER,
     SEED_REQUEST,
@@ -27,12 +26,6 @@ from tests.test_simulator_onec_support import (
 
 SENT = POST + b"Content-Length: %d\r\n\r\n%s" % (len(SEED_REQUEST.encode()), SEED_REQUEST.encode())
 BODY = SEED_ANSWER.encode()
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
 
 
 def connect(onec: OneCSimulator, timeout: float = 5) -> socket.socket:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from fs_1c.simulator.cli import app
 from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator
 from fs_1c.simulator.onec.options import catalogue, fault_from, settings_of
-from tests.test_simulator_onec_support import envelope, pop, post, simulator
+from tests.simulator.support import envelope, pop, post, simulator
 
 
 def switch(onec: OneCSimulator, method: str, body: object = None) -> requests.Response:

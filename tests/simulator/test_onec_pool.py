@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fs_1c.simulator.onec import OneCSimulatorSettings
-from fs_1c.simulator.onec.sessions import Lease, SessionPool, SessionRefused, Why
+from fs_1c.simulator.onec.answers import POOL_TIMEOUT, SESSION_LOST
+from fs_1c.simulator.onec.sessions import Lease, SessionPool, SessionRefused
 
 MAX_AGE, POOL, LICENCES = 20.0, 3, 4
 
@@ -30,7 +31,7 @@ class Books(RuleBasedStateMachine):
         self.at_work: list[Lease] = []
         self.owned: dict[str, float] = {}
 
-    def enter(self, header: str | None, cookie: str | None) -> Lease | Why:
+    def enter(self, header: str | None, cookie: str | None) -> Lease | str:
         try:
             lease = self.pool.enter(header, cookie)
         except SessionRefused as refused:
@@ -49,8 +50,8 @@ class Books(RuleBasedStateMachine):
             assert lease.id not in self.owned
             self.owned[lease.id] = self.now
         else:
-            assert lease is Why.POOL_TIMEOUT
-            assert self.pool.counts().now == POOL
+            assert lease == POOL_TIMEOUT
+            assert self.pool.counts().sessions_now == POOL
 
     @rule()
     def whatever(self) -> None:
@@ -69,7 +70,7 @@ class Books(RuleBasedStateMachine):
         if isinstance(lease, Lease):
             assert (was_busy, aged, lease.id, lease.ends) == (False, False, cookie, finish)
         else:
-            assert lease is (Why.LOST if aged else Why.POOL_TIMEOUT)
+            assert lease == (SESSION_LOST if aged else POOL_TIMEOUT)
             if aged:
                 del self.owned[cookie]
 
@@ -91,9 +92,10 @@ class Books(RuleBasedStateMachine):
     def books_are_right(self) -> None:
         assert len(self.at_work) == len(self.busy())
         counts = self.pool.counts()
-        assert counts.started == counts.finished + counts.expired + counts.lost + counts.now
-        assert len(self.busy()) <= counts.now <= min(POOL, LICENCES)
-        assert counts.now <= counts.peak <= POOL
+        ended = counts.sessions_finished + counts.sessions_expired + counts.sessions_lost
+        assert counts.sessions_started == ended + counts.sessions_now
+        assert len(self.busy()) <= counts.sessions_now <= min(POOL, LICENCES)
+        assert counts.sessions_now <= counts.sessions_peak <= POOL
 
 
 Books.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
@@ -105,7 +107,7 @@ def test_it_ages_from_its_last_use_and_never_at_work() -> None:
     pool = SessionPool(OneCSimulatorSettings(sessions="use"), clock=lambda: now[0])
     lease = pool.enter("Start ", None)
     now[0] = 100.0
-    assert pool.counts().now == 1
+    assert pool.counts().sessions_now == 1
     pool.leave(lease)
     now[0] = 119.9
     pool.leave(pool.enter(None, lease.id))
@@ -114,8 +116,8 @@ def test_it_ages_from_its_last_use_and_never_at_work() -> None:
     now[0] = 159.8
     with pytest.raises(SessionRefused) as refused:
         pool.enter(None, lease.id)
-    assert refused.value.why is Why.LOST
-    assert pool.counts().expired == 1
+    assert refused.value.why == SESSION_LOST
+    assert pool.counts().sessions_expired == 1
 
 
 def test_a_base_is_cold_at_first_and_after_idling_without_a_session() -> None:
@@ -179,7 +181,7 @@ def test_those_who_wait_for_a_session_that_is_finished_have_lost_it() -> None:
         while not pool._sessions[id.id].waiting:
             time.sleep(0.001)
         pool.leave(last)
-        with pytest.raises(SessionRefused, match="finished"):
+        with pytest.raises(SessionRefused, match=SESSION_LOST):
             waiting.result(5)
 
 
@@ -198,7 +200,7 @@ def test_many_threads_leave_the_books_balanced(mode: str) -> None:
     with ThreadPoolExecutor(16) as threads:
         list(threads.map(work, range(16)))
     counts = pool.counts()
-    assert counts.started == counts.finished + counts.now
-    assert counts.now <= (1 if mode == "autouse" else 0) * 3
-    assert counts.peak <= (16 if mode == "dontuse" else 3)
+    assert counts.sessions_started == counts.sessions_finished + counts.sessions_now
+    assert counts.sessions_now <= (1 if mode == "autouse" else 0) * 3
+    assert counts.sessions_peak <= (16 if mode == "dontuse" else 3)
     assert counts.pool_timeouts == 0

@@ -1,0 +1,124 @@
+"""SOAP, both versions: the bytes of a request → `Operation`, an answer or a fault → bytes. Pure.
+
+The answers' shape, down to spaces and line ends, is that of Mobilon's description of the 1C integration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from xml.sax.saxutils import escape, quoteattr
+
+from lxml import etree
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of SOAP. name: as in logs and in `ReceivedRequest.soap_version`."""
+
+    name: str
+    namespace: str
+    content_type: str
+
+
+V1_1 = Version("1.1", "http://schemas.xmlsoap.org/soap/envelope/", "text/xml; charset=utf-8")
+V1_2 = Version("1.2", "http://www.w3.org/2003/05/soap-envelope", "application/soap+xml; charset=utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A call of the service, as it was sent; nothing about it has been checked against the service yet.
+
+    version: of the envelope; the answer is given in kind. namespace, name: of the first element in the body.
+    parameters: local name → text, of the children in the operation's namespace.
+    unexpected: names, as `{namespace}name`, of children that are repeated, nested or in another namespace.
+    """
+
+    version: Version
+    namespace: str
+    name: str
+    parameters: Mapping[str, str]
+    unexpected: tuple[str, ...] = ()
+
+
+class SoapFault(Exception):
+    """The request has to be answered with a soap:Fault.
+
+    version: of the envelope. reason: the faultstring. code: `Client`, `Server` or `VersionMismatch`.
+    """
+
+    def __init__(self, version: Version, reason: str, code: str = "Client") -> None:
+        super().__init__(reason)
+        self.version, self.reason, self.code = version, reason, code
+
+
+def parse_operation(body: bytes, content_type: str) -> Operation:
+    """Reads a request. The envelope's namespace decides on the version, not the Content-Type.
+
+    A document type declaration is refused outright: SOAP forbids it, and every entity attack needs one.
+    Raises SoapFault when the body is not XML, not SOAP, or does not hold exactly one operation.
+    """
+    announced = V1_2 if "application/soap+xml" in content_type.lower() else V1_1
+    # One parser per request: an lxml parser has a lock, and requests are parsed in many threads.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        raise SoapFault(announced, f"Ошибка чтения XML: [{line},{column}]: {error.msg}") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise SoapFault(announced, "Ошибка чтения XML: объявление DOCTYPE в сообщении SOAP не допускается")
+    version = next((v for v in (V1_1, V1_2) if root.tag == f"{{{v.namespace}}}Envelope"), None)
+    if version is None:
+        raise SoapFault(announced, f"Неизвестный тип сообщения: {root.tag}", "VersionMismatch")
+    bodies = root.findall(f"{{{version.namespace}}}Body")
+    if len(bodies) != 1 or len(bodies[0]) != 1:
+        raise SoapFault(version, "Ошибка разбора сообщения SOAP: в теле должна быть одна операция")
+    called = etree.QName(bodies[0][0])
+    parameters: dict[str, str] = {}
+    unexpected: list[str] = []
+    for child in bodies[0][0]:
+        name = etree.QName(child)
+        if name.namespace != called.namespace or name.localname in parameters or len(child):
+            unexpected.append(name.text)
+        else:
+            parameters[name.localname] = child.text or ""
+    return Operation(version, called.namespace or "", called.localname, parameters, tuple(unexpected))
+
+
+def write_response(operation: Operation, value: str) -> bytes:
+    """The answer to an operation; `value` is the text of m:return and is escaped here."""
+    return write_element(operation, return_element(escape(value)))
+
+
+def return_element(markup: str) -> str:
+    """m:return with the namespaces 1C declares in it; `markup` is its content, escaped already."""
+    return f"""\
+<m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"
+                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{markup}</m:return>"""
+
+
+def write_element(operation: Operation, element: str) -> bytes:
+    """The answer to an operation; `element` is the markup that stands where m:return is expected."""
+    name = f"m:{operation.name}Response"
+    start = f"<{name} xmlns:m={quoteattr(operation.namespace)}>"
+    return _envelope(operation.version, f"{start}\n            {element}\n        </{name}>")
+
+
+def write_fault(fault: SoapFault) -> bytes:
+    """A soap:Fault in the version of the request."""
+    code, reason = fault.code, escape(fault.reason)
+    inside = f"<faultcode>soap:{code}</faultcode><faultstring>{reason}</faultstring><detail/>"
+    if fault.version is V1_2:
+        code = {"Client": "Sender", "Server": "Receiver"}.get(code, code)
+        inside = f"<soap:Code><soap:Value>soap:{code}</soap:Value></soap:Code>"
+        inside += f'<soap:Reason><soap:Text xml:lang="ru">{reason}</soap:Text></soap:Reason>'
+    return _envelope(fault.version, f"<soap:Fault>{inside}</soap:Fault>")
+
+
+def _envelope(version: Version, inside: str) -> bytes:
+    return f"""\
+<soap:Envelope xmlns:soap="{version.namespace}">
+    <soap:Body>
+        {inside}
+    </soap:Body>
+</soap:Envelope>
+""".encode()
