@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fs_1c.conversations import EVENTS
-from fs_1c.simulator.freeswitch.messages import parse_event
+from fs_1c.simulator.freeswitch.wire import parse_event
 from tests import load
 
 AT_A_TIME = 100
