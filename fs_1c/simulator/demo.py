@@ -136,10 +136,11 @@ def _show(console: Console, scene: _Scene, seen: _Seen) -> None:
     story.add_column()
     asked = "asked who that is" if seen.questions else "away" if told == "failed" else "not asked"
     added = f"{result.lookup_ms:.1f} ms" if result.lookup_ms is not None else "?"
-    who = f": {variables.get('fs_1c_title')}, manager {variables.get('fs_1c_manager', '-')}"
+    known = f": {variables.get('fs_1c_title')}, manager {variables.get('fs_1c_manager', '-')}"
+    who = escape(known) if told == "found" else ""
     story.add_row("caller", escape(scene.number))
     story.add_row("1C", asked)
-    story.add_row("lookup", f"[{'green' if good else 'yellow'}]{told}[/]{escape(who) if told == 'found' else ''}")
+    story.add_row("lookup", f"[{'green' if good else 'yellow'}]{told}[/]{who}")
     story.add_row("added to the call", f"[bold]{added}[/]")
     story.add_row("rings", escape(result.bridged_to or "nobody"))
     story.add_row("the phone shows", escape(result.display_name))

@@ -52,17 +52,14 @@ _DURATIONS = {
 
 _HOST, _MICROSECONDS = "127.0.0.1", re.compile(r"^1795\d{12}$")
 _CALLER_NAME = re.compile(r"^(Caller|Channel|Other-Leg)-(Orig-)?Caller-ID-Name$")
-_PARTS = {
-    "caller_uuid": re.compile(""),
-    "callee_uuid": re.compile(""),
+_THEIRS = {
     "destination": re.compile(r"Destination-Number$|^variable_(sip_(full_to|req_u|to_)|DP_MATCH)"),
     "extension": re.compile(
         r"(Callee-ID-Number|Destination-Number|Channel-Name|Presence-ID)$|^variable_(channel_name|dialed_user"
         r"|sip_(dest|req|rec|full_to|to|contact)|presence_id|bridge_channel|originated_legs|last_sent_callee_id_n)"
     ),
-    "number": re.compile(""),
 }
-"""Parts of the cast → headers in which what was recorded of them is theirs, and no accident."""
+"""A part of the cast → headers in which what was recorded of it is no accident. Of others it never is."""
 _LEFT_OUT = re.compile(
     r"^variable_(fs_1c_|effective_caller_id_|export_vars|DP_MATCH|current_|last_ap|last_arg|[mu]dur|\w+(m|u)sec$)"
 )
@@ -82,11 +79,10 @@ def tell(
     """The event of that name in `TOLD`, of another call.
 
     Args:
-        cast: `caller_uuid`, `callee_uuid`, `number` and `name` of the caller, `shown` on the callee's phone,
-            `destination` that was dialled, `extension` (or number) of the callee, `domain`, `private`.
+        cast: caller_uuid, callee_uuid, number, name, what the callee's phone has shown, the destination
+            that was dialled, the callee's extension, domain, private (`true`, `false`).
         times: Moments of the leg in µs, by the names of `MOMENTS`; missing ones have not come yet.
-        variables: Of the leg; they replace what was recorded.
-        changes: Headers to replace, add or (None) leave out in the end.
+        variables: Of the leg. They replace what was recorded, as `changes` do headers; None leaves one out.
         subscriber: It is the leg of one of the switch's own.
     """
     filling = {**cast, **dict(_spoken(times))}
@@ -208,9 +204,9 @@ def _cast_marked(key: str, value: str, cast: Mapping[str, str], callees: bool) -
         return f'"\0{"shown" if callees else "name"}\0" <\0number\0>'
     if key == "variable_sip_from_display" and callees:
         return "\0shown\0"
-    for part, where in _PARTS.items():
-        if cast[part] and where.search(key):
-            value = re.sub(rf"(?<![\w.]){re.escape(cast[part])}(?![\w.])", f"\0{part}\0", value)
+    for part, recorded in cast.items():
+        if recorded and (part not in _THEIRS or _THEIRS[part].search(key)):
+            value = re.sub(rf"(?<![\w.]){re.escape(recorded)}(?![\w.])", f"\0{part}\0", value)
     if key == "variable_sip_full_from" and callees:
         value = re.sub(r'^"[^"]*"', '"\0shown\0"', value)
     if re.match("variable_(dialed_domain|sip_(from|to|req)_host)$", key):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fs_1c.simulator.freeswitch import announcements
 from fs_1c.simulator.freeswitch.values import Variables, closing, exported, separate
@@ -25,8 +25,7 @@ _Q850 = {"NORMAL_CLEARING": 16, "ORIGINATOR_CANCEL": 487, "NO_ANSWER": 19, "USER
 _BETWEEN_VARIABLES, _IN_A_VALUE = "\x01", "\x02"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Whom to ring: `user` or another kind, the extension or the number behind a gateway; and variables."""
 
     kind: str
@@ -117,10 +116,8 @@ async def bridge(call: LiveCall, dial_string: str, by_service: bool) -> None:
     """Tries the steps of a dial string one after another until somebody answers or the caller is gone."""
     steps, wanted = parse(dial_string), call.script.answered_by
     phones = [endpoint for step in steps for endpoint in step if endpoint.kind in RINGING]
-    if wanted == "target":
-        answers = next((phone for phone in phones if phone.kind in ("user", "sofia")), None)
-    else:
-        answers = next((phone for phone in phones if phone.extension == wanted), None)
+    targets = [phone for phone in phones if wanted in (phone.extension, "target")]
+    answers = next((one for one in targets if wanted != "target" or one.kind in ("user", "sofia")), None)
     cause = "DESTINATION_OUT_OF_ORDER"
     for step in steps:
         legs = _ring(call, [endpoint for endpoint in step if endpoint.kind in RINGING])

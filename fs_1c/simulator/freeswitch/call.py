@@ -35,11 +35,9 @@ class LiveCall:
 
     Attributes:
         down, finished: Set when the caller's leg is hung up; when the dialplan is done with it.
-        resume: The service has said `resume`.
-        queue: What the service has sent to a parked channel.
+        resume, queue: The service has said `resume`; what else it has sent to a parked channel.
         times: Moments in µs, by the names of `announcements.MOMENTS`.
-        callee: Who was rung or answered last.
-        shown: What the last phone that rang shows.
+        callee, shown: Who was rung or answered last; what the last phone that rang shows.
     """
 
     def __init__(self, switch: SimulatedSwitch, script: CallScript) -> None:
@@ -79,7 +77,6 @@ class LiveCall:
 
     @property
     def display_name(self) -> str:
-        """What a phone that is rung now would show."""
         return self.variables.get("effective_caller_id_name") or self.name
 
     def cast(self, callee: bridge.Leg | None) -> dict[str, str]:
@@ -111,7 +108,6 @@ class LiveCall:
         self.switch.fire(self._event(what, {key.replace("_", "-"): value for key, value in changes.items()}))
 
     def channel_data(self) -> bytes:
-        """The answer to `connect`."""
         mode = "async" if self.script.mode == "async" else "static"
         self._asked_at = self._asked_at or asyncio.get_running_loop().time()
         return self._event("data", {"Socket-Mode": mode, "Control": "full"}).plain()

@@ -47,7 +47,6 @@ def find(name_or_path: str | Path) -> list[Record]:
 
 
 def received(records: list[Record]) -> bytes:
-    """Everything that FreeSWITCH sent, in one piece."""
     return b"".join(record.data for record in records if record.direction == "<<<")
 
 

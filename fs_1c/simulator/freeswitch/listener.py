@@ -33,11 +33,8 @@ _OF_ONE_CALL = ("resume", "connect", "getvar", "linger", "nolinger")
 
 @dataclass(slots=True)
 class Subscription:
-    """What a connection wants to hear of.
-
-    Attributes:
-        names, subclasses: Of events asked for, ALL among them perhaps; of CUSTOM events.
-        mine: uuid of the only channel that it wants events of (`myevents`), None for all.
+    """What a connection wants to hear of: names of events, ALL among them perhaps, and subclasses of CUSTOM
+    ones; after `myevents` those of one channel only.
     """
 
     names: set[str] = field(default_factory=set)
@@ -100,7 +97,6 @@ class Listener:
             self.release(self._held)
 
     def release(self, still_held: bool = False) -> None:
-        """Delivers what waited."""
         self._held = still_held
         while self._waiting and not self._held:
             self.write(self._waiting.popleft().framed())
@@ -146,57 +142,45 @@ class Listener:
             call.commands.append(command.raw)
         words = (word for word in _WORDS if call is not None or word not in _OF_ONE_CALL)
         word = next((word for word in words if command.starts(word)), "")
-        argument = command.line[len(word) :]
-        if not self._authed and word not in ("exit", "...", "auth "):
-            return wire.reply("")
-        if word == "connect" and call is not None:
-            return call.channel_data()
-        if word == "api ":
-            return wire.api_response(self._api(argument))
-        if word == "sendmsg":
-            return wire.reply(await self._sendmsg(command, argument))
-        return wire.reply(self._replied(word, argument, command))
-
-    def _replied(self, word: str, argument: str, command: Command) -> str:
-        """Commands that need no more than a reply; empty when there is no such command."""
-        call = self._call
-        match word:
+        argument, said = command.line[len(word) :], ""  # which is the answer to what is no command
+        match word if self._authed or word in ("exit", "...", "auth ") else "":
             case "exit" | "...":
-                self._ended = "exited"
-                return "+OK bye"
+                self._ended, said = "exited", "+OK bye"
             case "auth ":
                 self._authed = argument == self._switch.settings.password
                 self._ended = None if self._authed else "closed"
-                return "+OK accepted" if self._authed else "-ERR invalid"
+                said = "+OK accepted" if self._authed else "-ERR invalid"
+            case "connect" if call is not None:
+                return call.channel_data()
             case "resume" if call is not None:
-                call.resume = True
-                return "+OK"
+                call.resume, said = True, "+OK"
             case "getvar" if call is not None:
-                return call.variable(argument.lstrip(" ")) or ""
-            case "myevents":
-                self._subscription.mine = call.uuid if call else argument.strip(" ").partition(" ")[0] or None
-                return "+OK Events Enabled" if self._subscription.mine else ""
+                said = call.variable(argument.lstrip(" ")) or ""
+            case "sendmsg":
+                said = await self._sendmsg(command, argument)
+            case "api ":
+                return wire.api_response(self._api(argument))
             case "bgapi ":
                 job = command.get("Job-UUID") or str(uuid.uuid4())
                 told = (job, call.uuid if call else "", argument, self._api(argument))
                 # The job runs in a thread of its own, so its event never overtakes the reply.
                 asyncio.get_running_loop().call_soon(self._switch.end_job, *told)
-                return f"~Reply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n"
+                said = f"~Reply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n"
             case "linger":
                 self.linger = atoi(argument) if argument.startswith(" ") else -1
-                return "+OK will linger" + ("" if self.linger < 0 else f" {self.linger} seconds")
+                said = "+OK will linger" + ("" if self.linger < 0 else f" {self.linger} seconds")
             case "nolinger":
-                self.linger = None
-                return "+OK will not linger"
+                self.linger, said = None, "+OK will not linger"
+            case "myevents":
+                self._subscription.mine = call.uuid if call else argument.strip(" ").partition(" ")[0] or None
+                said = "+OK Events Enabled" if self._subscription.mine else ""
             case "event":
-                answer = self._subscription.ask(command.line.split(" ")[1:])
+                said = self._subscription.ask(command.line.split(" ")[1:])
                 self._switch.subscribers_changed.set()
-                return answer
             case "noevents":
                 self._waiting.clear()
-                self._subscription = Subscription()
-                return "+OK no longer listening for events"
-        return ""
+                self._subscription, said = Subscription(), "+OK no longer listening for events"
+        return wire.reply(said)
 
     async def _sendmsg(self, command: Command, argument: str) -> str:
         # A stray CR further on glues the next lines to this one: FreeSWITCH sees no uuid in that.

@@ -51,7 +51,8 @@ class SimulatedSwitch:
         """Starts the event socket; after `stop` this is a restart on the same port. Raises OSError."""
         self.core_uuid = str(uuid.uuid4())
         announcements.warm_up()
-        self._server = await asyncio.start_server(self._accept, self.settings.host, self.event_socket_port)
+        where = self.settings.host, self.event_socket_port
+        self._server = await asyncio.start_server(lambda *streams: Listener(self, streams).serve(), *where)
         self.event_socket_port = self._server.sockets[0].getsockname()[1]
         if self.settings.heartbeat is not None:
             self.background(asyncio.ensure_future(self._beat(self.settings.heartbeat)))
@@ -79,12 +80,6 @@ class SimulatedSwitch:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving = asyncio.ensure_future(Listener(self, (reader, writer)).serve())
-        self.background(serving)
-        with suppress(asyncio.CancelledError):
-            await serving
-
     async def _beat(self, seconds: float) -> None:
         while True:
             await asyncio.sleep(seconds)
@@ -92,7 +87,7 @@ class SimulatedSwitch:
             self._announce("HEARTBEAT", told)
 
     def background(self, task: asyncio.Future[Any]) -> None:
-        """Keeps a task until it is done or the switch is stopped."""
+        """Keeps a task until it is done, or ends it when the switch is stopped."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -205,7 +200,6 @@ class SimulatedSwitch:
         self.fire(Event(tuple((key, value) for key, value in headers.items() if value), body))
 
     def stamp(self) -> dict[str, str]:
-        """What the next event says of where and when it was."""
         return announcements.stamp(self.core_uuid, next(self._sequence))
 
     def api(self, name: str, argument: str) -> str | None:
@@ -216,8 +210,9 @@ class SimulatedSwitch:
 
     @contextmanager
     def connected(self, one: Listener, writer: asyncio.StreamWriter) -> Iterator[None]:
-        """A connection is open, and closed in the end."""
         self._connections[one] = writer
+        if (holding := asyncio.current_task()) is not None:
+            self.background(holding)
         try:
             yield
         finally:

@@ -34,12 +34,8 @@ class Variables(dict[str, str]):
 
 @dataclass(slots=True)
 class Expander:
-    """Expands `${...}` for one channel.
-
-    Attributes:
-        lookup: A variable's value by its name, None when there is none.
-        api: Called with name and arguments of every API call in a value; its result is put in place.
-        executed: Each of those calls as `name arguments`, in order.
+    """Expands `${...}` for one channel. An API call in a value is handed to `api`, name and arguments, whose
+    result is put in place; `executed` has each of them as `name arguments`.
     """
 
     lookup: Callable[[str], str | None]

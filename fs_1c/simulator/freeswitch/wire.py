@@ -39,7 +39,6 @@ class Headers:
     headers: tuple[tuple[str, str], ...]
 
     def get(self, name: str) -> str | None:
-        """The value of a header, None when it is not there."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
 
@@ -62,39 +61,24 @@ class CommandReader:
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._head: Command | None = None
 
     @property
     def partial(self) -> bool:
         """Part of a command has come: FreeSWITCH delivers no event until it has the rest."""
-        return bool(self._buffer) or self._head is not None
+        return bool(self._buffer)
 
     def feed(self, octets: bytes) -> None:
         self._buffer += octets
 
     def take(self) -> Command | None:
         """The next whole command, or None: more octets are needed. Raises BadCommandError."""
-        head = self._head or self._take_head()
-        if head is None:
-            return None
-        lengths = [atoi(value) for name, value in head.headers if name.lower() == "content-length"]
-        missing = lengths[-1] if lengths else 0
-        if not 0 <= missing <= MAX_BODY:
-            raise BadCommandError(f"Content-Length {missing} is out of range")
-        self._head = head if len(self._buffer) < missing else None
-        if self._head is not None or not missing:
-            return None if self._head else head
-        body, self._buffer = self._buffer[:missing], self._buffer[missing:]
-        return Command(head.headers, head.line, head.raw + b"\n\n" + body, body)
-
-    def _take_head(self) -> Command | None:
         self._buffer = self._buffer.lstrip(b"\r\n")
         blank = _BLANK_LINE.search(self._buffer)
         if (blank.end() if blank else len(self._buffer)) > MAX_BLOCK:
             raise BadCommandError(f"header block longer than {MAX_BLOCK} octets")
         if blank is None:
             return None
-        block, self._buffer = self._buffer[: blank.end()], self._buffer[blank.end() :]
+        block, rest = self._buffer[: blank.end()], self._buffer[blank.end() :]
         line, *others = _lines(block.decode("utf-8", "surrogateescape"))
         headers: list[tuple[str, str]] = []
         for name, colon, value in (other.partition(":") for other in others):
@@ -102,7 +86,14 @@ class CommandReader:
                 headers.append((name, value.lstrip(" ")))
             elif colon:  # an empty value deletes the header, see switch_event_base_add_header
                 headers = [pair for pair in headers if pair[0].lower() != name.lower()]
-        return Command(tuple(headers), line, block.rstrip(b"\r\n"))
+        length = atoi(next((value for name, value in headers[::-1] if name.lower() == "content-length"), "0"))
+        if not 0 <= length <= MAX_BODY:
+            raise BadCommandError(f"Content-Length {length} is out of range")
+        if len(rest) < length:
+            return None
+        body, self._buffer = rest[:length], rest[length:]
+        raw = block.rstrip(b"\r\n")
+        return Command(tuple(headers), line, raw + b"\n\n" + body if body else raw, body)
 
 
 def _lines(block: str) -> Iterator[str]:
@@ -159,7 +150,6 @@ class Event(Headers):
         return head.encode("utf-8", "surrogateescape") + b"\n" + body
 
     def framed(self) -> bytes:
-        """As a subscriber gets it."""
         content = self.plain()
         return b"Content-Length: %d\nContent-Type: text/event-plain\n\n" % len(content) + content
 
