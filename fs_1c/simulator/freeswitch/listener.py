@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,6 @@ _WORDS = (
     *("exit", "...", "auth ", "resume", "connect", "getvar", "myevents", "sendmsg", "api ", "bgapi "),
     *("linger", "nolinger", "event", "noevents"),
 )
-_OF_ONE_CALL = ("resume", "connect", "getvar", "linger", "nolinger")
-"""Commands that only make sense on a connection that controls a call."""
 
 
 @dataclass(slots=True)
@@ -54,6 +53,8 @@ class Subscription:
         """`event plain NAME… CUSTOM SUBCLASS…`; returns the reply. A name that is none never comes."""
         words = [word for word in words if word and word.lower() != "plain"]
         names = [word.upper() for word in words]
+        if names[:1] in (["JSON"], ["XML"]):
+            return "-ERR the simulator speaks plain only"
         custom = names.index("CUSTOM") + 1 if "CUSTOM" in names else len(names)
         self.names |= set(names[:custom])
         self.subclasses |= set(words[custom:])
@@ -103,7 +104,7 @@ class Listener:
 
     async def serve(self) -> None:
         """Serves a client of port 8021, from greeting to goodbye."""
-        with self._switch.connected(self, self._writer):
+        with suppress(asyncio.CancelledError), self._switch.connected(self, self._writer):
             self.write(b"Content-Type: auth/request\n\n")
             await self.obey(self._switch.settings.first_command)
             self.write(wire.disconnect_notice(None))
@@ -140,8 +141,7 @@ class Listener:
         call = self._call
         if call is not None:
             call.commands.append(command.raw)
-        words = (word for word in _WORDS if call is not None or word not in _OF_ONE_CALL)
-        word = next((word for word in words if command.starts(word)), "")
+        word = next((word for word in _WORDS if command.starts(word)), "")
         argument, said = command.line[len(word) :], ""  # which is the answer to what is no command
         match word if self._authed or word in ("exit", "...", "auth ") else "":
             case "exit" | "...":
@@ -156,8 +156,13 @@ class Listener:
                 call.resume, said = True, "+OK"
             case "getvar" if call is not None:
                 said = call.variable(argument.lstrip(" ")) or ""
-            case "sendmsg":
-                said = await self._sendmsg(command, argument)
+            case "sendmsg" if call is not None:
+                said = "+OK"
+                if call.script.mode == "async":
+                    call.queue.append(command)
+                else:
+                    self._held = True
+                    await call.perform(command)
             case "api ":
                 return wire.api_response(self._api(argument))
             case "bgapi ":
@@ -166,12 +171,12 @@ class Listener:
                 # The job runs in a thread of its own, so its event never overtakes the reply.
                 asyncio.get_running_loop().call_soon(self._switch.end_job, *told)
                 said = f"~Reply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n"
-            case "linger":
+            case "linger" if call is not None:
                 self.linger = atoi(argument) if argument.startswith(" ") else -1
                 said = "+OK will linger" + ("" if self.linger < 0 else f" {self.linger} seconds")
-            case "nolinger":
+            case "nolinger" if call is not None:
                 self.linger, said = None, "+OK will not linger"
-            case "myevents":
+            case "myevents" if argument.strip(" ").lower() not in ("json", "xml"):
                 self._subscription.mine = call.uuid if call else argument.strip(" ").partition(" ")[0] or None
                 said = "+OK Events Enabled" if self._subscription.mine else ""
             case "event":
@@ -181,20 +186,6 @@ class Listener:
                 self._waiting.clear()
                 self._subscription, said = Subscription(), "+OK no longer listening for events"
         return wire.reply(said)
-
-    async def _sendmsg(self, command: Command, argument: str) -> str:
-        # A stray CR further on glues the next lines to this one: FreeSWITCH sees no uuid in that.
-        target = "" if argument.lstrip(" ").startswith("\n") else argument.strip(" ")
-        own = self._call is not None and target in ("", self._call.uuid)
-        call = self._call if own else self._switch.calls.get(target)
-        if call is None:
-            return f"-ERR invalid session id [{target}]"
-        if own and call.script.mode == "sync":
-            self._held = True
-            await call.perform(command)
-        else:
-            call.queue.append(command)
-        return "+OK"
 
     def _api(self, question: str) -> str:
         name, _, argument = question.partition(" ")
