@@ -268,7 +268,8 @@ class LiveCall:
         self.switch.background(talking)
         parked = False
         while not await self.wait(TICK):
-            if not parked and (self._asked_at or talking.done()):
+            connected = 0 < self._asked_at <= asyncio.get_running_loop().time() - TICK  # for a tick, at least
+            if not parked and (connected or talking.done()):
                 parked = True
                 self.tell("park")
             while parked and self.queue and not self.down.is_set():
