@@ -32,9 +32,6 @@ class Chromium:
     def __init__(self, driver: Chrome) -> None:
         self._driver = driver
         self._wait = WebDriverWait(driver, WITHIN, poll_frequency=0.05)
-        self.open("about:blank")  # off Chromium's own page for new tabs, whose requests are none of ours
-        self.requested()
-        self.complaints()
 
     def screen(self, width: int, height: int, *, phone: bool = False, dark: bool = False) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
@@ -78,13 +75,13 @@ class Chromium:
         self._wait.until(presence_of_element_located((By.CSS_SELECTOR, shown)), f"not shown: {shown}")
 
     def requested(self) -> list[str]:
-        """Every address that the page has asked for since this was last asked."""
+        """Every address that the page has asked for."""
         told = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
         sent = [one["params"] for one in told if one["method"] == "Network.requestWillBeSent"]
         return [one["request"]["url"] for one in sent]
 
     def complaints(self) -> list[str]:
-        """What the browser said against the page since: exceptions, errors, broken policies."""
+        """What the browser said against the page: exceptions, errors, broken policies."""
         return [entry["message"] for entry in self._log("browser") if entry["level"] == "SEVERE"]
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
@@ -98,6 +95,10 @@ def started() -> Iterator[Chromium]:
     assert CHROMIUM and DRIVER
     options = ChromeOptions()
     options.binary_location = CHROMIUM
+    # Chromium's own page for new tabs asks for much by itself.
+    options.add_experimental_option(
+        "prefs", {"session.restore_on_startup": 4, "session.startup_urls": ["about:blank"]}
+    )
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         for flag in (*_FLAGS, f"--user-data-dir={profile}"):

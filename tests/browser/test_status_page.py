@@ -13,7 +13,7 @@ import pytest
 from fs_1c.call import Call, Caller, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.numbers import Number
 from tests.browser.chromium import CHROMIUM, DRIVER, Chromium, started
-from tests.http_client import TOKEN, url
+from tests.http_client import TOKEN, journal, url
 from tests.world import CLIENT, KEYS, World, conversation, world
 
 pytestmark = [
@@ -71,6 +71,7 @@ def test_calls_appear_with_their_client_decision_time_and_card_and_the_journal_f
     async def play(here: World) -> None:
         await here.switch.call(here.script())
         await here.settle()
+        await journal(here, "", lambda found: found and found[0]["decisions"] and found[0]["pops"])
 
     def at(browser: Chromium, here: World) -> None:
         browser.screen(1280, 800)
@@ -158,13 +159,14 @@ def test_masking_and_language_are_remembered(chromium: Chromium) -> None:
 
 @pytest.mark.parametrize("lang", ["ru", "en"])
 def test_it_fits_a_phone(chromium: Chromium, lang: str, tmp_path: Path) -> None:
-    def play(here: World) -> None:
+    async def play(here: World) -> None:
         for i in range(40):
             decide(here, f"call-{i}", title="ООО «Длиннейшееназваниебезпробелов" + "щ" * 200, took=i / 50)
         here.service.integration._popped(
             conversation("2" * 100, "call-39", "8" * 300),
             ScreenPop(Outcome.FAILED, error=Failure("x" * 90, "")),
         )
+        await journal(here, "", lambda found: len(found) == 40 and any(call["pops"] for call in found))
 
     def at(browser: Chromium, here: World) -> None:
         browser.screen(390, 844, phone=True, dark=True)
