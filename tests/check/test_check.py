@@ -63,7 +63,7 @@ def test_a_chain_that_is_well_has_nothing_wrong_and_nothing_changes(tmp_path: Pa
         assert {where for where, _ in levels} == {"settings", "base", "switch", "service"}
         assert {step for _, step in levels} == {
             *("settings", "state", "dns", "tcp", "http", "authentication", "service", "sessions", "number"),
-            *("manager", "latency", "event-socket", "password", "version", "modules"),
+            *("manager", "latency", "event-socket", "password", "version", "modules", "database"),
             *("outbound", "http-door", "breaker"),
         }
         assert onec.cards == ()
