@@ -98,10 +98,10 @@ class Watchdog:
             self._next.cancel()
 
     def _beat(self) -> None:
+        self._next = self._loop.call_later(self._every, self._beat)
         self._beats += 1
         if self._systemd.watches_for:
             self._systemd.send("WATCHDOG=1", f"STATUS={self._status()}")
-        self._next = self._loop.call_later(self._every, self._beat)
 
     # In the thread.
 
@@ -120,11 +120,14 @@ class Watchdog:
                 self._say(logging.WARNING, f"the service stands still, at: {self._where()}")
                 said = True
             if still >= LIMIT and not theirs:
-                what = (
-                    f"the service has stood still for {still:.1f} s and ends, lest callers wait for it, at: "
-                )
-                self._say(logging.CRITICAL, what + self._where(), waits=FAREWELL)
-                os._exit(EXIT_CODE)
+                self._end_process(still)
+
+    def _end_process(self, still: float) -> None:
+        ends = f"the service has stood still for {still:.1f} s and ends, lest callers wait for it"
+        try:
+            self._say(logging.CRITICAL, f"{ends}, at: {self._where()}", waits=FAREWELL)
+        finally:
+            os._exit(EXIT_CODE)
 
     def _where(self) -> str:
         return stack(sys._current_frames().get(self._loop_thread))
@@ -151,8 +154,7 @@ def stack(frame: FrameType | None) -> str:
     places: list[str] = []
     while frame is not None and len(places) < FRAMES and frame.f_code.co_name != "run_forever":
         code = frame.f_code
-        places.append(
-            f"{'/'.join(PurePath(code.co_filename).parts[-2:])}:{frame.f_lineno} {code.co_qualname}"
-        )
+        file = "/".join(PurePath(code.co_filename).parts[-2:])
+        places.append(f"{file}:{frame.f_lineno} {code.co_qualname}")
         frame = frame.f_back
     return " < ".join(places)
