@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -46,16 +46,27 @@ def fs_1c(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def start(
-    arguments: Sequence[str], out: Path, err: Path, environment: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    out: Path,
+    err: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] | None = None,
 ) -> ForkServerProcess:
-    """Starts `fs-1c ARGUMENTS`; what it prints goes into these files."""
+    """Starts `fs-1c ARGUMENTS`; what it prints goes into these files. `before` is called there first."""
     given = {**os.environ, **(environment or {})}
-    process = _FORKS.Process(target=_run, args=(tuple(arguments), given, str(out), str(err)), daemon=True)
+    handed_over = (tuple(arguments), given, str(out), str(err), before)
+    process = _FORKS.Process(target=_run, args=handed_over, daemon=True)
     process.start()
     return process
 
 
-def _run(arguments: tuple[str, ...], environment: dict[str, str], out: str, err: str) -> None:
+def _run(
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    out: str,
+    err: str,
+    before: Callable[[], None] | None = None,
+) -> None:
     """The whole of a process: `python -m fs_1c`, but for the loading."""
     os.environ.clear()
     os.environ.update(environment)
@@ -69,6 +80,8 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], out: str, err:
     sys.argv = ["fs-1c", *arguments]
     from fs_1c.cli import main
 
+    if before is not None:
+        before()
     try:
         main()
     finally:
