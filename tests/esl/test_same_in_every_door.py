@@ -190,7 +190,7 @@ strange = st.builds(
     st.sampled_from(["inbound_attended_transfer", "inbound_group", "13_valet"]),
 )
 def test_strangers_with_any_octets_change_nothing_for_others(strangers: list[bytes], name: str) -> None:
-    """Names, numbers, contacts, variables of other calls in any encoding: no exception, no card of ours less."""
+    """Names, numbers, contacts, variables of other calls in any encoding: no exception, no card less."""
     feed = RECORDINGS[name]
     listening = Listening("x", Conversations(PLAN))
     found: list[CallEvent | None] = []
