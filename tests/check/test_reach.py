@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from fs_1c.check import network
 from fs_1c.check.finding import Level
 from fs_1c.simulator.onec import OneCSimulator
-from tests.check.world import bad, base_alone, simulator, the_one
+from tests.check.conftest import bad, base_alone, the_one
 from tests.processes import free_port
 from tests.support import RawServer, http_answer, inner, says, soap_answer
 from tests.world import CLIENT
@@ -30,12 +29,6 @@ ANSWER = says(http_answer(soap_answer(inner("Чиж"))))
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "TLS_WITHIN", 0.25)
     monkeypatch.setattr(network, "CONNECT_WITHIN", 0.25)
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
 
 
 # Names.

@@ -25,6 +25,7 @@ from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests.support import (
     KEY,
+    SEED,
     Part,
     RawServer,
     base,
@@ -36,7 +37,6 @@ from tests.support import (
     soap_answer,
 )
 
-SEED = "89235292926"
 PASSWORD = "пароль-s3kr1t"
 TIMEOUT = 0.5
 SURELY = 8.0

@@ -19,9 +19,8 @@ from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import DialectName
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from tests.support import KEY, base
+from tests.support import KEY, SEED, base
 
-SEED = "89235292926"
 NO, MAYBE, YES = Reached.NO, Reached.MAYBE, Reached.YES
 
 

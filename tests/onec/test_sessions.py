@@ -19,9 +19,7 @@ from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.onec.session import SessionPolicy
 from fs_1c.settings import LookupSettings, SessionMode
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from tests.support import KEY, base
-
-SEED = "89235292926"
+from tests.support import KEY, SEED, base
 
 
 @contextmanager
