@@ -22,22 +22,14 @@ from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import ScreenPopSettings, SubscribersSettings
-from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
-from tests.support import KEY, Part, RawServer, base, http_answer, mute, says, soap_answer
+from fs_1c.simulator.onec import OneCSimulator
+from tests.support import KEY, SEED, SOON, Part, RawServer, base, http_answer, mute, says, soap_answer
 
-SEED = "89235292926"
-SOON = 10.0
 OTHER_KEY = "k3y-of-245"
 SUBSCRIBERS = Subscribers(
     SubscribersSettings(keys={"244": SecretStr(KEY), "245": SecretStr(OTHER_KEY), "246": SecretStr(KEY)})
 )
 Pops = Callable[..., ScreenPops]
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with OneCSimulator(OneCSimulatorSettings(port=0)) as running:
-        yield running
 
 
 def over(pool: WorkerPool, claims: Claims, useful_for: float = SOON, **more: Any) -> ScreenPops:

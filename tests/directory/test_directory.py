@@ -21,13 +21,10 @@ from fs_1c.onec import Answer
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import LookupSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
-from tests.support import RawServer, base, http_answer, inner, mute, says, soap_answer
+from tests.support import SEED, SOON, RawServer, base, http_answer, inner, mute, says, soap_answer
 
-SEED = "89235292926"
 STRANGER = "89990000000"
 PLAN = NumberPlan()
-SOON = 10.0
-"""Seconds that a test waits for what must happen."""
 
 
 class Bases:
@@ -58,12 +55,6 @@ def directory() -> Iterator[Bases]:
     yield bases
     for pool in bases.pools:
         pool.close(0.1)
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with OneCSimulator(OneCSimulatorSettings(port=0)) as running:
-        yield running
 
 
 def gated(gate: threading.Event, octets: bytes) -> Callable[[socket.socket, threading.Event], None]:
