@@ -6,7 +6,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -73,8 +74,26 @@ class RedisServer:
         """How many times answers were looked for or stored."""
         return int(self.client.info("commandstats").get("cmdstat_eval", {"calls": 0})["calls"])
 
+    def clients(self) -> int:
+        """How many are connected, but for the tests' own connection."""
+        return len(self.client.client_list()) - 1
+
     def listeners(self) -> int:
         return int(self.client.pubsub_numsub("fs-1c:forget")[0][1])
+
+    def connecting_takes(self, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From now on, for everybody in this process but the tests' own connection."""
+        import redis
+
+        assert self.client.ping()
+        connect: Callable[[Any], None] = redis.Connection.connect
+
+        def slowly(connection: Any) -> None:
+            if connection._sock is None:
+                time.sleep(seconds)
+            connect(connection)
+
+        monkeypatch.setattr(redis.Connection, "connect", slowly)
 
 
 @contextmanager

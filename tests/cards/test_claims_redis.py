@@ -41,6 +41,30 @@ def test_of_two_machines_one_wins(opened: Open, server: RedisServer, tmp_path: P
     assert [won[i] + won[i + 1] for i in range(0, 400, 2)] == [1] * 200
 
 
+def test_opened_it_has_connected_before_the_first_claim(
+    opened: Open, server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.connecting_takes(0.7, monkeypatch)
+    monkeypatch.setattr(claims, "REDIS_WAIT", 0.5)
+    one = opened(None, at(server))
+    one.open()
+    until(lambda: server.clients() == 1)
+    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
+    assert warnings(caplog) == []
+
+
+def test_a_redis_that_is_away_is_said_when_it_is_opened(
+    opened: Open, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.kill()
+    one = opened(None, at(server))
+    one.open()
+    until(lambda: warnings(caplog))
+    assert one.confirm(CALL, "244")
+    (said,) = warnings(caplog)
+    assert said.startswith(f"Redis at 127.0.0.1:{server.port} is away")
+
+
 def test_a_claim_in_redis_ends_after_a_day(opened: Open, server: RedisServer, patient: None) -> None:
     assert opened(None, at(server, prefix="ours:")).confirm(CALL, "244")
     assert server.client.keys("*") == [f"ours:claim:{CALL}:244".encode()]

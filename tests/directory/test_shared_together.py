@@ -14,7 +14,7 @@ import pytest
 from fs_1c.directory.shared import SharedAnswers
 from fs_1c.onec import Answer
 from fs_1c.settings import RedisSettings
-from tests.directory.conftest import KEY, KNOWN, LOOKUP, NUMBER, Open
+from tests.directory.conftest import KEY, KNOWN, LOOKUP, NUMBER, Open, lines, never
 from tests.redis_server import NEEDED, RedisServer, needs_redis
 from tests.support import until
 
@@ -105,6 +105,19 @@ def test_who_waits_is_let_go_by_close(switch: Open, server: RedisServer) -> None
 
 
 Told = list[tuple[str, str | None]]
+
+
+def test_who_listens_has_connected_before_anybody_asks(
+    switch: Open, server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.connecting_takes(0.7, monkeypatch)
+    one = switch(timeout=0.5)
+    one.listen(lambda *_: None)
+    until(lambda: server.listeners() == 1)
+    assert server.clients() == 2
+    assert one.ask(NUMBER, lambda: KNOWN) == (KNOWN, False)
+    assert one.ask(NUMBER, never) == (KNOWN, True)
+    assert lines(caplog) == []
 
 
 def test_forget_reaches_all_switches(switch: Open, server: RedisServer) -> None:
