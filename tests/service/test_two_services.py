@@ -25,7 +25,7 @@ pytestmark = needs_redis
 
 def settings(folder: Path, onec: OneCSimulator, url: str, *switches: SimulatedSwitch) -> Path:
     doors = '[esl.outbound]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n'
-    more = f'[lookup]\ndeadline = "3s"\n[redis]\nurl = "{url}"\n'
+    more = f'[lookup]\ndeadline = "3s"\n[redis]\nurl = "{url}"\ntimeout = "2s"\n'
     return settings_file(folder, onec, doors + more, *switches)
 
 
