@@ -32,6 +32,7 @@ class Bases:
 
     def __init__(self) -> None:
         self.pools: list[WorkerPool] = []
+        self.made: list[Directory] = []
 
     def __call__(
         self,
@@ -42,7 +43,9 @@ class Bases:
         **lookup: Any,
     ) -> Directory:
         self.pools.append(WorkerPool("test", base(url, sessions=sessions, timeout=timeout)))
-        return Directory(self.pools[-1], form, PLAN, LookupSettings(**{"deadline": SOON, **lookup}))
+        settings = LookupSettings(**{"deadline": SOON, **lookup})
+        self.made.append(Directory(self.pools[-1], form, PLAN, settings))
+        return self.made[-1]
 
     def settle(self) -> None:
         """Returns when the only worker has done, and told, everything before."""
@@ -53,6 +56,8 @@ class Bases:
 def directory() -> Iterator[Bases]:
     bases = Bases()
     yield bases
+    for one in bases.made:
+        one.close()  # else it tries a base that was down for the rest of the process, and says so in its log
     for pool in bases.pools:
         pool.close(0.1)
 

@@ -138,6 +138,7 @@ def test_a_thousand_lookups_by_fifty_threads_never_take_more_than_two_sessions()
         assert set(results) == {"unknown"}
         threading.Event().wait(0.7)  # both sessions age
         assert directory.lookup(SEED).manager == "244"
+        directory.close()
         pool.close()
         stats = onec.stats
         assert stats.sessions_peak == 2
