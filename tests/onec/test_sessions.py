@@ -118,7 +118,7 @@ def test_a_fault_of_1cs_code_restarts_no_session_and_repeats_nothing() -> None:
 
 def test_a_session_in_which_1c_is_still_busy_is_left_behind() -> None:
     with simulated(sessions="use") as onec:
-        client = Client(base(onec.url, timeout="300ms"))
+        client = Client(base(onec.url, timeout="1s"))
         assert client.lookup(SEED).manager == "244"
         onec.fault = Fault("mute-after-request", times=1)
         with pytest.raises(OneCError):
