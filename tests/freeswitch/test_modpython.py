@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from fs_1c.simulator.onec import Client
+from tests.certificates import certificate, tls
 from tests.freeswitch.conftest import BUSY, CHIZH, STRANGER, PythonCompany, has_python, python_switch_in
 from tests.freeswitch.message import sdp
 from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, State
@@ -233,15 +232,11 @@ def raw_call(trunk: socket.socket, switch: int, destination: str, who: bytes, ca
 
 def test_1c_behind_https(company: PythonCompany, tmp_path: Path) -> None:
     """The TLS layer finds room on the stacks that there are."""
-    name = "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out certificate.pem"
-    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 {name}"
-    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    file = certificate(tmp_path)
     answer = http_answer(soap_answer(inner("Фэйковый чиж", "0", "244")))
 
-    with RawServer(says(answer), context) as server:
-        company.write_settings(onec={"url": server.url, "ca_file": str(tmp_path / "certificate.pem")})
+    with RawServer(says(answer), tls(file)) as server:
+        company.write_settings(onec={"url": server.url, "ca_file": str(file)})
         assert company.command("reload").startswith("+OK")
         manager = company.phone("244")
         company.call("python")

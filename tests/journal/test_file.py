@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -73,18 +74,30 @@ def test_readers_keep_no_writer_waiting(file: Path, caplog: pytest.LogCaptureFix
     assert not caplog.records
 
 
+def hangs(
+    monkeypatch: pytest.MonkeyPatch, then: Callable[..., sqlite3.Connection]
+) -> tuple[threading.Event, threading.Event]:
+    """A disk that does: an event that is set when somebody waits for it, and one to set for it to go on."""
+    hung, goes_on = threading.Event(), threading.Event()
+
+    def connect(*given: Any, **more: Any) -> sqlite3.Connection:
+        hung.set()
+        goes_on.wait()
+        return then(*given, **more)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    return hung, goes_on
+
+
+def broken(*_: Any, **__: Any) -> sqlite3.Connection:
+    raise sqlite3.OperationalError("disk I/O error")
+
+
 def test_a_disk_that_hangs(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hung, goes_on = threading.Event(), threading.Event()
-
-    def hang(*given: Any, **more: Any) -> sqlite3.Connection:
-        hung.set()
-        goes_on.wait()
-        return sqlite3.Connection(*given, **more)
-
     monkeypatch.setattr(module, "MAX_QUEUE", 100)
-    monkeypatch.setattr(sqlite3, "connect", hang)
+    hung, goes_on = hangs(monkeypatch, sqlite3.Connection)
     with writing(file) as journal:
         journal.open()
         hung.wait()
@@ -102,14 +115,7 @@ def test_a_disk_that_hangs(
 def test_closing_does_not_wait_for_a_disk_that_hangs(
     file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hung, goes_on = threading.Event(), threading.Event()
-
-    def hang(*given: Any, **more: Any) -> sqlite3.Connection:
-        hung.set()
-        goes_on.wait()
-        raise sqlite3.OperationalError("disk I/O error")
-
-    monkeypatch.setattr(sqlite3, "connect", hang)
+    hung, goes_on = hangs(monkeypatch, broken)
     journal = Journal(file, SETTINGS, NumberPlan())
     journal.decided(decision())
     hung.wait()
