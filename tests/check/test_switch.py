@@ -15,7 +15,7 @@ from fs_1c.check.finding import Finding, Level
 from fs_1c.settings import Settings, build
 from fs_1c.simulator.freeswitch import SwitchSettings
 from fs_1c.simulator.onec import Client
-from tests.check.world import FullSwitch, bad, check, simulator, switch, the_one
+from tests.check.conftest import FullSwitch, bad, check, simulator, switch, the_one
 from tests.processes import free_port
 from tests.world import CLIENT, settings_for
 
