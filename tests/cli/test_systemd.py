@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fs_1c.cli.systemd import Systemd
-from tests.cli.test_cli import write
+from tests.cli.support import write
 from tests.processes import free_port, wait_for
 from tests.supervisor import PATIENCE, Supervisor, start_service
 

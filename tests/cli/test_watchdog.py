@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fs_1c.cli.watchdog import EXIT_CODE, LIMIT, TICK, Stillness, stack, wanted
-from tests.cli.test_cli import write
+from tests.cli.support import write
 from tests.processes import fs_1c, wait_for
 from tests.supervisor import CALCULATE, PATIENCE, SLEEP, Supervisor, start_service
 
