@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.dialplan.switch import number, ship
 from tests.freeswitch.configuration import DOMAIN
-from tests.freeswitch.switch import Switch, free_port
+from tests.freeswitch.switch import Switch
+from tests.processes import free_port
 
 SECRET = "only-for-softphones"
 SOFTPHONES = ("242", "243", "244")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.freeswitch.sip import PATIENCE
-from tests.freeswitch.switch import free_port
+from tests.processes import free_port
 
 BARESIP = shutil.which("baresip")
 _MODULES = (
