@@ -114,7 +114,6 @@ def test_a_running_simulator_cannot_be_started_and_a_stopped_one_may_be_stopped(
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"port": 65536},
         {"path": "telephony"},
         {"namespace": ""},
         {"latency": -1},

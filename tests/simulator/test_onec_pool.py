@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -147,42 +145,6 @@ def test_it_turns_cold_from_the_moment_its_last_session_aged_out() -> None:
     pool.leave(pool.enter("start", None))
     now[0] += 80.0
     assert pool.enter("start", None).starts_in == 5.0
-
-
-def test_those_who_wait_for_one_session_have_it_in_the_order_they_came() -> None:
-    pool = SessionPool(OneCSimulatorSettings(sessions="use"))
-    lease = pool.enter("start", None)
-    order: list[int] = []
-
-    def work(number: int) -> None:
-        mine = pool.enter(None, lease.id)
-        order.append(number)
-        pool.leave(mine)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(20)]
-    session = pool._sessions[lease.id]
-    for waiting, thread in enumerate(threads, 1):
-        thread.start()
-        while len(session.waiting) < waiting:
-            time.sleep(0.001)
-    pool.leave(lease)
-    for thread in threads:
-        thread.join(5)
-    assert order == list(range(20))
-
-
-def test_those_who_wait_for_a_session_that_is_finished_have_lost_it() -> None:
-    pool = SessionPool(OneCSimulatorSettings(sessions="use"))
-    id = pool.enter("start", None)
-    pool.leave(id)
-    last = pool.enter("finish", id.id)
-    with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(pool.enter, None, id.id)
-        while not pool._sessions[id.id].waiting:
-            time.sleep(0.001)
-        pool.leave(last)
-        with pytest.raises(SessionRefused, match=SESSION_LOST):
-            waiting.result(5)
 
 
 @pytest.mark.parametrize("mode", ["dontuse", "use", "autouse"])

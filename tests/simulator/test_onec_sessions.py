@@ -223,4 +223,3 @@ def test_a_thousand_lookups_from_fifty_threads_through_two_sessions() -> None:
         assert (stats.sessions_started, stats.sessions_peak, stats.sessions_now) == (2, 2, 2)
         assert (stats.requests, stats.requests_now) == (1002, 0)
         assert stats.by_operation == {"SayName": {"200": 1002}}
-        assert 2 <= stats.requests_peak <= 50

@@ -18,7 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 from fs_1c.simulator.onec import answers, soap
 from fs_1c.simulator.onec.answers import Answer, End, Outgoing, exception, nginx, page
 from fs_1c.simulator.onec.clients import Client
-from fs_1c.simulator.onec.dialects import Signature, embed, plain_text
+from fs_1c.simulator.onec.dialects import Dialect, Signature, embed, plain_text
 
 if TYPE_CHECKING:
     from fs_1c.simulator.onec.service import Service
@@ -63,6 +63,7 @@ def _kind(stage: Stage, only: tuple[str, ...] | None, about: str, act: Any = Non
 class Saying:
     """1C answers about the client it found. Faults of a title or a phone leave the unknown alone."""
 
+    dialect: Dialect
     operation: soap.Operation
     signature: Signature
     client: Client | None
@@ -73,7 +74,7 @@ class Saying:
         return self.signature.answer(self.client)
 
     def write(self, text: str) -> bytes:
-        return soap.write_response(self.operation, text)
+        return self.dialect.answer(self.operation, text).body
 
     def markup(self, inside: str) -> bytes:
         return self.element(soap.return_element(inside))
@@ -111,15 +112,15 @@ def _expire(service: "Service", status: int) -> Answer:
 
 
 def _drip(out: Outgoing, seconds: float, part: str) -> Iterable[bytes | float]:
-    for name, octets in (("headers", out.head(out.length)), ("body", out.body)):
+    for name, octets in (("headers", out.head(len(out.body))), ("body", out.body)):
         dripped = chain.from_iterable((bytes((octet,)), seconds) for octet in octets)
         yield from dripped if part in (name, "both") else (octets,)
 
 
 def _wrong_length(out: Outgoing, size: int, how: str | None) -> tuple[bytes | End, ...]:
     # By itself it hangs after too few octets; after too many it keeps the connection, with a rest in it.
-    claimed = max(0, out.length + size)
-    return out.head(claimed), out.body, End(how or ("hang" if claimed > out.length else "keep"))
+    claimed = max(0, len(out.body) + size)
+    return out.head(claimed), out.body, End(how or ("hang" if claimed > len(out.body) else "keep"))
 
 
 _DECLARATION = '<?xml version="1.0"?>'
@@ -173,7 +174,7 @@ KINDS: Mapping[str, Kind] = {
     "html-200": _gate("200 with a login page", page(200, "Вход в систему", _LOGIN)),
     # --- 1C has the request
     "code-error": _code("500 soap:Fault with module and line",
-                        lambda service, text, card: service.fails(text), text=_DIVISION, card=False),
+                        lambda service, text, card: service.refuse(text), text=_DIVISION, card=False),
     "slow-answer": _code("1C thinks for `seconds` longer; a card opens only then", seconds=30.0),
     "mute-after-request": _code("reads the request and says nothing", lambda _, card: End.HANG, card=True),
     "cut-after-receipt": _code("cuts the connection instead of answering",
@@ -221,7 +222,7 @@ KINDS: Mapping[str, Kind] = {
     # --- How the answer is sent
     "cut-in-answer": _wire(
         "cuts the connection after `size` octets of the body, or half", lambda out, size, how: (
-            out.head(out.length), out.body[: len(out.body) // 2 if size is None else size], End(how)),
+            out.head(len(out.body)), out.body[: len(out.body) // 2 if size is None else size], End(how)),
         size=None, how=_HOW),
     "slow-first-byte": _wire("the answer is ready; its first octet comes after `seconds`",
                              lambda out, seconds: (seconds, out.well), seconds=30.0),
@@ -232,7 +233,7 @@ KINDS: Mapping[str, Kind] = {
     "endless-headers": _wire("headers that never end, one every `seconds`", lambda out, seconds: chain(
         (out.head(None)[:-2],), cycle((_HEADER, seconds))), seconds=0.0),
     "huge-body": _wire("a true answer followed by `size` spaces", lambda out, size: chain(
-        (out.head(out.length + size), out.body, b" " * (size % len(_BLOCK))),
+        (out.head(len(out.body) + size), out.body, b" " * (size % len(_BLOCK))),
         repeat(_BLOCK, size // len(_BLOCK))), size=64 * 1024 * 1024),
     "wrong-length": _wire("a Content-Length `size` too long, or too short if below zero", _wrong_length,
                           size=100, how=(None, "hang", "keep", "close", "reset")),
@@ -241,5 +242,5 @@ KINDS: Mapping[str, Kind] = {
         out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\n" % (len(out.body), out.body),
         b"no size\r\n", End.CLOSE)),
     "close-every-time": _wire("answers with `Connection: close`",
-                              lambda out: (out.head(out.length, _CLOSE), out.body, End.CLOSE)),
+                              lambda out: (out.head(len(out.body), _CLOSE), out.body, End.CLOSE)),
 }

@@ -14,12 +14,11 @@ import struct
 import sys
 import threading
 import time
-from email.message import Message
 from http.client import responses
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from fs_1c.simulator.onec.answers import Answer, End, Outgoing, html
 from fs_1c.simulator.onec.fault_table import Stage
@@ -33,54 +32,6 @@ CONTROLS = "/simulator/"
 MAX_BODY = 1024 * 1024
 
 log = logging.getLogger("fs_1c.simulator.onec")
-
-
-class BodyRefused(Exception):
-    """The body cannot be read, and neither can what follows it: answer `status` and close the connection."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-def read_body(headers: Message, stream: io.BufferedIOBase, limit: int = MAX_BODY) -> bytes | None:
-    """The body, at most `limit` bytes; None when the headers announce none. Raises BodyRefused.
-
-    Framing that two readers could understand differently (two lengths, a length and chunks) is refused.
-    """
-    lengths = {value.strip() for value in headers.get_all("Content-Length", [])}
-    encodings = [value.strip().lower() for value in headers.get_all("Transfer-Encoding", [])]
-    if len(lengths) + len(encodings) > 1 or not all(re.fullmatch("[0-9]+", length) for length in lengths):
-        raise BodyRefused(400, "Content-Length is not a number of bytes, or not the only word on the length")
-    if encodings:
-        if encodings != ["chunked"]:
-            raise BodyRefused(501, "the only Transfer-Encoding known here is chunked")
-        return _read_chunks(stream, limit)
-    return _read(stream, lengths.pop(), 10, limit) if lengths else None
-
-
-def _read(stream: io.BufferedIOBase, size: str, base: int, limit: int) -> bytes:
-    if len(size) > 18 or int(size, base) > limit:
-        raise BodyRefused(413, "too many bytes")
-    content = stream.read(int(size, base))
-    if len(content) < int(size, base):
-        raise BodyRefused(400, "the body is shorter than announced")
-    return content
-
-
-def _read_chunks(stream: io.BufferedIOBase, limit: int) -> bytes:
-    content, more = b"", True
-    while more:
-        size = re.fullmatch(rb"([0-9A-Fa-f]+)[ \t]*(;.*)?\r?\n", stream.readline(1024))
-        if size is None:
-            raise BodyRefused(400, "a chunk's size is not a hexadecimal number")
-        chunk = _read(stream, size[1].decode(), 16, limit - len(content))
-        content, more = content + chunk, bool(chunk)
-        if more and stream.readline(1024).strip(b"\r\n"):
-            raise BodyRefused(400, "a chunk is longer than its size")
-    if not any(stream.readline(1024) in (b"\r\n", b"\n", b"") for _ in range(32)):
-        raise BodyRefused(400, "too many trailers")
-    return content
 
 
 class Connection(BaseHTTPRequestHandler):
@@ -118,7 +69,7 @@ class Connection(BaseHTTPRequestHandler):
             begun, timed_out = cast(io.BufferedReader, self.rfile).peek(1), False
         except TimeoutError:
             begun, timed_out = b"", True
-        if re.match(rb"(GET|HEAD|POST|DELETE) /simulator/", begun):
+        if re.match(rb"(GET|POST|DELETE) /simulator/", begun):
             return True
         if timed_out and name == "idle-close" and not first:
             onec.take(Stage.IDLE)
@@ -136,42 +87,24 @@ class Connection(BaseHTTPRequestHandler):
             outcome = self._outcome()
             self._send(outcome) if isinstance(outcome, Answer) else self._end(outcome)
         finally:
-            said = int(outcome.status) if isinstance(outcome, Answer) else "no answer"
+            said = outcome.status if isinstance(outcome, Answer) else "no answer"
             took = time.monotonic() - began
             log.info("%s:%s: %s: %s in %.3f s", *self.client_address[:2], self.what, said, took)
 
-    do_GET = do_HEAD = do_POST = do_DELETE = _serve
+    do_GET = do_POST = do_DELETE = _serve
 
     def _outcome(self) -> Answer | End:
-        try:
-            target = urlsplit(self.path)
-        except ValueError:
-            target = urlsplit("/")
-        path = unquote(target.path)
+        target, _, query = self.path.partition("?")
+        path = unquote(target)
         if not path.startswith(CONTROLS) and (fault := self.server.onec.take(Stage.HEAD)):
             self.what += f", fault {fault.name}"
             return cast(End, fault.strike(self))
-        try:
-            body = read_body(self.headers, self.rfile)
-            if body is None and self.command == "POST":
-                raise BodyRefused(411, "a POST without Content-Length")
-        except BodyRefused as refused:
-            self.what += f" refused: {refused}"
-            self._send(html(refused.status, str(refused), ("Connection", "close")))
-            self._linger()
-            return End.CLOSE
         self.what += f" {path[:200]!r}"
-        return self.respond(path, target.query, body or b"")
-
-    def _linger(self) -> None:
-        # The client may still be sending. Closing at once would reset the connection under its hands and it
-        # would never read why; so what comes is thrown away for a while.
-        ends = time.monotonic() + 2.0
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_WR)
-            self.connection.settimeout(1.0)
-            while time.monotonic() < ends and self.connection.recv(65536):
-                pass
+        length = self.headers.get("Content-Length", "0" if self.command != "POST" else "")
+        if not re.fullmatch("[0-9]{1,9}", length) or int(length) > MAX_BODY:
+            self.close_connection = True
+            return html(413 if length else 411, f"A body needs a Content-Length, at most {MAX_BODY}")
+        return self.respond(path, query, self.rfile.read(int(length)))
 
     def _send(self, answer: Answer) -> None:
         head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}"]
@@ -179,8 +112,7 @@ class Connection(BaseHTTPRequestHandler):
         head += [f"Content-Type: {answer.content_type}"]
         head += [f"{name}: {value}" for name, value in answer.headers]
         head += ["Connection: close"] * self.close_connection
-        body = answer.body if self.command != "HEAD" else b""
-        out = Outgoing("\r\n".join(head), body, len(answer.body))
+        out = Outgoing("\r\n".join(head), answer.body)
         self.connection.settimeout(None)  # nothing ends a fault but the other side and a stop
         for step in self.spoils.strike(out) if self.spoils else (out.well,):
             if isinstance(step, bytes):

@@ -1,23 +1,22 @@
 """1C's sessions: who may have one, who waits for one, when one ends. As default.vrd sets it.
 
-Everything happens under one lock, and nobody sleeps under it: whoever has to wait has a place in a line.
-Requests of one session are served in the order in which they came; so are those that wait for the pool.
+Everything happens under one lock, and nobody sleeps under it.
 """
 
 import copy
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any
 
 from fs_1c.simulator.onec.answers import NO_LICENCE, NO_SESSION_HEADER, POOL_TIMEOUT, SESSION_LOST
-from fs_1c.simulator.onec.options import OneCSimulatorSettings
+from fs_1c.simulator.onec.settings import OneCSimulatorSettings
 
-Line = deque[threading.Condition]
+LOOKS = 0.02
+"""Seconds between two looks that a waiting request takes whether a session has aged out."""
 
 
 class SessionRefused(Exception):
@@ -48,8 +47,8 @@ class Stats:
 
     sessions_…: started = finished (with a request or by `IBSession: finish`) + expired (by age) + lost (the
         simulator was stopped) + now. peak: at once. licences_refused: answered 402. pool_timeouts: 406.
-    requests: read whole, but for those of /simulator/. requests_now, _peak: those without an answer yet.
-    cards: opened. events: of the dialect mobilon-3. faults: a fault's name → how often it has struck.
+    requests: read whole, but for those of /simulator/. requests_now: those without an answer yet.
+    cards: opened. faults: a fault's name → how often it has struck.
     by_operation: operation, or `wsdl`, or `other` → HTTP status, or `none` for want of an answer → requests.
     """
 
@@ -63,9 +62,7 @@ class Stats:
     pool_timeouts: int = 0
     requests: int = 0
     requests_now: int = 0
-    requests_peak: int = 0
     cards: int = 0
-    events: int = 0
     by_operation: dict[str, dict[str, int]] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
 
@@ -76,12 +73,12 @@ class Stats:
     def clear(self) -> None:
         """Counts anew. Sessions and requests in work go on, and stay counted."""
         sessions, requests = self.sessions_now, self.requests_now
-        for name, value in asdict(Stats(sessions_now=sessions, requests_now=requests)).items():
+        anew = Stats(sessions_now=sessions, sessions_peak=sessions, requests=requests, requests_now=requests)
+        for name, value in asdict(anew).items():
             setattr(self, name, value)
-        self.sessions_peak, self.requests, self.requests_peak = sessions, requests, requests
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class _Session:
     """owned: started by a client's header, so nobody else may use it. used: when its last request ended."""
 
@@ -89,17 +86,15 @@ class _Session:
     owned: bool
     used: float
     busy: bool = True
-    waiting: Line = field(default_factory=deque)
 
 
 class SessionPool:
     """The sessions of one base. clock: tells seconds, never goes back. lock: of the counters, too."""
 
     def __init__(self, settings: OneCSimulatorSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        self.lock, self.stats = threading.Lock(), Stats()
+        self.lock, self.stats = threading.Condition(), Stats()
         self._settings, self._clock = settings, clock
         self._sessions: dict[str, _Session] = {}
-        self._queue: Line = deque()
         self._open = True
         self._empty_since = self._warm_at = -inf
 
@@ -110,18 +105,14 @@ class SessionPool:
         """
         mode, wish = self._settings.sessions, (header or "").strip().lower()
         with self.lock:
-            if not self._open:
-                raise SessionRefused(0, "stopped")
-            self._age()
             if mode == "dontuse":
-                return self._start(owned=False, ends=True)
+                return self._wait(lambda: self._start(owned=False, ends=True))
             if wish == "start":
-                return self._wait(self._queue, lambda: self._from_pool(owned=True))
+                return self._wait(lambda: self._from_pool(owned=True))
             if cookie is not None:
-                line = self._sessions[cookie].waiting if cookie in self._sessions else deque()
-                return self._wait(line, lambda: self._join(cookie, ends=wish == "finish"))
+                return self._wait(lambda: self._join(cookie, ends=wish == "finish"))
             if mode == "autouse" and not wish:
-                return self._wait(self._queue, lambda: self._from_pool(owned=False))
+                return self._wait(lambda: self._from_pool(owned=False))
             raise SessionRefused(400, NO_SESSION_HEADER)
 
     def leave(self, lease: Lease) -> None:
@@ -131,8 +122,7 @@ class SessionPool:
                 session.busy, session.used = False, self._clock()
                 if lease.ends:
                     self._end(session, "sessions_finished")
-                _call_first(session.waiting)
-                _call_first(self._queue)
+                self.lock.notify_all()
 
     def expire(self, cookie: str | None) -> None:
         """As if this session had aged out just now, whatever it is doing."""
@@ -153,7 +143,7 @@ class SessionPool:
             self._open = False
             for session in tuple(self._sessions.values()):
                 self._end(session, "sessions_lost")
-            _call_first(self._queue)
+            self.lock.notify_all()
 
     def open(self) -> None:
         """1C is there again, cold."""
@@ -162,29 +152,18 @@ class SessionPool:
 
     # What follows is called with the lock held.
 
-    def _wait(self, line: Line, take: Callable[[], Lease | None]) -> Lease:
-        """What `take` gives as soon as it is this one's turn and it gives something."""
-        if not line and (lease := take()):
-            return lease
-        place = threading.Condition(self.lock)
-        line.append(place)
+    def _wait(self, take: Callable[[], Lease | None]) -> Lease:
+        """What `take` gives as soon as it gives something."""
         until = self._clock() + self._settings.pool_timeout
-        try:
-            while self._open:
-                if line[0] is place and (lease := take()):
-                    return lease
-                now = self._clock()
-                if now >= until:
-                    self.stats.pool_timeouts += 1
-                    raise SessionRefused(406, POOL_TIMEOUT)
-                free = (session.used for session in self._sessions.values() if not session.busy)
-                expiry = min(free, default=inf) + self._settings.session_max_age
-                place.wait(max(0.001, min(until, expiry) - now))
-                self._age()
-            raise SessionRefused(0, "stopped")
-        finally:
-            line.remove(place)
-            _call_first(line)
+        while self._open:
+            self._age()
+            if lease := take():
+                return lease
+            if (left := until - self._clock()) <= 0:
+                self.stats.pool_timeouts += 1
+                raise SessionRefused(406, POOL_TIMEOUT)
+            self.lock.wait(min(left, LOOKS))
+        raise SessionRefused(0, "stopped")
 
     def _join(self, cookie: str, *, ends: bool) -> Lease | None:
         """The session of this id, unless it is busy."""
@@ -227,8 +206,6 @@ class SessionPool:
         self.stats.sessions_now -= 1
         setattr(self.stats, how, getattr(self.stats, how) + 1)
         self._empty_since = self._clock()  # what it says while there are others, nobody asks
-        _call_first(session.waiting)
-        _call_first(self._queue)
 
     def _age(self) -> None:
         for session in tuple(self._sessions.values()):
@@ -236,9 +213,3 @@ class SessionPool:
             if not session.busy and self._clock() >= expiry:
                 self._end(session, "sessions_expired")
                 self._empty_since = expiry  # it ended when its time was up, not when somebody looked
-
-
-def _call_first(line: Line) -> None:
-    """Wakes whoever is first in it; when he leaves it, he wakes the next."""
-    if line:
-        line[0].notify()

@@ -3,24 +3,21 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
-from fs_1c.simulator.onec.clients import ClientBook, example_clients, load_clients
+from fs_1c.simulator.onec.clients import EXAMPLE, ClientBook, load_clients
 from fs_1c.simulator.onec.dialects import Pop
 from fs_1c.simulator.onec.fault_table import Stage
 from fs_1c.simulator.onec.faults import Fault
-from fs_1c.simulator.onec.options import OneCSimulatorSettings
 from fs_1c.simulator.onec.server import Server
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
+from fs_1c.simulator.onec.settings import OneCSimulatorSettings
 from fs_1c.simulator.onec.soap import Operation
 
 MAX_REQUESTS = 10_000
-MAX_EVENTS = 1_000
 
 log = logging.getLogger("fs_1c.simulator.onec")
 
@@ -50,16 +47,6 @@ class Card:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedEvent:
-    """An Event of the dialect mobilon-3. name: what its `state` says; empty when that is missing or no text.
-    data: the whole JSON object. time: seconds since the epoch."""
-
-    name: str
-    data: Mapping[str, Any]
-    time: float
-
-
 class OneCSimulator:
     """A simulated 1C on a real socket; a context manager that starts and stops it. Safe in any thread.
 
@@ -67,20 +54,19 @@ class OneCSimulator:
     `clear`, its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
 
     clients: who is known. port: the TCP port; 0 before the first start when any free one was asked for.
-    requests, cards, events: the latest 10 000, 10 000 and 1 000, oldest first; the events are of mobilon-3.
+    requests, cards: the latest 10 000, oldest first.
     """
 
     def __init__(self, settings: OneCSimulatorSettings | None = None) -> None:
         self.settings = settings or OneCSimulatorSettings()
         self.port, clients = self.settings.port, self.settings.clients
-        known = load_clients(clients) if isinstance(clients, Path) else clients
-        self.clients = ClientBook.of(example_clients() if known is None else known, self.settings.search)
+        known = clients if isinstance(clients, tuple) else load_clients(clients or EXAMPLE)
+        self.clients = ClientBook(known, self.settings.search)
         self.sessions = SessionPool(self.settings)
         self._lock, self._counted = self.sessions.lock, self.sessions.stats
         self._fault = self.settings.fault
         self.requests: tuple[ReceivedRequest, ...] = ()
         self.cards: tuple[Card, ...] = ()
-        self.events: tuple[ReceivedEvent, ...] = ()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -147,9 +133,9 @@ class OneCSimulator:
         return self.sessions.counts()
 
     def clear(self) -> None:
-        """Forgets requests, cards and events, and counts anew."""
+        """Forgets requests and cards, and counts anew."""
         with self._lock:
-            self.requests, self.cards, self.events = (), (), ()
+            self.requests, self.cards = (), ()
             self._counted.clear()
 
     # What follows is what its connections tell it.
@@ -172,10 +158,8 @@ class OneCSimulator:
     def count_arrived(self) -> None:
         """A request has been read whole."""
         with self._lock:
-            counted = self._counted
-            counted.requests += 1
-            counted.requests_now += 1
-            counted.requests_peak = max(counted.requests_peak, counted.requests_now)
+            self._counted.requests += 1
+            self._counted.requests_now += 1
 
     def count_ended(self, operation: str, status: int | None) -> None:
         """It is about to be answered; None: never will be."""
@@ -187,19 +171,15 @@ class OneCSimulator:
     def remember_request(self, operation: Operation) -> None:
         """1C has got an operation. A hostile one may be a megabyte long, not worth remembering whole."""
         kept = {name[:1000]: text[:1000] for name, text in [*operation.parameters.items()][:20]}
-        name, version, login = operation.name[:1000], operation.version.name, self.settings.username
+        name, version, login = operation.name[:1000], operation.version, self.settings.username
         with self._lock:
             request = ReceivedRequest(name, kept, time.time(), version, login)
             self.requests = (*self.requests, request)[-MAX_REQUESTS:]
 
-    def remember(self, event: Mapping[str, Any] | None, pop: Pop | None) -> None:
-        """It was an event, it opens a card, or both."""
+    def open_card(self, pop: Pop | None) -> None:
+        """The operation was one that opens this, unless 1C has been stopped meanwhile."""
         with self._lock:
-            if event is not None:
-                name = event["state"] if isinstance(event.get("state"), str) else ""
-                self.events = (*self.events, ReceivedEvent(name, event, time.time()))[-MAX_EVENTS:]
-                self._counted.events += 1
-            if pop is not None:
+            if pop is not None and self._server is not None:
                 self.cards = (*self.cards, Card(*pop, time.time()))[-MAX_REQUESTS:]
                 self._counted.cards += 1
 

@@ -1,4 +1,4 @@
-"""SOAP, both versions: the bytes of a request → `Operation`, an answer or a fault → bytes. Pure.
+"""SOAP, both versions: the bytes of a request → `Operation`, an answer or a refusal → bytes. Pure.
 
 The answers' shape, down to spaces and line ends, is that of Mobilon's description of the 1C integration.
 """
@@ -9,18 +9,11 @@ from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A version of SOAP. name: as in logs and in `ReceivedRequest.soap_version`."""
-
-    name: str
-    namespace: str
-    content_type: str
-
-
-V1_1 = Version("1.1", "http://schemas.xmlsoap.org/soap/envelope/", "text/xml; charset=utf-8")
-V1_2 = Version("1.2", "http://www.w3.org/2003/05/soap-envelope", "application/soap+xml; charset=utf-8")
+NAMESPACES = {
+    "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
+    "1.2": "http://www.w3.org/2003/05/soap-envelope",
+}
+CONTENT_TYPES = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +25,20 @@ class Operation:
     unexpected: names, as `{namespace}name`, of children that are repeated, nested or in another namespace.
     """
 
-    version: Version
+    version: str
     namespace: str
     name: str
     parameters: Mapping[str, str]
     unexpected: tuple[str, ...] = ()
 
 
-class SoapFault(Exception):
-    """The request has to be answered with a soap:Fault.
+class Refused(Exception):
+    """1C answers a request with a fault.
 
     version: of the envelope. reason: the faultstring. code: `Client`, `Server` or `VersionMismatch`.
     """
 
-    def __init__(self, version: Version, reason: str, code: str = "Client") -> None:
+    def __init__(self, version: str, reason: str, code: str = "Client") -> None:
         super().__init__(reason)
         self.version, self.reason, self.code = version, reason, code
 
@@ -54,24 +47,24 @@ def parse_operation(body: bytes, content_type: str) -> Operation:
     """Reads a request. The envelope's namespace decides on the version, not the Content-Type.
 
     A document type declaration is refused outright: SOAP forbids it, and every entity attack needs one.
-    Raises SoapFault when the body is not XML, not SOAP, or does not hold exactly one operation.
+    Raises Refused when the body is not XML, not SOAP, or does not hold exactly one operation.
     """
-    announced = V1_2 if "application/soap+xml" in content_type.lower() else V1_1
+    announced = "1.2" if "application/soap+xml" in content_type.lower() else "1.1"
     # One parser per request: an lxml parser has a lock, and requests are parsed in many threads.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise SoapFault(announced, f"Ошибка чтения XML: [{line},{column}]: {error.msg}") from error
+        raise Refused(announced, f"Ошибка чтения XML: [{line},{column}]: {error.msg}") from error
     if root.getroottree().docinfo.internalDTD is not None:
-        raise SoapFault(announced, "Ошибка чтения XML: объявление DOCTYPE в сообщении SOAP не допускается")
-    version = next((v for v in (V1_1, V1_2) if root.tag == f"{{{v.namespace}}}Envelope"), None)
+        raise Refused(announced, "Ошибка чтения XML: объявление DOCTYPE в сообщении SOAP не допускается")
+    version = next((v for v, namespace in NAMESPACES.items() if root.tag == f"{{{namespace}}}Envelope"), None)
     if version is None:
-        raise SoapFault(announced, f"Неизвестный тип сообщения: {root.tag}", "VersionMismatch")
-    bodies = root.findall(f"{{{version.namespace}}}Body")
+        raise Refused(announced, f"Неизвестный тип сообщения: {root.tag}", "VersionMismatch")
+    bodies = root.findall(f"{{{NAMESPACES[version]}}}Body")
     if len(bodies) != 1 or len(bodies[0]) != 1:
-        raise SoapFault(version, "Ошибка разбора сообщения SOAP: в теле должна быть одна операция")
+        raise Refused(version, "Ошибка разбора сообщения SOAP: в теле должна быть одна операция")
     called = etree.QName(bodies[0][0])
     parameters: dict[str, str] = {}
     unexpected: list[str] = []
@@ -103,20 +96,20 @@ def write_element(operation: Operation, element: str) -> bytes:
     return _envelope(operation.version, f"{start}\n            {element}\n        </{name}>")
 
 
-def write_fault(fault: SoapFault) -> bytes:
+def write_fault(refused: Refused) -> bytes:
     """A soap:Fault in the version of the request."""
-    code, reason = fault.code, escape(fault.reason)
+    code, reason = refused.code, escape(refused.reason)
     inside = f"<faultcode>soap:{code}</faultcode><faultstring>{reason}</faultstring><detail/>"
-    if fault.version is V1_2:
+    if refused.version == "1.2":
         code = {"Client": "Sender", "Server": "Receiver"}.get(code, code)
         inside = f"<soap:Code><soap:Value>soap:{code}</soap:Value></soap:Code>"
         inside += f'<soap:Reason><soap:Text xml:lang="ru">{reason}</soap:Text></soap:Reason>'
-    return _envelope(fault.version, f"<soap:Fault>{inside}</soap:Fault>")
+    return _envelope(refused.version, f"<soap:Fault>{inside}</soap:Fault>")
 
 
-def _envelope(version: Version, inside: str) -> bytes:
+def _envelope(version: str, inside: str) -> bytes:
     return f"""\
-<soap:Envelope xmlns:soap="{version.namespace}">
+<soap:Envelope xmlns:soap="{NAMESPACES[version]}">
     <soap:Body>
         {inside}
     </soap:Body>

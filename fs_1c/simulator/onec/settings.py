@@ -1,18 +1,14 @@
-"""What the simulated 1C is started with, and the same out of texts, as a command line has it.
+"""What the simulated 1C is started with."""
 
-Every mistake is a ValueError of one line that starts with the setting's name.
-"""
-
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from fs_1c.simulator.onec.clients import Client, Search
 from fs_1c.simulator.onec.dialects import DIALECTS, Dialect, DialectName
-from fs_1c.simulator.onec.fault_table import KINDS
-from fs_1c.simulator.onec.faults import PARAMETERS, Fault
+from fs_1c.simulator.onec.faults import Fault
 
 SessionMode = Literal["dontuse", "use", "autouse"]
 """1C's own words, of `reuseSessions` in default.vrd."""
@@ -48,6 +44,8 @@ class OneCSimulatorSettings:
     lost_session_status: answer to a cookie whose session is gone: 400 or 404.
     keep_alive: seconds that a connection is kept while nothing comes.
     fault: what is wrong from the start (see `fault_table`).
+
+    Raises ValueError, one line that starts with the setting's name, when it cannot be so.
     """
 
     host: str = "127.0.0.1"
@@ -75,7 +73,6 @@ class OneCSimulatorSettings:
     def __post_init__(self) -> None:
         username, path = self.username or "", self.path or "/"
         wrong = {
-            f"port: {self.port} is not within 0…65535": not 0 <= self.port <= 65535,
             f"path: {path!r} must start with / and have neither ? nor #": path[0] != "/" or {*path} & {*"?#"},
             "namespace: must not be empty": self.namespace == "",
             "password: is of no use without a username": self.password and self.username is None,
@@ -105,60 +102,3 @@ class OneCSimulatorSettings:
     @property
     def service_namespace(self) -> str:
         return self.spoken.namespace if self.namespace is None else self.namespace
-
-
-_WHOLE = ("pool_size", "licences", "lost_session_status", "size", "status", "times")
-
-
-def _read(name: str, text: str) -> Any:
-    kind: Callable[[str], Any] = str
-    if name in _WHOLE:
-        kind, what = int, "a whole number"
-    elif name in (*_ZERO_OR_MORE, *_ABOVE_ZERO, "seconds"):
-        kind, what = float, "a number of seconds"
-    elif name == "card":
-        return {"true": True, "false": False}.get(text, text)
-    try:
-        return kind(text)
-    except ValueError:
-        raise ValueError(f"{name}: {text!r} is not {what}") from None
-
-
-def settings_of(texts: Mapping[str, str | None], **more: Any) -> OneCSimulatorSettings:
-    """The settings; those that are None stay as they are by default. `more` are no texts any longer."""
-    given = {name: _read(name, text) for name, text in texts.items() if text is not None}
-    return OneCSimulatorSettings(**given, **more)
-
-
-def fault_from(
-    name: str | None, parameters: Iterable[str], times: str | None, operation: str | None
-) -> Fault | None:
-    """The fault of this name with `KEY=VALUE` parameters; None when none is asked for."""
-    pairs = [pair.partition("=") for pair in parameters]
-    if name is None:
-        if pairs or times is not None or operation is not None:
-            raise ValueError("fault: is missing; its parameters are of no use without it")
-        return None
-    for key, equals, text in pairs:
-        if not equals or key not in PARAMETERS:
-            allowed = f"allowed: KEY=VALUE, KEY one of {', '.join(PARAMETERS)}"
-            raise ValueError(f"fault_parameter: {key}{equals}{text}: {allowed}")
-    try:
-        given = {key: _read(key, text) for key, _, text in pairs}
-        return Fault(name, None if times is None else _read("times", times), operation, **given)
-    except ValueError as error:
-        setting = str(error).partition(": ")[0]
-        # --fault-parameter says which one, --fault-times and --fault-operation bear their names already.
-        option = "fault_parameter: " if setting in PARAMETERS else "fault_" if setting != "fault" else ""
-        raise ValueError(f"{option}{error}") from None
-
-
-def catalogue() -> str:
-    """All faults with their parameters, a line each."""
-    lines = []
-    for name, kind in KINDS.items():
-        defaults = kind.parameters.items()
-        texts = (f"{key}={'…' if value is None else repr(value).strip(chr(39))}" for key, value in defaults)
-        told = " ".join(texts)
-        lines.append(f"{name:25}  {kind.about}{f'  [{told}]' if told else ''}")
-    return "\n".join(lines)
