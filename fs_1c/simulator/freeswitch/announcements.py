@@ -1,12 +1,13 @@
-"""Events: those of recordings as they are, and told of another call; and those about the switch itself.
+"""Events: those of recordings as they are, and told of another call; and when they were.
 
 A recording has a cast: a caller, the number he dialled, the subscriber who was rung, two legs, moments. Each
-is marked once in the recorded event, and whoever has that part in another call takes the mark's place; all
-else stays as FreeSWITCH wrote it.
+is marked, `<<part>>`, in the events of data/events.json, and whoever has that part in another call takes the
+mark's place; all else stays as FreeSWITCH wrote it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,58 +15,27 @@ from functools import cache
 from pathlib import Path
 
 from fs_1c.simulator.freeswitch import captures
-from fs_1c.simulator.freeswitch.wire import Event, event_messages, now, parse_event
+from fs_1c.simulator.freeswitch.wire import Event, event_messages, now
 
-_ORDER = {
-    "inbound_answered": "create; callee create; callee progress; progress; callee answer; answer; bridge;"
-    " callee end, bridged; unbridge; end, bridged; -",
-    "inbound_abandoned": "-; -; -; -; callee end; end, rung; -",
-    "outbound_async_cancel": "park; hangup; unpark; execute complete, down; state hangup;"
-    " state reporting; end; -",
-    "outbound_async_bridge": "-; execute; execute complete; -; -; -; -; -; -; hangup, bridged; -;"
-    " execute complete, bridged; unpark, bridged; -; state hangup, bridged; state reporting, bridged; -; -",
-    "outbound_sync_route": "data",
-}
-"""A recording → what its events tell of the caller's leg or a callee's; after them, what it begins with."""
-TOLD = {
-    what: (recording, place)
-    for recording, names in _ORDER.items()
-    for place, what in enumerate(names.split("; "))
-    if what != "-"
-}
-"""What happens to a leg → the recording and the place in it of the event that tells of this."""
-
-MOMENTS = {
-    "created": ("Created-Time", "start_"),
-    "progress": ("Progress-Time", "progress_"),
-    "answered": ("Answered-Time", "answer_"),
-    "bridged": ("Bridged-Time", "bridge_"),
-    "hungup": ("Hangup-Time", "end_"),
-}
-"""A moment of a call → what in a header's name says that its value is that time."""
-_DURATIONS = {
+EVENTS = Path(__file__).parent.parent / "data" / "events.json"
+"""What happens to a leg, `create` or `callee end, bridged` → the headers of the event that tells of it."""
+MOMENTS = ("created", "progress", "answered", "bridged", "hungup")
+DURATIONS = {
     "variable_duration": ("created", "hungup"),
     "variable_billsec": ("answered", "hungup"),
     "variable_answersec": ("created", "answered"),
 }
 """A header → the moments between which its seconds lie; its kin in ms and µs are not told."""
 
-_HOST, _MICROSECONDS = "127.0.0.1", re.compile(r"^1795\d{12}$")
-_CALLER_NAME = re.compile(r"^(Caller|Channel|Other-Leg)-(Orig-)?Caller-ID-Name$")
-_THEIRS = {
-    "destination": re.compile(r"Destination-Number$|^variable_(sip_(full_to|req_u|to_)|DP_MATCH)"),
-    "extension": re.compile(
-        r"(Callee-ID-Number|Destination-Number|Channel-Name|Presence-ID)$|^variable_(channel_name|dialed_user"
-        r"|sip_(dest|req|rec|full_to|to|contact)|presence_id|bridge_channel|originated_legs|last_sent_callee_id_n)"
-    ),
-}
-"""A part of the cast → headers in which what was recorded of it is no accident. Of others it never is."""
-_LEFT_OUT = re.compile(
-    r"^variable_(fs_1c_|effective_caller_id_|export_vars|DP_MATCH|current_|last_ap|last_arg|[mu]dur|\w+(m|u)sec$)"
-)
-"""What the service of that time had set, and durations."""
 _OF_A_SUBSCRIBER = re.compile(r"^variable_dialed_(user|domain)$|^(variable_presence_id|Channel-Presence-ID)$")
-_MARK = re.compile("\0(.*?)\0")
+_MARK = re.compile(r"<<(\w+)>>")
+
+
+@cache
+def told() -> dict[str, list[str]]:
+    """The events by what they tell."""
+    events: dict[str, list[str]] = json.loads(EVENTS.read_text("utf-8"))
+    return events
 
 
 def tell(
@@ -76,7 +46,7 @@ def tell(
     changes: Mapping[str, str | None],
     subscriber: bool = False,
 ) -> Event:
-    """The event of that name in `TOLD`, of another call.
+    """The event of that name, of another call.
 
     Args:
         cast: caller_uuid, callee_uuid, number, name, what the callee's phone has shown, the destination
@@ -87,14 +57,14 @@ def tell(
     """
     filling = {**cast, **dict(_spoken(times))}
     left = {f"variable_{name}": value for name, value in variables.items()}
-    told, place = [], 0
-    for key, value in _marked(*TOLD[what]):
+    filled, place = [], 0
+    for key, _, value in (header.partition(": ") for header in told()[what]):
         if subscriber or not _OF_A_SUBSCRIBER.match(key):
-            told.append((key, left.pop(key, _MARK.sub(lambda mark: filling[mark[1]], value))))
-            place = len(told) if key.startswith("variable_") else place
+            filled.append((key, left.pop(key, _MARK.sub(lambda mark: filling[mark[1]], value))))
+            place = len(filled) if key.startswith("variable_") else place
     if place:  # some events, CHANNEL_STATE among them, carry no variables at all
-        told[place:place] = left.items()
-    return Event(tuple(told)).changed(changes)
+        filled[place:place] = left.items()
+    return Event(tuple(filled)).changed(changes)
 
 
 def stamp(core_uuid: str, sequence: int) -> dict[str, str]:
@@ -104,12 +74,6 @@ def stamp(core_uuid: str, sequence: int) -> dict[str, str]:
     dates = {"Local": _local(moment), "GMT": gmt, "Timestamp": str(moment)}
     stamps = {f"Event-Date-{kind}": date for kind, date in dates.items()}
     return {"Core-UUID": core_uuid, **stamps, "Event-Sequence": str(sequence)}
-
-
-def warm_up() -> None:
-    """Reads the recordings now, so that the first call is as quick as any other."""
-    for recorded in TOLD.values():
-        _marked(*recorded)
 
 
 def timed_messages(records: list[captures.Record]) -> list[tuple[float, bytes]]:
@@ -142,75 +106,6 @@ def _spoken(times: Mapping[str, int]) -> Iterator[tuple[str, str]]:
         yield moment, str(at)
         yield f"{moment}_epoch", str(at // 1_000_000)
         yield f"{moment}_stamp", _local(at) if at else "0"
-    for header, (begins, ends) in _DURATIONS.items():
+    for header, (begins, ends) in DURATIONS.items():
         there = begins in times and ends in times
         yield header, str((times[ends] - times[begins]) // 1_000_000) if there else "0"
-
-
-@cache
-def _recorded(capture: str) -> list[Event]:
-    """The events of a recording; the last one is what it begins with, the channel's data if it has that."""
-    stream = captures.received(captures.bundled(capture))
-    events = [parse_event(message.partition(b"\n\n")[2]) for message in event_messages(stream)]
-    return [*events, parse_event(stream)]
-
-
-@cache
-def _cast(capture: str) -> dict[str, str]:
-    events = _recorded(capture)
-    caller = next(event for event in reversed(events) if event.get("Call-Direction") == "inbound")
-    answered = next((event for event in reversed(events) if event.get("Caller-Callee-ID-Number")), caller)
-    legs = [event.get(key) for event in events for key in ("Unique-ID", "Other-Leg-Unique-ID")]
-    return {
-        "caller_uuid": caller.get("Unique-ID") or "",
-        "callee_uuid": next((leg for leg in legs if leg and leg != caller.get("Unique-ID")), ""),
-        "destination": caller.get("Caller-Destination-Number") or "",
-        "extension": answered.get("Caller-Callee-ID-Number") or "",
-        "number": caller.get("Caller-Caller-ID-Number") or "",
-    }
-
-
-@cache
-def _marked(capture: str, place: int) -> tuple[tuple[str, str], ...]:
-    """The headers of a recorded event with marks, `\\0part\\0`, where another call has something else."""
-    event = _recorded(capture)[place]
-    callees = event.get("Call-Direction") == "outbound"
-    return tuple(
-        (key, _time_marked(key, value) or _cast_marked(key, value, _cast(capture), callees))
-        for key, value in event.headers
-        if not _LEFT_OUT.match(key)
-    )
-
-
-def _time_marked(key: str, value: str) -> str:
-    """The mark of a header about time, empty when it is about something else or the time had not come."""
-    form = key[-6:] if key.endswith(("_epoch", "_stamp")) else ""
-    if key in _DURATIONS:
-        return f"\0{key}\0"
-    whole = _MICROSECONDS.match(value)
-    for moment, parts in MOMENTS.items():
-        if value != "0" and (form or whole) and any(part in key for part in parts) and "Media" not in key:
-            return f"\0{moment}{form}\0"
-    return "\0created\0" if whole else ""
-
-
-def _cast_marked(key: str, value: str, cast: Mapping[str, str], callees: bool) -> str:
-    if _CALLER_NAME.match(key):
-        to_the_callee = callees if key.startswith("Caller") else key.startswith("Other-Leg") and not callees
-        return "\0shown\0" if to_the_callee else "\0name\0"
-    if "-Privacy-Hide-" in key:
-        return "\0private\0"
-    if key == "variable_caller_id":
-        return f'"\0{"shown" if callees else "name"}\0" <\0number\0>'
-    if key == "variable_sip_from_display" and callees:
-        return "\0shown\0"
-    for part, recorded in cast.items():
-        if recorded and (part not in _THEIRS or _THEIRS[part].search(key)):
-            value = re.sub(rf"(?<![\w.]){re.escape(recorded)}(?![\w.])", f"\0{part}\0", value)
-    if key == "variable_sip_full_from" and callees:
-        value = re.sub(r'^"[^"]*"', '"\0shown\0"', value)
-    if re.match("variable_(dialed_domain|sip_(from|to|req)_host)$", key):
-        return value.replace(_HOST, "\0domain\0")
-    if "profile_url" not in key and "contact" not in key:
-        value = re.sub(rf"(?<=@){re.escape(_HOST)}(?!:5070)", "\0domain\0", value)
-    return value

@@ -102,9 +102,9 @@ class LiveCall:
         return announcements.tell(what, self.cast(self.callee), self.times, variables, changes)
 
     def tell(self, what: str, **changes: str | None) -> None:
-        """Fires an event about the caller's leg, by its name in `TOLD`, as recorded of one in its state."""
+        """Fires an event about the caller's leg, as recorded of one in its state."""
         states = {", bridged": self.bridged_to, ", rung": self.callee, ", down": self.down.is_set(), "": True}
-        what = next(what + one for one, so in states.items() if so and what + one in announcements.TOLD)
+        what = next(what + one for one, so in states.items() if so and what + one in announcements.told())
         self.switch.fire(self._event(what, {key.replace("_", "-"): value for key, value in changes.items()}))
 
     def channel_data(self) -> bytes:
@@ -210,8 +210,6 @@ class LiveCall:
                     values.set_one(self.variables, self._expander, element)
             case "unset":
                 self.variables.set(data, None)
-            case "export":
-                values.export(self.variables, data)
             case "answer":
                 self.answer()
             case "hangup":

@@ -85,11 +85,9 @@ class Listener:
         return self._call is None and self._subscription.mine is None and bool(self._subscription.names)
 
     def write(self, octets: bytes) -> None:
-        """Sends octets as they are; a peer that leaves too much unread is thrown out."""
+        """Sends octets as they are."""
         if not self._writer.is_closing():
             self._writer.write(octets)
-            if self._writer.transport.get_write_buffer_size() > self._switch.settings.backlog:
-                self._writer.transport.abort()
 
     def offer(self, event: Event) -> None:
         """Delivers an event if it was asked for, at once or when it is no longer held."""

@@ -18,9 +18,6 @@ class SwitchSettings:
         directory: Extension → that subscriber's variables, as `user_data EXT@DOMAIN var NAME` has them.
         heartbeat: Seconds between HEARTBEAT events (20 on a real switch); None sends none.
         first_command: Seconds that a connection may take for its first command.
-        backlog: Octets that a subscriber may leave unread before it is thrown out.
-        answers: API question, whole (`show channels as json`) or its first word → octets that are answered
-            instead, whatever they are; of none FreeSWITCH makes `-ERR no reply`.
     """
 
     host: str = "127.0.0.1"
@@ -29,8 +26,6 @@ class SwitchSettings:
     directory: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     heartbeat: float | None = 20.0
     first_command: float = 25.0
-    backlog: int = 64 * 1024 * 1024
-    answers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import itertools
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class SimulatedSwitch:
     async def start(self) -> None:
         """Starts the event socket; after `stop` this is a restart on the same port. Raises OSError."""
         self.core_uuid = str(uuid.uuid4())
-        announcements.warm_up()
+        announcements.told()  # so that the first call is as quick as any other
         where = self.settings.host, self.event_socket_port
         self._server = await asyncio.start_server(lambda *streams: Listener(self, streams).serve(), *where)
         self.event_socket_port = self._server.sockets[0].getsockname()[1]
@@ -135,26 +136,20 @@ class SimulatedSwitch:
 
     # Recordings and octets as they are.
 
-    async def play(self, *recordings: str | Path, cut: int | None = None, speed: float | None = None) -> None:
+    async def play(self, *recordings: str | Path, speed: float = inf) -> None:
         """Sends the events of recordings, verbatim, to every subscriber, whatever it asked for. What is up in
         them is told by `show channels as json` and `uuid_dump`, too. Raises CaptureError.
 
         Args:
             recordings: Names of shipped ones (`inbound_answered`) or files, interleaved by their times.
-            cut: Octets per write, at the most; None writes whole events.
-            speed: How many times faster than it was; None: all of it at once.
+            speed: How many times faster than it was.
         """
-        timed = announcements.interleaved(recordings)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        timed, began = announcements.interleaved(recordings), asyncio.get_running_loop().time()
         for seconds, message in timed:
-            if speed is not None:
-                await asyncio.sleep(began + (seconds - timed[0][0]) / speed - loop.time())
+            until = began + (seconds - timed[0][0]) / speed
+            await asyncio.sleep(until - asyncio.get_running_loop().time())
             self._remember(parse_event(message.partition(b"\n\n")[2]))
-            size = cut or len(message)
-            for at in range(0, len(message), size):
-                await self.send_raw(message[at : at + size])
-                await asyncio.sleep(0)  # lets the transport write each piece on its own
+            await self.send_raw(message)
 
     async def send_raw(self, data: bytes) -> None:
         for one, writer in list(self._connections.items()):
@@ -203,10 +198,8 @@ class SimulatedSwitch:
         return announcements.stamp(self.core_uuid, next(self._sequence))
 
     def api(self, name: str, argument: str) -> str | None:
-        """An API command's output, None when there is no such command; see `SwitchSettings.answers`."""
-        answers = self.settings.answers
-        odd = answers.get(f"{name} {argument}", answers.get(name))
-        return api.run(self, name, argument) if odd is None else odd.decode("utf-8", "surrogateescape")
+        """An API command's output, None when there is no such command."""
+        return api.run(self, name, argument)
 
     @contextmanager
     def connected(self, one: Listener, writer: asyncio.StreamWriter) -> Iterator[None]:
