@@ -18,7 +18,14 @@ from rich.table import Table
 
 from fs_1c.settings import Address, parse_address
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
-from fs_1c.simulator.onec import ClientFileError, OneCSimulatorSettings, catalogue, fault_of, serve_forever
+from fs_1c.simulator.onec import (
+    ClientFileError,
+    OneCSimulator,
+    OneCSimulatorSettings,
+    catalogue,
+    fault_of,
+    one_line,
+)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -85,12 +92,13 @@ def onec(
         behaviour = {name: given[name] for name in given.keys() - {"listen", "faults"}}
         settings = OneCSimulatorSettings(host=address.host, port=address.port, **behaviour)
     except ValueError as error:
-        setting, _, what = str(error).partition(":")
+        setting, _, what = one_line(error).partition(":")
         raise _wrong(f"--{setting.replace('_', '-')}:{what}") from None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        serve_forever(settings)
+        with OneCSimulator(settings) as simulator:
+            simulator.wait()
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     except ClientFileError as error:

@@ -101,7 +101,7 @@ def test_sync_sets_variables_and_the_dialplan_bridges_the_target() -> None:
     assert heard[1].startswith(
         b"Content-Type: command/reply\nReply-Text: +OK\n\nContent-Type: command/reply\n"
     )
-    assert heard[1].endswith(wire.GOODBYE)
+    assert heard[1].endswith(wire.GOODBYE.encode())
 
 
 async def _closes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -209,8 +209,6 @@ def test_sync_bridge_answers_when_it_is_over_and_events_come_after() -> None:
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
-        (b"getvar sip_from_user", "Reply-Text: 89235292926\n"),
-        (b"getvar nothing", "Reply-Text: -ERR command not found\n"),
         (b"linger", "Reply-Text: +OK will linger\n"),
         (b"event plain CHANNEL_ANSWER", "Reply-Text: +OK event listener enabled plain\n"),
         (b"event plain", "Reply-Text: -ERR no keywords supplied\n"),
@@ -228,9 +226,9 @@ def test_sync_bridge_answers_when_it_is_over_and_events_come_after() -> None:
 )
 def test_replies(command: bytes, answer: str) -> None:
     body = b"" if command.endswith(b"a=b") else b"\n\n"
-    talk, heard = says(command + body, b"nolinger\n\n")
+    talk, heard = says(command + body)
     result = asyncio.run(place(talk))
-    assert answer in heard[1].decode().partition("will not linger")[0]
+    assert answer in heard[1].decode()
     if not body:
         assert result.variables["a"] == "b"
 

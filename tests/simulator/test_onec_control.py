@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_the_counters_over_http_and_in_python_are_the_same() -> None:
         onec.fault = Fault("bad-gateway", times=1)
         post(onec)
         told = requests.get(onec.address + "/simulator/stats", timeout=5).json()
-        assert told == onec.stats.as_json()
+        assert told == asdict(onec.stats)
         assert told == {
             "sessions_started": 4,
             "sessions_finished": 4,
@@ -78,8 +79,6 @@ def test_the_counters_over_http_and_in_python_are_the_same() -> None:
             },
             "faults": {"bad-gateway": 1},
         }
-        onec.clear()
-        assert set(map(str, onec.stats.as_json().values())) == {"0", "{}"}
 
 
 # --- The command line -----------------------------------------------------------------------------------
@@ -93,11 +92,14 @@ def test_the_catalogue_names_every_fault_in_a_line() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--session-max-age", "0"], "--session-max-age: 0.0 is not a number of seconds above zero\n"),
-        (["--pool-size", "0"], "--pool-size: 0 is not one or more\n"),
-        (["--licences", "-1"], "--licences: -1 is not zero or more\n"),
-        (["--sessions", "reuse"], "--sessions: reuse is not one of dontuse, use, autouse\n"),
-        (["--fault", '{"fault": "drip", "times": 0}'], "--times: 0 is not a whole number above zero\n"),
+        (["--session-max-age", "0"], "--session-max-age: Input should be greater than 0\n"),
+        (["--pool-size", "0"], "--pool-size: Input should be greater than or equal to 1\n"),
+        (["--licences", "-1"], "--licences: Input should be greater than or equal to 0\n"),
+        (["--sessions", "reuse"], "--sessions: Input should be 'dontuse', 'use' or 'autouse'\n"),
+        (
+            ["--fault", '{"fault": "drip", "times": 0}'],
+            "--times: Input should be greater than",
+        ),
         (["--fault", "{"], "--fault: no JSON: Expecting property name enclosed in double quotes: line 1"),
     ],
 )

@@ -1,10 +1,7 @@
 """The simulated 1C starts, stops, keeps connections and its memory within bounds."""
 
 import contextlib
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -118,32 +115,9 @@ def test_a_running_simulator_cannot_be_started_and_a_stopped_one_may_be_stopped(
         {"namespace": ""},
         {"latency": -1},
         {"latency": float("nan")},
-        {"password": "x"},
         {"username": "a:b"},
     ],
 )
 def test_wrong_settings_are_one_clear_line(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=f"^{next(iter(wrong))}: .+$"):
+    with pytest.raises(ValueError, match=f"\n{next(iter(wrong))}\n"):
         OneCSimulatorSettings(**wrong)  # type: ignore[arg-type]
-
-
-def test_serve_forever_ends_cleanly_at_an_interrupt() -> None:
-    program = """
-import logging, signal
-from fs_1c.simulator.onec import OneCSimulatorSettings, serve_forever
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
-logging.basicConfig(level=logging.INFO, format="%(message)s")
-try:
-    serve_forever(OneCSimulatorSettings(port=0))
-except KeyboardInterrupt:
-    pass
-"""
-    with subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        url = process.stderr.readline().split()[-1]
-        assert requests.post(url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=5).status_code == 200
-        assert "SayName" in process.stderr.readline()  # and it has started entirely
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=10)
-        assert process.returncode == 0
-        assert said.endswith("the simulated 1C has stopped\n")

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from fs_1c.simulator.onec import OneCSimulatorSettings
 from fs_1c.simulator.onec.answers import POOL_TIMEOUT, SESSION_LOST
-from fs_1c.simulator.onec.sessions import Lease, SessionPool, SessionRefused
+from fs_1c.simulator.onec.sessions import Session, SessionPool, SessionRefused
 
 MAX_AGE, POOL, LICENCES = 20.0, 3, 4
 
@@ -26,14 +26,14 @@ class Books(RuleBasedStateMachine):
             sessions="autouse", pool_size=POOL, pool_timeout=0.0, session_max_age=MAX_AGE, licences=LICENCES
         )
         self.pool = SessionPool(self.settings, clock=lambda: self.now)
-        self.at_work: list[Lease] = []
+        self.at_work: list[Session] = []
         self.owned: dict[str, float] = {}
 
-    def enter(self, header: str | None, cookie: str | None) -> Lease | str:
+    def enter(self, header: str | None, cookie: str | None) -> Session | str:
         try:
             lease = self.pool.enter(header, cookie)
         except SessionRefused as refused:
-            return refused.why
+            return str(refused.args[1])
         self.at_work.append(lease)
         return lease
 
@@ -43,8 +43,8 @@ class Books(RuleBasedStateMachine):
     @rule()
     def start(self) -> None:
         lease = self.enter("start", None)
-        if isinstance(lease, Lease):
-            assert lease.cookie
+        if isinstance(lease, Session):
+            assert lease.new and lease.owned
             assert lease.id not in self.owned
             self.owned[lease.id] = self.now
         else:
@@ -54,9 +54,9 @@ class Books(RuleBasedStateMachine):
     @rule()
     def whatever(self) -> None:
         lease = self.enter(None, None)
-        if isinstance(lease, Lease):
+        if isinstance(lease, Session):
             assert lease.id not in self.owned
-            assert not (lease.cookie or lease.ends)
+            assert not (lease.owned or lease.ends)
 
     @precondition(lambda self: self.owned)
     @rule(data=st.data(), finish=st.booleans())
@@ -65,7 +65,7 @@ class Books(RuleBasedStateMachine):
         was_busy = cookie in self.busy()
         aged = not was_busy and self.now - self.owned[cookie] >= MAX_AGE
         lease = self.enter("finish" if finish else None, cookie)
-        if isinstance(lease, Lease):
+        if isinstance(lease, Session):
             assert (was_busy, aged, lease.id, lease.ends) == (False, False, cookie, finish)
         else:
             assert lease == (SESSION_LOST if aged else POOL_TIMEOUT)
@@ -114,7 +114,7 @@ def test_it_ages_from_its_last_use_and_never_at_work() -> None:
     now[0] = 159.8
     with pytest.raises(SessionRefused) as refused:
         pool.enter(None, lease.id)
-    assert refused.value.why == SESSION_LOST
+    assert refused.value.args[1] == SESSION_LOST
     assert pool.counts().sessions_expired == 1
 
 
@@ -156,7 +156,7 @@ def test_many_threads_leave_the_books_balanced(mode: str) -> None:
         for turn in range(30):
             lease = pool.enter("start" if (number + turn) % 2 or mode == "use" else None, None)
             pool.leave(lease)
-            if lease.cookie:
+            if lease.owned:
                 pool.leave(pool.enter("finish", lease.id))
 
     with ThreadPoolExecutor(16) as threads:

@@ -12,7 +12,7 @@ from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Client, Fault, OneCSimulator
 from fs_1c.simulator.onec.dialects import DIALECTS
-from fs_1c.simulator.onec.fault_table import Saying, Stage
+from fs_1c.simulator.onec.faults import Saying, Stage
 from fs_1c.simulator.onec.soap import Operation, parse_operation
 from tests.simulator.support import (
     NUMBER,

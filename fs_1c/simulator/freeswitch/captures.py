@@ -8,9 +8,10 @@ part of them. A record is one `recv`: a message may span records and a record ma
 from __future__ import annotations
 
 import re
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
+
+DATA = Path(__file__).parent.parent / "data"
 
 _HEADER = re.compile(rb"(>>>|<<<|EOF) (\d+(?:\.\d+)?) (\d{1,12})\n")
 
@@ -29,39 +30,32 @@ class Record(NamedTuple):
 
 def read(path: str | Path) -> list[Record]:
     """Reads a recording. Raises CaptureError: it is none, or is cut short; OSError: it cannot be opened."""
-    return _parse(Path(path).read_bytes(), str(path))
+    content = Path(path).read_bytes()
+    records: list[Record] = []
+    at = 0
+    while at < len(content):
+        header = _HEADER.match(content, at)
+        end = header.end() + int(header[3]) if header else 0
+        # The last record may lack its closing newline: an interrupted recorder leaves it so.
+        if not header or end > len(content) or content[end : end + 1] not in (b"\n", b""):
+            raise CaptureError(f"{path}: record at byte {at} is none, is cut short or of a wrong length")
+        records.append(Record(header[1].decode(), float(header[2]), content[header.end() : end]))
+        at = end + 1
+    return records
 
 
 def bundled(name: str) -> list[Record]:
     """Reads a recording shipped with the simulator, by its name without `.esl`. Raises CaptureError."""
-    shipped = resources.files("fs_1c.simulator") / "data" / f"{name}.esl"
-    if "/" in name or not shipped.is_file():
+    shipped = DATA / f"{name}.esl"
+    if not shipped.is_file():
         raise CaptureError(f"no recording named {name!r} is shipped with the simulator")
-    return _parse(shipped.read_bytes(), f"{name}.esl")
+    return read(shipped)
 
 
 def find(name_or_path: str | Path) -> list[Record]:
     """A shipped recording when it is a bare name, a file otherwise; errors as of these."""
-    bare = isinstance(name_or_path, str) and "/" not in name_or_path and not name_or_path.endswith(".esl")
-    return bundled(str(name_or_path)) if bare else read(name_or_path)
+    return read(name_or_path) if "." in str(name_or_path) else bundled(str(name_or_path))
 
 
 def received(records: list[Record]) -> bytes:
     return b"".join(record.data for record in records if record.direction == "<<<")
-
-
-def _parse(content: bytes, origin: str) -> list[Record]:
-    records: list[Record] = []
-    at = 0
-    while at < len(content):
-        line = content[at : at + 80].partition(b"\n")[0]
-        header = _HEADER.match(content, at)
-        if header is None:
-            raise CaptureError(f"{origin}: expected '>>> SECONDS LENGTH' at byte {at}, got {line!r}")
-        end = header.end() + int(header[3])
-        # The last record may lack its closing newline: an interrupted recorder leaves it so.
-        if end > len(content) or content[end : end + 1] not in (b"\n", b""):
-            raise CaptureError(f"{origin}: record at byte {at} ({line!r}) is cut short or of a wrong length")
-        records.append(Record(header[1].decode(), float(header[2]), content[header.end() : end]))
-        at = end + 1
-    return records

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _WORDS = (
-    *("exit", "...", "auth ", "resume", "connect", "getvar", "myevents", "sendmsg", "api ", "bgapi "),
-    *("linger", "nolinger", "event", "noevents"),
+    *("exit", "...", "auth ", "resume", "connect", "myevents", "sendmsg", "api ", "bgapi "),
+    *("linger", "event", "noevents"),
 )
 
 
@@ -152,8 +152,6 @@ class Listener:
                 return call.channel_data()
             case "resume" if call is not None:
                 call.resume, said = True, "+OK"
-            case "getvar" if call is not None:
-                said = call.variable(argument.lstrip(" ")) or ""
             case "sendmsg" if call is not None:
                 said = "+OK"
                 if call.script.mode == "async":
@@ -172,8 +170,6 @@ class Listener:
             case "linger" if call is not None:
                 self.linger = atoi(argument) if argument.startswith(" ") else -1
                 said = "+OK will linger" + ("" if self.linger < 0 else f" {self.linger} seconds")
-            case "nolinger" if call is not None:
-                self.linger, said = None, "+OK will not linger"
             case "myevents" if argument.strip(" ").lower() not in ("json", "xml"):
                 self._subscription.mine = call.uuid if call else argument.strip(" ").partition(" ")[0] or None
                 said = "+OK Events Enabled" if self._subscription.mine else ""

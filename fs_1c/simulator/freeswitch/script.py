@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fs_1c.simulator.freeswitch.values import Variables
+
 Outcome = Literal["exited", "closed", "unreachable", "mute", "hung up", "none"]
 
 
@@ -65,7 +67,7 @@ class CallScript:
     private: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class CallResult:
     """What became of a call.
 
@@ -84,13 +86,13 @@ class CallResult:
     """
 
     uuid: str
-    variables: Mapping[str, str]
-    commands: list[bytes]
-    applications: list[tuple[str, str]]
-    bridged_to: str | None
-    answered_by: str | None
     display_name: str
-    executed_code: list[str]
-    lookup_ms: float | None
-    service_outcome: Outcome
-    hangup_cause: str
+    variables: Variables = field(default_factory=Variables)
+    commands: list[bytes] = field(default_factory=list)
+    applications: list[tuple[str, str]] = field(default_factory=list)
+    bridged_to: str | None = None
+    answered_by: str | None = None
+    executed_code: list[str] = field(default_factory=list)
+    lookup_ms: float | None = None
+    service_outcome: Outcome = "none"
+    hangup_cause: str = ""

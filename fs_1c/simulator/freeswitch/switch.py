@@ -132,7 +132,8 @@ class SimulatedSwitch:
                 del self.calls[channel]
                 self.channels.pop(channel, None)
             call.finished.set()
-        return call.result()
+        call.display_name = call.display_name if call.callee else call.shows
+        return call
 
     # Recordings and octets as they are.
 

@@ -9,11 +9,11 @@ with OneCSimulator(OneCSimulatorSettings(port=0, sessions="use", licences=2)) as
 """
 
 from fs_1c.simulator.onec.clients import Client, ClientFileError
-from fs_1c.simulator.onec.fault_table import KINDS as FAULT_KINDS
-from fs_1c.simulator.onec.faults import Fault, catalogue, fault_of
+from fs_1c.simulator.onec.faults import KINDS as FAULT_KINDS
+from fs_1c.simulator.onec.faults import Fault, catalogue, fault_of, one_line
 from fs_1c.simulator.onec.sessions import Stats
 from fs_1c.simulator.onec.settings import OneCSimulatorSettings
-from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedRequest, serve_forever
+from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedRequest
 
 __all__ = [
     "FAULT_KINDS",
@@ -24,4 +24,4 @@ __all__ = [
     "OneCSimulator",
     "OneCSimulatorSettings",
 ]
-__all__ += ["ReceivedRequest", "Stats", "catalogue", "fault_of", "serve_forever"]
+__all__ += ["ReceivedRequest", "Stats", "catalogue", "fault_of", "one_line"]

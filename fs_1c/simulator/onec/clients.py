@@ -11,8 +11,8 @@ from typing import Literal
 
 Search = Literal["last-ten", "drop-first-substring"]
 COLUMNS = ("number", "title", "category", "manager")
-# What XML 1.0 has no way to write, not even as a character reference.
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+WRITABLE = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+"""What XML 1.0 can write; all else it cannot, not even as a character reference."""
 
 
 class ClientFileError(ValueError):
@@ -39,13 +39,8 @@ class Client:
         if not search_key(self.number):
             raise ValueError(f"number {self.number!r} has no digits")
         for column, text in zip(COLUMNS, astuple(self), strict=True):
-            if unwritable(text):
+            if not re.fullmatch(f"{WRITABLE}*", text):
                 raise ValueError(f"{column} has a character that XML cannot carry: {text!r}")
-
-
-def unwritable(text: str) -> bool:
-    """Whether it has a character that XML 1.0 cannot carry."""
-    return _UNWRITABLE.search(text) is not None
 
 
 def search_key(number: str) -> str:

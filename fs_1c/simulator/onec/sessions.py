@@ -8,9 +8,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any
 
 from fs_1c.simulator.onec.answers import NO_LICENCE, NO_SESSION_HEADER, POOL_TIMEOUT, SESSION_LOST
 from fs_1c.simulator.onec.settings import OneCSimulatorSettings
@@ -20,30 +19,30 @@ LOOKS = 0.02
 
 
 class SessionRefused(Exception):
-    """A request gets no session. status, why: what 1C answers; status 0: nothing, it has been stopped."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status, self.why = status, why
+    """A request gets no session. Its args are the status and the words of 1C; none: it has been stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A session given to one request, until `SessionPool.leave`.
+@dataclass(slots=True)
+class Session:
+    """It is given to one request at a time, until `SessionPool.leave`.
 
-    id: of the session. ends: the session ends with the request. cookie: the request is to be told its id.
-    starts_in: seconds that the request has to wait while its session starts; 0 for one that is there.
+    owned: started by a client's header, so nobody else may use it. used: when its last request ended.
+    new: this is its first request, which has to wait `starts_in` seconds and, if it owns it, is told the id.
+    ends: it ends with this request.
     """
 
     id: str
+    owned: bool
+    used: float
     ends: bool
     starts_in: float = 0.0
-    cookie: bool = False
+    new: bool = True
+    busy: bool = True
 
 
 @dataclass(slots=True)
 class Stats:
-    """The counters, as of one moment, since the start or the last `clear`.
+    """The counters, as of one moment, since the making.
 
     sessions_…: started = finished (with a request or by `IBSession: finish`) + expired (by age) + lost (the
         simulator was stopped) + now. peak: at once. licences_refused: answered 402. pool_timeouts: 406.
@@ -66,27 +65,6 @@ class Stats:
     by_operation: dict[str, dict[str, int]] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        """As `GET /simulator/stats` tells it."""
-        return asdict(self)
-
-    def clear(self) -> None:
-        """Counts anew. Sessions and requests in work go on, and stay counted."""
-        sessions, requests = self.sessions_now, self.requests_now
-        anew = Stats(sessions_now=sessions, sessions_peak=sessions, requests=requests, requests_now=requests)
-        for name, value in asdict(anew).items():
-            setattr(self, name, value)
-
-
-@dataclass(slots=True)
-class _Session:
-    """owned: started by a client's header, so nobody else may use it. used: when its last request ended."""
-
-    id: str
-    owned: bool
-    used: float
-    busy: bool = True
-
 
 class SessionPool:
     """The sessions of one base. clock: tells seconds, never goes back. lock: of the counters, too."""
@@ -94,11 +72,11 @@ class SessionPool:
     def __init__(self, settings: OneCSimulatorSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.lock, self.stats = threading.Condition(), Stats()
         self._settings, self._clock = settings, clock
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
         self._open = True
         self._empty_since = self._warm_at = -inf
 
-    def enter(self, header: str | None, cookie: str | None) -> Lease:
+    def enter(self, header: str | None, cookie: str | None) -> Session:
         """A session for a request with this header IBSession and this cookie ibsession.
 
         Waits for a busy session, or for room in the pool, at most `pool_timeout`. Raises SessionRefused.
@@ -115,14 +93,13 @@ class SessionPool:
                 return self._wait(lambda: self._from_pool(owned=False))
             raise SessionRefused(400, NO_SESSION_HEADER)
 
-    def leave(self, lease: Lease) -> None:
+    def leave(self, session: Session) -> None:
         """The request is done."""
         with self.lock:
-            if session := self._sessions.get(lease.id):
-                session.busy, session.used = False, self._clock()
-                if lease.ends:
-                    self._end(session, "sessions_finished")
-                self.lock.notify_all()
+            session.busy, session.new, session.starts_in, session.used = False, False, 0.0, self._clock()
+            if session.ends and session.id in self._sessions:
+                self._end(session, "sessions_finished")
+            self.lock.notify_all()
 
     def expire(self, cookie: str | None) -> None:
         """As if this session had aged out just now, whatever it is doing."""
@@ -152,30 +129,30 @@ class SessionPool:
 
     # What follows is called with the lock held.
 
-    def _wait(self, take: Callable[[], Lease | None]) -> Lease:
+    def _wait(self, take: Callable[[], Session | None]) -> Session:
         """What `take` gives as soon as it gives something."""
         until = self._clock() + self._settings.pool_timeout
         while self._open:
             self._age()
-            if lease := take():
-                return lease
+            if session := take():
+                return session
             if (left := until - self._clock()) <= 0:
                 self.stats.pool_timeouts += 1
                 raise SessionRefused(406, POOL_TIMEOUT)
             self.lock.wait(min(left, LOOKS))
-        raise SessionRefused(0, "stopped")
+        raise SessionRefused
 
-    def _join(self, cookie: str, *, ends: bool) -> Lease | None:
+    def _join(self, cookie: str, *, ends: bool) -> Session | None:
         """The session of this id, unless it is busy."""
         session = self._sessions.get(cookie)
         if session is None:
             raise SessionRefused(self._settings.lost_session_status, SESSION_LOST)
         if session.busy:
             return None
-        session.busy = True
-        return Lease(cookie, ends)
+        session.busy, session.ends = True, ends
+        return session
 
-    def _from_pool(self, *, owned: bool) -> Lease | None:
+    def _from_pool(self, *, owned: bool) -> Session | None:
         """A session out of the pool; None when there is neither a free one nor room for another."""
         free = next((one for one in self._sessions.values() if not (one.owned or one.busy)), None)
         if free and not owned:
@@ -186,22 +163,23 @@ class SessionPool:
             self._end(free, "sessions_finished")  # nobody's, and it stands in the way of somebody's
         return self._start(owned=owned, ends=False)
 
-    def _start(self, *, owned: bool, ends: bool) -> Lease:
+    def _start(self, *, owned: bool, ends: bool) -> Session:
         settings, stats, now = self._settings, self.stats, self._clock()
         if settings.licences is not None and len(self._sessions) >= settings.licences:
             stats.licences_refused += 1
             raise SessionRefused(402, NO_LICENCE)
         if not self._sessions and now - self._empty_since >= settings.idle:
             self._warm_at = now + settings.cold_start
-        session = _Session(uuid.uuid4().hex, owned, now)
+        # Whoever comes while the base is warming up waits for that too.
+        starts_in = max(settings.session_start, self._warm_at - now)
+        session = Session(uuid.uuid4().hex, owned, now, ends, starts_in)
         self._sessions[session.id] = session
         stats.sessions_started += 1
         stats.sessions_now += 1
         stats.sessions_peak = max(stats.sessions_peak, stats.sessions_now)
-        # Whoever comes while the base is warming up waits for that too.
-        return Lease(session.id, ends, max(settings.session_start, self._warm_at - now), cookie=owned)
+        return session
 
-    def _end(self, session: _Session, how: str) -> None:
+    def _end(self, session: Session, how: str) -> None:
         del self._sessions[session.id]
         self.stats.sessions_now -= 1
         setattr(self.stats, how, getattr(self.stats, how) + 1)

@@ -1,17 +1,19 @@
 """The simulated 1C as a whole: starts, stops, remembers, goes wrong when told to."""
 
+import contextlib
 import logging
+import socket
+import sys
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import Self
+from socketserver import ThreadingTCPServer
+from typing import Any, Self
 from urllib.parse import quote
 
 from fs_1c.simulator.onec.clients import EXAMPLE, ClientBook, load_clients
 from fs_1c.simulator.onec.dialects import Pop
-from fs_1c.simulator.onec.fault_table import Stage
-from fs_1c.simulator.onec.faults import Fault
-from fs_1c.simulator.onec.server import Server
+from fs_1c.simulator.onec.faults import Fault, Stage
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
 from fs_1c.simulator.onec.settings import OneCSimulatorSettings
@@ -74,7 +76,7 @@ class OneCSimulator:
         """Listens when it returns. Raises RuntimeError when it is running already."""
         if self._server is not None:
             raise RuntimeError("the simulated 1C is running already")
-        self._server = server = Server(self, (self.settings.host, self.port), Service)
+        self._server = server = Server(self, (self.settings.host, self.port))
         self.port = server.server_address[1]
         self.sessions.open()
         # It looks every 20 ms whether it is to stop.
@@ -132,12 +134,6 @@ class OneCSimulator:
         """The counters as of now; they do not change any more."""
         return self.sessions.counts()
 
-    def clear(self) -> None:
-        """Forgets requests and cards, and counts anew."""
-        with self._lock:
-            self.requests, self.cards = (), ()
-            self._counted.clear()
-
     # What follows is what its connections tell it.
 
     def take(self, *stages: Stage, operation: str | None = None) -> Fault | None:
@@ -184,10 +180,46 @@ class OneCSimulator:
                 self._counted.cards += 1
 
 
-def serve_forever(settings: OneCSimulatorSettings) -> None:
-    """Runs a simulated 1C until KeyboardInterrupt, which it passes on once everything is closed.
+class Server(ThreadingTCPServer):
+    """Listens from its making on; a thread for each connection. Raises OSError when the address is taken.
 
-    Raises ClientFileError (the clients file) or OSError (the address) before it has begun to listen.
+    stopping: that it is stopped, which ends whatever waits.
     """
-    with OneCSimulator(settings) as simulator:
-        simulator.wait()
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, onec: "OneCSimulator", address: tuple[str, int]) -> None:
+        self.onec, self.stopping = onec, threading.Event()
+        self._connections: set[socket.socket] = set()
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, Service)
+
+    # The types of what is accepted are the base class's own.
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._connections.discard(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has gone is no news; anything else is a mistake in the simulator."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            log.exception("%s:%s: the simulator failed", *client_address[:2])
+
+    def kill(self) -> None:
+        """No new connections, no old ones, now: a request in work gets no answer."""
+        self.stopping.set()
+        self.onec.sessions.close()
+        self.shutdown()
+        self.server_close()
+        ends = time.monotonic() + 1.0
+        while self._connections and time.monotonic() < ends:
+            for connection in tuple(self._connections):
+                with contextlib.suppress(OSError):  # it was already gone
+                    connection.shutdown(socket.SHUT_RDWR)
+            time.sleep(0.001)
