@@ -9,8 +9,7 @@ import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -67,11 +66,10 @@ def onec(
     pool_size: Annotated[int, _option("Sessions at once under use, autouse.", "N")] = 10,
     pool_timeout: Annotated[float, _option("A request waits for a session, else 406.", "SECONDS")] = 5.0,
     licences: Annotated[int | None, _option("Sessions at once before 402; if none: no limit.", "N")] = None,
-    session_start: Annotated[float, _option("That a session takes to start.", "SECONDS")] = 0.0,
-    cold_start: Annotated[float, _option("The same while the base is cold. Real: 11.5.", "SECONDS")] = 0.0,
+    cold_start: Annotated[
+        float, _option("That a session takes in a cold base. Real: 11.5.", "SECONDS")
+    ] = 0.0,
     idle: Annotated[float, _option("Without sessions, and the base is cold.", "SECONDS")] = 300.0,
-    lost_session_status: Annotated[int, _option("For an expired session: 400 or 404.", "N")] = 400,
-    keep_alive: Annotated[float, _option("That an idle connection is kept.", "SECONDS")] = 60.0,
     fault: Annotated[str | None, _option("Goes wrong: one of --faults.", "NAME|JSON")] = None,
     faults: Annotated[bool, typer.Option("--faults", help="List the faults and exit.")] = False,
 ) -> None:
@@ -95,7 +93,7 @@ def onec(
         setting, _, what = one_line(error).partition(":")
         raise _wrong(f"--{setting.replace('_', '-')}:{what}") from None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with OneCSimulator(settings) as simulator:
             simulator.wait()
@@ -106,10 +104,6 @@ def onec(
     except OSError as error:
         typer.echo(f"--listen: {listen}: {error.strerror or error}", err=True)
         raise typer.Exit(1) from None
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 @app.command("call")
@@ -137,17 +131,11 @@ def call(
     variables = {"fs_1c_default_target": default_target} if default_target else {}
     variables |= dict(pair.split("=", 1) for pair in variable or ())
     door = _address("--service", service)
+    mode: Literal["sync", "async"] = "async" if use_async else "sync"
+    to = (door.host, door.port)
+    target = default_target or None
     script = CallScript(
-        number,
-        name,
-        destination,
-        (door.host, door.port),
-        mode="async" if use_async else "sync",
-        variables=variables,
-        default_target=default_target or None,
-        ring=ring,
-        talk=talk,
-        private=private,
+        number, name, destination, to, mode, variables, target, ring=ring, talk=talk, private=private
     )
     offered = _address("--event-socket", event_socket) if event_socket else None
     try:

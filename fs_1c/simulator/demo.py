@@ -80,11 +80,9 @@ async def _tell(console: Console, onec: OneCSimulator, switch: SimulatedSwitch, 
     door = service.outbound.address
     console.print()
     console.print("[bold]fs-1c[/]  FreeSWITCH meets 1C:Enterprise. All of it in this terminal, on loopback.")
-    parts = Table(show_header=False, box=None, pad_edge=False, style="dim")
-    parts.add_row("  1C, simulated", f"{onec.url}, thinks for {THINKS * 1000:.0f} ms")
-    parts.add_row("  FreeSWITCH, simulated", f"event socket on 127.0.0.1:{switch.event_socket_port}")
-    parts.add_row("  the service", f"outbound door on {door}, deadline {DEADLINE_MS} ms")
-    console.print(parts)
+    console.print(f"  1C: {onec.url}, thinks for {THINKS * 1000:.0f} ms", style="dim")
+    console.print(f"  FreeSWITCH: event socket on 127.0.0.1:{switch.event_socket_port}", style="dim")
+    console.print(f"  the service: outbound door on {door}, deadline {DEADLINE_MS} ms", style="dim")
     well = True
     for scene in SCENES:
         if scene.onec == "hung":

@@ -120,14 +120,14 @@ def test_it_ages_from_its_last_use_and_never_at_work() -> None:
 
 def test_a_base_is_cold_at_first_and_after_idling_without_a_session() -> None:
     now = [1000.0]
-    settings = OneCSimulatorSettings(sessions="use", cold_start=11.5, session_start=0.3, idle=60.0)
+    settings = OneCSimulatorSettings(sessions="use", cold_start=11.5, idle=60.0)
     pool = SessionPool(settings, clock=lambda: now[0])
     first, second = pool.enter("start", None), pool.enter("start", None)
     assert (first.starts_in, second.starts_in) == (11.5, 11.5)
     now[0] += 11.3
-    assert pool.enter("start", None).starts_in == pytest.approx(0.3)
+    assert pool.enter("start", None).starts_in == pytest.approx(0.2)
     now[0] += 100.0  # sessions are at work, so it stays warm
-    assert pool.enter("start", None).starts_in == 0.3
+    assert pool.enter("start", None).starts_in == 0.0
     pool.close()
     pool.open()
     assert pool.enter("start", None).starts_in == 11.5

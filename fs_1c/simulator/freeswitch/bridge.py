@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 RINGING = frozenset({"freetdm", "loopback", "sofia", "user", "verto"})
 """Kinds of endpoint behind which a phone can ring."""
-_Q850 = {"NORMAL_CLEARING": 16, "ORIGINATOR_CANCEL": 487, "NO_ANSWER": 19, "USER_BUSY": 17, "LOSE_RACE": 502}
 _FOR_ALL, _FOR_ONE = re.compile(r" *(?:<([^>]*)>|\{([^}]*)\})"), re.compile(r" *\[([^]]*)\]")
 
 
@@ -86,13 +85,8 @@ class Leg:
         if answered := "answered" in self.times:
             # Unless a group was rung, a subscriber's directory variables reach the leg's events only now.
             self.add_directory()
-        set_cause(self.variables, cause)
+        self.variables["hangup_cause"] = cause
         self.tell("callee end, bridged" if answered else "callee end", cause)
-
-
-def set_cause(variables: Variables, cause: str) -> None:
-    """What a leg's variables say of its end."""
-    variables |= {"hangup_cause": cause, "hangup_cause_q850": str(_Q850.get(cause, 31))}
 
 
 async def bridge(call: LiveCall, dial_string: str, by_service: bool) -> None:

@@ -55,8 +55,7 @@ class LiveCall(CallResult):
         self._recorded: dict[str, str] = {}
         told = self._event("create").headers
         recorded = {key[9:]: value for key, value in told if key.startswith("variable_")}
-        own = {"session_id": str(next(switch.sessions)), "sip_call_id": f"{self.uuid[:13]}@simulated"}
-        own["sip_full_from"] = recorded["sip_full_from"]
+        own = {"sip_call_id": f"{self.uuid[:13]}@simulated", "sip_full_from": recorded["sip_full_from"]}
         if script.name is not None:
             address = own["sip_full_from"].rpartition("<")[2]
             own |= {"sip_from_display": self.name, "sip_full_from": f'"{self.name}" <{address}'}
@@ -128,7 +127,7 @@ class LiveCall(CallResult):
             self.down.set()
             self.hangup_cause = cause
             self.times["hungup"] = wire.now()
-            bridge.set_cause(self.variables, cause)
+            self.variables["hangup_cause"] = cause
             self.tell("hangup")
 
     def caller_leaves(self, only_before_ringing: bool = False) -> None:

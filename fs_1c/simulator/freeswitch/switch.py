@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,11 +12,23 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from fs_1c.simulator.freeswitch import announcements, api
-from fs_1c.simulator.freeswitch.call import LiveCall
+from fs_1c.simulator.freeswitch import announcements
+from fs_1c.simulator.freeswitch.call import APPLICATIONS, LiveCall
 from fs_1c.simulator.freeswitch.listener import Listener
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings
 from fs_1c.simulator.freeswitch.wire import Event, parse_event
+
+MODULES = ("mod_commands", "mod_dptools", "mod_event_socket", "mod_sofia")
+_COLUMNS = {
+    "uuid": "Unique-ID",
+    "direction": "Call-Direction",
+    "name": "Channel-Name",
+    "callstate": "Channel-Call-State",
+    "cid_num": "Caller-Caller-ID-Number",
+    "dest": "Caller-Destination-Number",
+    "presence_id": "Channel-Presence-ID",
+}
+"""Columns of `show channels`, some of them, and the header that each is taken from here."""
 
 
 class SwitchStoppedError(ConnectionAbortedError):
@@ -30,7 +43,6 @@ class SimulatedSwitch:
         core_uuid: A new one at each start, by which a restart shows.
         channels: uuid of a channel that is up → the last event about it, of a call or of what is played.
         calls: uuid of such a channel → the call that it is part of.
-        sessions: Numbers for `session_id`.
         subscribers_changed: Somebody has asked for events.
     """
 
@@ -40,7 +52,7 @@ class SimulatedSwitch:
         self.core_uuid = str(uuid.uuid4())
         self.channels: dict[str, Event] = {}
         self.calls: dict[str, LiveCall] = {}
-        self.sessions, self._sequence = itertools.count(1), itertools.count(1)
+        self._sequence = itertools.count(1)
         self.subscribers_changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._connections: dict[Listener, asyncio.StreamWriter] = {}
@@ -199,8 +211,43 @@ class SimulatedSwitch:
         return announcements.stamp(self.core_uuid, next(self._sequence))
 
     def api(self, name: str, argument: str) -> str | None:
-        """An API command's output, None when there is no such command."""
-        return api.run(self, name, argument)
+        """An API command's output, None when there is no such command; source: mod_commands.c."""
+        directory = self.settings.directory
+        match (name, *argument.split()):
+            case ["global_getvar", variable]:
+                return "127.0.0.1" if variable == "domain" else ""
+            case ["module_exists", module]:
+                return "true" if module in MODULES else "false"
+            case ["show", "application", "as", "json"]:
+                return _rows([{"name": application} for application in sorted(APPLICATIONS)])
+            case ["show", "channels", "as", "json"]:
+                up = self.channels.values()
+                return _rows([{name: one.get(key) or "" for name, key in _COLUMNS.items()} for one in up])
+            case ["show", "registrations", "as", "json"]:
+                return _rows([])
+            case ["status"]:
+                return f"UP 0 years\nFreeSWITCH is ready\n{len(self.channels)} session(s)\n"
+            case ["user_data", user, "var", variable]:
+                return directory.get(user.partition("@")[0], {}).get(variable, "")
+            case ["user_exists", "id", user, *_]:
+                return "true" if directory.get(user) else "false"
+            case ["uuid_dump", channel]:
+                return self._dump(channel)
+            case ["version"]:
+                return "FreeSWITCH Version 1.11.3-dev (simulated by fs-1c)\n"
+        return None
+
+    def _dump(self, channel: str) -> str:
+        """A channel's data: the last event about it, and what its call knows better."""
+        event, call = self.channels.get(channel), self.calls.get(channel)
+        if event is None:
+            return "-ERR No such channel!\n"
+        passing = ("Bridge-", "Application", "Hangup-")
+        changes: dict[str, str | None] = {key: None for key, _ in event.headers if key.startswith(passing)}
+        changes["Event-Name"] = "CHANNEL_DATA"
+        if call is not None and channel == call.uuid:
+            changes |= {f"variable_{name}": value for name, value in call.variables.items()}
+        return event.changed(changes).plain().decode("utf-8", "surrogateescape")
 
     @contextmanager
     def connected(self, one: Listener, writer: asyncio.StreamWriter) -> Iterator[None]:
@@ -212,3 +259,9 @@ class SimulatedSwitch:
         finally:
             self._connections.pop(one, None)
             writer.close()
+
+
+def _rows(rows: list[dict[str, str]]) -> str:
+    # Without "rows": that is what FreeSWITCH says when nothing is up.
+    told = {"row_count": len(rows), "rows": rows} if rows else {"row_count": 0}
+    return json.dumps(told, ensure_ascii=False) + "\n"

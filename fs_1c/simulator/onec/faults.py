@@ -93,11 +93,14 @@ class Saying:
         """The answer about the client if he were like that."""
         return self.write(self.signature.answer(self.client and replace(self.client, **changed)))
 
-    def joined(self, title: str) -> bytes:
+    def phone(self, text: str) -> bytes:
+        return self.about(manager=text)
+
+    def joined(self, text: str) -> bytes:
         """As a module writes XML that joins strings."""
         if self.client is None or self.signature.answer is plain_text:
-            return self.about(title=title)
-        return self.write(embed(title, self.client.category, self.client.manager))
+            return self.about(title=text)
+        return self.write(embed(text, self.client.category, self.client.manager))
 
     def layer(self, part: str, start: str, mark: str = "", entity: str = "") -> bytes:
         """The embedded XML, or the envelope around it, after `start` instead of its declaration."""
@@ -144,6 +147,8 @@ _BINARY = b"\x15\x03\x01\x00\x02\x02\x50 not HTTP at all \xff\xfe\x00\r\n\r\n"
 _BLOCK, _HEADER, _CLOSE = b" " * (64 * 1024), b"X-Endless:" + b" " * 50 + b"1\r\n", "Connection: close"
 _NO_HEADER, _POOL_TIMEOUT = answers.NO_SESSION_HEADER, answers.POOL_TIMEOUT
 _HOW, _WHERE = ("reset", "reset", "close"), ("inner", "inner", "outer")
+_APPLICATION_ERROR = Answer(500, "text/html", b"1C:Enterprise 8 application error:\r\n\r\n")
+_LINES = "ООО «Рога»\r\nи «Копыта»\n\tфилиал"
 _JOINED, _PHONES = 'ООО "Рога & Копыта", A < B', "241, 242; +7 (923) 111-22-33"
 _DIVISION = "{ОбщийМодуль.Телефония.Модуль(42)}: Деление на 0"
 _connect, _idle = partial(_kind, Stage.CONNECT, ()), partial(_kind, Stage.IDLE, ())
@@ -157,20 +162,18 @@ KINDS: Mapping[str, Kind] = {
     "refuse": _connect("accepts and resets (RST)", End.RESET),
     "mute": _connect("accepts and never reads; to a TLS client: a handshake that never ends", End.HANG),
     "idle-close": _idle("closes connections that are idle for `seconds` after an answer", seconds=1.0),
-    "cut-before-receipt": _head("cuts the connection before the body is read",
-                                lambda _, how: End(how), how=_HOW),
+    "cut-before-receipt": _head("cuts before the body is read", lambda _, how: End(how), how=_HOW),
     # --- Answers of a web server, a proxy or 1C's gate
     "no-session-header": _gate("400 «Не указан заголовок управления сеансами…»", exception(400, _NO_HEADER)),
     "session-expired": _gate("400 or 404, and the cookie's session is gone", _expire, status=(400, 400, 404)),
     "unauthorized": _gate("401 HTML", answers.UNAUTHORIZED),
-    "no-licence": _gate("402 (or 500) «Не обнаружено свободной лицензии!…»",
-                        lambda _, status: exception(status, answers.NO_LICENCE), status=(402, 402, 500)),
+    "no-licence": _gate("402 (or 500) «Не обнаружено свободной лицензии!…»", lambda _, status: exception(
+        status, answers.NO_LICENCE), status=(402, 402, 500)),
     "maintenance": _gate("403 JSON with a BOM: «Начало сеанса … запрещено»", _MAINTENANCE),
     "not-published": _gate("404 HTML", answers.NOT_FOUND),
     "pool-timeout": _gate("406 <exception> «Истекло время ожидания сеанса»", exception(406, _POOL_TIMEOUT)),
     "base-down": _gate("500 HTML «Ошибка 1С:Предприятия»", page(500, "Ошибка 1С:Предприятия", _NO_BASE)),
-    "application-error": _gate("500 `1C:Enterprise 8 application error`",
-                               Answer(500, "text/html", b"1C:Enterprise 8 application error:\r\n\r\n")),
+    "application-error": _gate("500 `1C:Enterprise 8 application error`", _APPLICATION_ERROR),
     "bad-gateway": _gate("502 HTML of nginx", nginx(502)),
     "unavailable": _gate("503 HTML of nginx", nginx(503)),
     "gateway-timeout": _gate("504 HTML of nginx", nginx(504)),
@@ -184,18 +187,15 @@ KINDS: Mapping[str, Kind] = {
                         lambda service, text, card: service.refuse(text), text=_DIVISION, card=False),
     "slow-answer": _code("1C thinks for `seconds` longer; a card opens only then", seconds=30.0),
     "mute-after-request": _code("reads the request and says nothing", lambda _, card: End.HANG, card=True),
-    "cut-after-receipt": _code("cuts the connection instead of answering",
-                               lambda _, how, card: End(how), how=_HOW, card=True),
-    "bad-gateway-after-receipt": _code("502 (or 504) of nginx, though 1C did its work",
-                                       lambda _, status, card: nginx(status),
-                                       status=(502, 502, 504), card=True),
+    "cut-after-receipt": _code("cuts, not answering", lambda _, how, card: End(how), how=_HOW, card=True),
+    "bad-gateway-after-receipt": _code(
+        "502 (or 504) of nginx, though 1C did its work", lambda _, status, card: nginx(status),
+        status=(502, 502, 504), card=True),
     # --- What SayName answers
     "cdata": _say("the inner XML as CDATA", lambda say: say.markup(
         f"<![CDATA[{say.text.replace(']]>', ']]]]><![CDATA[>')}]]>")),
-    "unescaped-title": _say("the inner XML by joined strings, with `text` as a title",
-                            lambda say, text: say.joined(text), text=_JOINED),
-    "plain-text": _say("`VIP:Имя` instead of XML", lambda say, text: say.write(text),
-                       text="VIP:Ренессанс Капитал"),
+    "unescaped-title": _say("inner XML by joined strings, `text` as a title", Saying.joined, text=_JOINED),
+    "plain-text": _say("`VIP:Имя` instead of XML", Saying.write, text="VIP:Ренессанс Капитал"),
     "error": _say("<error>…</error> instead of <data>",
                   lambda say, text: say.write(f"{_DECLARATION}\n<error>{escape(text)}</error>\n"),
                   text="Индекс находится за границами массива"),
@@ -210,13 +210,10 @@ KINDS: Mapping[str, Kind] = {
     "false-encoding": _say(
         "declares `text` as its encoding, which is not true", lambda say, part, text: say.layer(
             part, f'<?xml version="1.0" encoding={quoteattr(text)}?>\n'), part=_WHERE, text="windows-1251"),
-    "no-break-space": _say("the manager's phone is `text`", lambda say, text: say.about(manager=text),
-                           text="1\u00a0244"),
+    "no-break-space": _say("the manager's phone is `text`", Saying.phone, text="1\u00a0244"),
     "zero-phone": _say("the manager's phone is 0", lambda say: say.about(manager="0")),
-    "several-phones": _say("the manager's phones are `text`", lambda say, text: say.about(manager=text),
-                           text=_PHONES),
-    "title-line-breaks": _say("the title is `text`", lambda say, text: say.about(title=text),
-                              text="ООО «Рога»\r\nи «Копыта»\n\tфилиал"),
+    "several-phones": _say("the manager's phones are `text`", Saying.phone, text=_PHONES),
+    "title-line-breaks": _say("the title is `text`", lambda say, text: say.about(title=text), text=_LINES),
     "entity-bomb": _say("a billion laughs", lambda say, part: say.entity(part, _LAUGHS, "&e9;"), part=_WHERE),
     "external-entity": _say(
         "the title is an external entity at `location`", lambda say, part, location: say.entity(
@@ -224,8 +221,7 @@ KINDS: Mapping[str, Kind] = {
         part=_WHERE, location="file:///etc/hostname"),
     "huge-title": _say("a title of `size` characters", lambda say, size: say.about(title="Ж" * size),
                        size=2_000_000),
-    "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event",
-                       lambda say, text: say.write(text), text="0"),
+    "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event", Saying.write, text="0"),
     # --- How the answer is sent
     "cut-in-answer": _wire(
         "cuts the connection after `size` octets of the body, or half", lambda out, size, how: (
@@ -248,8 +244,8 @@ KINDS: Mapping[str, Kind] = {
     "broken-chunk": _wire("a chunked body whose second chunk has no size", lambda out: (
         out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\n" % (len(out.body), out.body),
         b"no size\r\n", End.CLOSE)),
-    "close-every-time": _wire("answers with `Connection: close`",
-                              lambda out: (out.head(len(out.body), _CLOSE), out.body, End.CLOSE)),
+    "close-every-time": _wire("answers with `Connection: close`", lambda out: (
+        out.head(len(out.body), _CLOSE), out.body, End.CLOSE)),
 }
 
 MAX_SIZE = 4 * 1024**3

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CONTROLS = "/simulator/"
 """What is asked of the simulator itself is below this. No fault befalls it."""
-MAX_BODY = 1024 * 1024
+MAX_BODY, KEEP_ALIVE = 1024 * 1024, 60.0
 _COOKIE = re.compile(r"(?:^|;)\s*ibsession\s*=\s*\"?([^;\"]*)")
 
 log = logging.getLogger("fs_1c.simulator.onec")
@@ -59,7 +59,7 @@ class Service(BaseHTTPRequestHandler):
 
     def _begins(self, first: bool) -> bool:
         """Waits for the next request. False: the connection is over, by itself or by a fault."""
-        onec, fault, seconds = self.server.onec, self.server.onec.fault, self.server.onec.settings.keep_alive
+        onec, fault, seconds = self.server.onec, self.server.onec.fault, KEEP_ALIVE
         name = fault.name if fault else ""
         if fault and name == "idle-close" and not first:
             seconds = fault.seconds or 0.001

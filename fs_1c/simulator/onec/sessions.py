@@ -146,7 +146,7 @@ class SessionPool:
         """The session of this id, unless it is busy."""
         session = self._sessions.get(cookie)
         if session is None:
-            raise SessionRefused(self._settings.lost_session_status, SESSION_LOST)
+            raise SessionRefused(400, SESSION_LOST)
         if session.busy:
             return None
         session.busy, session.ends = True, ends
@@ -171,7 +171,7 @@ class SessionPool:
         if not self._sessions and now - self._empty_since >= settings.idle:
             self._warm_at = now + settings.cold_start
         # Whoever comes while the base is warming up waits for that too.
-        starts_in = max(settings.session_start, self._warm_at - now)
+        starts_in = max(0.0, self._warm_at - now)
         session = Session(uuid.uuid4().hex, owned, now, ends, starts_in)
         self._sessions[session.id] = session
         stats.sessions_started += 1

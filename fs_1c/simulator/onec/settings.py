@@ -11,7 +11,6 @@ from fs_1c.simulator.onec.dialects import DIALECTS, Dialect, DialectName
 from fs_1c.simulator.onec.faults import Fault
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-SomeSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(arbitrary_types_allowed=True))
@@ -31,10 +30,8 @@ class OneCSimulatorSettings:
     pool_size: sessions at once under `use` and `autouse`. pool_timeout: seconds that a request waits for room
         among them, or for its busy session, before 406.
     licences: sessions at once that are paid for; one more is answered 402 at once. None: no limit.
-    session_start: seconds that it takes to start a session. cold_start: the same while the base is cold: at
-        first, and after `idle` seconds without any session. In the field 11.5 s, once over 30 s.
-    lost_session_status: answer to a cookie whose session is gone: 400 or 404.
-    keep_alive: seconds that a connection is kept while nothing comes.
+    cold_start: seconds that a session takes to start while the base is cold: at first, and after `idle`
+        seconds without any session. In the field 11.5 s, once over 30 s.
     fault: what is wrong from the start (see `faults`).
 
     Raises ValueError when it cannot be so; `one_line` tells why.
@@ -51,15 +48,12 @@ class OneCSimulatorSettings:
     dialect: DialectName = "mobilon-2"
     search: Search = "last-ten"
     sessions: Literal["dontuse", "use", "autouse"] = "dontuse"
-    session_max_age: SomeSeconds = 20.0
+    session_max_age: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 20.0
     pool_size: Annotated[int, Field(ge=1)] = 10
     pool_timeout: Seconds = 5.0
     licences: Annotated[int, Field(ge=0)] | None = None
-    session_start: Seconds = 0.0
     cold_start: Seconds = 0.0
     idle: Seconds = 300.0
-    lost_session_status: Literal[400, 404] = 400
-    keep_alive: SomeSeconds = 60.0
     fault: Fault | None = None
 
     @property

@@ -52,11 +52,12 @@ class Card:
 class OneCSimulator:
     """A simulated 1C on a real socket; a context manager that starts and stops it. Safe in any thread.
 
-    It may be started again after a stop, and then listens on the same port; what it has received stays until
-    `clear`, its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
+    It may be started again after a stop, and then listens on the same port; what it has received stays,
+    its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
 
     clients: who is known. port: the TCP port; 0 before the first start when any free one was asked for.
     requests, cards: the latest 10 000, oldest first.
+    fault: what is wrong now, with the `times` that are left. Set it to have something go wrong.
     """
 
     def __init__(self, settings: OneCSimulatorSettings | None = None) -> None:
@@ -66,7 +67,7 @@ class OneCSimulator:
         self.clients = ClientBook(known, self.settings.search)
         self.sessions = SessionPool(self.settings)
         self._lock, self._counted = self.sessions.lock, self.sessions.stats
-        self._fault = self.settings.fault
+        self.fault = self.settings.fault
         self.requests: tuple[ReceivedRequest, ...] = ()
         self.cards: tuple[Card, ...] = ()
         self._server: Server | None = None
@@ -115,16 +116,6 @@ class OneCSimulator:
         """Where the service is: http://127.0.0.1:8080/telephony/ws/VATS."""
         return f"{self.address}{quote(self.settings.service_path)}"
 
-    @property
-    def fault(self) -> Fault | None:
-        """What is wrong now, with the `times` that are left. Set it to have something go wrong."""
-        return self._fault
-
-    @fault.setter
-    def fault(self, fault: Fault | None) -> None:
-        with self._lock:
-            self._fault = fault
-
     def clear_fault(self) -> None:
         """All is well again. Requests that a fault has hung stay hung until their clients leave."""
         self.fault = None
@@ -139,14 +130,14 @@ class OneCSimulator:
     def take(self, *stages: Stage, operation: str | None = None) -> Fault | None:
         """The fault to strike now, counted: it belongs to these stages and to this operation."""
         with self._lock:
-            fault = self._fault
+            fault = self.fault
             if fault is None or fault.kind.stage not in stages:
                 return None
             wanted = (fault.operation,) if fault.operation else fault.kind.operations
             if wanted and operation not in wanted:
                 return None
             if fault.times is not None:
-                self._fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
+                self.fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
             faults = self._counted.faults
             faults[fault.name] = faults.get(fault.name, 0) + 1
             return fault
