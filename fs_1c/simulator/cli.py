@@ -66,9 +66,7 @@ def onec(
     pool_size: Annotated[int, _option("Sessions at once under use, autouse.", "N")] = 10,
     pool_timeout: Annotated[float, _option("A request waits for a session, else 406.", "SECONDS")] = 5.0,
     licences: Annotated[int | None, _option("Sessions at once before 402; if none: no limit.", "N")] = None,
-    cold_start: Annotated[
-        float, _option("That a session takes in a cold base. Real: 11.5.", "SECONDS")
-    ] = 0.0,
+    cold_start: Annotated[float, _option("Of a session in a cold base. Real: 11.5.", "SECONDS")] = 0.0,
     idle: Annotated[float, _option("Without sessions, and the base is cold.", "SECONDS")] = 300.0,
     fault: Annotated[str | None, _option("Goes wrong: one of --faults.", "NAME|JSON")] = None,
     faults: Annotated[bool, typer.Option("--faults", help="List the faults and exit.")] = False,

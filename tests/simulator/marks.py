@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
-from fs_1c.simulator.freeswitch import announcements, captures
+from fs_1c.simulator.freeswitch import recordings
 from fs_1c.simulator.freeswitch.wire import Event, event_messages, parse_event
 
 ORDER = {
@@ -64,7 +64,7 @@ def written() -> str:
 @cache
 def _recorded(capture: str) -> list[Event]:
     """The events of a recording; the last one is what it begins with, the channel's data if it has that."""
-    stream = captures.received(captures.bundled(capture))
+    stream = recordings.received(recordings.bundled(capture))
     events = [parse_event(message.partition(b"\n\n")[2]) for message in event_messages(stream)]
     return [*events, parse_event(stream)]
 
@@ -99,7 +99,7 @@ def _marked(capture: str, place: int) -> tuple[tuple[str, str], ...]:
 def _time_marked(key: str, value: str) -> str:
     """The mark of a header about time, empty when it is about something else or the time had not come."""
     form = key[-6:] if key.endswith(("_epoch", "_stamp")) else ""
-    if key in announcements.DURATIONS:
+    if key in recordings.DURATIONS:
         return f"<<{key}>>"
     whole = _MICROSECONDS.match(value)
     for moment, parts in MOMENTS.items():
@@ -131,4 +131,4 @@ def _cast_marked(key: str, value: str, cast: Mapping[str, str], callees: bool) -
 
 
 if __name__ == "__main__":
-    announcements.EVENTS.write_text(written(), "utf-8")
+    recordings.EVENTS.write_text(written(), "utf-8")

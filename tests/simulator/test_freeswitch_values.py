@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.simulator.freeswitch import announcements, bridge, values, wire
+from fs_1c.simulator.freeswitch import bridge, recordings, values, wire
 from tests.simulator import marks
 from tests.simulator.freeswitch_support import execute
 
@@ -126,4 +126,4 @@ def test_dial_strings() -> None:
 
 
 def test_the_events_are_those_of_the_recordings() -> None:
-    assert announcements.EVENTS.read_text("utf-8") == marks.written()
+    assert recordings.EVENTS.read_text("utf-8") == marks.written()

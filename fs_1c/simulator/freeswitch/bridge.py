@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from fs_1c.simulator.freeswitch import announcements
+from fs_1c.simulator.freeswitch import recordings
 from fs_1c.simulator.freeswitch.values import Variables, separate
 from fs_1c.simulator.freeswitch.wire import now
 
@@ -73,7 +73,7 @@ class Leg:
     def tell(self, what: str, cause: str | None = None) -> None:
         changes = {"Hangup-Cause": cause, **self.call.switch.stamp()}
         cast, subscriber = self.call.cast(self), self.endpoint.kind == "user"
-        event = announcements.tell(what, cast, self.times, self.variables, changes, subscriber)
+        event = recordings.tell(what, cast, self.times, self.variables, changes, subscriber)
         self.call.switch.fire(event)
 
     def add_directory(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fs_1c.simulator.freeswitch import announcements, bridge, values, wire
+from fs_1c.simulator.freeswitch import bridge, recordings, values, wire
 from fs_1c.simulator.freeswitch.listener import Listener, Streams
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript
 
@@ -35,7 +35,7 @@ class LiveCall(CallResult):
     Attributes:
         down, finished: Set when the caller's leg is hung up; when the dialplan is done with it.
         resume, queue: The service has said `resume`; what else it has sent to a parked channel.
-        times: Moments in µs, by the names of `announcements.MOMENTS`.
+        times: Moments in µs, by the names of `recordings.MOMENTS`.
         callee: Who was rung or answered last.
     """
 
@@ -71,7 +71,7 @@ class LiveCall(CallResult):
         return self.variables.get("effective_caller_id_name") or self.name
 
     def cast(self, callee: bridge.Leg | None) -> dict[str, str]:
-        """Who plays which part in an event; see `announcements.tell`."""
+        """Who plays which part in an event; see `recordings.tell`."""
         script, shown = self.script, callee and callee.variables.get("origination_caller_id_name")
         parts = {"number": script.number, "name": self.name, "destination": script.destination}
         parts |= {"domain": script.domain, "private": "true" if script.private else "false"}
@@ -82,20 +82,19 @@ class LiveCall(CallResult):
     def variable(self, name: str) -> str | None:
         """A channel variable, else a field of the caller's profile, else a global variable."""
         script = self.script
-        profile = {"caller_id_name": self.name, "caller_id_number": script.number, "ani": script.number}
-        profile |= {"username": script.number, "destination_number": script.destination, "uuid": self.uuid}
-        profile |= {"domain": script.domain, "context": "public", "network_addr": "127.0.0.1"}
+        profile = {"caller_id_name": self.name, "caller_id_number": script.number, "uuid": self.uuid}
+        profile |= {"destination_number": script.destination, "domain": script.domain}
         return self.variables.get(name) or profile.get(name)
 
     def _event(self, what: str, changes: Mapping[str, str | None] | None = None) -> wire.Event:
         variables = {k: v for k, v in self.variables.items() if self._recorded.get(k) != v}
         changes = {"Hangup-Cause": self.hangup_cause or None, **(changes or {}), **self.switch.stamp()}
-        return announcements.tell(what, self.cast(self.callee), self.times, variables, changes)
+        return recordings.tell(what, self.cast(self.callee), self.times, variables, changes)
 
     def tell(self, what: str, **changes: str | None) -> None:
         """Fires an event about the caller's leg, as recorded of one in its state."""
         states = {", bridged": self.bridged_to, ", rung": self.callee, ", down": self.down.is_set(), "": True}
-        what = next(what + one for one, so in states.items() if so and what + one in announcements.told())
+        what = next(what + one for one, so in states.items() if so and what + one in recordings.told())
         self.switch.fire(self._event(what, {key.replace("_", "-"): value for key, value in changes.items()}))
 
     def channel_data(self) -> bytes:

@@ -53,8 +53,6 @@ class Subscription:
         """`event plain NAME… CUSTOM SUBCLASS…`; returns the reply. A name that is none never comes."""
         words = [word for word in words if word and word.lower() != "plain"]
         names = [word.upper() for word in words]
-        if names[:1] in (["JSON"], ["XML"]):
-            return "-ERR the simulator speaks plain only"
         custom = names.index("CUSTOM") + 1 if "CUSTOM" in names else len(names)
         self.names |= set(names[:custom])
         self.subclasses |= set(words[custom:])

@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from fs_1c.simulator.freeswitch import announcements
+from fs_1c.simulator.freeswitch import recordings
 from fs_1c.simulator.freeswitch.call import APPLICATIONS, LiveCall
 from fs_1c.simulator.freeswitch.listener import Listener
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings
@@ -63,7 +63,7 @@ class SimulatedSwitch:
     async def start(self) -> None:
         """Starts the event socket; after `stop` this is a restart on the same port. Raises OSError."""
         self.core_uuid = str(uuid.uuid4())
-        announcements.told()  # so that the first call is as quick as any other
+        recordings.told()  # so that the first call is as quick as any other
         where = self.settings.host, self.event_socket_port
         self._server = await asyncio.start_server(lambda *streams: Listener(self, streams).serve(), *where)
         self.event_socket_port = self._server.sockets[0].getsockname()[1]
@@ -149,15 +149,15 @@ class SimulatedSwitch:
 
     # Recordings and octets as they are.
 
-    async def play(self, *recordings: str | Path, speed: float = inf) -> None:
+    async def play(self, *names: str | Path, speed: float = inf) -> None:
         """Sends the events of recordings, verbatim, to every subscriber, whatever it asked for. What is up in
         them is told by `show channels as json` and `uuid_dump`, too. Raises CaptureError.
 
         Args:
-            recordings: Names of shipped ones (`inbound_answered`) or files, interleaved by their times.
+            names: Of shipped ones (`inbound_answered`) or files, interleaved by their times.
             speed: How many times faster than it was.
         """
-        timed, began = announcements.interleaved(recordings), asyncio.get_running_loop().time()
+        timed, began = recordings.interleaved(names), asyncio.get_running_loop().time()
         for seconds, message in timed:
             until = began + (seconds - timed[0][0]) / speed
             await asyncio.sleep(until - asyncio.get_running_loop().time())
@@ -208,7 +208,7 @@ class SimulatedSwitch:
         self.fire(Event(tuple((key, value) for key, value in headers.items() if value), body))
 
     def stamp(self) -> dict[str, str]:
-        return announcements.stamp(self.core_uuid, next(self._sequence))
+        return recordings.stamp(self.core_uuid, next(self._sequence))
 
     def api(self, name: str, argument: str) -> str | None:
         """An API command's output, None when there is no such command; source: mod_commands.c."""

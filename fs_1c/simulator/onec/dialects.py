@@ -68,15 +68,12 @@ class Dialect:
             raise Refused(operation.version, f"Неизвестная операция веб-сервиса: {called}")
         told, wanted = operation.parameters, signature.parameters
         unknown = [*(f"{{{namespace}}}{one}" for one in told if one not in wanted), *operation.unexpected]
-        if missing := [name for name in wanted if name not in told]:
-            wrong = f"Чтение объекта типа: {called}\nПроверка свойства '{missing[0]}':\nформа: Элемент\n"
-            wrong += f"имя: {{{namespace}}}{missing[0]}\nтип: {{http://www.w3.org/2001/XMLSchema}}string\n"
-            wrong += "Отсутствует обязательное свойство"
-        elif unknown:
-            wrong = f"НачалоСвойства: {unknown[0]}\nФорма: Элемент\nСвойство не соответствует типу: {called}"
-        else:
-            return signature
-        raise Refused(operation.version, f"Ошибка преобразования данных XDTO:\n{wrong}")
+        missing = [one for one in wanted if one not in told]
+        wrong = [f"Проверка свойства '{one}':\nОтсутствует обязательное свойство" for one in missing]
+        wrong += [f"НачалоСвойства: {one}\nСвойство не соответствует типу: {called}" for one in unknown]
+        if wrong:
+            raise Refused(operation.version, f"Ошибка преобразования данных XDTO:\n{wrong[0]}")
+        return signature
 
     def answer(self, operation: Operation, value: str) -> Answer:
         return Answer(200, soap.CONTENT_TYPES[operation.version], soap.write_response(operation, value))

@@ -84,9 +84,8 @@ def write_response(operation: Operation, value: str) -> bytes:
 
 def return_element(markup: str) -> str:
     """m:return with the namespaces 1C declares in it; `markup` is its content, escaped already."""
-    return f"""\
-<m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"
-                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{markup}</m:return>"""
+    xsi = '\n                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    return f'<m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"{xsi}>{markup}</m:return>'
 
 
 def write_element(operation: Operation, element: str) -> bytes:
@@ -108,10 +107,5 @@ def write_fault(refused: Refused) -> bytes:
 
 
 def _envelope(version: str, inside: str) -> bytes:
-    return f"""\
-<soap:Envelope xmlns:soap="{NAMESPACES[version]}">
-    <soap:Body>
-        {inside}
-    </soap:Body>
-</soap:Envelope>
-""".encode()
+    start = f'<soap:Envelope xmlns:soap="{NAMESPACES[version]}">\n    <soap:Body>\n        '
+    return f"{start}{inside}\n    </soap:Body>\n</soap:Envelope>\n".encode()

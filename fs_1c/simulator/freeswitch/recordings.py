@@ -1,4 +1,8 @@
-"""Events: those of recordings as they are, and told of another call; and when they were.
+"""Recordings of what a real FreeSWITCH sent and was sent; and its events, told of another call.
+
+A recording is a sequence of records: a header line `>>> SECONDS LENGTH` (sent to FreeSWITCH), `<<< SECONDS
+LENGTH` (received from it) or `EOF SECONDS 0`, then exactly LENGTH raw octets, then one newline that is not
+part of them. A record is one `recv`: a message may span records and a record may hold several messages.
 
 A recording has a cast: a caller, the number he dialled, the subscriber who was rung, two legs, moments. Each
 is marked, `<<part>>`, in the events of data/events.json, and whoever has that part in another call takes the
@@ -13,11 +17,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-from fs_1c.simulator.freeswitch import captures
 from fs_1c.simulator.freeswitch.wire import Event, event_messages, now
 
-EVENTS = captures.DATA / "events.json"
+DATA = Path(__file__).parent.parent / "data"
+_HEADER = re.compile(rb"(>>>|<<<|EOF) (\d+(?:\.\d+)?) (\d{1,12})\n")
+EVENTS = DATA / "events.json"
 """What happens to a leg, `create` or `callee end, bridged` → the headers of the event that tells of it."""
 MOMENTS = ("created", "progress", "answered", "bridged", "hungup")
 DURATIONS = {
@@ -29,6 +35,51 @@ DURATIONS = {
 
 _OF_A_SUBSCRIBER = re.compile(r"^variable_dialed_(user|domain)$|^(variable_presence_id|Channel-Presence-ID)$")
 _MARK = re.compile(r"<<(\w+)>>")
+
+
+class CaptureError(ValueError):
+    """A recording that cannot be read; the message names the file, the offset and the offending line."""
+
+
+class Record(NamedTuple):
+    """One `send` or `recv`: `>>>`, `<<<` or `EOF`, the seconds since the recording's start, raw octets."""
+
+    direction: str
+    seconds: float
+    data: bytes
+
+
+def read(path: str | Path) -> list[Record]:
+    """Reads a recording. Raises CaptureError: it is none, or is cut short; OSError: it cannot be opened."""
+    content = Path(path).read_bytes()
+    records: list[Record] = []
+    at = 0
+    while at < len(content):
+        header = _HEADER.match(content, at)
+        end = header.end() + int(header[3]) if header else 0
+        # The last record may lack its closing newline: an interrupted recorder leaves it so.
+        if not header or end > len(content) or content[end : end + 1] not in (b"\n", b""):
+            raise CaptureError(f"{path}: record at byte {at} is none, is cut short or of a wrong length")
+        records.append(Record(header[1].decode(), float(header[2]), content[header.end() : end]))
+        at = end + 1
+    return records
+
+
+def bundled(name: str) -> list[Record]:
+    """Reads a recording shipped with the simulator, by its name without `.esl`. Raises CaptureError."""
+    shipped = DATA / f"{name}.esl"
+    if not shipped.is_file():
+        raise CaptureError(f"no recording named {name!r} is shipped with the simulator")
+    return read(shipped)
+
+
+def find(name_or_path: str | Path) -> list[Record]:
+    """A shipped recording when it is a bare name, a file otherwise; errors as of these."""
+    return read(name_or_path) if "." in str(name_or_path) else bundled(str(name_or_path))
+
+
+def received(records: list[Record]) -> bytes:
+    return b"".join(record.data for record in records if record.direction == "<<<")
 
 
 @cache
@@ -76,13 +127,13 @@ def stamp(core_uuid: str, sequence: int) -> dict[str, str]:
     return {"Core-UUID": core_uuid, **stamps, "Event-Sequence": str(sequence)}
 
 
-def timed_messages(records: list[captures.Record]) -> list[tuple[float, bytes]]:
+def timed_messages(records: list[Record]) -> list[tuple[float, bytes]]:
     """The event messages of a recording, each with the second in which its last octet came."""
     ends: list[tuple[int, float]] = []
     for record in records:
         if record.direction == "<<<":
             ends.append(((ends[-1][0] if ends else 0) + len(record.data), record.seconds))
-    stream = captures.received(records)
+    stream = received(records)
     timed, at = [], 0
     for message in event_messages(stream):
         at = stream.index(message, at) + len(message)
@@ -91,8 +142,8 @@ def timed_messages(records: list[captures.Record]) -> list[tuple[float, bytes]]:
 
 
 def interleaved(recordings: Iterable[str | Path]) -> list[tuple[float, bytes]]:
-    """The event messages of several recordings (see `captures.find`), by their times."""
-    timed = [pair for recording in recordings for pair in timed_messages(captures.find(recording))]
+    """The event messages of several recordings (see `find`), by their times."""
+    timed = [pair for recording in recordings for pair in timed_messages(find(recording))]
     return sorted(timed, key=lambda pair: pair[0])
 
 
