@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from fs_1c.settings import Address, parse_address
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
@@ -172,7 +170,5 @@ def _show(result: CallResult, as_json: bool) -> None:
     shown |= {"bridged to": result.bridged_to or "nobody", "answered by": result.answered_by or "nobody"}
     shown |= {"phone shows": result.display_name}
     shown |= {"CODE RUN": "; ".join(result.executed_code)} if result.executed_code else {}
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for row in shown.items():
-        table.add_row(*row)
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+    for key, value in shown.items():
+        typer.echo(f"{key:22}{value}")

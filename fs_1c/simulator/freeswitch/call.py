@@ -192,7 +192,7 @@ class LiveCall(CallResult):
     def _run(self, application: str, data: str) -> None:
         match application:
             case "set" | "multiset":
-                for element in [data] if application == "set" else values.multiset(data):
+                for element in [data] if application == "set" else values.separate(data, " "):
                     values.set_one(self.variables, self._expander, element)
             case "unset":
                 self.variables.set(data, None)
@@ -234,7 +234,8 @@ class LiveCall(CallResult):
             if outcome == "hung up" and listener.linger is not None:
                 if self.script.mode == "async":
                     await self.finished.wait()  # the last events come before the notice
-                listener.write(wire.linger_notice(self.uuid, self.channel_name, listener.linger))
+                told = f"Channel-Name: {self.channel_name}\nLinger-Time: {listener.linger}\n"
+                listener.write(wire.disconnect_notice(self.uuid, told))
                 listener.lingering = True
                 with suppress(TimeoutError):
                     async with asyncio.timeout(listener.linger if listener.linger >= 0 else None):

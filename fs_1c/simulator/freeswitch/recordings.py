@@ -14,8 +14,10 @@ from __future__ import annotations
 import json
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -129,15 +131,12 @@ def stamp(core_uuid: str, sequence: int) -> dict[str, str]:
 
 def timed_messages(records: list[Record]) -> list[tuple[float, bytes]]:
     """The event messages of a recording, each with the second in which its last octet came."""
-    ends: list[tuple[int, float]] = []
-    for record in records:
-        if record.direction == "<<<":
-            ends.append(((ends[-1][0] if ends else 0) + len(record.data), record.seconds))
-    stream = received(records)
-    timed, at = [], 0
+    came = [record for record in records if record.direction == "<<<"]
+    ends = [*accumulate(len(record.data) for record in came)]
+    timed, at, stream = [], 0, received(records)
     for message in event_messages(stream):
         at = stream.index(message, at) + len(message)
-        timed.append((next(seconds for end, seconds in ends if end >= at), message))
+        timed.append((came[bisect_left(ends, at)].seconds, message))
     return timed
 
 

@@ -225,8 +225,6 @@ class SimulatedSwitch:
                 return _rows([{name: one.get(key) or "" for name, key in _COLUMNS.items()} for one in up])
             case ["show", "registrations", "as", "json"]:
                 return _rows([])
-            case ["status"]:
-                return f"UP 0 years\nFreeSWITCH is ready\n{len(self.channels)} session(s)\n"
             case ["user_data", user, "var", variable]:
                 return directory.get(user.partition("@")[0], {}).get(variable, "")
             case ["user_exists", "id", user, *_]:

@@ -119,13 +119,6 @@ def separate(text: str, delimiter: str, limit: int = MAX_ELEMENTS) -> list[str]:
     return parts if fresh else [*parts, out[:kept]]
 
 
-def multiset(argument: str) -> list[str]:
-    """The assignments of a `multiset` argument; the separator is a blank unless `^^X` begins it."""
-    if not argument.startswith("^^"):
-        return separate(argument, " ")
-    return separate(argument[3:], argument[2]) if len(argument) > 2 else []
-
-
 def set_one(variables: Variables, expander: Expander, text: str) -> None:
     """`set`, or an element of `multiset`: `name=value`, else `name,value`, which is expanded once more."""
     name, _, value = text.partition("=" if "=" in text else ",")

@@ -23,7 +23,6 @@ MAX_BODY = 16 * 1024 * 1024  # octets of body (source: MAX_CONTENT_LENGTH)
 REPLY_ROOM = 511  # octets of a reply's text: FreeSWITCH has a buffer of 512 and cuts the rest silently
 GOODBYE = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 
-_NOTICE = "Content-Type: text/disconnect-notice\n"
 _BLANK_LINE = re.compile(rb"\n\r*\n")
 _UNSAFE = re.compile(rb"%(?![0-9A-F]{2})|[^\x20-\x7e]|[ #&+:;<=>?@\[\\\]^`{|}\"]")
 _EVENT_MESSAGE = re.compile(rb"Content-Length: (\d+)\nContent-Type: text/event-plain\n\n")
@@ -118,16 +117,15 @@ def api_response(text: str) -> bytes:
     return b"Content-Type: api/response\nContent-Length: %d\n\n" % len(body) + body
 
 
-def disconnect_notice(uuid: str | None) -> bytes:
-    """The last notice before FreeSWITCH closes; `uuid` of the controlled call, None on the event socket."""
-    controlled = f"Controlled-Session-UUID: {uuid}\nContent-Disposition: disconnect\n" if uuid else ""
-    return f"{_NOTICE}{controlled}Content-Length: {len(GOODBYE)}\n\n{GOODBYE}".encode()
+def disconnect_notice(uuid: str | None, linger: str = "") -> bytes:
+    """The last notice before FreeSWITCH closes; `uuid` of the controlled call, None on the event socket.
 
-
-def linger_notice(uuid: str, channel: str, seconds: int) -> bytes:
-    """The call is over, the connection stays; -1 seconds means until the service leaves. No body."""
-    whose = f"Controlled-Session-UUID: {uuid}\nContent-Disposition: linger\nChannel-Name: {channel}\n"
-    return f"{_NOTICE}{whose}Linger-Time: {seconds}\nContent-Length: 0\n\n".encode("utf-8", "surrogateescape")
+    linger: Further headers of one that says only that the call is over and the connection stays.
+    """
+    kind, goodbye = ("linger", "") if linger else ("disconnect", GOODBYE)
+    whose = f"Controlled-Session-UUID: {uuid}\nContent-Disposition: {kind}\n{linger}" if uuid else ""
+    head = f"Content-Type: text/disconnect-notice\n{whose}Content-Length: {len(goodbye)}\n\n"
+    return (head + goodbye).encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)

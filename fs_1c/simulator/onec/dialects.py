@@ -67,7 +67,7 @@ class Dialect:
         if signature is None or operation.namespace != namespace:
             raise Refused(operation.version, f"Неизвестная операция веб-сервиса: {called}")
         told, wanted = operation.parameters, signature.parameters
-        unknown = [*(f"{{{namespace}}}{one}" for one in told if one not in wanted), *operation.unexpected]
+        unknown = [one for one in told if one not in wanted]
         missing = [one for one in wanted if one not in told]
         wrong = [f"Проверка свойства '{one}':\nОтсутствует обязательное свойство" for one in missing]
         wrong += [f"НачалоСвойства: {one}\nСвойство не соответствует типу: {called}" for one in unknown]

@@ -22,14 +22,12 @@ class Operation:
 
     version: of the envelope; the answer is given in kind. namespace, name: of the first element in the body.
     parameters: local name → text, of the children in the operation's namespace.
-    unexpected: names, as `{namespace}name`, of children that are repeated, nested or in another namespace.
     """
 
     version: str
     namespace: str
     name: str
     parameters: Mapping[str, str]
-    unexpected: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -47,7 +45,8 @@ def parse_operation(body: bytes, content_type: str) -> Operation:
     """Reads a request. The envelope's namespace decides on the version, not the Content-Type.
 
     A document type declaration is refused outright: SOAP forbids it, and every entity attack needs one.
-    Raises Refused when the body is not XML, not SOAP, or does not hold exactly one operation.
+    Raises Refused when the body is not XML, not SOAP, or does not hold exactly one operation
+    with different, simple parameters.
     """
     announced = "1.2" if "application/soap+xml" in content_type.lower() else "1.1"
     # One parser per request: an lxml parser has a lock, and requests are parsed in many threads.
@@ -67,14 +66,12 @@ def parse_operation(body: bytes, content_type: str) -> Operation:
         raise Refused(version, "Ошибка разбора сообщения SOAP: в теле должна быть одна операция")
     called = etree.QName(bodies[0][0])
     parameters: dict[str, str] = {}
-    unexpected: list[str] = []
     for child in bodies[0][0]:
         name = etree.QName(child)
         if name.namespace != called.namespace or name.localname in parameters or len(child):
-            unexpected.append(name.text)
-        else:
-            parameters[name.localname] = child.text or ""
-    return Operation(version, called.namespace or "", called.localname, parameters, tuple(unexpected))
+            raise Refused(version, f"Ошибка преобразования данных XDTO:\nНачалоСвойства: {name.text}")
+        parameters[name.localname] = child.text or ""
+    return Operation(version, called.namespace or "", called.localname, parameters)
 
 
 def write_response(operation: Operation, value: str) -> bytes:
