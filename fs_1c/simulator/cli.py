@@ -42,8 +42,8 @@ def _wrong(message: str) -> typer.Exit:
     return typer.Exit(2)
 
 
-def _option(about: str, metavar: str | None = None) -> Any:
-    return typer.Option(help=about, metavar=metavar)
+def _option(about: str, metavar: str | None = None, **more: Any) -> Any:
+    return typer.Option(help=about, metavar=metavar, **more)
 
 
 @app.command("1c")
@@ -51,9 +51,7 @@ def onec(
     listen: Annotated[str, _option("HOST:PORT.")] = "127.0.0.1:8080",
     clients: Annotated[Path | None, _option("CSV: number,title,category,manager; or an example.")] = None,
     username: Annotated[str | None, _option("Ask for Basic authentication.")] = None,
-    password: Annotated[
-        str, typer.Option(envvar="FS_1C_SIMULATOR_PASSWORD", help="The password to ask for.")
-    ] = "",
+    password: Annotated[str, _option("To ask for.", envvar="FS_1C_SIMULATOR_PASSWORD")] = "",
     latency: Annotated[float, _option("That 1C thinks before it answers.", "SECONDS")] = 0.1,
     dialect: Annotated[str, _option("mobilon-1, -2 or -3: operations, namespace, path.")] = "mobilon-2",
     path: Annotated[str | None, _option("Where the service is; else the dialect's.")] = None,
@@ -111,9 +109,7 @@ def call(
     use_async: Annotated[bool, typer.Option("--async", help="`socket … async full`, not sync.")] = False,
     default_target: Annotated[str, _option("The dialplan's own dial string.")] = "user/100@127.0.0.1",
     variable: Annotated[list[str] | None, _option("NAME=VALUE set by the dialplan; repeatable.")] = None,
-    event_socket: Annotated[
-        str | None, _option("HOST:PORT to offer as event socket; waits for the service to come.")
-    ] = None,
+    event_socket: Annotated[str | None, _option("HOST:PORT of the event socket to offer.")] = None,
     password: Annotated[str, _option("The event socket's.")] = SwitchSettings().password,
     ring: Annotated[float, _option("Seconds the phone rings.")] = 0.5,
     talk: Annotated[float, _option("Seconds the two talk.")] = 1.0,
@@ -151,8 +147,7 @@ async def _call(script: CallScript, event_socket: Address | None, password: str)
         try:
             await switch.wait_for_subscribers(timeout=NO_LISTENER)
         except TimeoutError:
-            late = f"within {NO_LISTENER:g} s; calling all the same"
-            typer.echo(f"nobody came to the event socket {late}", err=True)
+            typer.echo(f"nobody came within {NO_LISTENER:g} s; calling all the same", err=True)
         return await switch.call(script)
 
 
@@ -167,8 +162,8 @@ def _show(result: CallResult, as_json: bool) -> None:
         return
     lookup = {"lookup": f"{result.lookup_ms:.1f} ms"} if result.lookup_ms is not None else {}
     shown = {"service": result.service_outcome, **lookup, **ours}
-    shown |= {"bridged to": result.bridged_to or "nobody", "answered by": result.answered_by or "nobody"}
-    shown |= {"phone shows": result.display_name}
+    answered = {"answered by": result.answered_by or "nobody", "phone shows": result.display_name}
+    shown |= {"bridged to": result.bridged_to or "nobody", **answered}
     shown |= {"CODE RUN": "; ".join(result.executed_code)} if result.executed_code else {}
     for key, value in shown.items():
         typer.echo(f"{key:22}{value}")

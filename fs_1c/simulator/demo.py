@@ -142,16 +142,12 @@ def _show(
 
 
 def _settings(url: str, event_socket: int) -> Settings:
-    return build(
-        {
-            "onec": {"url": url, "username": "demo", "password": PASSWORD, "timeout": "3s"},
-            "lookup": {"deadline": f"{DEADLINE_MS}ms"},
-            "subscribers": {"keys": {"244": "key-of-244", "100": "key-of-100"}},
-            "esl": {
-                "outbound": {"listen": "127.0.0.1:0"},
-                "inbound": [{"address": f"127.0.0.1:{event_socket}"}],
-            },
-            "http": {"enabled": False},
-        },
-        "demo",
-    )
+    inbound = [{"address": f"127.0.0.1:{event_socket}"}]
+    sections = {
+        "onec": {"url": url, "username": "demo", "password": PASSWORD, "timeout": "3s"},
+        "lookup": {"deadline": f"{DEADLINE_MS}ms"},
+        "subscribers": {"keys": {"244": "key-of-244", "100": "key-of-100"}},
+        "esl": {"outbound": {"listen": "127.0.0.1:0"}, "inbound": inbound},
+        "http": {"enabled": False},
+    }
+    return build(sections, "demo")

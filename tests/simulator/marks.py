@@ -45,7 +45,7 @@ _THEIRS = {
 }
 """A part of the cast → headers in which what was recorded of it is no accident. Of others it never is."""
 _LEFT_OUT = re.compile(
-    r"^variable_(fs_1c_|effective_caller_id_|export_vars|DP_MATCH|current_|last_ap|last_arg|[mu]dur|\w+(m|u)sec$)"
+    r"^variable_(fs_1c_|effective_caller_id_|export_vars|DP_MATCH|current_|last_ap|last_arg|[mu]?dur|\w+sec$)"
 )
 """What the service of that time had set, and durations."""
 
@@ -64,7 +64,7 @@ def written() -> str:
 @cache
 def _recorded(capture: str) -> list[Event]:
     """The events of a recording; the last one is what it begins with, the channel's data if it has that."""
-    stream = recordings.received(recordings.bundled(capture))
+    stream = recordings.received(recordings.find(capture))
     events = [parse_event(message.partition(b"\n\n")[2]) for message in event_messages(stream)]
     return [*events, parse_event(stream)]
 
@@ -99,8 +99,6 @@ def _marked(capture: str, place: int) -> tuple[tuple[str, str], ...]:
 def _time_marked(key: str, value: str) -> str:
     """The mark of a header about time, empty when it is about something else or the time had not come."""
     form = key[-6:] if key.endswith(("_epoch", "_stamp")) else ""
-    if key in recordings.DURATIONS:
-        return f"<<{key}>>"
     whole = _MICROSECONDS.match(value)
     for moment, parts in MOMENTS.items():
         if value != "0" and (form or whole) and any(part in key for part in parts) and "Media" not in key:

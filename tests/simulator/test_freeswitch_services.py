@@ -24,7 +24,7 @@ def reenacted(recording: str, done: asyncio.Event) -> tuple[Talk, list[bytes]]:
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         before = b""
-        for record in recordings.bundled(recording):
+        for record in recordings.find(recording):
             if record.direction == "<<<":
                 before += record.data
             elif record.direction == ">>>":
@@ -58,7 +58,7 @@ def test_same_commands_same_messages_as_the_recorded_switch(recording: str, scri
         return heard[0]
 
     heard = asyncio.run(main())
-    expected = shapes(recordings.received(recordings.bundled(recording)))
+    expected = shapes(recordings.received(recordings.find(recording)))
     if "async" in recording and expected[-1][2] == "disconnect":
         expected.pop()  # the last notice, 5 s later
     got = shapes(heard)
@@ -86,7 +86,7 @@ def test_channel_data_tells_of_this_call_and_is_encoded_as_freeswitch_does() -> 
     assert event.get("variable_fs_1c_default_target") == "user/100@pbx"
     assert event.get("Socket-Mode") == "static"
     assert b"Caller-Caller-ID-Name: %D0%AD%D0%B9%20100%20%20%22x%22%20a%3Ab\n" in heard[0]
-    recorded = wire.parse_event(recordings.received(recordings.bundled("outbound_sync_route")))
+    recorded = wire.parse_event(recordings.received(recordings.find("outbound_sync_route")))
     missing = {key for key, _ in recorded.headers} - {key for key, _ in event.headers}
     assert not missing
     assert b"89235292926" not in heard[0].replace(b"89235292926", b"", heard[0].count(b"89235292926"))

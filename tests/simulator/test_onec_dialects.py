@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.clients import ClientBook, Search
-from fs_1c.simulator.onec.dialects import inner_xml, pop_of_event
-from fs_1c.simulator.onec.soap import parse_operation
+from fs_1c.simulator.onec.dialects import inner_xml, parse_operation, pop_of_event
 from tests.simulator.support import envelope, post, simulator
 from tests.support import unhurried
 

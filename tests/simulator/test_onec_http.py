@@ -48,7 +48,7 @@ def test_basic_authentication_in_utf_8(guarded: OneCSimulator) -> None:
     assert status(login.encode("cp1251"), password.encode("cp1251")) == 401
     assert status(login.encode(), b"wrong") == 401
     assert status(b"", b"") == 401
-    assert [request.authorized_as for request in guarded.requests] == [login]
+    assert len(guarded.requests) == 1
     assert requests.get(guarded.url + "?wsdl", timeout=5).status_code == 401
     assert (
         requests.get(guarded.url.replace("/telephony/ws/VATS", "/simulator/log"), timeout=5).status_code
@@ -93,7 +93,6 @@ def test_the_log_is_json_and_keeps_cyrillic_and_keys(onec: OneCSimulator) -> Non
         "operation": "IncomingCall",
         "parameters": {"NumFrom": "89235292926", "Key": "ключ"},
         "soap_version": "1.1",
-        "authorized_as": None,
     }
 
 

@@ -12,8 +12,7 @@ from fs_1c.simulator.onec import (
     Client,
     OneCSimulator,
 )
-from fs_1c.simulator.onec.dialects import inner_xml
-from fs_1c.simulator.onec.soap import Refused, parse_operation, write_response
+from fs_1c.simulator.onec.dialects import Refused, inner_xml, parse_operation, write_response
 from tests.simulator.support import (
     KEY,
     SEED_ANSWER,

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Client, Fault, OneCSimulator
-from fs_1c.simulator.onec.dialects import DIALECTS
+from fs_1c.simulator.onec.dialects import DIALECTS, Operation, parse_operation
 from fs_1c.simulator.onec.faults import Saying, Stage
-from fs_1c.simulator.onec.soap import Operation, parse_operation
 from tests.simulator.support import (
     NUMBER,
     SEED_ANSWER,

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-_WORDS = (
-    *("exit", "...", "auth ", "resume", "connect", "myevents", "sendmsg", "api ", "bgapi "),
-    *("linger", "event", "noevents"),
-)
+_WORDS = "exit|...|auth |resume|connect|myevents|sendmsg|api |bgapi |linger|event|noevents".split("|")
 
 
 @dataclass(slots=True)

@@ -28,13 +28,6 @@ _HEADER = re.compile(rb"(>>>|<<<|EOF) (\d+(?:\.\d+)?) (\d{1,12})\n")
 EVENTS = DATA / "events.json"
 """What happens to a leg, `create` or `callee end, bridged` → the headers of the event that tells of it."""
 MOMENTS = ("created", "progress", "answered", "bridged", "hungup")
-DURATIONS = {
-    "variable_duration": ("created", "hungup"),
-    "variable_billsec": ("answered", "hungup"),
-    "variable_answersec": ("created", "answered"),
-}
-"""A header → the moments between which its seconds lie; its kin in ms and µs are not told."""
-
 _OF_A_SUBSCRIBER = re.compile(r"^variable_dialed_(user|domain)$|^(variable_presence_id|Channel-Presence-ID)$")
 _MARK = re.compile(r"<<(\w+)>>")
 
@@ -67,17 +60,9 @@ def read(path: str | Path) -> list[Record]:
     return records
 
 
-def bundled(name: str) -> list[Record]:
-    """Reads a recording shipped with the simulator, by its name without `.esl`. Raises CaptureError."""
-    shipped = DATA / f"{name}.esl"
-    if not shipped.is_file():
-        raise CaptureError(f"no recording named {name!r} is shipped with the simulator")
-    return read(shipped)
-
-
 def find(name_or_path: str | Path) -> list[Record]:
-    """A shipped recording when it is a bare name, a file otherwise; errors as of these."""
-    return read(name_or_path) if "." in str(name_or_path) else bundled(str(name_or_path))
+    """Reads a recording shipped with the simulator when it is a bare name, a file otherwise; as `read`."""
+    return read(name_or_path if "." in str(name_or_path) else DATA / f"{name_or_path}.esl")
 
 
 def received(records: list[Record]) -> bytes:
@@ -156,6 +141,3 @@ def _spoken(times: Mapping[str, int]) -> Iterator[tuple[str, str]]:
         yield moment, str(at)
         yield f"{moment}_epoch", str(at // 1_000_000)
         yield f"{moment}_stamp", _local(at) if at else "0"
-    for header, (begins, ends) in DURATIONS.items():
-        there = begins in times and ends in times
-        yield header, str((times[ends] - times[begins]) // 1_000_000) if there else "0"

@@ -22,7 +22,7 @@ from xml.sax.saxutils import escape, quoteattr
 from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
-from fs_1c.simulator.onec import answers, soap
+from fs_1c.simulator.onec import answers, dialects
 from fs_1c.simulator.onec.answers import Answer, End, Outgoing, exception, nginx, page
 from fs_1c.simulator.onec.clients import WRITABLE, Client
 from fs_1c.simulator.onec.dialects import OPERATIONS, Dialect, Signature, embed, plain_text
@@ -71,7 +71,7 @@ class Saying:
     """1C answers about the client it found. Faults of a title or a phone leave the unknown alone."""
 
     dialect: Dialect
-    operation: soap.Operation
+    operation: dialects.Operation
     signature: Signature
     client: Client | None
 
@@ -84,10 +84,10 @@ class Saying:
         return self.dialect.answer(self.operation, text).body
 
     def markup(self, inside: str) -> bytes:
-        return self.element(soap.return_element(inside))
+        return self.element(dialects.return_element(inside))
 
     def element(self, markup: str) -> bytes:
-        return soap.write_element(self.operation, markup)
+        return dialects.write_element(self.operation, markup)
 
     def about(self, **changed: str) -> bytes:
         """The answer about the client if he were like that."""

@@ -1,7 +1,4 @@
-"""1C's sessions: who may have one, who waits for one, when one ends. As default.vrd sets it.
-
-Everything happens under one lock, and nobody sleeps under it.
-"""
+"""1C's sessions: who may have one, who waits for one, when one ends. As default.vrd sets it."""
 
 import copy
 import threading
@@ -13,9 +10,6 @@ from math import inf
 
 from fs_1c.simulator.onec.answers import NO_LICENCE, NO_SESSION_HEADER, POOL_TIMEOUT, SESSION_LOST
 from fs_1c.simulator.onec.settings import OneCSimulatorSettings
-
-LOOKS = 0.02
-"""Seconds between two looks that a waiting request takes whether a session has aged out."""
 
 
 class SessionRefused(Exception):
@@ -139,7 +133,7 @@ class SessionPool:
             if (left := until - self._clock()) <= 0:
                 self.stats.pool_timeouts += 1
                 raise SessionRefused(406, POOL_TIMEOUT)
-            self.lock.wait(min(left, LOOKS))
+            self.lock.wait(min(left, 0.02))  # a session may age out meanwhile
         raise SessionRefused
 
     def _join(self, cookie: str, *, ends: bool) -> Session | None:

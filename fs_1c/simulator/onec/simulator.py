@@ -12,12 +12,11 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from fs_1c.simulator.onec.clients import EXAMPLE, ClientBook, load_clients
-from fs_1c.simulator.onec.dialects import Pop
+from fs_1c.simulator.onec.dialects import Operation, Pop
 from fs_1c.simulator.onec.faults import Fault, Stage
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
 from fs_1c.simulator.onec.settings import OneCSimulatorSettings
-from fs_1c.simulator.onec.soap import Operation
 
 MAX_REQUESTS = 10_000
 
@@ -28,15 +27,13 @@ log = logging.getLogger("fs_1c.simulator.onec")
 class ReceivedRequest:
     """A SOAP request that passed authentication, also one that was then answered with a fault.
 
-    operation, parameters (at most 20): as sent, cut at 1000 characters. time: seconds since the epoch.
-    soap_version: `1.1` or `1.2`. authorized_as: the login, if one is asked for.
+    operation, parameters: as sent. time: seconds since the epoch. soap_version: `1.1` or `1.2`.
     """
 
     operation: str
     parameters: dict[str, str]
     time: float
     soap_version: str
-    authorized_as: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +135,7 @@ class OneCSimulator:
                 return None
             if fault.times is not None:
                 self.fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
-            faults = self._counted.faults
-            faults[fault.name] = faults.get(fault.name, 0) + 1
+            self._counted.faults[fault.name] = self._counted.faults.get(fault.name, 0) + 1
             return fault
 
     def count_arrived(self) -> None:
@@ -152,15 +148,14 @@ class OneCSimulator:
         """It is about to be answered; None: never will be."""
         with self._lock:
             self._counted.requests_now -= 1
-            counts = self._counted.by_operation.setdefault(operation, {})
-            counts[str(status or "none")] = counts.get(str(status or "none"), 0) + 1
+            counts, key = self._counted.by_operation.setdefault(operation, {}), str(status or "none")
+            counts[key] = counts.get(key, 0) + 1
 
     def remember_request(self, operation: Operation) -> None:
-        """1C has got an operation. A hostile one may be a megabyte long, not worth remembering whole."""
-        kept = {name[:1000]: text[:1000] for name, text in [*operation.parameters.items()][:20]}
-        name, version, login = operation.name[:1000], operation.version, self.settings.username
+        """1C has got an operation."""
+        told = dict(operation.parameters)
+        request = ReceivedRequest(operation.name, told, time.time(), operation.version)
         with self._lock:
-            request = ReceivedRequest(name, kept, time.time(), version, login)
             self.requests = (*self.requests, request)[-MAX_REQUESTS:]
 
     def open_card(self, pop: Pop | None) -> None:
