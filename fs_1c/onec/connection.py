@@ -1,17 +1,24 @@
-"""One keep-alive HTTP connection that knows how far a request has come.
+"""One keep-alive HTTP connection that knows how far a request has come, and whose answer it reads.
 
-Whether a screen pop may be sent again hangs on one question: did the whole request leave this machine? A
-request whose last octet was never accepted by the network cannot have been executed. requests and urllib3 do
-the HTTP; a subclass of urllib3's connection watches what passes through it.
+Whether a card may be sent again hangs on one question: did the whole request leave this machine? A request
+whose last octet was never accepted by the network cannot have been executed. requests and urllib3 do the HTTP;
+a subclass of urllib3's connection watches what passes through it.
+
+An answer belongs to the request that it follows on a kept connection, and to nothing else. So a connection on
+which anything but one clean answer came (an interim 102 or 103, octets behind the answer, two lengths of one
+body) is never used again: what comes next there might be the answer to somebody else's question.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import select
 import socket
 import ssl
 import threading
+import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -32,6 +39,8 @@ from fs_1c.timers import TIMERS
 
 MAX_RESPONSE = 1 << 18
 """Octets of a response that are read; 1C's answer has some hundreds."""
+MAX_INTERIM = 10
+"""Interim answers (1xx) before the answer."""
 CONNECT_WITHIN = 5.0
 LOOK_BEFORE = 0.05
 """Seconds that a careful request waits, on a fresh connection, for the peer to show that it hangs up at once.
@@ -41,13 +50,14 @@ LOOK_BEFORE = 0.05
 class _Progress:
     """How far the request of this thread has come."""
 
-    __slots__ = ("careful", "fresh", "headers_left", "left", "socket", "too_late")
+    __slots__ = ("careful", "connection", "fresh", "headers_left", "left", "socket", "too_late")
 
     def __init__(self, careful: bool) -> None:
         self.careful = careful
         self.fresh = False
         self.headers_left = False
         self.left = False
+        self.connection: _Watched | None = None
         self.socket: socket.socket | None = None
         self.too_late = False
 
@@ -69,8 +79,60 @@ class _Here(threading.local):
 _here = _Here()
 
 
+class _Answer(http.client.HTTPResponse):
+    """An answer that notices what is not one clean answer."""
+
+    unclean = False
+
+    def __init__(self, sock: socket.socket, *given: Any, **more: Any) -> None:
+        super().__init__(sock, *given, **more)
+        self._socket = sock
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """As http.client reads it, but that passes 100 over and takes 102 and 103 for answers."""
+        for _ in range(MAX_INTERIM):
+            read: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 101 < read[1] < 200:
+                return read
+            self.unclean = True
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {MAX_INTERIM} interim answers")
+
+    def begin(self) -> None:
+        super().begin()
+        lengths = self.headers.get_all("Content-Length") or []
+        doubtful = len(lengths) > 1 or (lengths and self.headers.get("Transfer-Encoding"))
+        if doubtful or self.status == 101:
+            self.unclean = True
+        if self.unclean:
+            self.will_close = True
+
+    def _close_conn(self) -> None:
+        # What has come behind the body lies in the buffer, which http.client forgets with the answer.
+        if self.fp is not None and not self.will_close:
+            timeout = self._socket.gettimeout()
+            with contextlib.suppress(OSError, ValueError):
+                self._socket.settimeout(0)
+                self.unclean = self.unclean or bool(self.fp.peek(1))
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(timeout)
+        super()._close_conn()  # type: ignore[misc]
+
+
 class _Watched(HTTPConnection):
     """urllib3's connection, telling the progress of the request that its thread is making."""
+
+    response_class = _Answer
+
+    def getresponse(self) -> Any:
+        response = super().getresponse()
+        self.answer = response._original_response
+        return response
+
+    def end_if_unclean(self) -> None:
+        """Nobody else shall have what may still come here."""
+        if getattr(self.answer, "unclean", True):
+            self.close()
 
     def _new_conn(self) -> socket.socket:
         made = super()._new_conn()
@@ -87,6 +149,7 @@ class _Watched(HTTPConnection):
         if progress is None:
             super().send(data)
             return
+        progress.connection = self
         if self.sock is None:
             self.connect()
         progress.socket = self.sock
@@ -220,7 +283,9 @@ class Connection:
                 ) as response,
             ):
                 cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
-                answer = Response(response.status_code, _read(response), cookies)
+                answer = Response(response.status_code, _read(response), cookies, _telling(response.headers))
+                if progress.connection is not None:
+                    progress.connection.end_if_unclean()
             if progress.too_late:  # the end that was read was ours
                 raise TimeoutError
             return answer
@@ -262,6 +327,13 @@ def _look_before(connection: Any, seconds: float) -> None:
         raise ConnectionResetError("closed before the request was sent")
 
 
+def _telling(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Of the headers those that tell why there is no good answer."""
+    return tuple(
+        (name, headers[name][:500]) for name in ("WWW-Authenticate", "Location", "Server") if name in headers
+    )
+
+
 def _read(response: requests.Response) -> bytes:
     """The body, bounded in octets; a timer bounds it in time."""
     body = bytearray()
@@ -271,6 +343,10 @@ def _read(response: requests.Response) -> bytes:
         if len(body) > MAX_RESPONSE:
             message = f"an answer over {MAX_RESPONSE} octets"
             raise OneCError("too-large", message, Reached.MAYBE, base_down=True)
+    if body[:2] == b"\x1f\x8b":  # packed, and not said so
+        unpacked = zlib.decompressobj(wbits=31)
+        with contextlib.suppress(zlib.error):
+            body = bytearray(unpacked.decompress(bytes(body), MAX_RESPONSE))
     return bytes(body)
 
 

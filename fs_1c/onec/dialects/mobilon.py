@@ -40,13 +40,14 @@ class Mobilon:
     soap: SoapVersion = "1.1"
 
     def address(self, url: str) -> str:
+        url = url.removesuffix("?wsdl")  # as it is copied from where a service is described
         return url if "/ws/" in url else url.rstrip("/") + self.path
 
     def lookup(self, number: str) -> Request:
         return self._request(self.say_name, {self.number: number})
 
     def said(self, response: Response) -> str:
-        return soap.read_return(response.status, response.body, self.say_name)
+        return soap.read_return(response, self.say_name)
 
     def understood(self, text: str) -> Answer:
         return answer.read(text)
@@ -78,7 +79,7 @@ class Mobilon:
         return self._request(self.event, {self.data: json.dumps(data, ensure_ascii=False)})
 
     def accepted(self, response: Response) -> bool:
-        return soap.read_return(response.status, response.body, self.event or self.incoming_call) == "1"
+        return soap.read_return(response, self.event or self.incoming_call) == "1"
 
     def _request(self, operation: str, parameters: dict[str, str]) -> Request:
         return Request(

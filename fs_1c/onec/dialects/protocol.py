@@ -45,11 +45,13 @@ class Response:
         status: The HTTP status code.
         body: Its octets, bounded.
         cookies: The values of Set-Cookie, as they came.
+        told: Those headers that tell why there is no good answer: WWW-Authenticate, Location, Server.
     """
 
     status: int
     body: bytes
     cookies: tuple[str, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

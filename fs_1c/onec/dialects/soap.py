@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from fs_1c.onec import errors
+from fs_1c.onec.dialects.protocol import Response
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.settings import SoapVersion
 
@@ -59,32 +60,33 @@ def envelope(
     ).encode()
 
 
-def read_return(status: int, body: bytes, operation: str) -> str:
+def read_return(response: Response, operation: str) -> str:
     """The text of the operation's `return`, stripped; empty when the element is empty, nil or absent.
 
     Markup that 1C put there without escaping it comes back as the markup that it is.
 
     Args:
-        status: The HTTP status code.
-        body: The response's octets.
+        response: What came back.
         operation: The operation that was called, such as `SayName`.
 
     Raises:
-        OneCError: The status is not 200, the response is a fault, or it is no SOAP response at all.
+        OneCError: The status is not good, the response is a fault, or it is no SOAP response at all.
     """
+    status, body = response.status, response.body
     text = _text_of(body)
     root = _parse(text)
     fault = _first(root, "Fault")
     if fault is not None:
-        said = _first(fault, "faultstring")
-        said = said if said is not None else _first(fault, "Text")
-        raise errors.fault(_content(said if said is not None else fault), status)
-    if status != 200:
-        raise errors.by_status(status, body)
-    response = _first(root, f"{operation}Response")
-    if response is not None:
-        result = _first(response, "return")
+        places = (_first(fault, name) for name in ("faultstring", "Text", "detail", "Detail"))
+        said = next((one for one in places if one is not None and _content(one).strip()), fault)
+        raise errors.fault(_content(said), status)
+    answer = _first(root, f"{operation}Response") if 200 <= status < 300 else None
+    if answer is not None:
+        result = _first(answer, "return")
+        result = result if result is not None else _first(answer, f"{operation}Result")
         return "" if result is None else _inner(result).strip()
+    if status != 200:
+        raise errors.by_status(status, body, response.told)
     if (
         root is None
         and f"{operation}Response" in text
@@ -92,10 +94,16 @@ def read_return(status: int, body: bytes, operation: str) -> str:
     ):
         return broken.strip()  # the inner XML stands there unescaped and spoils the outer one
     said_instead = errors.words(text)
-    if status == 200 and (known := errors.by_words(said_instead)) is not None:
+    if (known := errors.by_words(said_instead)) is not None:
         raise known
+    if root is not None and not _is_page(text):
+        said_instead = f"<{etree.QName(root).localname}>"  # what is in it may be about a client
     message = f"HTTP 200, but no {operation}Response" + (f": {said_instead}" if said_instead else "")
     raise OneCError("not-soap", message, Reached.MAYBE, base_down=True)
+
+
+def _is_page(text: str) -> bool:
+    return re.match(r"\s*(?:<!doctype html|<html|<head|<body|<h\d|<p>)", text, re.IGNORECASE) is not None
 
 
 def _text_of(body: bytes) -> str:
