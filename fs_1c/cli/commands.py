@@ -126,9 +126,9 @@ def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     import asyncio
 
-    from fs_1c.simulator.demo import run
+    from fs_1c.simulator import run_demo
 
-    raise typer.Exit(asyncio.run(run()))
+    raise typer.Exit(asyncio.run(run_demo()))
 
 
 # A group of commands that take a while to load, too: so all that is typed after its name goes on to them.
@@ -142,10 +142,10 @@ def demo() -> None:
 )
 def simulator(context: typer.Context) -> None:
     """A 1C and a FreeSWITCH to try everything against."""
-    from fs_1c.simulator.cli import app as its_commands
+    from fs_1c.simulator import commands
 
     group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    group.add_typer(its_commands, name="simulator", help=simulator.__doc__)
+    group.add_typer(commands(), name="simulator", help=simulator.__doc__)
     group(["simulator", *context.args], prog_name=context.find_root().command_path)
 
 

@@ -24,6 +24,11 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 NO_LISTENER = 5.0
 """Seconds that `simulator call` waits for the service to come to its event socket."""
+_BEHAVIOUR = (
+    *("latency", "dialect", "path", "namespace", "search", "sessions", "session_max_age", "pool_size"),
+    *("pool_timeout", "licences", "session_start", "cold_start", "idle", "lost_session_status", "keep_alive"),
+)
+"""Options of the simulated 1C that are its settings, by the same names."""
 
 
 def _address(option: str, value: str) -> Address:
@@ -38,72 +43,40 @@ def _wrong(message: str) -> typer.Exit:
     return typer.Exit(2)
 
 
+def _option(about: str, metavar: str | None = None) -> Any:
+    return typer.Option(help=about, metavar=metavar)
+
+
 # Numbers come as texts, so that a wrong one is told in a line like any other wrong setting.
 @app.command("1c")
 def onec(
-    listen: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8080",
-    clients: Annotated[
-        Path | None, typer.Option(help="CSV: number,title,category,manager. Without it: an example.")
-    ] = None,
-    username: Annotated[str | None, typer.Option(help="Ask for Basic authentication.")] = None,
+    listen: Annotated[str, _option("HOST:PORT.")] = "127.0.0.1:8080",
+    clients: Annotated[Path | None, _option("CSV: number,title,category,manager; or an example.")] = None,
+    username: Annotated[str | None, _option("Ask for Basic authentication.")] = None,
     password: Annotated[
         str, typer.Option(envvar="FS_1C_SIMULATOR_PASSWORD", help="The password to ask for.")
     ] = "",
-    latency: Annotated[
-        str, typer.Option(metavar="SECONDS", help="That 1C thinks before it answers.")
-    ] = "0.1",
+    latency: Annotated[str, _option("That 1C thinks before it answers.", "SECONDS")] = "0.1",
     dialect: Annotated[
-        str, typer.Option(help="mobilon-1, mobilon-2 or mobilon-3: operations, namespace, path.")
+        str, _option("mobilon-1, mobilon-2 or mobilon-3: operations, namespace, path.")
     ] = "mobilon-2",
-    path: Annotated[
-        str | None, typer.Option(help="Where the service is published; by default the dialect's.")
-    ] = None,
-    namespace: Annotated[
-        str | None, typer.Option(help="Namespace of the operations; by default the dialect's.")
-    ] = None,
-    search: Annotated[
-        str, typer.Option(help="How numbers are found: last-ten or drop-first-substring.")
-    ] = "last-ten",
-    sessions: Annotated[str, typer.Option(help="1C's reuseSessions: dontuse, use or autouse.")] = "dontuse",
-    session_max_age: Annotated[
-        str, typer.Option(metavar="SECONDS", help="Until an idle session is gone.")
-    ] = "20",
-    pool_size: Annotated[str, typer.Option(metavar="N", help="Sessions at once under use, autouse.")] = "10",
-    pool_timeout: Annotated[
-        str,
-        typer.Option(metavar="SECONDS", help="That a request waits for a session before 406."),
-    ] = "5",
-    licences: Annotated[
-        str | None, typer.Option(metavar="N", help="Sessions at once before 402. Without it: no limit.")
-    ] = None,
-    session_start: Annotated[
-        str, typer.Option(metavar="SECONDS", help="That a session takes to start.")
-    ] = "0",
-    cold_start: Annotated[
-        str,
-        typer.Option(metavar="SECONDS", help="The same while the base is cold. Real: 11.5."),
-    ] = "0",
-    idle: Annotated[
-        str,
-        typer.Option(metavar="SECONDS", help="Without sessions, and the base is cold."),
-    ] = "300",
-    lost_session_status: Annotated[
-        str, typer.Option(metavar="N", help="For an expired session: 400 or 404.")
-    ] = "400",
-    keep_alive: Annotated[
-        str,
-        typer.Option(metavar="SECONDS", help="That an idle connection is kept."),
-    ] = "60",
-    fault: Annotated[str | None, typer.Option(metavar="NAME", help="Goes wrong. See --faults.")] = None,
-    fault_parameter: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Of the fault; repeatable.")
-    ] = None,
-    fault_times: Annotated[
-        str | None, typer.Option(metavar="N", help="Requests it befalls. Without it: all.")
-    ] = None,
-    fault_operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only SayName, IncomingCall or Event.")
-    ] = None,
+    path: Annotated[str | None, _option("Where the service is; else the dialect's.")] = None,
+    namespace: Annotated[str | None, _option("Namespace of the operations; else the dialect's.")] = None,
+    search: Annotated[str, _option("How numbers are found: last-ten or drop-first-substring.")] = "last-ten",
+    sessions: Annotated[str, _option("1C's reuseSessions: dontuse, use or autouse.")] = "dontuse",
+    session_max_age: Annotated[str, _option("Until an idle session is gone.", "SECONDS")] = "20",
+    pool_size: Annotated[str, _option("Sessions at once under use, autouse.", "N")] = "10",
+    pool_timeout: Annotated[str, _option("That a request waits for a session before 406.", "SECONDS")] = "5",
+    licences: Annotated[str | None, _option("Sessions at once before 402; if none: no limit.", "N")] = None,
+    session_start: Annotated[str, _option("That a session takes to start.", "SECONDS")] = "0",
+    cold_start: Annotated[str, _option("The same while the base is cold. Real: 11.5.", "SECONDS")] = "0",
+    idle: Annotated[str, _option("Without sessions, and the base is cold.", "SECONDS")] = "300",
+    lost_session_status: Annotated[str, _option("For an expired session: 400 or 404.", "N")] = "400",
+    keep_alive: Annotated[str, _option("That an idle connection is kept.", "SECONDS")] = "60",
+    fault: Annotated[str | None, _option("Goes wrong. See --faults.", "NAME")] = None,
+    fault_parameter: Annotated[list[str] | None, _option("Of the fault; repeatable.", "KEY=VALUE")] = None,
+    fault_times: Annotated[str | None, _option("Requests it befalls. Without it: all.", "N")] = None,
+    fault_operation: Annotated[str | None, _option("Only SayName, IncomingCall or Event.", "NAME")] = None,
     faults: Annotated[bool, typer.Option("--faults", help="List the faults and exit.")] = False,
 ) -> None:
     """A 1C that behaves like the real ones, at their worst if told to.
@@ -111,36 +84,16 @@ def onec(
     GET /simulator/log shows what it was asked, GET /simulator/stats what it counts; POST to /simulator/fault
     a fault such as {"fault": "mute"} to switch it on while it runs, DELETE it to switch it off.
     """
+    given = dict(locals())
     if faults:
         typer.echo(options.catalogue())
         raise typer.Exit(0)
     address = _address("--listen", listen)
     try:
-        settings = options.settings_of(
-            {
-                "latency": latency,
-                "dialect": dialect,
-                "path": path,
-                "namespace": namespace,
-                "search": search,
-                "sessions": sessions,
-                "session_max_age": session_max_age,
-                "pool_size": pool_size,
-                "pool_timeout": pool_timeout,
-                "licences": licences,
-                "session_start": session_start,
-                "cold_start": cold_start,
-                "idle": idle,
-                "lost_session_status": lost_session_status,
-                "keep_alive": keep_alive,
-            },
-            host=address.host,
-            port=address.port,
-            username=username,
-            password=password,
-            clients=clients,
-            fault=options.fault_from(fault, fault_parameter or (), fault_times, fault_operation),
-        )
+        wrong = options.fault_from(fault, fault_parameter or (), fault_times, fault_operation)
+        more = {name: given[name] for name in ("username", "password", "clients")}
+        behaviour = {name: given[name] for name in _BEHAVIOUR}
+        settings = options.settings_of(behaviour, host=address.host, port=address.port, fault=wrong, **more)
     except ValueError as error:
         setting, _, what = str(error).partition(":")
         raise _wrong(f"--{setting.replace('_', '-')}:{what}") from None
@@ -163,25 +116,19 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 @app.command("call")
 def call(
-    number: Annotated[str, typer.Option(help="Who calls.")] = "89235292926",
-    name: Annotated[str | None, typer.Option(help="The caller's SIP display name.")] = None,
-    destination: Annotated[str, typer.Option(help="The number dialled.")] = "74951234567",
-    service: Annotated[str, typer.Option(help="HOST:PORT of the outbound door.")] = "127.0.0.1:8084",
-    use_async: Annotated[
-        bool, typer.Option("--async", help="`socket … async full` instead of sync.")
-    ] = False,
-    default_target: Annotated[
-        str, typer.Option(help="The dialplan's own dial string.")
-    ] = "user/100@127.0.0.1",
-    variable: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE set by the dialplan; repeatable.")
-    ] = None,
+    number: Annotated[str, _option("Who calls.")] = "89235292926",
+    name: Annotated[str | None, _option("The caller's SIP display name.")] = None,
+    destination: Annotated[str, _option("The number dialled.")] = "74951234567",
+    service: Annotated[str, _option("HOST:PORT of the outbound door.")] = "127.0.0.1:8084",
+    use_async: Annotated[bool, typer.Option("--async", help="`socket … async full`, not sync.")] = False,
+    default_target: Annotated[str, _option("The dialplan's own dial string.")] = "user/100@127.0.0.1",
+    variable: Annotated[list[str] | None, _option("NAME=VALUE set by the dialplan; repeatable.")] = None,
     event_socket: Annotated[
-        str | None, typer.Option(help="HOST:PORT to offer as event socket; waits for the service to come.")
+        str | None, _option("HOST:PORT to offer as event socket; waits for the service to come.")
     ] = None,
-    password: Annotated[str, typer.Option(help="The event socket's.")] = SwitchSettings().password,
-    ring: Annotated[float, typer.Option(help="Seconds the phone rings.")] = 0.5,
-    talk: Annotated[float, typer.Option(help="Seconds the two talk.")] = 1.0,
+    password: Annotated[str, _option("The event socket's.")] = SwitchSettings().password,
+    ring: Annotated[float, _option("Seconds the phone rings.")] = 0.5,
+    talk: Annotated[float, _option("Seconds the two talk.")] = 1.0,
     private: Annotated[bool, typer.Option("--private", help="The caller withholds his number.")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,6 +18,7 @@ from fs_1c.settings import Settings, build
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch
 from fs_1c.simulator.onec import Card, OneCSimulator, OneCSimulatorSettings
 
+CLIENT, DEFAULT = "89235292926", "user/100@127.0.0.1"
 DEADLINE_MS = 800
 THINKS = 0.12
 """Seconds that the demo's 1C thinks: what a warm base takes."""
@@ -39,17 +39,8 @@ Your own 1C and FreeSWITCH: README.md, “Set it up”. It takes ten minutes.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """One call of the demo.
-
-    Attributes:
-        title: What happens.
-        number: Who calls.
-        rings: The extension that must answer.
-        moral: What to notice.
-        mood: How 1C is doing meanwhile.
-    """
+class _Scene(NamedTuple):
+    """One call: what happens, who calls, who must answer, what to notice, how 1C is doing meanwhile."""
 
     title: str
     number: str
@@ -59,29 +50,18 @@ class _Scene:
 
 
 SCENES = (
-    _Scene(
-        "A client rings", "89235292926", "244", "asked, named, sent to the client's own manager, card opened"
-    ),
-    _Scene("The same client again", "89235292926", "244", "remembered: 1C was not asked again"),
+    _Scene("A client rings", CLIENT, "244", "asked, named, sent to the client's own manager, card opened"),
+    _Scene("The same client again", CLIENT, "244", "remembered: 1C was not asked again"),
     _Scene("Somebody 1C does not know", "84950000001", "100", "the dialplan's own target rings"),
     _Scene("A withheld number", "anonymous", "100", "there was nothing to ask 1C about"),
     _Scene("1C hangs", "84951234567", "100", f"the call went on at the deadline, {DEADLINE_MS} ms", "hung"),
     _Scene("1C is switched off", "83833630011", "100", "the call went on at once", "off"),
-    _Scene(
-        "1C is still off, but remembered", "89235292926", "244", "his manager's phone rings as ever", "off"
-    ),
+    _Scene("1C is still off, but remembered", CLIENT, "244", "his manager's phone rings as ever", "off"),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What could be seen of one call from outside.
-
-    Attributes:
-        result: What FreeSWITCH saw.
-        questions: How often 1C was asked who it is.
-        cards: The cards that 1C was told to open.
-    """
+class _Seen(NamedTuple):
+    """What FreeSWITCH saw of it, how often 1C was asked who that is, the cards that it was told to open."""
 
     result: CallResult
     questions: int
@@ -133,16 +113,9 @@ async def _tell(console: Console, onec: _OneC, switch: SimulatedSwitch, service:
 
 async def _call(scene: _Scene, onec: _OneC, switch: SimulatedSwitch, door: tuple[str, int]) -> _Seen:
     asked, cards = len(onec.now.requests), len(onec.now.cards)
-    default = "user/100@127.0.0.1"
-    script = CallScript(
-        number=scene.number,
-        service=door,
-        default_target=default,
-        variables={"fs_1c_default_target": default},
-        ring=0.2,
-        talk=0.3,
-    )
-    result = await switch.call(script)
+    told = {"fs_1c_default_target": DEFAULT}
+    quick = CallScript(scene.number, service=door, default_target=DEFAULT, variables=told, ring=0.2, talk=0.3)
+    result = await switch.call(quick)
     if scene.mood == "well" and result.variables.get("fs_1c_number"):
         # A card comes on its own way, after the answer; the story waits for it, calls never do.
         ends = time.monotonic() + CARD_WITHIN
@@ -161,18 +134,13 @@ def _show(console: Console, scene: _Scene, seen: _Seen) -> None:
     story = Table(show_header=False, box=None, pad_edge=False)
     story.add_column(style="dim")
     story.add_column()
-    story.add_row("caller", escape(scene.number))
-    story.add_row(
-        "1C", "asked who that is" if seen.questions else "away" if told == "failed" else "not asked"
-    )
+    asked = "asked who that is" if seen.questions else "away" if told == "failed" else "not asked"
     added = f"{result.lookup_ms:.1f} ms" if result.lookup_ms is not None else "?"
-    colour = "green" if good else "yellow"
-    who = (
-        f": {variables['fs_1c_title']}, manager {variables.get('fs_1c_manager', '-')}"
-        if told == "found"
-        else ""
-    )
-    story.add_row("lookup", f"[{colour}]{told}[/]{escape(who)}")
+    known = f": {variables.get('fs_1c_title')}, manager {variables.get('fs_1c_manager', '-')}"
+    who = escape(known) if told == "found" else ""
+    story.add_row("caller", escape(scene.number))
+    story.add_row("1C", asked)
+    story.add_row("lookup", f"[{'green' if good else 'yellow'}]{told}[/]{who}")
     story.add_row("added to the call", f"[bold]{added}[/]")
     story.add_row("rings", escape(result.bridged_to or "nobody"))
     story.add_row("the phone shows", escape(result.display_name))
@@ -197,23 +165,21 @@ class _OneC:
 
     def __init__(self) -> None:
         self._mood: Mood = "well"
-        self.now = OneCSimulator(
-            OneCSimulatorSettings(port=0, username="demo", password=PASSWORD, latency=THINKS)
-        )
-        self.now.start()
+        self.now = self._started(0, THINKS)
         self._port = self.now.port
 
     def become(self, mood: Mood) -> None:
-        if mood == self._mood:
-            return
-        self._mood = mood
-        self.now.stop()
-        if mood != "off":
-            latency = THINKS if mood == "well" else 60.0
-            self.now = OneCSimulator(
-                OneCSimulatorSettings(port=self._port, username="demo", password=PASSWORD, latency=latency)
-            )
-            self.now.start()
+        if mood != self._mood:
+            self._mood = mood
+            self.now.stop()
+            if mood != "off":
+                self.now = self._started(self._port, THINKS if mood == "well" else 60.0)
+
+    def _started(self, port: int, latency: float) -> OneCSimulator:
+        settings = OneCSimulatorSettings(port=port, username="demo", password=PASSWORD, latency=latency)
+        onec = OneCSimulator(settings)
+        onec.start()
+        return onec
 
 
 def _settings(url: str, event_socket: int) -> Settings:

@@ -1,4 +1,10 @@
-"""A FreeSWITCH to try services and dialplans against, played from recordings of a real one."""
+"""A FreeSWITCH to try services and dialplans against, played from recordings of a real one.
+
+async with SimulatedSwitch() as switch:  # the service listens to its switch.event_socket_port
+    result = await switch.call(CallScript("89235292926", service=("127.0.0.1", 8084)))
+    assert result.answered_by == "244" and not result.executed_code
+    await switch.play("inbound_answered")
+"""
 
 from fs_1c.simulator.freeswitch.captures import CaptureError, Record, read
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings

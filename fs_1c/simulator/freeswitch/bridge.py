@@ -1,152 +1,188 @@
-"""The application ``bridge``: rings phones, connects one of them, lets the two talk."""
+"""The application `bridge`: takes a dial string apart, rings phones, connects one of them, lets the two talk.
+
+As in switch_ivr_originate `<…>` and `{…}` in front are for all, `|` separates what is tried one after the
+other, `,` what rings together, `[…]` in front of an endpoint is for it alone. `|` is looked for first, so it
+cuts through brackets and takes quotes away; `,` inside `[…]` does not separate endpoints.
+"""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from fs_1c.simulator.freeswitch import dialstring, templates, values
-from fs_1c.simulator.freeswitch.call import Q850, LiveCall
-from fs_1c.simulator.freeswitch.dialstring import Endpoint
-from fs_1c.simulator.freeswitch.messages import now_us
+from fs_1c.simulator.freeswitch import announcements
+from fs_1c.simulator.freeswitch.values import Variables, closing, exported, separate
+from fs_1c.simulator.freeswitch.wire import now
+
+if TYPE_CHECKING:
+    from fs_1c.simulator.freeswitch.call import LiveCall
 
 RINGING = frozenset({"freetdm", "loopback", "sofia", "user", "verto"})
 """Kinds of endpoint behind which a phone can ring."""
+_Q850 = {"NORMAL_CLEARING": 16, "ORIGINATOR_CANCEL": 487, "NO_ANSWER": 19, "USER_BUSY": 17, "LOSE_RACE": 502}
+_BETWEEN_VARIABLES, _IN_A_VALUE = "\x01", "\x02"
 
 
-@dataclass(slots=True)
+class Endpoint(NamedTuple):
+    """Whom to ring: `user` or another kind, the extension or the number behind a gateway; and variables."""
+
+    kind: str
+    extension: str
+    variables: Mapping[str, str]
+
+
+def parse(dial_string: str) -> list[list[Endpoint]]:
+    """Steps tried one after another, each a list of endpoints that ring together; nonsense is left out."""
+    angled, rest = _variables(dial_string.lstrip(" "), "<>", ",")
+    braced, rest = _variables(rest, "{}", ",")
+    steps = []
+    for step in separate(rest, "|", 128):
+        legs = []
+        for leg in separate(_protected(step), ",", 128):
+            own, address = _variables(leg, "[]", _BETWEEN_VARIABLES)
+            kind, _, path = address.strip().partition("/")
+            if path:
+                extension = path.partition("@")[0].rpartition("/")[2]
+                legs.append(Endpoint(kind, extension, angled | braced | own))
+        steps.append(legs)
+    return [step for step in steps if step]
+
+
+def _variables(text: str, pair: str, separator: str) -> tuple[dict[str, str], str]:
+    """Takes brackets with variables off the front of a text; one that is never closed takes all of it."""
+    found: dict[str, str] = {}
+    while text.startswith(pair[0]):
+        end = closing(text, 1, pair)
+        for element in separate(text[1:end], separator, 1024):
+            match separate(element.replace(_IN_A_VALUE, ","), "=", 2):
+                case [name, value]:
+                    found[name] = value
+        text = text[end + 1 :].lstrip(" ")
+    return found, text
+
+
+def _protected(step: str) -> str:
+    """Marks the commas inside `[…]`: those between variables one way, those in a value another."""
+    out, end, whole, quoted = "", -1, False, False
+    for at, char in enumerate(step):
+        if end < at and char == "[":
+            end = closing(step, at + 1, "[]")
+            end = end if end < len(step) else at  # what is not closed protects nothing
+            whole, quoted = step.startswith("^^", at + 1), False
+        quoted ^= char == "'"
+        if char == "," and at < end and step[at - 1] != "\\":
+            char = _IN_A_VALUE if quoted or whole else _BETWEEN_VARIABLES
+        out += char
+    return out
+
+
+@dataclass(slots=True, eq=False)
 class Leg:
     """A callee's leg while it rings or talks."""
 
+    call: LiveCall
     endpoint: Endpoint
-    uuid: str
-    times: dict[str, int]
-    variables: values.Variables
-    alone: bool
+    variables: Variables
+    uuid: str = field(default_factory=lambda: str(uuid.uuid4()))
+    times: dict[str, int] = field(default_factory=lambda: {"created": now()})
+
+    def tell(self, what: str, cause: str | None = None) -> None:
+        changes = {"Hangup-Cause": cause, **self.call.switch.stamp()}
+        cast, subscriber = self.call.cast(self), self.endpoint.kind == "user"
+        event = announcements.tell(what, cast, self.times, self.variables, changes, subscriber)
+        self.call.switch.fire(event)
+
+    def add_directory(self) -> None:
+        if self.endpoint.kind == "user":
+            self.variables.update(self.call.switch.settings.directory.get(self.endpoint.extension, {}))
+
+    def end(self, cause: str) -> None:
+        self.times["hungup"] = now()
+        if answered := "answered" in self.times:
+            # Unless a group was rung, a subscriber's directory variables reach the leg's events only now.
+            self.add_directory()
+        set_cause(self.variables, cause)
+        self.tell("callee end, bridged" if answered else "callee end", cause)
+
+
+def set_cause(variables: Variables, cause: str) -> None:
+    """What a leg's variables say of its end."""
+    variables |= {"hangup_cause": cause, "hangup_cause_q850": str(_Q850.get(cause, 31))}
 
 
 async def bridge(call: LiveCall, dial_string: str, by_service: bool) -> None:
     """Tries the steps of a dial string one after another until somebody answers or the caller is gone."""
-    steps = dialstring.parse(dial_string)
-    answerer = _answerer(call, steps)
+    steps, wanted = parse(dial_string), call.script.answered_by
+    phones = [endpoint for step in steps for endpoint in step if endpoint.kind in RINGING]
+    targets = [phone for phone in phones if wanted in (phone.extension, "target")]
+    answers = next((one for one in targets if wanted != "target" or one.kind in ("user", "sofia")), None)
     cause = "DESTINATION_OUT_OF_ORDER"
-    for number, step in enumerate(steps):
-        phones = [endpoint for endpoint in step if endpoint.kind in RINGING]
-        failed = [endpoint.extension for endpoint in step if endpoint.kind == "error"]
-        if not phones:
-            cause = failed[0] if failed else "CHAN_NOT_IMPLEMENTED"
+    for step in steps:
+        legs = _ring(call, [endpoint for endpoint in step if endpoint.kind in RINGING])
+        if not legs:
+            cause = next((one.extension for one in step if one.kind == "error"), "CHAN_NOT_IMPLEMENTED")
             continue
-        legs = _ring(call, phones)
-        gives_up = call.script.answered_by is None and not by_service and number == len(steps) - 1
-        if await call.wait(call.script.ring):
-            _end(call, legs, "ORIGINATOR_CANCEL")
-            return
-        chosen = next((leg for leg in legs if leg.endpoint is answerer), None)
-        if chosen is not None:
-            _end(call, [leg for leg in legs if leg is not chosen], "LOSE_RACE")
-            await _talk(call, chosen, dial_string)
-            return
+        gone = await call.wait(call.script.ring)
+        chosen = None if gone else next((leg for leg in legs if leg.endpoint is answers), None)
         cause = "NO_ANSWER"
-        if gives_up:
+        if wanted is None and not by_service and step is steps[-1]:
             call.hangup("ORIGINATOR_CANCEL")
-        _end(call, legs, "ORIGINATOR_CANCEL" if gives_up else cause)
+        lost = "LOSE_RACE" if chosen else "ORIGINATOR_CANCEL" if call.down.is_set() else cause
+        for leg in legs:
+            if leg is not chosen:
+                leg.end(lost)
+        if chosen is not None:
+            await _talk(call, chosen, dial_string)
+        if gone or chosen is not None:
+            return
     call.variables.set("originate_disposition", cause)
     if not by_service:
         call.hangup(cause)
 
 
-def _answerer(call: LiveCall, steps: list[list[Endpoint]]) -> Endpoint | None:
-    phones = [endpoint for step in steps for endpoint in step if endpoint.kind in RINGING]
-    if call.script.answered_by == "target":
-        return next((endpoint for endpoint in phones if endpoint.kind in ("user", "sofia")), None)
-    return next((endpoint for endpoint in phones if endpoint.extension == call.script.answered_by), None)
-
-
 def _ring(call: LiveCall, phones: list[Endpoint]) -> list[Leg]:
-    call.engaged = True
-    call.shown = call.display_name
     legs = []
     for endpoint in phones:
-        variables = values.Variables(values.exported(call.variables) | dict(endpoint.variables))
-        leg = Leg(endpoint, str(uuid.uuid4()), {"created": now_us()}, variables, len(phones) == 1)
-        if not leg.alone:
-            _add_directory(call, leg)
+        call.shown = call.display_name
+        leg = Leg(call, endpoint, Variables(exported(call.variables) | dict(endpoint.variables)))
+        if len(phones) > 1:
+            leg.add_directory()
         legs.append(leg)
-        call.stage.enter(leg.uuid, call)
-        _tell(call, leg, "inbound_answered", 1)
+        call.switch.calls[leg.uuid] = call
+        leg.tell("callee create")
     for leg in legs:
-        leg.times["progress"] = now_us()
-        _tell(call, leg, "inbound_answered", 2)
-    _follow(call, legs[-1])
-    if "progress" not in call.times:
-        call.times["progress"] = now_us()
-        call.tell("inbound_answered", 3)
+        leg.times["progress"] = now()
+        leg.tell("callee progress")
+        _follow(call, leg)
+    if legs and "progress" not in call.times:
+        call.times["progress"] = now()
+        call.tell("progress")
     return legs
 
 
 async def _talk(call: LiveCall, leg: Leg, dial_string: str) -> None:
     _follow(call, leg)
-    leg.times["answered"] = now_us()
-    _tell(call, leg, "inbound_answered", 4)
+    leg.times["answered"] = now()
+    leg.tell("callee answer")
     call.run_hook(leg.variables.get("api_on_answer"))
     call.bridged_to, call.answered_by = dial_string, leg.endpoint.extension
     call.variables.set("originate_disposition", "SUCCESS")
     call.answer()
-    call.times["bridged"] = leg.times["bridged"] = now_us()
-    call.tell("inbound_answered", 6)
-    for name in ("bridge_uuid", "bridge_to", "last_bridge_to", "signal_bond"):
-        call.variables.set(name, leg.uuid)
+    call.times["bridged"] = leg.times["bridged"] = now()
+    call.tell("bridge")
+    call.variables |= dict.fromkeys(("bridge_uuid", "bridge_to", "last_bridge_to", "signal_bond"), leg.uuid)
     await call.wait(call.script.talk)
     call.hangup("NORMAL_CLEARING")
-    _end(call, [leg], call.cause)
+    leg.end(call.hangup_cause)
     for name in ("bridge_to", "bridge_uuid"):
         call.variables.set(name, None)
-    call.tell("inbound_answered", 8, Hangup_Cause=call.cause)
+    call.tell("unbridge")
 
 
 def _follow(call: LiveCall, leg: Leg) -> None:
     """The caller's leg names whoever was rung or answered last as its callee."""
-    call.callee_uuid, call.callee, call.callee_kind = leg.uuid, leg.endpoint.extension, leg.endpoint.kind
+    call.callee = leg
     if leg.endpoint.kind == "user":
-        call.variables.set("dialed_user", leg.endpoint.extension)
-        call.variables.set("dialed_domain", call.script.domain)
-
-
-def _end(call: LiveCall, legs: list[Leg], cause: str) -> None:
-    for leg in legs:
-        leg.times["hungup"] = now_us()
-        if "answered" in leg.times:
-            # Unless a group was rung, a subscriber's directory variables reach the leg's events only now.
-            _add_directory(call, leg)
-        leg.variables.set("hangup_cause", cause)
-        leg.variables.set("hangup_cause_q850", Q850.get(cause, "31"))
-        capture, index = ("inbound_answered", 7) if "answered" in leg.times else ("inbound_abandoned", 4)
-        _tell(call, leg, capture, index, {"Hangup-Cause": cause})
-
-
-def _add_directory(call: LiveCall, leg: Leg) -> None:
-    if leg.endpoint.kind == "user":
-        for name, value in call.stage.directory(leg.endpoint.extension).items():
-            leg.variables.set(name, value)
-
-
-def _tell(
-    call: LiveCall, leg: Leg, capture: str, index: int, changes: dict[str, str | None] | None = None
-) -> None:
-    scene = templates.Scene(
-        a_uuid=call.uuid,
-        b_uuid=leg.uuid,
-        number=call.script.number,
-        name=call.name,
-        display_name=leg.variables.get("origination_caller_id_name") or call.display_name,
-        destination=call.script.destination,
-        extension=leg.endpoint.extension,
-        endpoint=leg.endpoint.kind,
-        domain=call.script.domain,
-        private=call.script.private,
-        times=leg.times,
-        variables=leg.variables,
-        changes=changes or {},
-    )
-    template = templates.load(capture, index)
-    call.stage.fire(templates.render(template, scene, call.stage.next_sequence(), call.stage.core_uuid))
+        call.variables |= {"dialed_user": leg.endpoint.extension, "dialed_domain": call.script.domain}

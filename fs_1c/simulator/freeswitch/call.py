@@ -1,268 +1,286 @@
-"""One live call: the caller's channel, its variables, and the applications executed on it."""
+"""One live call: the caller's leg, the applications executed on it, and the service behind `socket`."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import uuid
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from fs_1c.simulator.freeswitch import applications, templates, values
-from fs_1c.simulator.freeswitch.commands import Command
-from fs_1c.simulator.freeswitch.messages import Event, now_us
+from fs_1c.simulator.freeswitch import announcements, bridge, values, wire
+from fs_1c.simulator.freeswitch.listener import Listener, Streams
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, Outcome
-from fs_1c.simulator.freeswitch.templates import Scene
 
-_OWN = ("session_id", "sip_call_id", "sip_from_display", "sip_full_from")
-"""Variables every event of the call has, in this call's own form."""
+if TYPE_CHECKING:
+    from fs_1c.simulator.freeswitch.switch import SimulatedSwitch
 
-Q850 = {
-    "NORMAL_CLEARING": "16",
-    "ORIGINATOR_CANCEL": "487",
-    "NO_ANSWER": "19",
-    "USER_BUSY": "17",
-    "LOSE_RACE": "502",
-}
+T = TypeVar("T")
 
-
-class Stage(Protocol):
-    """The FreeSWITCH a call takes place on."""
-
-    core_uuid: str
-
-    def fire(self, event: Event) -> None: ...
-    def next_sequence(self) -> int: ...
-    def next_session(self) -> int: ...
-    def api(self, name: str, argument: str) -> str | None: ...
-    def directory(self, extension: str) -> Mapping[str, str]: ...
-    def enter(self, channel: str, call: LiveCall) -> None: ...
-    async def bridge(self, call: LiveCall, dial_string: str, by_service: bool) -> None: ...
+TICK = 0.02  # seconds between two looks that a parked channel takes at its queue
+CONNECT_WITHIN = 127.0  # seconds until the kernel gives up on a host that swallows all; FreeSWITCH never does
+CODE = frozenset("bgsystem java javascript lua managed perl python system".split())
+APPLICATIONS = CODE | frozenset(
+    "answer bridge callcenter cidlookup conference curl db deflect echo eval execute_extension export fifo"
+    " hangup hash hold info intercept ivr limit log multiset park playback pre_answer read record_session"
+    " redirect respond ring_ready say set set_profile_var socket speak transfer unset voicemail".split()
+)
+"""What a usual FreeSWITCH has, in part; an application that it has not ends the call."""
 
 
 class LiveCall:
-    """The caller's channel. ``down`` is set the moment it is hung up; ``resume`` by the command of that
-    name."""
+    """A call while it is up. What is named as in `CallResult` becomes that in the end.
 
-    def __init__(self, stage: Stage, script: CallScript) -> None:
-        self.stage, self.script = stage, script
-        self.uuid = str(uuid.uuid4())
-        self.down = asyncio.Event()
-        self.finished = asyncio.Event()
+    Attributes:
+        down, finished: Set when the caller's leg is hung up; when the dialplan is done with it.
+        resume, queue: The service has said `resume`; what else it has sent to a parked channel.
+        times: Moments in µs, by the names of `announcements.MOMENTS`.
+        callee, shown: Who was rung or answered last; what the last phone that rang shows.
+    """
+
+    def __init__(self, switch: SimulatedSwitch, script: CallScript) -> None:
+        self.switch, self.script, self.uuid = switch, script, str(uuid.uuid4())
+        self.down, self.finished = asyncio.Event(), asyncio.Event()
         self.resume = False
-        self.cause = ""
-        self.times: dict[str, int] = {"created": now_us()}
-        self.applications: list[tuple[str, str]] = []
+        self.queue: list[wire.Command] = []
+        self.times = {"created": wire.now()}
+        self.callee: bridge.Leg | None = None
+        self.shown: str | None = None
         self.commands: list[bytes] = []
-        self.queue: list[Command] = []
-        self.engaged = False
+        self.applications: list[tuple[str, str]] = []
+        self.executed_code: list[str] = []
         self.bridged_to: str | None = None
         self.answered_by: str | None = None
-        self.callee_uuid, self.callee, self.callee_kind = "", "", "user"
-        self.shown: str | None = None
-        self.outcome: Outcome = "none"
         self.lookup_ms: float | None = None
-        self.lookup_began: float | None = None
-        self.executed: list[str] = []
-        self.expander = values.Expander(self.variable, self._api_inside_value, self.executed)
-        self.variables = values.Variables(self._first_variables())
-        self._at_first = dict(self.variables)
-        for name in _OWN:
-            self._at_first.pop(name, None)
-        stage.enter(self.uuid, self)
+        self.service_outcome: Outcome = "none"
+        self.hangup_cause = ""
+        self.name = script.number if script.name is None else script.name
+        self.channel_name = f"sofia/internal/{script.number}@{script.domain}"
+        self._asked_at = 0.0  # on the loop's clock
+        run = lambda name, argument: switch.api(name, argument) or ""  # noqa: E731
+        self._expander = values.Expander(self.variable, run, self.executed_code)
+        self.variables, self._recorded = values.Variables(), dict[str, str]()
+        told = self._event("create").headers
+        recorded = {key[9:]: value for key, value in told if key.startswith("variable_")}
+        own = {"session_id": str(next(switch.sessions)), "sip_call_id": f"{self.uuid[:13]}@simulated"}
+        own["sip_full_from"] = recorded["sip_full_from"]
+        if script.name is not None:
+            address = own["sip_full_from"].rpartition("<")[2]
+            own |= {"sip_from_display": self.name, "sip_full_from": f'"{self.name}" <{address}'}
+        self.variables.update(recorded | own)
+        self._recorded = {name: value for name, value in recorded.items() if name not in own}
+        switch.calls[self.uuid] = self
 
-    # -- what the channel is -----------------------------------------------------------------------
-
-    @property
-    def name(self) -> str:
-        """The caller's SIP display name."""
-        return self.script.number if self.script.name is None else self.script.name
+    # What it is.
 
     @property
     def display_name(self) -> str:
-        """What a phone rung now would show."""
         return self.variables.get("effective_caller_id_name") or self.name
 
-    @property
-    def channel_name(self) -> str:
-        """The channel's name, e.g. ``sofia/internal/89235292926@127.0.0.1``."""
-        return f"sofia/internal/{self.script.number}@{self.script.domain}"
+    def cast(self, callee: bridge.Leg | None) -> dict[str, str]:
+        """Who plays which part in an event; see `announcements.tell`."""
+        script, shown = self.script, callee and callee.variables.get("origination_caller_id_name")
+        parts = {"number": script.number, "name": self.name, "destination": script.destination}
+        parts |= {"domain": script.domain, "private": "true" if script.private else "false"}
+        parts |= {"caller_uuid": self.uuid, "callee_uuid": callee.uuid if callee else ""}
+        parts["extension"] = callee.endpoint.extension if callee else ""
+        return parts | {"shown": shown or self.display_name}
 
     def variable(self, name: str) -> str | None:
         """A channel variable, else a field of the caller's profile, else a global variable."""
-        profile = {
-            "caller_id_name": self.name,
-            "caller_id_number": self.script.number,
-            "destination_number": self.script.destination,
-            "ani": self.script.number,
-            "username": self.script.number,
-            "network_addr": "127.0.0.1",
-            "context": "public",
-            "uuid": self.uuid,
-            "chan_name": self.channel_name,
-            "domain": self.script.domain,
-            "core_uuid": self.stage.core_uuid,
-        }
-        return self.variables.get(name) or profile.get(name.lower())
+        script = self.script
+        profile = {"caller_id_name": self.name, "caller_id_number": script.number, "ani": script.number}
+        profile |= {"username": script.number, "destination_number": script.destination, "uuid": self.uuid}
+        profile |= {"domain": script.domain, "context": "public", "network_addr": "127.0.0.1"}
+        return self.variables.get(name) or profile.get(name)
 
-    def scene(self, changes: Mapping[str, str | None], times: Mapping[str, int] | None = None) -> Scene:
-        """The call as an event about the caller's leg tells it."""
-        return Scene(
-            a_uuid=self.uuid,
-            b_uuid=self.callee_uuid,
-            number=self.script.number,
-            name=self.name,
-            display_name=self.display_name,
-            destination=self.script.destination,
-            extension=self.callee,
-            endpoint=self.callee_kind,
-            domain=self.script.domain,
-            private=self.script.private,
-            times=self.times if times is None else times,
-            variables={k: v for k, v in self.variables.items() if self._at_first.get(k) != v},
-            changes=changes,
-        )
+    def _event(self, what: str, changes: Mapping[str, str | None] | None = None) -> wire.Event:
+        variables = {k: v for k, v in self.variables.items() if self._recorded.get(k) != v}
+        changes = {"Hangup-Cause": self.hangup_cause or None, **(changes or {}), **self.switch.stamp()}
+        return announcements.tell(what, self.cast(self.callee), self.times, variables, changes)
 
-    def tell(self, capture: str, index: int, **changes: str | None) -> None:
-        """Fires an event about the caller's leg, made from event ``index`` of a recording."""
-        headers = {key.replace("_", "-"): value for key, value in changes.items()}
-        self.stage.fire(self._event(capture, index, headers))
+    def tell(self, what: str, **changes: str | None) -> None:
+        """Fires an event about the caller's leg, by its name in `TOLD`, as recorded of one in its state."""
+        states = {", bridged": self.bridged_to, ", rung": self.callee, ", down": self.down.is_set(), "": True}
+        what = next(what + one for one, so in states.items() if so and what + one in announcements.TOLD)
+        self.switch.fire(self._event(what, {key.replace("_", "-"): value for key, value in changes.items()}))
 
     def channel_data(self) -> bytes:
-        """The answer to ``connect``."""
         mode = "async" if self.script.mode == "async" else "static"
-        event = self._event("outbound_sync_route", -1, {"Socket-Mode": mode, "Control": "full"})
-        if self.lookup_began is None:
-            self.lookup_began = asyncio.get_running_loop().time()
-        return event.plain()
+        self._asked_at = self._asked_at or asyncio.get_running_loop().time()
+        return self._event("data", {"Socket-Mode": mode, "Control": "full"}).plain()
 
-    def _event(self, capture: str, index: int, changes: Mapping[str, str | None]) -> Event:
-        template = templates.load(capture, index)
-        return templates.render(
-            template, self.scene(changes), self.stage.next_sequence(), self.stage.core_uuid
-        )
+    def result(self) -> CallResult:
+        told = {field.name: getattr(self, field.name) for field in fields(CallResult)}
+        return CallResult(**{**told, "display_name": self.display_name if self.shown is None else self.shown})
 
-    def _first_variables(self) -> dict[str, str]:
-        self.variables, self._at_first = values.Variables(), {}
-        began = self._event("inbound_answered", 0, {}).variables()
-        changed = {"session_id": str(self.stage.next_session()), "sip_call_id": f"{self.uuid[:13]}@simulated"}
-        if self.script.name is not None:
-            tag = began["sip_full_from"].partition(";")[2]
-            address = f"<sip:{self.script.number}@{self.script.domain}>;{tag}"
-            changed |= {"sip_from_display": self.name, "sip_full_from": f'"{self.name}" {address}'}
-        return began | changed
+    # What happens to it.
 
-    def let_go(self) -> None:
-        """The service has decided: the lookup is over."""
-        if self.lookup_ms is None and self.lookup_began is not None:
-            self.lookup_ms = (asyncio.get_running_loop().time() - self.lookup_began) * 1000
-
-    # -- what happens to it ------------------------------------------------------------------------
+    async def unless_down(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What the work gives; None when the channel is hung up before that. Raises what the work raises."""
+        working, down = asyncio.ensure_future(work), asyncio.ensure_future(self.down.wait())
+        try:
+            await asyncio.wait((working, down), return_when=asyncio.FIRST_COMPLETED)
+            return working.result() if working.done() else None
+        finally:
+            working.cancel()
+            down.cancel()
+            await asyncio.gather(working, down, return_exceptions=True)
 
     async def wait(self, seconds: float) -> bool:
         """Lets time pass; True when the channel was hung up meanwhile."""
-        try:
-            await asyncio.wait_for(self.down.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        await self.unless_down(asyncio.sleep(seconds))
+        return self.down.is_set()
 
     def hangup(self, cause: str) -> None:
         """Ends the caller's leg; a second time does nothing."""
-        if self.down.is_set():
-            return
-        self.cause = cause
-        self.times["hungup"] = now_us()
-        self.variables.set("hangup_cause", cause)
-        self.variables.set("hangup_cause_q850", Q850.get(cause, "31"))
-        bridged = self.bridged_to is not None
-        self.down.set()
-        capture, index = ("outbound_async_bridge", 9) if bridged else ("outbound_async_cancel", 1)
-        self.tell(capture, index, Hangup_Cause=cause)
+        if not self.down.is_set():
+            self.down.set()
+            self.hangup_cause = cause
+            self.times["hungup"] = wire.now()
+            bridge.set_cause(self.variables, cause)
+            self.tell("hangup")
 
-    def caller_leaves(self, only_during_lookup: bool = False) -> None:
+    def caller_leaves(self, only_before_ringing: bool = False) -> None:
         """The caller hangs up, unless he has been answered (or, if so asked, a phone has been rung)."""
-        if "answered" not in self.times and not (only_during_lookup and self.engaged):
+        if "answered" not in self.times and not (only_before_ringing and self.callee):
             self.hangup("ORIGINATOR_CANCEL")
 
     def answer(self) -> None:
         """Answers the caller's leg if it isn't yet, and runs what waits for that."""
         if "answered" not in self.times and not self.down.is_set():
-            self.times["answered"] = now_us()
-            self.tell("inbound_answered", 5)
+            self.times["answered"] = wire.now()
+            self.tell("answer")
             self.run_hook(self.variables.get("api_on_answer"))
 
     def run_hook(self, code: str | None) -> None:
-        """Records what a variable such as ``api_on_answer`` would run."""
+        """Records what a variable such as `api_on_answer` would run."""
         if code:
-            self.executed.append(self.expander.expand(code))
+            self.executed_code.append(self._expander.expand(code))
 
-    def enqueue(self, command: Command) -> None:
-        """A message for the parked channel, looked at every 20 ms."""
-        self.queue.append(command)
+    def let_go(self) -> None:
+        """The service has decided: the lookup is over."""
+        if self.lookup_ms is None and self._asked_at:
+            self.lookup_ms = (asyncio.get_running_loop().time() - self._asked_at) * 1000
 
-    async def perform(self, command: Command) -> None:
-        """What a ``sendmsg`` asks for (source: switch_ivr_parse_event)."""
-        kind = (command.get("call-command") or "").lower()
+    # Applications.
+
+    async def perform(self, command: wire.Command) -> None:
+        """What a `sendmsg` asks for (source: switch_ivr_parse_event)."""
+        kind, application = (command.get("call-command") or "").lower(), command.get("execute-app-name")
         if kind == "hangup":
-            self.hangup(applications.cause(command.get("hangup-cause")))
-        application = command.get("execute-app-name")
+            self._run("hangup", command.get("hangup-cause") or "")
         if kind == "execute" and application:
-            argument = command.get("execute-app-arg") or ""
-            if not argument and (command.get("content-type") or "").lower() == "text/plain":
-                argument = command.body.decode("utf-8", "surrogateescape")
-            label = command.get("event-uuid-name")
-            await self.execute(application, argument, command.get("event-uuid"), label, by_service=True)
+            argument = command.get("execute-app-arg") or command.body.decode("utf-8", "surrogateescape")
+            await self.execute(application, argument, command)
 
-    async def execute(
-        self,
-        application: str,
-        argument: str = "",
-        app_uuid: str | None = None,
-        label: str | None = None,
-        by_service: bool = False,
-    ) -> None:
-        """Runs an application to its end; a channel that is hung up runs none."""
+    async def execute(self, application: str, argument: str, order: wire.Command | None = None) -> None:
+        """Runs an application to its end, as the service has ordered or the dialplan."""
         if self.down.is_set():
             return
-        if application not in applications.KNOWN:
-            # source: switch_core_session_execute_application_get_flags
+        if application not in APPLICATIONS:
             self.hangup("DESTINATION_OUT_OF_ORDER")
             return
-        data = self.expander.expand(argument)
+        data = self._expander.expand(argument)
         self.applications.append((application, data))
-        self.variables.set("current_application", application)
-        self.variables.set("current_application_data", data)
-        told: dict[str, str | None] = {
-            "Application": application,
-            "Application_Data": data or None,
-            "Application_UUID": app_uuid or str(uuid.uuid4()),
-            "Application_UUID_Name": label,
-        }
-        self.tell("outbound_async_bridge", 1, **told)
+        told = self._begins(application, data, order)
         if application == "bridge":
-            if by_service and self.script.mode == "async":
+            if order and self.script.mode == "async":
                 self.let_go()
-            await self.stage.bridge(self, data, by_service)
+            await bridge.bridge(self, data, order is not None)
         else:
-            await applications.run(self, application, data)
-        index = 11 if self.bridged_to is not None else 2
-        self.tell("outbound_async_bridge", index, **told, Hangup_Cause=self.cause or None)
+            self._run(application, data)
+        self.tell("execute complete", **told)
 
-    def _api_inside_value(self, name: str, argument: str) -> str:
-        return self.stage.api(name, argument) or ""
+    def _begins(self, name: str, data: str, order: wire.Command | None = None) -> dict[str, str | None]:
+        """Tells of an application; returns the headers that its end is to have, too."""
+        self.variables |= {"current_application": name, "current_application_data": data}
+        told: dict[str, str | None] = {"Application": name, "Application_Data": data or None}
+        told["Application_UUID"] = (order.get("event-uuid") if order else None) or str(uuid.uuid4())
+        told["Application_UUID_Name"] = order.get("event-uuid-name") if order else None
+        self.tell("execute", **told)
+        return told
 
-    def result(self) -> CallResult:
-        """What became of it."""
-        return CallResult(
-            uuid=self.uuid,
-            variables=dict(self.variables),
-            commands=list(self.commands),
-            applications=list(self.applications),
-            bridged_to=self.bridged_to,
-            answered_by=self.answered_by,
-            display_name=self.display_name if self.shown is None else self.shown,
-            executed_code=list(self.executed),
-            lookup_ms=self.lookup_ms,
-            service_outcome=self.outcome,
-            hangup_cause=self.cause,
-        )
+    def _run(self, application: str, data: str) -> None:
+        match application:
+            case "set" | "multiset":
+                for element in [data] if application == "set" else values.multiset(data):
+                    values.set_one(self.variables, self._expander, element)
+            case "unset":
+                self.variables.set(data, None)
+            case "export":
+                values.export(self.variables, data)
+            case "answer":
+                self.answer()
+            case "hangup":
+                cause = data.strip().upper()
+                self.hangup(cause if re.fullmatch(r"[A-Z][A-Z_0-9]+", cause) else "NORMAL_CLEARING")
+            case _ if application in CODE:
+                self.executed_code.append(f"{application} {data}".rstrip())
+
+    # The application `socket`: FreeSWITCH connects to a service and obeys it (source: socket_function).
+
+    async def socket(self, host: str, port: int) -> bool:
+        """Runs it; True when the dialplan goes on with its next action."""
+        self.variables.set("socket_host", host)
+        sync, streams, goes_on = self.script.mode == "sync", None, True
+        told = self._begins("socket", f"{host}:{port} full" if sync else f"{host}:{port} async full")
+        with suppress(OSError):  # TimeoutError is one
+            connecting = asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_WITHIN)
+            streams = await self.unless_down(connecting)
+        if streams is None:
+            # Nobody listens: the next action runs at once, in async as well.
+            self.service_outcome = "hung up" if self.down.is_set() else "unreachable"
+        elif sync:
+            await self._hold(streams)
+        else:
+            goes_on = await self._park(streams)
+        self.tell("execute complete", **told)
+        return goes_on and not self.down.is_set()
+
+    async def _hold(self, streams: Streams) -> None:
+        """Obeys the service until it lets go, the call ends or, with `linger`, the time after it is over."""
+        listener = Listener(self.switch, streams, self)
+        with self.switch.connected(listener, streams[1]):
+            self.service_outcome = outcome = await listener.obey(self.switch.settings.first_command)
+            self.let_go()
+            listener.release()
+            if outcome == "hung up" and listener.linger is not None:
+                if self.script.mode == "async":
+                    await self.finished.wait()  # the last events come before the notice
+                listener.write(wire.linger_notice(self.uuid, self.channel_name, listener.linger))
+                listener.lingering = True
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(listener.linger if listener.linger >= 0 else None):
+                        await listener.obey(None)
+            if outcome != "closed":
+                listener.write(wire.disconnect_notice(self.uuid))
+
+    async def _park(self, streams: Streams) -> bool:
+        """Async: parks the call and executes what the service queues; True when the dialplan goes on.
+
+        `exit` without `resume` ends the call. A service that stays mute or dies leaves the caller in silence
+        until he gives up; with `resume` said before, the dialplan goes on.
+        """
+        talking = asyncio.ensure_future(self._hold(streams))
+        self.switch.background(talking)
+        parked = False
+        while not await self.wait(TICK):
+            connected = 0 < self._asked_at <= asyncio.get_running_loop().time() - TICK  # for a tick, at least
+            if not parked and (connected or talking.done()):
+                parked = True
+                self.tell("park")
+            while parked and self.queue and not self.down.is_set():
+                await self.perform(self.queue.pop(0))
+            if talking.done() and not self.queue and (self.resume or self.service_outcome == "exited"):
+                break
+        if not talking.done():  # the call is over before its service has noticed
+            self.service_outcome = "hung up"
+            self.let_go()
+        elif not self.resume:
+            self.hangup("NORMAL_CLEARING")
+        if parked:
+            self.tell("unpark")
+        return self.resume

@@ -1,23 +1,20 @@
-"""A simulated FreeSWITCH: the event socket it serves and the calls placed on it."""
+"""A simulated FreeSWITCH: the event socket that it serves and the calls that are placed on it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hmac
-import time
+import itertools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
-from fs_1c.simulator.freeswitch import announcements, api, event_socket, socket_app, templates
-from fs_1c.simulator.freeswitch import bridge as bridging
+from fs_1c.simulator.freeswitch import announcements, api
 from fs_1c.simulator.freeswitch.call import LiveCall
-from fs_1c.simulator.freeswitch.commands import Command
 from fs_1c.simulator.freeswitch.listener import Listener
-from fs_1c.simulator.freeswitch.messages import Event
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings
+from fs_1c.simulator.freeswitch.wire import Event, parse_event
 
 
 class SwitchStoppedError(ConnectionAbortedError):
@@ -25,42 +22,37 @@ class SwitchStoppedError(ConnectionAbortedError):
 
 
 class SimulatedSwitch:
-    """Plays FreeSWITCH from recorded traffic. Use it as an asynchronous context manager, or start and stop
-    it.
+    """Plays FreeSWITCH from recorded traffic: an asynchronous context manager, or to be started and stopped.
 
     Attributes:
-        settings: as given.
-        event_socket_port: TCP port of the event socket; known after :meth:`start`, kept over a restart.
-        core_uuid: a new one at each start, by which a restart shows.
-        channels: live channels' uuid → the last event about it.
-        calls: live channels' uuid → the call it is part of.
+        event_socket_port: TCP port of the event socket; known after `start`, kept over a restart.
+        core_uuid: A new one at each start, by which a restart shows.
+        channels: uuid of a channel that is up → the last event about it, of a call or of what is played.
+        calls: uuid of such a channel → the call that it is part of.
+        sessions: Numbers for `session_id`.
+        subscribers_changed: Somebody has asked for events.
     """
 
     def __init__(self, settings: SwitchSettings | None = None) -> None:
-        self.settings = settings or SwitchSettings()
+        self.settings: SwitchSettings = settings or SwitchSettings()
         self.event_socket_port = self.settings.port
         self.core_uuid = str(uuid.uuid4())
         self.channels: dict[str, Event] = {}
         self.calls: dict[str, LiveCall] = {}
+        self.sessions, self._sequence = itertools.count(1), itertools.count(1)
+        self.subscribers_changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._connections: dict[Listener, asyncio.StreamWriter] = {}
-        self._tasks: set[asyncio.Task[CallResult] | asyncio.Task[None]] = set()
-        self._sequence = self._sessions = 0
-        self._started = 0.0
-        self._subscribed = asyncio.Event()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
-    # -- life --------------------------------------------------------------------------------------
+    # Life.
 
     async def start(self) -> None:
-        """Starts the event socket; after :meth:`stop` this is a restart on the same port.
-
-        Raises:
-            OSError: the port is taken.
-        """
+        """Starts the event socket; after `stop` this is a restart on the same port. Raises OSError."""
         self.core_uuid = str(uuid.uuid4())
-        self._started = time.monotonic()
-        templates.warm()
-        self._server = await asyncio.start_server(self._accept, self.settings.host, self.event_socket_port)
+        announcements.warm_up()
+        where = self.settings.host, self.event_socket_port
+        self._server = await asyncio.start_server(lambda *streams: Listener(self, streams).serve(), *where)
         self.event_socket_port = self._server.sockets[0].getsockname()[1]
         if self.settings.heartbeat is not None:
             self.background(asyncio.ensure_future(self._beat(self.settings.heartbeat)))
@@ -75,9 +67,8 @@ class SimulatedSwitch:
         for writer in list(self._connections.values()):
             writer.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._connections.clear()
-        self.channels.clear()
-        self.calls.clear()
+        for living in (self._connections, self.channels, self.calls):
+            living.clear()
         if self._server is not None:
             await self._server.wait_closed()
             self._server = None
@@ -86,45 +77,53 @@ class SimulatedSwitch:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    # -- calls -------------------------------------------------------------------------------------
+    async def _beat(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            told = {"Event-Info": "System Ready", "Session-Count": str(len(self.channels))}
+            self._announce("HEARTBEAT", told)
 
-    async def call(self, script: CallScript) -> CallResult:
-        """Places one call and returns when it is over; a lingering service connection may outlive it.
-
-        Raises:
-            SwitchStoppedError: the switch was stopped meanwhile.
-        """
-        task = asyncio.ensure_future(self._place(script))
+    def background(self, task: asyncio.Future[Any]) -> None:
+        """Keeps a task until it is done, or ends it when the switch is stopped."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    # Calls.
+
+    async def call(self, script: CallScript) -> CallResult:
+        """Plays one call to its end; a lingering service may stay. Raises SwitchStoppedError."""
+        placing = asyncio.ensure_future(self._place(LiveCall(self, script)))
+        self.background(placing)
         try:
-            return await task
+            return await placing
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise
             raise SwitchStoppedError("the simulated FreeSWITCH was stopped during the call") from None
 
-    async def _place(self, script: CallScript) -> CallResult:
-        call = LiveCall(self, script)
-        loop = asyncio.get_running_loop()
+    async def _place(self, call: LiveCall) -> CallResult:
+        loop, script = asyncio.get_running_loop(), call.script
         timers = [loop.call_later(script.patience, call.caller_leaves)]
         if script.cancel_after is not None:
             timers.append(loop.call_later(script.cancel_after, call.caller_leaves, True))
         try:
-            call.tell("inbound_answered", 0)
-            call.variables.set("hangup_after_bridge", "true")
-            for name, value in script.variables.items():
+            call.tell("create")
+            for name, value in {"hangup_after_bridge": "true", **script.variables}.items():
                 call.variables.set(name, value)
-            if await socket_app.run(call, self):
-                await self._dialplan(call)
+            if script.service is None or await call.socket(*script.service):
+                target = "${fs_1c_target}" if call.variables.get("fs_1c_target") else script.default_target
+                if target:
+                    await call.execute("bridge", target)
+                else:
+                    call.hangup("NO_ROUTE_DESTINATION")
             call.hangup("NORMAL_CLEARING")
-            self._report(call)
+            call.run_hook(call.variables.get("api_hangup_hook"))
+            for what in ("state hangup", "state reporting", "end"):
+                call.tell(what)
         finally:
             for timer in timers:
                 timer.cancel()
@@ -134,42 +133,16 @@ class SimulatedSwitch:
             call.finished.set()
         return call.result()
 
-    async def _dialplan(self, call: LiveCall) -> None:
-        """What follows ``socket``: the target the service chose, else the default one."""
-        if call.down.is_set():
-            return
-        if call.variables.get("fs_1c_target"):
-            await call.execute("bridge", "${fs_1c_target}")
-        elif call.script.default_target:
-            await call.execute("bridge", call.script.default_target)
-        else:
-            call.hangup("NO_ROUTE_DESTINATION")
-
-    def _report(self, call: LiveCall) -> None:
-        call.run_hook(call.variables.get("api_hangup_hook"))
-        talked, rung = call.bridged_to is not None, call.callee_uuid != ""
-        for index in (14, 15) if talked else (4, 5):
-            call.tell(
-                "outbound_async_bridge" if talked else "outbound_async_cancel", index, Hangup_Cause=call.cause
-            )
-        capture, index = ("inbound_answered", 9) if talked else ("inbound_abandoned", 5)
-        if not rung:
-            capture, index = "outbound_async_cancel", 6
-        call.tell(capture, index, Hangup_Cause=call.cause)
-
-    # -- recordings and raw bytes ------------------------------------------------------------------
+    # Recordings and octets as they are.
 
     async def play(self, *recordings: str | Path, cut: int | None = None, speed: float | None = None) -> None:
-        """Sends the events of recordings, verbatim, to every subscriber, whatever names it asked for.
+        """Sends the events of recordings, verbatim, to every subscriber, whatever it asked for. What is up in
+        them is told by `show channels as json` and `uuid_dump`, too. Raises CaptureError.
 
         Args:
-            recordings: names of shipped ones (``inbound_answered``) or files; several are interleaved by
-                their times.
-            cut: bytes per write, at the most; None writes whole events.
-            speed: how many times faster than it was; None: all of it at once.
-
-        Raises:
-            CaptureError: a recording cannot be read.
+            recordings: Names of shipped ones (`inbound_answered`) or files, interleaved by their times.
+            cut: Octets per write, at the most; None writes whole events.
+            speed: How many times faster than it was; None: all of it at once.
         """
         timed = announcements.interleaved(recordings)
         loop = asyncio.get_running_loop()
@@ -177,114 +150,71 @@ class SimulatedSwitch:
         for seconds, message in timed:
             if speed is not None:
                 await asyncio.sleep(began + (seconds - timed[0][0]) / speed - loop.time())
+            self._remember(parse_event(message.partition(b"\n\n")[2]))
             size = cut or len(message)
             for at in range(0, len(message), size):
                 await self.send_raw(message[at : at + size])
                 await asyncio.sleep(0)  # lets the transport write each piece on its own
 
     async def send_raw(self, data: bytes) -> None:
-        """Sends any bytes to every subscriber of the event socket."""
-        for listener, writer in list(self._connections.items()):
-            if listener.subscribed:
-                listener.write(data)
-                with contextlib.suppress(ConnectionError):
+        for one, writer in list(self._connections.items()):
+            if one.subscribed:
+                one.write(data)
+                with suppress(ConnectionError):
                     await writer.drain()
 
     async def wait_for_subscribers(self, count: int = 1, timeout: float = 5.0) -> None:  # noqa: ASYNC109
-        """Waits until ``count`` connections have asked for events.
-
-        Raises:
-            TimeoutError: they have not in ``timeout`` seconds.
-        """
+        """Until so many connections have asked for events; raises TimeoutError after so many seconds."""
         async with asyncio.timeout(timeout):
-            while sum(listener.subscribed for listener in self._connections) < count:
-                self._subscribed.clear()
-                await self._subscribed.wait()
+            while sum(one.subscribed for one in self._connections) < count:
+                self.subscribers_changed.clear()
+                await self.subscribers_changed.wait()
 
-    # -- what connections and calls ask of it ------------------------------------------------------
+    # What connections and calls ask of it.
 
     def fire(self, event: Event) -> None:
-        """Tells every connection that wants it of an event."""
-        channel = event.get("Unique-ID")
-        if channel and channel in self.calls:
-            if event.name == "CHANNEL_HANGUP_COMPLETE":
-                self.channels.pop(channel, None)
-            elif event.name != "CHANNEL_STATE":
-                self.channels[channel] = event
-        for listener in list(self._connections):
-            listener.offer(event)
+        self._remember(event)
+        for one in list(self._connections):
+            one.offer(event)
 
-    def fire_job(self, job: str, owner: str, name: str, argument: str, result: str) -> None:
-        """BACKGROUND_JOB, the end of a ``bgapi``."""
-        first = announcements.first_headers("BACKGROUND_JOB", self.core_uuid, self.next_sequence())
-        self.fire(announcements.job(first, job, owner, name, argument, result))
+    def _remember(self, event: Event) -> None:
+        channel = event.get("Unique-ID")
+        if channel and event.name in ("CHANNEL_HANGUP_COMPLETE", "CHANNEL_DESTROY"):
+            self.channels.pop(channel, None)
+        elif channel and event.get("variable_uuid"):  # one that tells all of its channel
+            self.channels[channel] = event
+        pair = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
+        for one, other in (pair, pair[::-1]) if event.name == "CHANNEL_BRIDGE" else ():
+            if one in self.channels:  # which is in neither's own events
+                told = {f"variable_{name}": other for name in ("bridge_to", "bridge_uuid", "signal_bond")}
+                told |= {"Caller-Channel-Bridged-Time": event.get("Event-Date-Timestamp")}
+                self.channels[one] = self.channels[one].changed(told)
+
+    def end_job(self, job: str, owner: str, question: str, answer: str) -> None:
+        name, _, argument = question.partition(" ")
+        told = {"Job-UUID": job, "Job-Owner-UUID": owner, "Job-Command": name, "Job-Command-Arg": argument}
+        self._announce("BACKGROUND_JOB", told, answer)
+
+    def _announce(self, name: str, told: Mapping[str, str], body: str = "") -> None:
+        headers = {"Event-Name": name, "FreeSWITCH-Hostname": "vm", **self.stamp(), **told}
+        self.fire(Event(tuple((key, value) for key, value in headers.items() if value), body))
+
+    def stamp(self) -> dict[str, str]:
+        return announcements.stamp(self.core_uuid, next(self._sequence))
 
     def api(self, name: str, argument: str) -> str | None:
-        """An API command's output, None when there is no such command."""
-        return api.run(self, name, argument)
+        """An API command's output, None when there is no such command; see `SwitchSettings.answers`."""
+        answers = self.settings.answers
+        odd = answers.get(f"{name} {argument}", answers.get(name))
+        return api.run(self, name, argument) if odd is None else odd.decode("utf-8", "surrogateescape")
 
-    async def bridge(self, call: LiveCall, dial_string: str, by_service: bool) -> None:
-        """The application ``bridge``."""
-        await bridging.bridge(call, dial_string, by_service)
-
-    def directory(self, extension: str) -> Mapping[str, str]:
-        """A subscriber's directory variables."""
-        return self.settings.directory.get(extension, {})
-
-    def enter(self, channel: str, call: LiveCall) -> None:
-        """A channel comes up."""
-        self.calls[channel] = call
-
-    def message_to(self, channel: str, command: Command) -> bool:
-        """``sendmsg UUID``: True when there is such a channel."""
-        call = self.calls.get(channel)
-        if call is not None:
-            call.enqueue(command)
-        return call is not None
-
-    def check_password(self, password: str) -> bool:
-        """The event socket's password."""
-        return hmac.compare_digest(password.encode("utf-8", "replace"), self.settings.password.encode())
-
-    def next_sequence(self) -> int:
-        """The next ``Event-Sequence``."""
-        self._sequence += 1
-        return self._sequence
-
-    def next_session(self) -> int:
-        """The next ``session_id``."""
-        self._sessions += 1
-        return self._sessions
-
-    def count_subscribers(self) -> None:
-        """A connection has asked for events."""
-        self._subscribed.set()
-
-    def join(self, listener: Listener, writer: asyncio.StreamWriter) -> None:
-        """A connection opens."""
-        self._connections[listener] = writer
-
-    def leave(self, listener: Listener, _writer: asyncio.StreamWriter) -> None:
-        """A connection closes."""
-        self._connections.pop(listener, None)
-
-    def background(self, task: asyncio.Task[None]) -> None:
-        """Keeps a task until it is done or the switch stops."""
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    # -- inside ------------------------------------------------------------------------------------
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self.background(task)
-        with contextlib.suppress(asyncio.CancelledError):
-            await event_socket.serve(self, reader, writer)
-
-    async def _beat(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            first = announcements.first_headers("HEARTBEAT", self.core_uuid, self.next_sequence())
-            up = time.monotonic() - self._started
-            self.fire(announcements.heartbeat(first, up, len(self.channels), self._sessions))
+    @contextmanager
+    def connected(self, one: Listener, writer: asyncio.StreamWriter) -> Iterator[None]:
+        self._connections[one] = writer
+        if (holding := asyncio.current_task()) is not None:
+            self.background(holding)
+        try:
+            yield
+        finally:
+            self._connections.pop(one, None)
+            writer.close()

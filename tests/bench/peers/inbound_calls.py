@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from fs_1c.simulator.freeswitch.messages import parse_event
+from fs_1c.simulator.freeswitch.wire import parse_event
 from fs_1c.talk.conversations import EVENTS
-from tests.service import load as load
+from tests.service import load
 
 AT_A_TIME = 100
 """Calls that are up together; their events come in turn."""

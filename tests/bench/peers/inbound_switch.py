@@ -6,15 +6,12 @@ import select
 import socket
 import time
 import uuid
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from fs_1c.simulator.freeswitch import announcements, api, commands
-from fs_1c.simulator.freeswitch.call import LiveCall
-from fs_1c.simulator.freeswitch.commands import Command, CommandReader
-from fs_1c.simulator.freeswitch.messages import Event
-from fs_1c.simulator.freeswitch.subscription import Subscription
+from fs_1c.simulator.freeswitch import SimulatedSwitch, wire
+from fs_1c.simulator.freeswitch.listener import Subscription
+from fs_1c.simulator.freeswitch.wire import Command, CommandReader, Event
 from fs_1c.talk.conversations import EVENTS
 from tests.bench.peers.inbound_calls import Stream
 
@@ -25,15 +22,8 @@ COMES_WITHIN, PATIENCE = 20.0, 60.0
 """Seconds in which a listener must have connected, and that it may take over anything later."""
 
 
-class _NoCalls:
-    """A switch whose channels are nowhere but in the stream."""
-
-    def __init__(self) -> None:
-        self.channels: dict[str, Event] = {}
-        self.calls: dict[str, LiveCall] = {}
-
-    def directory(self, extension: str) -> Mapping[str, str]:
-        return {}
+_NO_CALLS = SimulatedSwitch()
+"""A switch whose channels are nowhere but in the stream."""
 
 
 class PouringSwitch:
@@ -66,7 +56,7 @@ class PouringSwitch:
         self._listener.settimeout(PATIENCE)
         self._listener.sendall(b"Content-Type: auth/request\n\n")
         ends = time.monotonic() + PATIENCE
-        while self._obey(QUIET) or not self._subscription.on:
+        while self._obey(QUIET) or not self._subscription.names:
             if time.monotonic() > ends:
                 raise TimeoutError("the listener does not subscribe")
         wanted = {name for name in (*EVENTS, "CUSTOM") if self._subscription.wants(_named(name))}
@@ -104,32 +94,29 @@ class PouringSwitch:
         word, _, argument = command.line.partition(" ")
         match word:
             case "auth":
-                return commands.reply("+OK accepted" if argument == PASSWORD else "-ERR invalid")
+                return wire.reply("+OK accepted" if argument == PASSWORD else "-ERR invalid")
             case "event" | "events":
-                return commands.reply(self._subscription.ask(argument.split(" ")))
-            case "filter":
-                return commands.reply(self._subscription.filter(argument))
+                return wire.reply(self._subscription.ask(argument.split(" ")))
             case "api":
-                return commands.api_response(_api(argument))
+                return wire.api_response(_api(argument))
             case "bgapi":
                 return self._job(command, argument)
-        return commands.reply("")
+        return wire.reply("")
 
     def _job(self, command: Command, line: str) -> bytes:
         name, _, argument = line.partition(" ")
         if name == "user_data":
             self._asked.add(argument.split()[0].partition("@")[0])
         job = command.get("Job-UUID") or str(uuid.uuid4())
-        reply = commands.reply(f"~Reply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n")
-        event = announcements.job(
-            announcements.first_headers("BACKGROUND_JOB", job, 0), job, "", name, argument, _api(line)
-        )
+        reply = wire.reply(f"~Reply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n")
+        told = {"Job-UUID": job, "Job-Command": name, "Job-Command-Arg": argument}
+        event = Event((("Event-Name", "BACKGROUND_JOB"), *told.items()), _api(line))
         return reply + (event.framed() if self._subscription.wants(event) else b"")
 
 
 def _api(line: str) -> str:
     name, _, argument = line.partition(" ")
-    said = api.run(_NoCalls(), name, argument)
+    said = _NO_CALLS.api(name, argument)
     return f"-ERR {name} Command not found!\n" if said is None else said
 
 
