@@ -1,8 +1,8 @@
 """One keep-alive HTTP connection that knows how far a request has come, and whose answer it reads.
 
 Whether a card may be sent again hangs on one question: did the whole request leave this machine? A request
-whose last octet was never accepted by the network cannot have been executed. requests and urllib3 do the HTTP;
-a subclass of urllib3's connection watches what passes through it.
+whose last octet was never accepted by the network cannot have been executed. requests and urllib3 do the
+HTTP; a subclass of urllib3's connection watches what passes through it.
 
 An answer belongs to the request that it follows on a kept connection, and to nothing else. So a connection on
 which anything but one clean answer came (an interim 102 or 103, octets behind the answer, two lengths of one

@@ -1,7 +1,8 @@
-"""The cookies of one session: 1C's own, which names the session, and those by which a balancer finds its way. Pure.
+"""The cookies of one session: 1C's own, which names the session, and those by which a balancer finds its way.
+Pure.
 
-Python's SimpleCookie refuses a whole line for one attribute that it does not know, and takes quadratic time over
-some. Here only names and values are read, however a proxy has mangled what stands behind them.
+Python's SimpleCookie refuses a whole line for one attribute that it does not know, and takes quadratic time
+over some. Here only names and values are read, however a proxy has mangled what stands behind them.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Cookies:
         """Takes the values of Set-Cookie of a response."""
         for name, value in _pairs(lines):
             if name.lower() == SESSION:
-                self._session = (name, value) if value else None
+                self._session = (SESSION, value) if value else None
             elif not value:
                 self._others.pop(name, None)
             elif name in self._others or len(self._others) < MAX_COOKIES:
@@ -54,8 +55,8 @@ class Cookies:
 
 
 def _pairs(lines: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Names and values. Several cookies may be folded into one line by commas, and the session's own may even stand
-    among another's attributes.
+    """Names and values. Several cookies may be folded into one line by commas, and the session's own may even
+    stand among another's attributes.
     """
     for line in lines[:MAX_LINES]:
         for one in line[:MAX_LINE].split(","):

@@ -164,8 +164,8 @@ def _from_markup(text: str) -> str:
 
 
 def _from_json(text: str) -> str:
-    """The `descr` of `{"exception": {"descr": …, "inner": {…}}}`, from the outermost that is not just the wrapping
-    to the innermost, which may be an administrator's own words; or OData's message.
+    """The `descr` of `{"exception": {"descr": …, "inner": {…}}}`, from the outermost that is not just the
+    wrapping to the innermost, which may be an administrator's own words; or OData's message.
     """
     try:
         found: Any = json.loads(text)

@@ -5,10 +5,10 @@ Asked by the header `IBSession: start` it keeps one and names it in the cookie `
 licence. Some services insist on it (400 without), some ignore the header and set no cookie; which of them
 this one is, is found out by the first request and remembered for all sessions of the base.
 
-A session may end at any time: by its age, by the administrator, by a new version of the base. 1C tells that by
-400, 404, 401, 403, 410, 500 or a Fault. So any answer but a good one gives the session up. What may be asked twice is
-asked once more then, in a new one; what may not, only if 1C's own words were about the session, for then
-nothing has been executed.
+A session may end at any time: by its age, by the administrator, by a new version of the base. 1C tells it by
+400, 404, 401, 403, 410, 500 or a Fault. So any answer but a good one gives the session up. What may be asked
+twice is asked once more then, in a new one; what may not, only if 1C's own words were about the session, for
+then nothing has been executed.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Session:
         if self._policy.lost_at_once == LOST_AT_ONCE:
             self._policy.mode = SessionMode.PER_REQUEST
             log.warning(
-                "1C base at %s: %d sessions in a row were lost at their first reuse (a balancer, or a proxy that "
-                "drops cookies?); going on without, a session for each request",
+                "1C base at %s: %d sessions in a row were lost at their first reuse (a balancer, or a proxy "
+                "that drops cookies?); going on without, a session for each request",
                 self._settings.url,
                 LOST_AT_ONCE,
             )

@@ -47,7 +47,7 @@ class Mobilon:
         return self._request(self.say_name, {self.number: number})
 
     def said(self, response: Response) -> str:
-        return soap.read_return(response, self.say_name)
+        return self._returned(response, self.say_name)
 
     def understood(self, text: str) -> Answer:
         return answer.read(text)
@@ -79,7 +79,10 @@ class Mobilon:
         return self._request(self.event, {self.data: json.dumps(data, ensure_ascii=False)})
 
     def accepted(self, response: Response) -> bool:
-        return soap.read_return(response, self.event or self.incoming_call) == "1"
+        return self._returned(response, self.event or self.incoming_call) == "1"
+
+    def _returned(self, response: Response, operation: str) -> str:
+        return soap.read_return(response.status, response.body, operation, response.told)
 
     def _request(self, operation: str, parameters: dict[str, str]) -> Request:
         return Request(

@@ -12,7 +12,6 @@ from xml.sax.saxutils import escape, quoteattr
 from lxml import etree
 
 from fs_1c.onec import errors
-from fs_1c.onec.dialects.protocol import Response
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.settings import SoapVersion
 
@@ -60,19 +59,20 @@ def envelope(
     ).encode()
 
 
-def read_return(response: Response, operation: str) -> str:
+def read_return(status: int, body: bytes, operation: str, told: tuple[tuple[str, str], ...] = ()) -> str:
     """The text of the operation's `return`, stripped; empty when the element is empty, nil or absent.
 
     Markup that 1C put there without escaping it comes back as the markup that it is.
 
     Args:
-        response: What came back.
+        status: The HTTP status code.
+        body: The response's octets.
         operation: The operation that was called, such as `SayName`.
+        told: Headers that tell why there is no good answer.
 
     Raises:
         OneCError: The status is not good, the response is a fault, or it is no SOAP response at all.
     """
-    status, body = response.status, response.body
     text = _text_of(body)
     root = _parse(text)
     fault = _first(root, "Fault")
@@ -86,7 +86,7 @@ def read_return(response: Response, operation: str) -> str:
         result = result if result is not None else _first(answer, f"{operation}Result")
         return "" if result is None else _inner(result).strip()
     if status != 200:
-        raise errors.by_status(status, body, response.told)
+        raise errors.by_status(status, body, told)
     if (
         root is None
         and f"{operation}Response" in text
