@@ -8,13 +8,23 @@ stays; but a client of a category that has a rule of its own goes by that rule e
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from fs_1c import channel
 from fs_1c.call import Call, Caller, Decision, Result
 from fs_1c.numbers import Number, NumberPlan, is_extension, read
+from fs_1c.routing.name import shown
 from fs_1c.settings import RoutingSettings
 
 _NO_PHONE = re.compile(r"[^\w\s.,;:/+()№-]")
+
+
+class _Phone(NamedTuple):
+    """A manager's phone: what can be dialled for it, its dial string, and whether it hangs on this switch."""
+
+    dialled: str
+    endpoint: str
+    is_ours: bool
 
 
 def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> Decision:
@@ -39,7 +49,7 @@ def _said(
     e164: str,
     title: str,
     category: str,
-    manager: str,
+    written: str,
     name: str,
     domain: str,
     policy: RoutingSettings,
@@ -49,51 +59,48 @@ def _said(
 
     Args:
         e164: The caller's number, or empty.
+        written: The manager's phone, as 1C has it.
         name: The caller's own display name.
     """
     # Without any, FreeSWITCH fills in its own global variable `domain`, as its standard configuration sets
     # it.
     domain = channel.host(domain) or "${domain}"
-    target = _target(category, manager, domain, policy, plan) if result is Result.FOUND else None
-    shown = channel.text(title)
+    found = result is Result.FOUND
+    manager = _manager(written, domain, policy, plan) if found else None
+    target = _target(category, manager, domain, policy) if found else None
     variables = (
         ("fs_1c_result", result.value),
         ("fs_1c_number", e164),
-        ("fs_1c_title", shown),
+        ("fs_1c_title", channel.text(title)),
         ("fs_1c_category", channel.text(category)),
-        ("fs_1c_manager", channel.text(manager)),
-        ("effective_caller_id_name", shown or _safer_name(name)),
+        ("fs_1c_manager", manager.dialled if manager else ""),
+        ("effective_caller_id_name", shown(title, name, policy.name)),
         ("fs_1c_target", target or ""),
     )
     return tuple(variable for variable in variables if variable[1]), target
 
 
-def _safer_name(name: str) -> str:
-    """The caller's own display name is code too, if it is written like that; a harmless one is left alone.
-
-    One with quotes in it, such as ООО "Ромашка", costs the call: FreeSWITCH 1.10 makes a From header of it
-    that it then refuses itself, and no phone rings.
-    """
-    name = name.replace("\\", "")  # FreeSWITCH leaves SIP's backslash before a quote
-    return channel.text(name) if "${" in name or '"' in name else ""
-
-
-def _target(
-    category: str, written: str, domain: str, policy: RoutingSettings, plan: NumberPlan
-) -> str | None:
-    """The dial string for a client of that category, whose manager's phone is written like that."""
-    manager = _manager(written, domain, policy, plan)
+def _target(category: str, manager: _Phone | None, domain: str, policy: RoutingSettings) -> str | None:
+    """The dial string for a client of that category, whose manager has that phone."""
     rule = next((rule for rule in policy.category if rule.category == category), None)
     if manager is None and rule is None:
         return None
     followers = [_fill(template, domain=domain) for template in (rule.then if rule else policy.then)]
-    steps = [f"[leg_timeout={max(1, round(policy.ring_for))}]{manager}"] if manager else []
-    steps += [step for step in followers if step is not None and step != manager]
+    steps = [f"[{_patience(manager, policy)}]{manager.endpoint}"] if manager else []
+    steps += [step for step in followers if step is not None and not (manager and step == manager.endpoint)]
     return "|".join(steps) or None
 
 
-def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> str | None:
-    """The dial string of the first of the manager's phones that can be dialled: an extension, or outside.
+def _patience(manager: _Phone, policy: RoutingSettings) -> str:
+    """For how long he is rung, and when his phone counts as dead. A trunk may take its time to ring."""
+    rings = f"leg_timeout={max(1, round(policy.ring_for))}"
+    if not manager.is_ours or not policy.dead_after:
+        return rings
+    return f"leg_progress_timeout={max(1, round(policy.dead_after))},{rings}"
+
+
+def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | None:
+    """The first of the manager's phones that can be dialled: an extension, or outside.
 
     1C writes «1\u00a0244» for 1244, and people write «244, 245», «тел. 244» or «+7 923 529-29-26 доб. 15».
     """
@@ -104,7 +111,8 @@ def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPla
             digits = re.sub(r"[^\d+]", "", candidate)
             if is_extension(digits, plan):
                 if digits.strip("0"):  # an empty number may come as 0
-                    return _fill(policy.extension, extension=digits, domain=domain)
+                    endpoint = _fill(policy.extension, extension=digits, domain=domain)
+                    return _Phone(digits, endpoint, True) if endpoint else None
             elif (outside := _outside(candidate, domain, policy, plan)) is not None:
                 return outside
     return None
@@ -119,11 +127,13 @@ def _are_several(words: list[str]) -> list[str]:
     return words if several else []
 
 
-def _outside(phone: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> str | None:
+def _outside(phone: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | None:
     number = read(phone.strip(" -."), plan)
     if policy.external is None or not isinstance(number, Number):
         return None
-    return _fill(policy.external, number=channel.word(number.written(policy.external_format)), domain=domain)
+    dialled = channel.word(number.written(policy.external_format))
+    endpoint = _fill(policy.external, number=dialled, domain=domain)
+    return _Phone(dialled, endpoint, False) if dialled and endpoint else None
 
 
 def _fill(template: str, **values: str | None) -> str | None:

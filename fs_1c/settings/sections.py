@@ -60,14 +60,28 @@ class CategoryRule(Section):
     then: tuple[FollowerTemplate, ...]
 
 
+class NameShown(StrEnum):
+    """What of a client's name a phone is to show."""
+
+    AS_IS = "as-is"
+    LATIN = "latin"  # for phones that cannot do Cyrillic
+    OFF = "off"  # not 1C's: what the caller brings
+
+
 class RoutingSettings(Section):
-    """From a manager's phone to a dial string. `ring_for`: seconds that the manager's phone rings."""
+    """From a manager's phone to a dial string, and what it shows.
+
+    `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in which it must say that it
+    does, unless it is outside; 0 when it need not.
+    """
 
     extension: ExtensionTemplate = "user/{extension}@{domain}"
     external: ExternalTemplate | None = None
     external_format: NumberFormat = NumberFormat.EIGHT
     domain: str = ""
     ring_for: Duration = 20.0
+    dead_after: DurationOrOff = 3.0
+    name: NameShown = NameShown.AS_IS
     then: tuple[FollowerTemplate, ...] = ()
     category: tuple[CategoryRule, ...] = ()
 

@@ -37,7 +37,7 @@ from tests.support import unhurried
 from tests.world import CLIENT, DEFAULT, onec_simulator
 
 DIALPLAN = ROOT / "dialplan/mod_python"
-MANAGER = "[leg_timeout=20]user/244@${domain}"
+MANAGER = "[leg_progress_timeout=3,leg_timeout=20]user/244@${domain}"
 CALLER, MANAGERS, COLLEAGUES = "caller", "manager", "colleague"
 TALKING = {"Answer-State": "answered"}
 

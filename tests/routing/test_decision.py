@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fs_1c.call import Call, Caller, Decision, Result
 from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.routing import decide
-from fs_1c.settings import RoutingSettings
+from fs_1c.settings import NameShown, RoutingSettings
 from fs_1c.settings.sections import CategoryRule
 from tests.support import unhurried
 
@@ -54,7 +54,7 @@ def rule(category: str, *then: str) -> CategoryRule:
 
 def test_the_seeds_client_goes_to_his_manager_with_his_name_shown() -> None:
     decision = decided("244")
-    assert decision.target == "[leg_timeout=20]user/244@pbx.example"
+    assert decision.target == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example"
     assert decision.variables == (
         ("fs_1c_result", "found"),
         ("fs_1c_number", "+79235292926"),
@@ -62,27 +62,33 @@ def test_the_seeds_client_goes_to_his_manager_with_his_name_shown() -> None:
         ("fs_1c_category", "0"),
         ("fs_1c_manager", "244"),
         ("effective_caller_id_name", "Фэйковый чиж"),
-        ("fs_1c_target", "[leg_timeout=20]user/244@pbx.example"),
+        ("fs_1c_target", "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example"),
     )
 
 
 @pytest.mark.parametrize("phone", ["1244", "1 244", "1\u00a0244", "1\u202f244", "\u00a01\u00a0244 "])
 def test_an_extension_is_found_in_the_way_1c_formats_numbers(phone: str) -> None:
-    assert decided(phone).target == "[leg_timeout=20]user/1244@pbx.example"
+    decision = decided(phone)
+    assert decision.target == "[leg_progress_timeout=3,leg_timeout=20]user/1244@pbx.example"
+    assert dict(decision.variables)["fs_1c_manager"] == "1244"
+    assert decision.caller.manager == phone, "the journal has it as 1C wrote it"
 
 
 @pytest.mark.parametrize("phone", ["", "0", "00", "0\u00a0000", "нет", "${x}", "[x]"])
 def test_no_usable_manager_means_no_target_even_where_followers_are_set(phone: str) -> None:
     decision = decided(phone, then=("user/100@{domain}",), external=TRUNK)
     assert decision.target is None
-    assert "fs_1c_target" not in dict(decision.variables)
+    assert not {"fs_1c_target", "fs_1c_manager"} & set(dict(decision.variables))
 
 
 @pytest.mark.parametrize("phone", HOSTILE)
 def test_of_a_hostile_manager_only_digits_reach_the_dial_string(phone: str) -> None:
     target = decided(phone, then=("user/100@{domain}",)).target
     if target is not None:
-        assert re.fullmatch(r"\[leg_timeout=20\]user/\d{1,6}@pbx\.example\|user/100@pbx\.example", target)
+        assert re.fullmatch(
+            r"\[leg_progress_timeout=3,leg_timeout=20\]user/\d{1,6}@pbx\.example\|user/100@pbx\.example",
+            target,
+        )
 
 
 @pytest.mark.parametrize(
@@ -105,12 +111,14 @@ def test_the_first_of_several_phones_that_can_be_dialled_is(
     written: str, inside: str | None, outside: str | None
 ) -> None:
     def dialled(phone: str | None) -> str | None:
-        return phone and f"[leg_timeout=20]{phone}"
+        dead = "leg_progress_timeout=3," if phone and phone.startswith("user/") else ""
+        return phone and f"[{dead}leg_timeout=20]{phone}"
 
-    assert decided(written, extension="user/{extension}").target == dialled(inside)
-    assert decided(written, extension="user/{extension}", external="trunk/{number}").target == dialled(
-        outside
-    )
+    for phone, external in ((inside, None), (outside, "trunk/{number}")):
+        decision = decided(written, extension="user/{extension}", external=external)
+        assert decision.target == dialled(phone)
+        said = phone.partition("/")[2] if phone else None
+        assert dict(decision.variables).get("fs_1c_manager") == said, "as it can be dialled"
 
 
 def test_a_mobile_manager_is_called_only_where_a_way_out_is_set() -> None:
@@ -120,6 +128,7 @@ def test_a_mobile_manager_is_called_only_where_a_way_out_is_set() -> None:
     )
     plus = decided("89161234567", external=TRUNK, external_format=NumberFormat.PLUS)
     assert plus.target == "[leg_timeout=20]sofia/gateway/trunk/+79161234567"
+    assert dict(plus.variables)["fs_1c_manager"] == "+79161234567", "in the trunk's own form"
 
 
 def test_a_number_as_received_that_is_no_plain_word_is_not_dialled() -> None:
@@ -131,13 +140,22 @@ def test_a_number_as_received_that_is_no_plain_word_is_not_dialled() -> None:
 def test_what_follows_a_silent_manager_comes_in_order_and_not_twice() -> None:
     then = ("user/100@{domain}", "user/244@{domain}", "sofia/gateway/trunk/112")
     assert decided("244", then=then, ring_for="7s").target == (
-        "[leg_timeout=7]user/244@pbx.example|user/100@pbx.example|sofia/gateway/trunk/112"
+        "[leg_progress_timeout=3,leg_timeout=7]user/244@pbx.example|user/100@pbx.example|sofia/gateway/trunk/112"
     )
 
 
 @pytest.mark.parametrize(("ring_for", "timeout"), [("200ms", 1), ("1s", 1), ("29600ms", 30)])
 def test_a_phone_rings_for_whole_seconds_one_at_least(ring_for: str, timeout: int) -> None:
-    assert decided("244", ring_for=ring_for).target == f"[leg_timeout={timeout}]user/244@pbx.example"
+    target = f"[leg_timeout={timeout}]user/244@pbx.example"
+    assert decided("244", ring_for=ring_for, dead_after="off").target == target
+    assert decided("244", dead_after=ring_for).target == (
+        f"[leg_progress_timeout={timeout},leg_timeout=20]user/244@pbx.example"
+    )
+
+
+def test_a_trunk_may_take_its_time_to_ring() -> None:
+    """A mobile telephone outside says that it rings after five seconds or more: it is not dead."""
+    assert "progress" not in str(decided("89161234567", external=TRUNK, dead_after="3s").target)
 
 
 def test_a_category_has_followers_of_its_own() -> None:
@@ -146,11 +164,17 @@ def test_a_category_has_followers_of_its_own() -> None:
         "category": (rule("VIP", "user/101@{domain}"), rule("1")),
     }
     vip = Caller(SEED, Result.FOUND, category="VIP", title="x", manager="244")
-    assert decided(vip, **policy).target == "[leg_timeout=20]user/244@pbx.example|user/101@pbx.example"
+    assert (
+        decided(vip, **policy).target
+        == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example|user/101@pbx.example"
+    )
     first = Caller(SEED, Result.FOUND, category="1", title="x", manager="244")
-    assert decided(first, **policy).target == "[leg_timeout=20]user/244@pbx.example"
+    assert decided(first, **policy).target == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example"
     other = Caller(SEED, Result.FOUND, category="vip", title="x", manager="244")
-    assert decided(other, **policy).target == "[leg_timeout=20]user/244@pbx.example|user/100@pbx.example"
+    assert (
+        decided(other, **policy).target
+        == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example|user/100@pbx.example"
+    )
 
 
 @pytest.mark.parametrize("manager", ["", "0", "${x}"])
@@ -164,15 +188,21 @@ def test_a_client_of_a_category_goes_by_its_rule_even_without_a_manager(manager:
 def test_a_missing_or_hostile_domain_is_left_to_freeswitchs_own(domain: str) -> None:
     call = Call("uuid-1", "89235292926", domain=domain)
     target = decided("244", call, then=("user/100@{domain}",)).target
-    assert target == "[leg_timeout=20]user/244@${domain}|user/100@${domain}"
+    assert target == "[leg_progress_timeout=3,leg_timeout=20]user/244@${domain}|user/100@${domain}"
     # The settings' own domain wins, and what needs none goes without.
-    assert decided("244", call, domain="10.0.0.1").target == "[leg_timeout=20]user/244@10.0.0.1"
-    assert decided("244", call, extension="user/{extension}").target == "[leg_timeout=20]user/244"
+    assert (
+        decided("244", call, domain="10.0.0.1").target
+        == "[leg_progress_timeout=3,leg_timeout=20]user/244@10.0.0.1"
+    )
+    assert (
+        decided("244", call, extension="user/{extension}").target
+        == "[leg_progress_timeout=3,leg_timeout=20]user/244"
+    )
 
 
 def test_the_administrators_own_channel_variables_are_left_to_freeswitch() -> None:
     decision = decided("244", extension="user/{extension}@${domain}", then=("user/100@${domain}",))
-    assert decision.target == "[leg_timeout=20]user/244@${domain}|user/100@${domain}"
+    assert decision.target == "[leg_progress_timeout=3,leg_timeout=20]user/244@${domain}|user/100@${domain}"
 
 
 @pytest.mark.parametrize("result", [result for result in Result if result is not Result.FOUND])
@@ -218,7 +248,10 @@ def test_the_clients_title_wins_over_a_display_name() -> None:
 
 ANY = st.text(st.characters()) | st.text("0123456789 \u00a0+${}[]|,:_'\\\n@VIP", max_size=20)
 HOST = r"(\$\{domain\}|[\w.:\[\]-]+)"
-MANAGER = rf"\[leg_timeout=20\](user/[0-9]{{1,6}}@{HOST}|sofia/gateway/trunk/[0-9]+)"
+MANAGER = (
+    rf"(\[leg_progress_timeout=3,leg_timeout=20\]user/[0-9]{{1,6}}@{HOST}|"
+    r"\[leg_timeout=20\]sofia/gateway/trunk/[0-9]+)"
+)
 FOLLOWER = rf"user/10[01]@{HOST}"
 SAFE_TARGET = re.compile(rf"{MANAGER}(\|{FOLLOWER})?|{FOLLOWER}", re.ASCII)
 
@@ -230,17 +263,24 @@ SAFE_TARGET = re.compile(rf"{MANAGER}(\|{FOLLOWER})?|{FOLLOWER}", re.ASCII)
     name=ANY,
     domain=st.just("pbx.example") | ANY,
     result=st.just(Result.FOUND) | st.sampled_from(Result),
+    shown=st.sampled_from(NameShown),
 )
 @unhurried
 def test_whatever_1c_and_the_caller_say_every_value_is_harmless(
-    title: str, category: str, manager: str, name: str, domain: str, result: Result
+    title: str, category: str, manager: str, name: str, domain: str, result: Result, shown: NameShown
 ) -> None:
     call = Call("uuid-1", "89235292926", name, domain=domain)
     caller = Caller(SEED, result, "89235292926", title, category, manager)
     category_rule = rule("VIP", "user/101@{domain}")
-    decision = decided(caller, call, external=TRUNK, then=("user/100@{domain}",), category=(category_rule,))
+    decision = decided(
+        caller, call, external=TRUNK, then=("user/100@{domain}",), category=(category_rule,), name=shown
+    )
     for variable, value in decision.variables:
         assert value
+        if variable == "fs_1c_manager":
+            assert re.fullmatch(r"[0-9]{1,15}", value, re.ASCII), "fit for a key of mod_hash"
+        if variable == "effective_caller_id_name" and shown is NameShown.LATIN:
+            assert value.isascii()
         if variable != "fs_1c_target":
             assert not re.search(r"[\x00-\x1f\x7f]", value)
             assert not set("${}[]<>\\|^~'`,=;%/:@\"") & set(value)

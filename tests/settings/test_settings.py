@@ -222,6 +222,11 @@ WRONG = {
     f"{ONEC}[lookup]\ndeadline = nan": ("lookup.deadline", "greater than 0"),
     f"{ONEC}[lookup]\nfresh_for = inf": ("lookup.fresh_for", "less than or equal to"),
     f"{ONEC}[lookup]\ndeadline = true": ("lookup.deadline", "such as 800ms"),
+    f'{ONEC}[routing]\nname = "Latin"': ("routing.name", "allowed: 'as-is', 'latin' or 'off'"),
+    f'{ONEC}[routing]\ndead_after = "never"': (
+        "routing.dead_after",
+        "allowed: a number and ms, s, m, h or d",
+    ),
     f"{ONEC}[routing]\nexternal = ''": ("routing.external", "allowed: a dial string"),
     f'{ONEC}[routing]\nthen = ["user/1\'2"]': ("routing.then.0", "without quotes"),
     f'{ONEC}[routing]\nextension = "user/{{manager}}"': (
