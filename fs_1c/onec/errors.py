@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -120,7 +120,10 @@ _BY_WORDS = (
 )
 
 
-_WEB_SERVER = re.compile(r"^(?:403 - )?(?:403 )?forbidden\b|nginx|apache|\biis\b|internet information", re.I)
+_ONEC_SAYS = re.compile(
+    r"1[cс]\b|\bправ\b|сеанс|предприяти|enterprise|ошибка при выполнении|http: forbidden", re.IGNORECASE
+)
+_PLACE = re.compile(r"\{[^{}<>]{1,300}\(\d{1,6}(?:,\s?\d{1,6})?\)\}")
 
 
 def decode(body: bytes) -> str:
@@ -180,9 +183,15 @@ def _from_json(text: str) -> str:
             if not isinstance(found.get("inner"), dict):
                 break
             found = found["inner"]
-        return ". ".join(said[1:] or said) or text
+        said = said or [str(found[name]) for name in ("message", "error") if isinstance(found.get(name), str)]
+        return ". ".join(said[1:] or said) or "JSON"  # which may be about a client
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return text
+
+
+def has_place(text: str) -> bool:
+    """Is there a place in 1C's code, such as {ОбщийМодуль.ВАТС.Модуль(77)}? That code has run, then."""
+    return _PLACE.search(text) is not None
 
 
 def about_session(status: int, body: bytes) -> bool:
@@ -204,11 +213,16 @@ def by_status(status: int, body: bytes, told: tuple[tuple[str, str], ...] = ()) 
     row = _row(status, text)
     if status == 401:
         row, text = _unauthorized(row, headers.get("WWW-Authenticate", ""), text)
-    elif status == 403 and row is _BY_STATUS[403] and _WEB_SERVER.search(text):
+    elif status == 403 and row is _BY_STATUS[403] and _is_of_a_web_server(body, text):
         row = _REFUSED
     elif 300 <= status < 400 and (where := headers.get("Location", "").partition("?")[0]):
         text = f"it leads to {words(where)}"
     return _made(row, f"HTTP {status}, ", text)
+
+
+def _is_of_a_web_server(body: bytes, text: str) -> bool:
+    """A page in which 1C says nothing; 1C itself refuses in its own words, mostly as JSON."""
+    return bool(text) and decode(body[:64]).lstrip("\ufeff \r\n")[:1] != "{" and not _ONEC_SAYS.search(text)
 
 
 def _unauthorized(row: _Row, asked: str, text: str) -> tuple[_Row, str]:
@@ -224,12 +238,12 @@ def _unauthorized(row: _Row, asked: str, text: str) -> tuple[_Row, str]:
 
 
 def fault(text: str, status: int) -> OneCError:
-    """The error that a SOAP fault with this faultstring means."""
-    text = words(text)
-    row = _row(200, text)
-    return _made(
-        row if row.kind in ("no-licence", "maintenance", "session") else _FAULT, f"HTTP {status}, ", text
-    )
+    """The error that a SOAP fault with this faultstring means. Some of 1C's code may have run, whatever its
+    words are; with a place in them it surely has.
+    """
+    said = words(text)
+    row = None if has_place(text[:65536]) else _by_words(said)
+    return _made(replace(row, reached=_MAYBE) if row else _FAULT, f"HTTP {status}, ", said)
 
 
 def by_words(text: str) -> OneCError | None:
@@ -253,4 +267,5 @@ def _row(status: int, text: str) -> _Row:
 
 def _made(row: _Row, where: str, text: str) -> OneCError:
     message = f"{where}{row.meaning}" + (f": {text}" if text else "")
-    return OneCError(row.kind, message, row.reached, row.base_down, row.passing)
+    ran = row.reached is _NO and has_place(text)
+    return OneCError(row.kind, message, _MAYBE if ran else row.reached, row.base_down, row.passing)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from dataclasses import dataclass, replace
 
 from fs_1c.onec import errors
@@ -34,8 +35,7 @@ FINISH_WITHIN = 1.0
 LOST_AT_ONCE = 3
 """Sessions in a row that are lost at their first reuse before one goes without."""
 
-# A Fault with a place in 1C's code comes from code that ran: in a session that is alive.
-_PLACE = re.compile(rb"\{[^{}<>]{1,300}\(\d{1,6}(?:,\s?\d{1,6})?\)\}")
+_FAULT = re.compile(r"<(?:[\w.-]{1,60}:)?Fault[\s/>]")
 
 
 @dataclass(slots=True)
@@ -46,19 +46,25 @@ class SessionPolicy:
     Attributes:
         mode: `auto` until it is known.
         lost_at_once: Sessions in a row that were lost at their first reuse.
+        insists: 1C has refused a request for having no session.
     """
 
     mode: SessionMode
     lost_at_once: int = 0
+    insists: bool = False
 
 
 class Session:
-    """One session. Belongs to one thread; raises `OneCError` and nothing else."""
+    """One session. Belongs to one thread; raises `OneCError` and nothing else.
 
-    def __init__(self, settings: OneCSettings, policy: SessionPolicy) -> None:
+    Args:
+        heard: Gets what comes, octet for octet (see `Connection`).
+    """
+
+    def __init__(self, settings: OneCSettings, policy: SessionPolicy, heard: bytearray | None = None) -> None:
         self._settings = settings
         self._policy = policy
-        self._connection = Connection(settings)
+        self._connection = Connection(settings, heard)
         self._cookies = Cookies()
         self._served = 0  # good answers in this session
 
@@ -73,18 +79,23 @@ class Session:
         Args:
             careful: Must never be executed twice.
         """
-        reused = self.kept
-        response = self._send(request, careful)
+        ends = time.monotonic() + self._settings.timeout
+        reused, served = self.kept, self._served
+        response = self._send(request, careful, ends)
         if not _is_good(response):
             words = errors.about_session(response.status, response.body)
-            if reused and (words or not _PLACE.search(response.body)):
+            again = not careful or (words and not _may_have_run(response))
+            if reused and (words or not _has_place(response)):
                 self._give_up(response)
-                if not careful or (words and not _is_fault(response)):
-                    log.debug("1C session lost (HTTP %s), starting another", response.status)
-                    response = self._send(request, careful)
+                if again and (left := ends - time.monotonic()) > 0:
+                    log.debug("1C session lost (HTTP %s), %.1f s left for another", response.status, left)
+                    response = self._send(request, careful, ends)
+                if words or (again and _is_good(response)):  # else it was not for the session
+                    self._lost(at_once=served == 1)
             elif words and self._may_learn():
-                self._policy.mode = SessionMode.IBSESSION
-                response = self._send(request, careful)
+                self._policy.mode, self._policy.insists = SessionMode.IBSESSION, True
+                if again:
+                    response = self._send(request, careful, ends)
         if _is_good(response):
             self._good()
         return response
@@ -104,12 +115,15 @@ class Session:
         if _is_fault(response):
             self._finish()  # it may be alive all the same, and is a licence
         self._cookies.give_up()
-        at_once, self._served = self._served == 1, 0
-        if not at_once or self._settings.session_mode is not SessionMode.AUTO:
+        self._served = 0
+
+    def _lost(self, *, at_once: bool) -> None:
+        policy = self._policy
+        if not at_once or self._settings.session_mode is not SessionMode.AUTO or policy.insists:
             return
-        self._policy.lost_at_once += 1
-        if self._policy.lost_at_once == LOST_AT_ONCE:
-            self._policy.mode = SessionMode.PER_REQUEST
+        policy.lost_at_once += 1
+        if policy.lost_at_once >= LOST_AT_ONCE and policy.mode is not SessionMode.PER_REQUEST:
+            policy.mode = SessionMode.PER_REQUEST
             log.warning(
                 "1C base at %s: %d sessions in a row were lost at their first reuse (a balancer, or a proxy "
                 "that drops cookies?); going on without, a session for each request",
@@ -121,15 +135,15 @@ class Session:
         headers = (("IBSession", "finish"), *self._cookies.header())
         self._cookies.give_up()
         # Where the description is forbidden, the service itself takes the farewell.
+        ends = time.monotonic() + FINISH_WITHIN
         for request in (DESCRIBE, replace(DESCRIBE, path="")):
+            left = max(0.1, ends - time.monotonic())
             try:
-                if (
-                    self._connection.request(replace(request, headers=headers), within=FINISH_WITHIN).status
-                    < 400
-                ):
-                    return
+                told = self._connection.request(replace(request, headers=headers), within=left)
             except OneCError as error:
                 log.debug("1C session not finished: %s", error)
+                return
+            if told.status < 400:
                 return
 
     def _may_learn(self) -> bool:
@@ -138,13 +152,16 @@ class Session:
             self._policy.mode is SessionMode.PER_REQUEST and self._settings.session_mode is SessionMode.AUTO
         )
 
-    def _send(self, request: Request, careful: bool) -> Response:
+    def _send(self, request: Request, careful: bool, ends: float) -> Response:
+        reused = self.kept
         headers = request.headers + self._cookies.header()
         starts = self._policy.mode is not SessionMode.PER_REQUEST and not self.kept
         if starts:
             headers += (("IBSession", "start"),)
         try:
-            response = self._connection.request(replace(request, headers=headers), careful=careful)
+            left = max(0.1, ends - time.monotonic())
+            request = replace(request, headers=headers)
+            response = self._connection.request(request, careful=careful, within=left)
         except OneCError as error:
             if error.reached is not Reached.NO:
                 # 1C may still be at it, and would make our next request in this session wait for its end.
@@ -152,7 +169,10 @@ class Session:
                 self._served = 0
             raise
         self._cookies.heard(response.cookies)
-        if starts and self._policy.mode is SessionMode.AUTO and response.status in (200, 500):
+        if self._policy.mode is SessionMode.PER_REQUEST and not reused:
+            self._cookies.give_up()  # nobody has asked for it
+        # What a proxy says while 1C is away tells nothing about 1C's habits.
+        if starts and self._policy.mode is SessionMode.AUTO and (self.kept or _is_good(response)):
             self._policy.mode = SessionMode.IBSESSION if self.kept else SessionMode.PER_REQUEST
             log.debug("1C session mode found out: %s", self._policy.mode)
         return response
@@ -163,4 +183,14 @@ def _is_good(response: Response) -> bool:
 
 
 def _is_fault(response: Response) -> bool:
-    return b"Fault>" in response.body
+    """A Fault, in whatever encoding."""
+    return _FAULT.search(errors.decode(response.body)) is not None
+
+
+def _has_place(response: Response) -> bool:
+    """It comes from code that ran: in a session that is alive, unless 1C's words are about that."""
+    return errors.has_place(errors.decode(response.body))
+
+
+def _may_have_run(response: Response) -> bool:
+    return _is_fault(response) or _has_place(response)

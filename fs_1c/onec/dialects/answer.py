@@ -26,9 +26,14 @@ _CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _FIELDS = "title|category|manager|phone|error"
 _OTHER_TAG = re.compile(rf"<(?!/|\?)(?:[\w.-]+:)?(?!(?:{_NAMES})[\s/>])", re.IGNORECASE)
-_NOTHING = re.compile(r"\s*(?:<\?[^<>]*\?>\s*)?(?:<(\w+)\s*/>|<(\w+)>\s*</\2>)?\s*")
+_DECLARATION = re.compile(r"<\?[^<>]*>")
+_ATTRIBUTES = re.compile(r"<(?:title|manager|phone|data)\s{1,20}(?!xsi:)[^\s<>=:]{1,40}=", re.IGNORECASE)
+_NAMESPACES = re.compile(r"\sxmlns(?::[\w.-]{1,100})?=(?:\"[^\"<>]*\"|'[^'<>]*')")
+_NOTHING = re.compile(r"(?:<([\w.:-]+)\s*/>|<([\w.:-]+)>\s*</\2>)?")
 _BROKEN = re.compile(r"<(?:объект не найден|object not found)>", re.IGNORECASE)  # (94:8f4d…) follows
-_NO_NAMES = frozenset("0 1 true false null none nil nan undefined неопределено истина ложь да нет".split())
+_NO_NAMES = frozenset(
+    ("", *"0 1 true false null none nil nan undefined неопределено истина ложь да нет".split())
+)
 _CATEGORY = re.compile(r"\s*([^\s:<>]{1,20}):\s*(.*)", re.DOTALL)
 
 
@@ -37,7 +42,7 @@ def read(text: str) -> Answer:
     text = text[:MAX_ANSWER].lstrip("\ufeff \t\r\n")
     if not _KNOWN_TAG.search(text) and "&lt;" in text:  # escaped twice
         text = html.unescape(text)
-    if text.startswith("{") or text.startswith("["):
+    if text.startswith(("{", "[")):
         return _json(text)
     if not _KNOWN_TAG.search(text):
         return _plain(text)
@@ -47,12 +52,14 @@ def read(text: str) -> Answer:
     cleaned = [
         phone for phone in (_phone(phone) for phone in phones[:10]) if phone and not _BROKEN.match(phone)
     ]
-    return Answer(
+    found = Answer(
         title=_named(_text(next(iter(_elements(text, "title")), ""))),
         category=_line(text, "category", MAX_PHONE),
         manager=", ".join(cleaned)[:MAX_PHONE].rstrip(", \u00a0\u202f"),
         error=_line(text, "error", MAX_TITLE),
     )
+    told_by_attributes = not found.known and not found.error and _ATTRIBUTES.search(_NAMESPACES.sub("", text))
+    return Answer(strange=_shape(text)) if told_by_attributes else found
 
 
 def checked(answer: Answer) -> Answer:
@@ -73,8 +80,11 @@ def _line(text: str, name: str, limit: int) -> str:
 def _plain(text: str) -> Answer:
     """An answer without tags: `category:name`, or a name alone."""
     if text.startswith("<"):  # markup, but none of ours: nothing that a person should see as a name
-        return Answer() if _NOTHING.fullmatch(text) else Answer(strange=_shape(text))
+        bare = _NAMESPACES.sub("", _DECLARATION.sub("", text)).strip()
+        return Answer() if _NOTHING.fullmatch(bare) else Answer(strange=_shape(text))
     text = _clean(text, MAX_TITLE)
+    if not text:
+        return Answer()
     if text.strip('"').lower() in _NO_NAMES:
         return Answer(strange=f"`{text}`")
     if _BROKEN.match(text):
@@ -87,14 +97,15 @@ def _strange_markup(text: str) -> str:
     """What is strange about markup that holds a tag of ours; empty: nothing."""
     if re.search(rf"<(?:[\w.-]+:)?(?:{_FIELDS})[\s/>]", text, re.IGNORECASE):
         return ""
+    tags = re.findall(r"<[^<>]*", _NAMESPACES.sub("", _DECLARATION.sub("", text)))
+    bare = not any("=" in tag for tag in tags)
     between = re.sub(r"<[^<>]*>", "", text)
-    bare = not re.search(r"<(?!\?)[^<>/]*\s[^<>]*=", text)
     return "" if bare and not between.strip() and not _OTHER_TAG.search(text) else _shape(text)
 
 
 def _shape(text: str) -> str:
     """Markup by the names in it: what stands between them may be a client's."""
-    names = dict.fromkeys(re.findall(r"<(?:[\w.-]+:)?([\w.-]{1,40})", text))
+    names = dict.fromkeys(re.findall(r"<(?:[\w.-]{1,40}:)?([^\W\d][\w.-]{0,39})", text[:4096]))
     return f"XML with the tags {', '.join(list(names)[:8])}" if names else "something like XML"
 
 
@@ -108,8 +119,9 @@ def _json(text: str) -> Answer:
         return Answer(strange="JSON that is no object")
     fields = {str(name).lower(): value for name, value in found.items()}
     if not fields.keys() & {"title", "name", "manager", "responsible", "error"}:
-        names = ", ".join(_clean(str(name), 40) for name in list(found)[:8])
-        return Answer(strange=f"JSON with {names or 'nothing in it'}")
+        return Answer(strange=f"JSON with {_names(found) or 'nothing in it'}")
+    if any(isinstance(fields.get(name), dict | list) for name in ("title", "name", "error")):
+        return Answer(strange=f"JSON with {_names(found)}, in a shape of its own")
     manager = fields.get("manager")
     phone = (
         {str(name).lower(): value for name, value in manager.items()}.get("phone")
@@ -122,6 +134,11 @@ def _json(text: str) -> Answer:
         manager=_phone(_scalar(phone) or _scalar(fields.get("responsible"))),
         error=_clean(_scalar(fields.get("error")), MAX_TITLE),
     )
+
+
+def _names(found: dict[str, object]) -> str:
+    """What looks like a name of a field; anything else may be a client's."""
+    return ", ".join(name for name in list(found)[:8] if re.fullmatch(r"[^\W\d][\w.-]{0,39}", name))
 
 
 def _scalar(value: object) -> str:

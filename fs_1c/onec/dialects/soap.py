@@ -82,11 +82,9 @@ def read_return(status: int, body: bytes, operation: str, told: tuple[tuple[str,
         raise errors.fault(_content(said), status)
     answer = _first(root, f"{operation}Response") if 200 <= status < 300 else None
     if answer is not None:
-        result = _first(answer, "return")
-        result = result if result is not None else _first(answer, f"{operation}Result")
-        return "" if result is None else _inner(result).strip()
+        return _returned(answer, operation)
     if status != 200:
-        raise errors.by_status(status, body, told)
+        raise errors.by_status(status, body if _may_be_told(text, root, operation) else b"", told)
     if (
         root is None
         and f"{operation}Response" in text
@@ -96,10 +94,43 @@ def read_return(status: int, body: bytes, operation: str, told: tuple[tuple[str,
     said_instead = errors.words(text)
     if (known := errors.by_words(said_instead)) is not None:
         raise known
-    if root is not None and not _is_page(text):
-        said_instead = f"<{etree.QName(root).localname}>"  # what is in it may be about a client
+    if not _is_page(text):  # what is in it may be about a client
+        said_instead = f"<{_local(root)}>" if root is not None else _kind_of(text)
     message = f"HTTP 200, but no {operation}Response" + (f": {said_instead}" if said_instead else "")
     raise OneCError("not-soap", message, Reached.MAYBE, base_down=True)
+
+
+def _returned(answer: etree._Element, operation: str) -> str:
+    """What stands in `return`, or whatever else the operation gives."""
+    result = _first(answer, "return")
+    result = result if result is not None else _first(answer, f"{operation}Result")
+    if result is None:
+        return _inner(answer).strip()
+    inside = _inner(result).strip()
+    own = [str(name) for name in result.attrib if not str(name).startswith("{")]
+    if not inside and own:  # something is told, in a way that nobody here reads
+        return f"<return {own[0][:40]}=''/>"
+    return inside
+
+
+def _local(element: etree._Element) -> str:
+    return etree.QName(element).localname[:40]
+
+
+def _may_be_told(text: str, root: etree._Element | None, operation: str) -> bool:
+    """Whether the words in a response that is no good answer are about that, and not about a client."""
+    if f"{operation}Response" in text:
+        return False
+    if root is None or _is_page(text):
+        return True
+    return re.search("exception|error|envelope", _local(root), re.IGNORECASE) is not None
+
+
+def _kind_of(text: str) -> str:
+    text = text.strip("\ufeff \t\r\n")
+    if text[:1] in ("{", "["):
+        return "JSON without an envelope"
+    return ("something like XML" if text[:1] == "<" else "plain text") if text else ""
 
 
 def _is_page(text: str) -> bool:
