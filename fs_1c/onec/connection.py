@@ -435,7 +435,7 @@ def _explain(error: Exception, progress: _Progress, limit: float) -> OneCError:
         why = "no connection in time" if slow else _reason(error)
         return OneCError("unreachable", why, reached, base_down=True, passing=True)
     if slow:
-        why = f"no answer within {limit:g} s"
+        why = f"no answer within {float(f'{limit:.2g}'):g} s"
         return OneCError("timeout", why, reached, base_down=True, passing=not progress.left)
     kind = "broken" if progress.left else "cut"
     return OneCError(kind, _reason(error), reached, base_down=True, passing=not progress.left)

@@ -20,14 +20,13 @@ from dataclasses import dataclass, replace
 
 from fs_1c.onec import errors
 from fs_1c.onec.connection import Connection
-from fs_1c.onec.cookies import SESSION, Cookies
+from fs_1c.onec.cookies import Cookies
 from fs_1c.onec.dialects.protocol import Request, Response
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.settings import OneCSettings, SessionMode
 
 log = logging.getLogger(__name__)
 
-COOKIE = SESSION
 DESCRIBE = Request("describe", "GET", "?wsdl")
 """Any 1C service answers that, and runs none of its code for it."""
 FINISH_WITHIN = 1.0

@@ -40,8 +40,8 @@ class Mobilon:
     soap: SoapVersion = "1.1"
 
     def address(self, url: str) -> str:
-        url = url.removesuffix("?wsdl")  # as it is copied from where a service is described
-        return url if "/ws/" in url else url.rstrip("/") + self.path
+        url = described_at(url) or url
+        return url if "/ws/" in url or "/hs/" in url else url.rstrip("/") + self.path
 
     def lookup(self, number: str) -> Request:
         return self._request(self.say_name, {self.number: number})
@@ -97,6 +97,12 @@ PRESETS: dict[DialectName, Mobilon] = {
     DialectName.MOBILON_2: Mobilon("http://VATS", "/telephony/ws/VATS"),
     DialectName.MOBILON_3: Mobilon("http://VATSCalls", "/ws/VATScalls", event="Event"),
 }
+
+
+def described_at(url: str) -> str:
+    """The address of the service, if `url` is that of its description: as zeep and SoapUI have it."""
+    address, mark, query = url.partition("?")
+    return address if mark and query.lower().rstrip("=") in ("wsdl", "singlewsdl") else ""
 
 
 def mobilon(settings: OneCSettings) -> Mobilon:
