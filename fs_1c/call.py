@@ -117,6 +117,17 @@ class Decision:
     target: str | None
 
 
+class How(StrEnum):
+    """How a subscriber has come to talk to a client."""
+
+    ANSWERED = "answered"  # his telephone rang for the client, or he has called him
+    PICKED_UP = "picked up"  # somebody else's rang, and he took the call
+    HANDED = "handed over"  # somebody had asked him first
+    TRANSFERRED = "transferred"  # nobody had
+    FETCHED = "fetched"  # he took him back from where he was parked or held
+    FORWARDED = "forwarded"  # somebody's telephone had sent the call on
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
     """A client and a subscriber now hear each other, or the subscriber's telephone rings for the client.
@@ -133,6 +144,8 @@ class Conversation:
         ringing: He has not answered yet.
         outgoing: The subscriber has called the client, and not the client the company.
         age: Seconds since it began: it is learnt later after a lost connection to the switch.
+        how: How he has come to talk to the client.
+        by: Who had to do with that: the extension that rang, or talked to the client before; or empty.
     """
 
     call_uuid: str
@@ -146,6 +159,8 @@ class Conversation:
     ringing: bool = False
     outgoing: bool = False
     age: float = 0.0
+    how: How = How.ANSWERED
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,15 @@ class BoundedRedis:
         self._again_at = 0.0
         self._closed = False
 
+    def open(self) -> Future[Any]:
+        """Connects now, so that no caller's time is spent on that. Returns at once, with what ends when that
+        has; a Redis that is away is said in the log.
+        """
+        with self._lock:
+            future = self._put(("PING",))
+        future.add_done_callback(self._opened)
+        return future
+
     def send(self, *commands: Command, probe: Command = ("PING",), may_probe: bool = True) -> Any:
         """The reply to the last of `commands`. Raises `Away`, within `timeout` seconds.
 
@@ -61,11 +70,7 @@ class BoundedRedis:
                 self._pause = min(self._pause * 2, MAX_PAUSE)
                 self._again_at = time.monotonic() + self._pause
                 commands = (probe, *commands)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="fs-1c-redis", daemon=True)
-                self._thread.start()
-            future: Future[Any] = Future()
-            self._jobs.put((commands, future))
+            future = self._put(*commands)
         try:
             reply = future.result(self._timeout)
         except Exception as error:
@@ -82,6 +87,26 @@ class BoundedRedis:
         with self._lock:
             self._closed = True
             self._jobs.put(None)
+
+    def _put(self, *commands: Command) -> Future[Any]:
+        """Hands these to the thread that holds the connection. Called with the lock; raises RuntimeError if
+        no thread can be had.
+        """
+        future: Future[Any] = Future()
+        if self._closed:
+            future.cancel()
+            return future
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="fs-1c-redis", daemon=True)
+            thread.start()
+            self._thread = thread
+        self._jobs.put((commands, future))
+        return future
+
+    def _opened(self, future: Future[Any]) -> None:
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, Exception):
+            self._failed(error)
 
     def _failed(self, error: Exception) -> None:
         with self._lock:

@@ -37,14 +37,15 @@ class Service:
         settings = self.integration.settings
         esl, http = settings.esl, settings.http
         try:
-            if esl.outbound.enabled:
-                outbound = outbound_door(esl.transport)(self.integration, esl.outbound)
-                await _open(outbound.open(), "esl.outbound.listen", esl.outbound.listen)
-                self.outbound = outbound
             if http.enabled:
                 door = HttpDoor(self.integration, http, self.doors)
                 await _open(door.open(), "http.listen", http.listen)
                 self.http = door
+            # Callers' own door last: whoever comes through it must not wait for the others.
+            if esl.outbound.enabled:
+                outbound = outbound_door(esl.transport)(self.integration, esl.outbound)
+                await _open(outbound.open(), "esl.outbound.listen", esl.outbound.listen)
+                self.outbound = outbound
         except AddressTaken:
             await self.stop()
             raise

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import resource
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests import ROOT
+
 PATIENCE = 50.0
 """Seconds that a command may take."""
 
+_CHANCE = random.SystemRandom()  # another in each process, whatever a test does with seeds
 _FORKS = multiprocessing.get_context("forkserver")
 # What `fs-1c` itself loads only when it is needed.
 _COMMANDS = [
@@ -46,16 +49,27 @@ def fs_1c(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def start(
-    arguments: Sequence[str], out: Path, err: Path, environment: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    out: Path,
+    err: Path,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], None] | None = None,
 ) -> ForkServerProcess:
-    """Starts `fs-1c ARGUMENTS`; what it prints goes into these files."""
+    """Starts `fs-1c ARGUMENTS`; what it prints goes into these files. `before` is called there first."""
     given = {**os.environ, **(environment or {})}
-    process = _FORKS.Process(target=_run, args=(tuple(arguments), given, str(out), str(err)), daemon=True)
+    handed_over = (tuple(arguments), given, str(out), str(err), before)
+    process = _FORKS.Process(target=_run, args=handed_over, daemon=True)
     process.start()
     return process
 
 
-def _run(arguments: tuple[str, ...], environment: dict[str, str], out: str, err: str) -> None:
+def _run(
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    out: str,
+    err: str,
+    before: Callable[[], None] | None = None,
+) -> None:
     """The whole of a process: `python -m fs_1c`, but for the loading."""
     os.environ.clear()
     os.environ.update(environment)
@@ -69,6 +83,8 @@ def _run(arguments: tuple[str, ...], environment: dict[str, str], out: str, err:
     sys.argv = ["fs-1c", *arguments]
     from fs_1c.cli import main
 
+    if before is not None:
+        before()
     try:
         main()
     finally:
@@ -86,10 +102,30 @@ def wait_for(log: Path, text: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port of loopback that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """A port of loopback that nobody has, for TCP and UDP; none that the kernel gives to whoever asks."""
+    while True:
+        port = _CHANCE.randint(10_000, 15_999)
+        with socket.socket(type=socket.SOCK_STREAM) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+@contextmanager
+def serving(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`fs-1c serve` with these settings; its log goes into that file."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fs_1c", "serve", "-c", str(config)], stderr=file, cwd=ROOT
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 def memory(process: int) -> int:

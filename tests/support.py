@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,10 @@ from hypothesis import settings
 from fs_1c.settings import OneCSettings
 
 KEY = "gW3cyUJAtl50PhF"
+SEED = "89235292926"
+"""A client whom every simulated 1C knows, as he is dialled."""
+SOON = 10.0
+"""Seconds that a test waits for what must happen."""
 
 unhurried = settings(deadline=None)
 """For properties: a busy machine is not a failure."""
@@ -24,6 +29,14 @@ unhurried = settings(deadline=None)
 Part = Callable[[socket.socket, threading.Event], None]
 """Plays the server: gets a connection whose request has been read whole, and the event of the server's end.
 """
+
+
+def until(true: Callable[[], Any], seconds: float = 15.0) -> None:
+    """Returns as soon as it is true; fails when it does not become so."""
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "waited in vain"
+        time.sleep(0.005)
 
 
 def base(url: str, **given: Any) -> OneCSettings:

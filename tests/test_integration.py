@@ -20,10 +20,8 @@ from fs_1c.integration import Integration
 from fs_1c.routing.decision import _said
 from fs_1c.settings import SettingsError, build
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
-from tests.support import KEY, RawServer, mute
+from tests.support import KEY, SEED, SOON, RawServer, mute
 
-SEED = "89235292926"
-SOON = 10.0
 PASSWORD = "пароль-s3kr1t"
 Make = Callable[..., Integration]
 

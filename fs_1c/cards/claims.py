@@ -19,6 +19,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,11 @@ class Claims:
         self._shared = _Shared(redis) if redis else None
 
     def open(self) -> None:
-        """Has the file opened now, so that the first claim need not wait for that. Returns at once."""
+        """Has the file and Redis opened now, so that no claim need wait for that. Returns at once."""
         if self._file:
             self._file.start()
+        if self._shared:
+            self._shared.open()
 
     def claim(self, call_uuid: str, extension: str) -> bool:
         """True for the first in this process who asks for this pair. Returns at once."""
@@ -130,6 +133,10 @@ class _Shared:
         self._news = News(self.where)
         self._prefix = f"{settings.prefix}claim:"
         self._token = f"{socket.gethostname()[:100]}:{os.getpid()}"  # for people who look who has it
+
+    def open(self) -> None:
+        with suppress(RuntimeError):  # no thread to be had: the first claim tries again
+            self._redis.open()
 
     def take(self, pair: Pair) -> bool | None:
         """True: ours; False: another's; None: Redis could not tell."""

@@ -14,7 +14,7 @@ from fs_1c.check.event_socket import EventSocket, NotLetIn
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
-from fs_1c.esl import WireError
+from fs_1c.esl import WireError, commands
 from fs_1c.settings import InboundSettings, Settings, is_loopback
 
 TALK_WITHIN = 5.0
@@ -117,6 +117,30 @@ def password(switch: Switch) -> list[Finding]:
             "Set another password in event_socket.conf.xml, and here.",
         )
     return found
+
+
+def database(switch: Switch) -> list[Finding]:
+    """Can it tell what is up: after a lost connection that is asked."""
+    try:
+        with switch.connect() as connection:
+            connection.greeted()
+            connection.authenticate(switch.settings.secret())
+            told = connection.ask(commands.api("show channels as json")).body
+    except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
+        return [_broke_off("database", error)]
+    try:
+        listed = isinstance(json.loads(told.decode("utf-8", "replace"), strict=False), dict)
+    except (ValueError, RecursionError):
+        listed = False
+    if listed:
+        return [ok("database", "it tells which channels are up")]
+    said = told[:80].decode("utf-8", "replace").strip() or "nothing"
+    what = f"it does not tell which channels are up, but says: {said}"
+    if "not found" in said:
+        return [skipped("database", what)]
+    why = "Cards open, but not for conversations that begin while the service is away."
+    remedy = "Start FreeSWITCH without -nosql, or mend its core database (core-db-dsn in switch.conf.xml)."
+    return [warning("database", what, why, remedy)]
 
 
 def _broke_off(step: str, error: Exception) -> Finding:

@@ -3,8 +3,8 @@
 Settings, 1C, the web server: loading all of it takes a second, and `fs-1c --help` needs none. So at the top
 of this file stands only what every command needs, and each imports the rest for itself.
 
-Exit codes are part of the contract: 0 well, 2 wrong input or settings, 3 1C knows nobody, 4 1C failed, 1
-anything else.
+Exit codes are part of the contract: 0 well, 2 wrong input or settings, 3 1C knows nobody, 4 1C failed, 5
+the service stood still and has ended itself, 1 anything else.
 """
 
 from __future__ import annotations

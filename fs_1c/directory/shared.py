@@ -7,6 +7,7 @@ stands there are clients' names: personal data, of which nothing is logged.
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import logging
 import math
@@ -85,6 +86,7 @@ class SharedAnswers:
     ) -> None:
         client, where = connect(settings)
         self._client: Any = client
+        self._hearing: Any = connect(settings)[0]  # of its own: else it would take away what is connected
         self._redis = BoundedRedis(client, where, settings.timeout)
         # A disk that is full or a replica still reads: only a write tells that Redis is back.
         self._probe: Command = ("SET", f"{settings.prefix}alive", 1, "PX", 1000)
@@ -150,6 +152,7 @@ class SharedAnswers:
     def listen(self, on_forget: Callable[[str, str | None], None]) -> None:
         """Has `on_forget(base, number)` called, on a thread of its own, when any switch forgets something of
         any base; number None: all of it. Call it once. What is told while Redis is away is not heard.
+        Connects besides, so that no caller has to.
         """
         threading.Thread(target=self._listen, args=(on_forget,), name="fs-1c-forget", daemon=True).start()
 
@@ -157,7 +160,8 @@ class SharedAnswers:
         """Lets go of Redis; who waits for another's answer asks 1C himself."""
         self._closed.set()
         self._redis.close()
-        self._client.connection_pool.disconnect()
+        for client in (self._client, self._hearing):
+            client.connection_pool.disconnect()
 
     def _turn(self, e164: str, token: str, max_age: float | None) -> Answer | None:
         """Waits for an answer that is fresh; None when it is on us to ask."""
@@ -244,10 +248,12 @@ class SharedAnswers:
         return False
 
     def _listen(self, on_forget: Callable[[str, str | None], None]) -> None:
+        # With nobody's clock running: the first word takes longest, and a caller would give up on Redis.
+        concurrent.futures.wait([self._redis.open()])
         pause, told = 0.0, False
         while not self._closed.wait(pause):
             pause = min(pause * 2 or redis_client.FIRST_PAUSE, redis_client.MAX_PAUSE)
-            pubsub = self._client.pubsub()
+            pubsub = self._hearing.pubsub()
             try:
                 pubsub.subscribe(self._channel)
                 while (heard := self._hear(pubsub)) is not None:

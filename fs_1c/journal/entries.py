@@ -10,12 +10,12 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from fs_1c.call import Conversation, Decision, ScreenPop
 from fs_1c.numbers import Number, NumberPlan, read
 
-VERSION = 1
+VERSION = 2
 """Of the file's tables."""
 MAX_TEXT = 512
 """Characters of a text that are kept; longer ones are not what they claim to be."""
@@ -23,6 +23,8 @@ MAX_ROWS = 100
 """Rows of one call that are read: no call has more to tell."""
 BUSY = 2.0
 """Seconds to wait for another process' transaction."""
+
+R = TypeVar("R", "PopEntry", "TalkEntry")
 
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 SCHEMA = (
@@ -32,9 +34,11 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS pops (id INTEGER PRIMARY KEY, at REAL, call TEXT, leg TEXT, number TEXT,
     extension TEXT, outcome TEXT, error_kind TEXT, error TEXT, took REAL, age REAL, outgoing INTEGER,
     ringing INTEGER)""",
+    """CREATE TABLE IF NOT EXISTS talks (id INTEGER PRIMARY KEY, at REAL, call TEXT, leg TEXT, number TEXT,
+    extension TEXT, how TEXT, by TEXT, outgoing INTEGER)""",  # since version 2
     *(
         f"CREATE INDEX IF NOT EXISTS {table}_{name} ON {table} ({columns})"
-        for table in ("calls", "pops")
+        for table in ("calls", "pops", "talks")
         for name, columns in (("by_time", "at"), ("by_number", "number, at"), ("by_call", "call, at"))
     ),
     f"PRAGMA user_version = {VERSION}",
@@ -112,6 +116,26 @@ class PopEntry(NamedTuple):
     ringing: bool
 
 
+class TalkEntry(NamedTuple):
+    """A subscriber and a client hear each other, whether a card was to open or not.
+
+    Attributes:
+        at: When it began; seconds since the epoch, UTC.
+        call, leg, number: As of a screen pop.
+        how: A value of `fs_1c.call.How`.
+        by: The extension that had to do with that, or empty.
+    """
+
+    at: float
+    call: str
+    leg: str
+    number: str
+    extension: str
+    how: str
+    by: str
+    outgoing: bool
+
+
 @dataclass(frozen=True, slots=True)
 class CallEntry:
     """All that is known of one call.
@@ -120,6 +144,7 @@ class CallEntry:
         at: When it was first heard of; seconds since the epoch, UTC.
         decisions: Mostly one; none if the call did not pass a door that asks, several if it did so again.
         pops: In the order of time.
+        talks: In the order of time.
     """
 
     at: float
@@ -127,10 +152,11 @@ class CallEntry:
     number: str
     decisions: tuple[DecisionEntry, ...]
     pops: tuple[PopEntry, ...]
+    talks: tuple[TalkEntry, ...] = ()
 
 
-Row = DecisionEntry | PopEntry
-TABLES: dict[type[Row], str] = {DecisionEntry: "calls", PopEntry: "pops"}
+Row = DecisionEntry | PopEntry | TalkEntry
+TABLES: dict[type[Row], str] = {DecisionEntry: "calls", PopEntry: "pops", TalkEntry: "talks"}
 
 
 def fit(text: str) -> str:
@@ -194,10 +220,24 @@ def of_pop(conversation: Conversation, pop: ScreenPop, told: float) -> PopEntry:
     )
 
 
-def in_e164(pop: PopEntry, plan: NumberPlan) -> PopEntry:
+def of_talk(conversation: Conversation, told: float) -> TalkEntry:
+    """The row of a conversation; all its texts are `fit`. `told`: when it was told, seconds since 1970."""
+    return TalkEntry(
+        told - conversation.age,
+        fit(conversation.call_uuid),
+        fit(conversation.leg_uuid),
+        fit(conversation.number),
+        fit(conversation.extension),
+        conversation.how.value,
+        fit(conversation.by),
+        conversation.outgoing,
+    )
+
+
+def in_e164(row: R, plan: NumberPlan) -> R:
     """The same with its number in E.164, if it is one. That takes a while, so no call should wait for it."""
-    number = read(pop.number, plan)
-    return pop._replace(number=number.e164) if isinstance(number, Number) else pop
+    number = read(row.number, plan)
+    return row._replace(number=number.e164) if isinstance(number, Number) else row
 
 
 def calls(
@@ -243,10 +283,11 @@ def _reader(path: Path) -> sqlite3.Connection:
 
 def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> list[str]:
     """The uuids of the calls of which something was heard last."""
+    tables_there = _tables(connection)
     where, given = ("", ()) if number is None else (" WHERE number = ?", (fit(number),))
     tables: list[Iterator[tuple[float, str]]] = [
         connection.execute(f"SELECT at, call FROM {table}{where} ORDER BY at DESC", given)  # noqa: S608
-        for table in TABLES.values()
+        for table in tables_there.values()
     ]
     uuids: dict[str, None] = {}
     for _, uuid in heapq.merge(*tables, reverse=True):
@@ -257,20 +298,27 @@ def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> l
 
 
 def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
-    decisions, pops = (
-        connection.execute(
+    found: dict[type[Row], list[tuple[Any, ...]]] = {
+        kind: connection.execute(
             f"SELECT {', '.join(kind._fields)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
             (uuid,),
         ).fetchall()
-        for kind, table in TABLES.items()
-    )
-    decided = tuple(DecisionEntry(*row) for row in decisions)
-    popped = tuple(_with_flags(PopEntry(*row)) for row in pops)
-    rows: list[Row] = [*decided, *popped]
+        for kind, table in _tables(connection).items()
+    }
+    decided = tuple(DecisionEntry(*row) for row in found[DecisionEntry])
+    popped = tuple(_with_flags(PopEntry(*row)) for row in found[PopEntry])
+    talked = tuple(TalkEntry._make(row)._replace(outgoing=bool(row[-1])) for row in found.get(TalkEntry, ()))
+    rows: list[Row] = [*decided, *popped, *talked]
     if not rows:
         return None
     first = min(rows, key=lambda row: row.at)
-    return CallEntry(first.at, first.call, first.number, decided, popped)
+    return CallEntry(first.at, first.call, first.number, decided, popped, talked)
+
+
+def _tables(connection: sqlite3.Connection) -> dict[type[Row], str]:
+    """The tables that a file has: one that no service of this version has opened yet lacks the latest."""
+    there = {kind: table for kind, table in TABLES.items() if kind is not TalkEntry}
+    return TABLES if version_of(connection) > 1 else there
 
 
 def _with_flags(pop: PopEntry) -> PopEntry:

@@ -13,9 +13,9 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from fs_1c.call import Outcome, Result, Source
+from fs_1c.call import How, Outcome, Result, Source
 from fs_1c.channel import plain
-from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry
+from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, TalkEntry
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""
@@ -64,8 +64,10 @@ def story(entry: CallEntry) -> list[str]:
     if not entry.decisions:
         lines += ["", f"{entry.number or 'Somebody who withheld his number'} was on the line."]
         lines += ["This service was not asked where the call should go: it did not pass a door that decides."]
-    lines += ["", *(line for pop in entry.pops for line in _told_pop(pop))]
-    if not entry.pops:
+    lines += ["", *_told_talks(entry)]
+    if entry.talks and not entry.pops:
+        lines += ["No card: the settings want none for such a conversation (screenpop)."]
+    elif not entry.pops:
         lines += ["No card: as far as the switch's events tell, no subscriber has talked to the client."]
         lines += ["If one has: only a door that hears of it can open a card. Is the inbound one up?"]
     return [plain(line) for line in lines]
@@ -133,13 +135,51 @@ def _sent(decision: DecisionEntry) -> str:
     return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
 
 
-def _told_pop(pop: PopEntry) -> list[str]:
+def _told_talks(entry: CallEntry) -> list[str]:
+    """Who talked to the client and how he came to, with what became of each card."""
+    lines: list[tuple[float, list[str]]] = []
+    with_card = {(pop.leg, pop.extension) for pop in entry.pops if not pop.ringing}
+    how = {(talk.leg, talk.extension): _how(talk) for talk in entry.talks}
+    for talk in entry.talks:
+        if (talk.leg, talk.extension) not in with_card:
+            lines.append(
+                (
+                    talk.at,
+                    [f"{_clock(talk.at)}  Extension {talk.extension} {_began(talk.outgoing)}{_how(talk)}."],
+                )
+            )
+    for pop in entry.pops:
+        lines.append((pop.at, _told_pop(pop, "" if pop.ringing else how.get((pop.leg, pop.extension), ""))))
+    return [line for _, told in sorted(lines, key=lambda one: one[0]) for line in told]
+
+
+def _began(outgoing: bool) -> str:
+    return "had called the client, who answered" if outgoing else "began to talk to the client"
+
+
+def _how(talk: TalkEntry) -> str:
+    by = talk.by or "somebody"
+    match talk.how:
+        case How.PICKED_UP:
+            return f", having picked up what rang at {by}" if talk.by else ", having picked the call up"
+        case How.HANDED:
+            return f", handed over by {by}"
+        case How.TRANSFERRED:
+            return f", transferred by {by}"
+        case How.FETCHED:
+            return f", having fetched him after {by}"
+        case How.FORWARDED:
+            return f", since {by}'s telephone forwards its calls"
+    return ""
+
+
+def _told_pop(pop: PopEntry, how: str = "") -> list[str]:
     if pop.ringing:
         did = "rang the client" if pop.outgoing else "was rung for the client"
     else:
-        did = "had called the client, who answered" if pop.outgoing else "began to talk to the client"
+        did = _began(pop.outgoing)
     since = f" (heard of {_ms(pop.age)} after it began)" if pop.age >= 1 else ""
-    return [f"{_clock(pop.at)}  Extension {pop.extension} {did}{since}.", _became(pop)]
+    return [f"{_clock(pop.at)}  Extension {pop.extension} {did}{how}{since}.", _became(pop)]
 
 
 def _became(pop: PopEntry) -> str:
@@ -222,6 +262,18 @@ def as_json(entry: CallEntry) -> dict[str, Any]:
                 "error": _error(pop),
             }
             for pop in entry.pops
+        ],
+        "talks": [
+            {
+                "when": _iso(talk.at),
+                "leg": talk.leg,
+                "number": talk.number,
+                "extension": talk.extension,
+                "how": talk.how,
+                "by": talk.by or None,
+                "outgoing": talk.outgoing,
+            }
+            for talk in entry.talks
         ],
     }
 

@@ -17,20 +17,22 @@ from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
-from fs_1c.call import Conversation, Decision, ScreenPop
+from fs_1c.call import CallEvent, Conversation, Decision, ScreenPop
 from fs_1c.journal.entries import (
     TABLES,
     Newer,
     PopEntry,
     Row,
+    TalkEntry,
     in_e164,
     of_decision,
     of_pop,
+    of_talk,
 )
 from fs_1c.journal.file import JournalFile, may_pass
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import JournalSettings, Settings
-from fs_1c.talk import Observer
+from fs_1c.talk import Observer, Story
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,12 @@ def _insert(kind: type[Row], rows: int) -> str:
     names = kind._fields
     row = f"({', '.join('?' * len(names))})"
     return f"INSERT INTO {TABLES[kind]} ({', '.join(names)}) VALUES {', '.join([row] * rows)}"  # noqa: S608
+
+
+def _in_e164(row: Row, plan: NumberPlan) -> Row:
+    if isinstance(row, PopEntry):
+        return in_e164(row, plan)
+    return in_e164(row, plan) if isinstance(row, TalkEntry) else row
 
 
 def journal_file(settings: Settings) -> Path | None:
@@ -110,6 +118,11 @@ class Journal(Observer):
     def decided(self, decision: Decision) -> None:
         """A call was decided upon."""
         self._tell(lambda: of_decision(decision, self._settings.titles, time.time()))
+
+    def heard(self, event: CallEvent, story: Story | None) -> None:
+        """Somebody talks to a client."""
+        if isinstance(event, Conversation) and not event.ringing:
+            self._tell(lambda: of_talk(event, time.time()))
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended."""
@@ -219,9 +232,7 @@ class Journal(Observer):
 
     def _write(self) -> None:
         if self._waiting:
-            self._waiting = [
-                in_e164(row, self._plan) if isinstance(row, PopEntry) else row for row in self._waiting
-            ]
+            self._waiting = [_in_e164(row, self._plan) for row in self._waiting]
             statements = []
             for kind in TABLES:
                 rows = [row for row in self._waiting if type(row) is kind]

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from fs_1c.call import CallEvent, Conversation, HungUp, Unidentified
+from fs_1c.call import CallEvent, Conversation, How, HungUp, Unidentified
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conferences import CONFERENCE, Conferences
 from fs_1c.talk.contacts import REGISTER, UNREGISTER, Contacts
@@ -85,8 +85,11 @@ class _Leg:
         talks_to: The leg that it is bridged to, or empty.
         number: The number as it now is, of a caller from outside.
         shows: The number that his telephone shows, if somebody has him called.
+        asked_by: The subscriber who has had him called, or empty.
         told: (extension, ringing) of what we have told about this client.
         told_as: The uuid by which that was told.
+        talked: Extensions that have talked to this client, in order.
+        forwarded: The extension whose telephone has sent this client's call on.
     """
 
     party: Party
@@ -103,8 +106,11 @@ class _Leg:
     talks_to: str = ""
     number: str = ""
     shows: str = ""
+    asked_by: str = ""
     told: set[tuple[str, bool]] = field(default_factory=set)
     told_as: str = ""
+    talked: list[str] = field(default_factory=list)
+    forwarded: str = ""
 
     @property
     def from_outside(self) -> bool:
@@ -178,6 +184,8 @@ class Conversations:
             case "CHANNEL_BRIDGE":
                 return self._bridged(uuid, event)
             case "CHANNEL_HANGUP_COMPLETE":
+                if event.get("Hangup-Cause") == "REDIRECTION_TO_NEW_DESTINATION":
+                    self._forwards(uuid)
                 return self.gone(uuid)
         return None
 
@@ -187,6 +195,12 @@ class Conversations:
         if leg is not None:
             self._forget(uuid, leg)
         return HungUp(uuid)
+
+    def _forwards(self, uuid: str) -> None:
+        leg = self._legs.get(uuid)
+        found = self._caller_of(leg) if leg else None
+        if leg and found:
+            found[1].forwarded = leg.party.name
 
     def _forget(self, uuid: str, leg: _Leg) -> None:
         if (other := self._legs.get(leg.talks_to)) and other.talks_to == uuid:
@@ -253,8 +267,11 @@ class Conversations:
         if len(self._legs) > self._max_legs:
             self._forget(*self._legs.popitem(last=False))
         client = self._legs.get(leg.originator)
-        if client is not None and client.from_outside and client.party.name and leg.party.subscriber:
-            self._shown(client, leg.shows)
+        if client is not None and leg.party.subscriber:
+            if client.from_outside and client.party.name:
+                self._shown(client, leg.shows)
+            elif client.party.subscriber:
+                leg.asked_by = client.party.name
         return leg
 
     def _shown(self, client: _Leg, number: str) -> None:
@@ -339,6 +356,10 @@ class Conversations:
             return None
         client.told.add(what)
         client.told_as = client.told_as or client_uuid
+        outgoing = self._has_called(leg_uuid, subscriber, client)
+        how, by = (How.ANSWERED, "") if ringing or outgoing else _how(client, subscriber)
+        if not ringing:
+            client.talked.append(subscriber.party.name)
         return Conversation(
             call_uuid=client.told_as,
             leg_uuid=leg_uuid,
@@ -349,8 +370,10 @@ class Conversations:
             destination=client.destination,
             domain=subscriber.domain,
             ringing=ringing,
-            outgoing=self._has_called(leg_uuid, subscriber, client),
+            outgoing=outgoing,
             age=age,
+            how=how,
+            by=by,
         )
 
     def _unidentified(self, one_uuid: str, one: _Leg, two_uuid: str, two: _Leg) -> Unidentified | None:
@@ -381,6 +404,18 @@ class Conversations:
         if found is None:
             return client.outbound and client.originator == leg_uuid
         return found[0] == leg_uuid or found[1].party == subscriber.party
+
+
+def _how(client: _Leg, subscriber: _Leg) -> tuple[How, str]:
+    """How he has come to talk to the client, and who had to do with it."""
+    before = client.talked[-1] if client.talked else ""
+    if not subscriber.outbound:  # he has dialled a code
+        rang = next((name for name, ringing in client.told if ringing), "")
+        return (How.FETCHED, before) if before else (How.PICKED_UP, rang)
+    if before:
+        asked_by = subscriber.asked_by
+        return (How.HANDED, asked_by) if asked_by else (How.TRANSFERRED, before)
+    return (How.FORWARDED, client.forwarded) if client.forwarded else (How.ANSWERED, "")
 
 
 def _own_leg(event: Event, people: People) -> _Leg:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import signal
 import statistics
 import sys
@@ -27,8 +26,10 @@ from fs_1c.settings import LookupSettings, OneCSettings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests.processes import memory
+from tests.redis_server import BINARY as redis_server_binary
+from tests.redis_server import redis_server
 from tests.service import load as load
-from tests.service.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, Row, redis, run
+from tests.service.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, Row, run
 
 ROUNDS = 300
 HITS = 20_000
@@ -156,12 +157,12 @@ def _rows() -> Iterator[tuple[str, Row]]:
     for name, fault in FAULTS.items():
         with tempfile.TemporaryDirectory() as folder:
             yield name, asyncio.run(run(fault, Path(folder)))
-    if shutil.which("redis-server"):
+    if redis_server_binary:
         for word, end in (("hangs", signal.SIGSTOP), ("dies", signal.SIGKILL)):
             for name, fault in (("well", {}), ("mute", FAULTS["mute"])):
-                with tempfile.TemporaryDirectory() as folder, redis() as (url, process):
-                    halfway = partial(process.send_signal, end)
-                    row = asyncio.run(run(fault, Path(folder), halfway, redis={"url": url}))
+                with tempfile.TemporaryDirectory() as folder, redis_server() as redis:
+                    halfway = partial(redis.process.send_signal, end)
+                    row = asyncio.run(run(fault, Path(folder), halfway, redis={"url": redis.url}))
                 yield f"{name}; Redis {word} half-way", row
 
 

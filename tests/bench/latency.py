@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests.freeswitch.conftest import python_switch_in
 from tests.freeswitch.sip import Agents, Manner, State
 from tests.freeswitch.switch import BINARY, Switch
-from tests.freeswitch.test_modpython import python_switch_in
 from tests.processes import start, wait_for
 
 ROUNDS = 50

@@ -20,12 +20,12 @@ from fs_1c.service import Service
 from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Client
 from fs_1c.talk import Observer
+from tests import ROOT
 from tests.bench.peers import environments, outbound_load, outbound_switch, outbound_tables, report
 from tests.bench.peers.outbound_load import Held, Played
 from tests.bench.peers.outbound_switch import Switch
 from tests.bench.peers.outbound_tables import Measured
 from tests.bench.peers.result import Found
-from tests.processes import ROOT
 from tests.world import onec_simulator, settings_for
 
 CLIENTS = tuple(

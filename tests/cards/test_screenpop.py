@@ -22,22 +22,14 @@ from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import ScreenPopSettings, SubscribersSettings
-from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
-from tests.support import KEY, Part, RawServer, base, http_answer, mute, says, soap_answer
+from fs_1c.simulator.onec import OneCSimulator
+from tests.support import KEY, SEED, SOON, Part, RawServer, base, http_answer, mute, says, soap_answer
 
-SEED = "89235292926"
-SOON = 10.0
 OTHER_KEY = "k3y-of-245"
 SUBSCRIBERS = Subscribers(
     SubscribersSettings(keys={"244": SecretStr(KEY), "245": SecretStr(OTHER_KEY), "246": SecretStr(KEY)})
 )
 Pops = Callable[..., ScreenPops]
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with OneCSimulator(OneCSimulatorSettings(port=0)) as running:
-        yield running
 
 
 def over(pool: WorkerPool, claims: Claims, useful_for: float = SOON, **more: Any) -> ScreenPops:
@@ -151,10 +143,10 @@ def test_no_card_is_asked_for_a_client_without_a_number(
     assert not onec.requests
 
 
-def told_by(part: Part, pops: Pops) -> tuple[ScreenPop, int]:
+def told_by(part: Part, pops: Pops, useful_for: float = SOON) -> tuple[ScreenPop, int]:
     """What became of a pop at such a server, reported twice; and how many requests came."""
     with RawServer(part) as server:
-        here = pops(server.url, timeout=0.3 if part is mute else SOON, useful_for=0.5)
+        here = pops(server.url, timeout=1.0 if part is mute else SOON, useful_for=useful_for)
         pop = ended(here.conversation(talk()))
         assert here.conversation(talk()) is None  # whatever became of it, it is never sent again
         return pop, len(server.requests)
@@ -169,7 +161,9 @@ def test_any_answer_but_1_is_a_rejection(pops: Pops, returned: str) -> None:
 
 
 def test_a_refusal_before_any_code_of_1c_ran_is_a_failure_in_1cs_own_words(pops: Pops) -> None:
-    pop, _ = told_by(says(http_answer("<h1>Не обнаружено свободной лицензии!</h1>".encode(), "402 X")), pops)
+    pop, _ = told_by(
+        says(http_answer("<h1>Не обнаружено свободной лицензии!</h1>".encode(), "402 X")), pops, 0.5
+    )
     assert pop.outcome is Outcome.FAILED
     assert pop.error is not None
     assert "Не обнаружено свободной лицензии!" in pop.error.message

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -18,9 +16,8 @@ from pydantic import SecretStr
 from fs_1c.cards import subscribers
 from fs_1c.cards.subscribers import Subscribers, parse
 from fs_1c.settings import SettingsError, SubscribersSettings, build
-from tests.support import unhurried
-
-SECRET = "gW3cyUJAtl50PhF"
+from tests.support import KEY as SECRET
+from tests.support import unhurried, until
 
 
 def made(**given: object) -> Subscribers:
@@ -102,13 +99,6 @@ def test_the_settings_win_over_the_file_and_that_over_the_leg(tmp_path: Path) ->
         assert here.problems == [f"{file}: line 1: extension 244 has two keys; the settings' counts"]
     finally:
         here.close()
-
-
-def until(happened: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < ends
-        time.sleep(0.005)
 
 
 def test_a_file_that_changes_is_read_again_and_one_that_vanishes_is_remembered(

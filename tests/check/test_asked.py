@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,33 +15,20 @@ from fs_1c.check.finding import Level
 from fs_1c.check.keys import Keys
 from fs_1c.onec import NOBODY
 from fs_1c.simulator.onec import Client, Fault, OneCSimulator
-from tests.check.world import (
+from tests.check.conftest import (
     bad,
     base_alone,
     check,
     serving,
     simulator,
     the_one,
-    until,
 )
 from tests.processes import free_port
-from tests.support import RawServer, http_answer, soap_answer
+from tests.support import RawServer, http_answer, soap_answer, until
 from tests.world import CLIENT, settings_for
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a TLS greeting to one who does not speak it nor many samples of a fast base are waited for."""
-    monkeypatch.setattr(load_step, "SAMPLES", 2)
-    monkeypatch.setattr("fs_1c.check.network.TLS_WITHIN", 0.3)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 # Sessions and licences.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fs_1c.check import load_step
 from fs_1c.check.finding import Level, exit_code
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Fault, OneCSimulator
-from tests.check.world import (
+from tests.check.conftest import (
     bad,
     base_alone,
     check,
@@ -21,19 +19,13 @@ from tests.check.world import (
     simulator,
     switch,
     the_one,
-    until,
 )
 from tests.processes import free_port
-from tests.support import RawServer, http_answer, inner, says, soap_answer
+from tests.support import RawServer, http_answer, inner, says, soap_answer, until
 from tests.world import CLIENT, settings_for
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 # All is well.
@@ -63,7 +55,7 @@ def test_a_chain_that_is_well_has_nothing_wrong_and_nothing_changes(tmp_path: Pa
         assert {where for where, _ in levels} == {"settings", "base", "switch", "service"}
         assert {step for _, step in levels} == {
             *("settings", "state", "dns", "tcp", "http", "authentication", "service", "sessions", "number"),
-            *("manager", "latency", "event-socket", "password", "version", "modules"),
+            *("manager", "latency", "event-socket", "password", "version", "modules", "database"),
             *("outbound", "http-door", "breaker"),
         }
         assert onec.cards == ()
@@ -138,13 +130,6 @@ def test_a_service_that_insists_on_sessions_is_not_asked_without() -> None:
     with simulator(sessions="use") as onec:
         found = base_alone(onec.url, session_mode="per-request")
         the_one(found, PROBLEM, "sessions", "onec.session_mode", '"auto"')
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a TLS greeting to one who does not speak it nor many samples of a fast base are waited for."""
-    monkeypatch.setattr(load_step, "SAMPLES", 2)
-    monkeypatch.setattr("fs_1c.check.network.TLS_WITHIN", 0.3)
 
 
 def test_a_base_that_is_mute_ends_in_time(onec: OneCSimulator) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from fs_1c.check.walk import Branch, Step, Trip
 from fs_1c.settings import build
 from fs_1c.simulator.onec import OneCSimulator
 from tests import ROOT
-from tests.check.world import (
+from tests.check.conftest import (
     PASSWORD,
     Unwatched,
     check,
@@ -42,17 +42,11 @@ from tests.check.world import (
     settings_file,
     shown,
     simulator,
-    until,
 )
-from tests.check.world import switch as running_switch
+from tests.check.conftest import switch as running_switch
 from tests.processes import free_port
+from tests.support import until
 from tests.world import CLIENT, settings_for
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
 
 
 @pytest.fixture

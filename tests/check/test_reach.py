@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +12,8 @@ import pytest
 from fs_1c.check import network
 from fs_1c.check.finding import Level
 from fs_1c.simulator.onec import OneCSimulator
-from tests.check.world import bad, base_alone, simulator, the_one
+from tests.certificates import DAY, certificate, tls
+from tests.check.conftest import bad, base_alone, the_one
 from tests.processes import free_port
 from tests.support import RawServer, http_answer, inner, says, soap_answer
 from tests.world import CLIENT
@@ -30,12 +26,6 @@ ANSWER = says(http_answer(soap_answer(inner())))
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "TLS_WITHIN", 0.25)
     monkeypatch.setattr(network, "CONNECT_WITHIN", 0.25)
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
 
 
 # Names.
@@ -123,57 +113,6 @@ def test_a_dead_address_before_the_good_one(onec: OneCSimulator, monkeypatch: py
 
 
 # TLS.
-
-DAY = timedelta(days=1)
-_REQUEST = (
-    "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=onec -config ca.cnf"
-)
-_SIGN = (
-    "openssl ca -batch -config ca.cnf -selfsign -keyfile key.pem -in request.pem -out certificate.pem -notext"
-)
-_CONFIGURATION = """
-[ca]
-default_ca = own
-[own]
-database = index.txt
-rand_serial = yes
-new_certs_dir = .
-default_md = sha256
-policy = any
-x509_extensions = extensions
-[any]
-commonName = supplied
-[extensions]
-subjectAltName = {name}
-basicConstraints = CA:TRUE
-[req]
-distinguished_name = none
-[none]
-"""
-
-
-def certificate(
-    folder: Path, name: str = "IP:127.0.0.1", begins: timedelta = -DAY, ends: timedelta = 99 * DAY
-) -> Path:
-    """A self-signed certificate, as 1C's servers often have one; its key beside it."""
-    if not shutil.which("openssl"):
-        pytest.skip("needs the openssl command")
-    (folder / "ca.cnf").write_text(_CONFIGURATION.format(name=name))
-    (folder / "index.txt").touch()
-    now = datetime.now(UTC)
-    times = [f"{now + moment:%Y%m%d%H%M%SZ}" for moment in (begins, ends)]
-    for command in (
-        [*_REQUEST.split(), "-keyout", "key.pem", "-out", "request.pem"],
-        [*_SIGN.split(), "-startdate", times[0], "-enddate", times[1]],
-    ):
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / "certificate.pem"
-
-
-def tls(file: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, file.with_name("key.pem"))
-    return context
 
 
 def test_a_certificate_that_is_trusted(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 from base64 import b64encode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,12 @@ import pytest
 
 from fs_1c.check import reach_step, report
 from fs_1c.simulator.onec import Fault, OneCSimulator
-from tests.check.world import KEY, PASSWORD, settings_file, shown, simulator
-from tests.check.world import switch as running_switch
+from tests.check.conftest import KEY, PASSWORD, settings_file, shown, simulator
+from tests.check.conftest import switch as running_switch
 from tests.processes import free_port
 from tests.world import CLIENT
 
 TOKEN, ESL = "t0ken-of-1C", "esl-passw0rd"
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with simulator() as running:
-        yield running
 
 
 def test_all_is_well(onec: OneCSimulator, tmp_path: Path) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +17,10 @@ from fs_1c.check.finding import Finding, Level
 from fs_1c.settings import build
 from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Fault
-from tests.check.world import bad, check, serving, simulator, the_one, until
+from tests.check.conftest import bad, check, serving, simulator, the_one
 from tests.processes import free_port
-from tests.support import RawServer, http_answer, mute, says
+from tests.redis_server import NEEDED, redis_server
+from tests.support import RawServer, http_answer, mute, says, until
 from tests.world import settings_for
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
@@ -166,31 +164,7 @@ def test_a_real_services_open_breaker() -> None:
 
 # Redis.
 
-redis = pytest.importorskip("redis", reason="the redis package is missing: pip install 'fs-1c[redis]'")
-BINARY = shutil.which("redis-server")
-
-
-@contextmanager
-def redis_server(folder: Path, *options: str) -> Iterator[int]:
-    if BINARY is None:
-        pytest.skip("redis-server is not on PATH")
-    port = free_port()
-    own = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    process = subprocess.Popen([BINARY, *own, *options], stdout=subprocess.DEVNULL)
-    try:
-        until(lambda: _listens(port))
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
+pytest.importorskip("redis", reason=NEEDED)
 
 
 def shared(url: str) -> list[Finding]:
@@ -199,19 +173,19 @@ def shared(url: str) -> list[Finding]:
     return found
 
 
-def test_redis_that_is_well(tmp_path: Path) -> None:
-    with redis_server(tmp_path, "--requirepass", "s3cret-of-redis") as port:
-        found = shared(f"redis://:s3cret-of-redis@127.0.0.1:{port}/0")
+def test_redis_that_is_well() -> None:
+    with redis_server(password="s3cret-of-redis") as server:
+        found = shared(f"redis://:s3cret-of-redis@127.0.0.1:{server.port}/0")
         assert bad(found) == []
         assert any(one.step == "redis" and one.level is Level.OK for one in found)
-        told = shared(f"redis://:wr0ng@127.0.0.1:{port}/0")
+        told = shared(f"redis://:wr0ng@127.0.0.1:{server.port}/0")
         the_one(told, PROBLEM, "redis", "user or password", "redis.url")
-        the_one(shared(f"redis://127.0.0.1:{port}/0"), PROBLEM, "redis", "user or password")
+        the_one(shared(f"redis://127.0.0.1:{server.port}/0"), PROBLEM, "redis", "user or password")
 
 
-def test_a_redis_that_takes_no_writes(tmp_path: Path) -> None:
-    with redis_server(tmp_path, "--replicaof", "127.0.0.1", str(free_port())) as port:
-        the_one(shared(f"redis://127.0.0.1:{port}/0"), PROBLEM, "redis", "replica", "master")
+def test_a_redis_that_takes_no_writes() -> None:
+    with redis_server("--replicaof", "127.0.0.1", str(free_port())) as server:
+        the_one(shared(f"redis://127.0.0.1:{server.port}/0"), PROBLEM, "redis", "replica", "master")
 
 
 @pytest.mark.usefixtures("impatient")

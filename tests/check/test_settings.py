@@ -16,7 +16,7 @@ from fs_1c.check import keys, settings_step
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
 from fs_1c.settings import SubscribersSettings, load
-from tests.check.world import bad, check, the_one
+from tests.check.conftest import bad, check, the_one
 from tests.support import unhurried
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING

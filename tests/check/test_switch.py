@@ -15,7 +15,7 @@ from fs_1c.check.finding import Finding, Level
 from fs_1c.settings import Settings, build
 from fs_1c.simulator.freeswitch import SwitchSettings
 from fs_1c.simulator.onec import Client
-from tests.check.world import FullSwitch, bad, check, simulator, switch, the_one
+from tests.check.conftest import FullSwitch, bad, check, simulator, switch, the_one
 from tests.processes import free_port
 from tests.world import CLIENT, settings_for
 
@@ -219,3 +219,19 @@ def test_the_managers_keys_are_looked_for_in_the_directory(
         the_one(found, PROBLEM, "directory", *expected)
     assert "KEY-of-the-directory" not in str(found)
     assert "another-KEY" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b"-ERR SQL disabled, no data available!\n",
+        b"-ERR Database error!\n",
+        b"",
+        b"[1]",
+        '{"а'.encode("cp1251"),
+    ],
+)
+def test_a_switch_that_cannot_tell_what_is_up(told: bytes) -> None:
+    with switch(SwitchSettings(port=0, answers={"show channels as json": told})) as here:
+        found = seen(listening(here.event_socket_port))
+    the_one(found, WARNING, "database", "not for conversations that begin while the service is away")

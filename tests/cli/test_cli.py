@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT, fs_1c, wait_for
+from tests import ROOT
+from tests.cli.support import write
+from tests.processes import free_port, fs_1c, serving, wait_for
 from tests.world import CLIENT, onec_simulator
 
 
@@ -22,17 +23,6 @@ def config(tmp_path: Path) -> Iterator[Path]:
     """Settings for a simulated 1C that runs."""
     with onec_simulator() as onec:
         yield write(tmp_path, onec.url)
-
-
-def write(tmp_path: Path, url: str, more: str = "", listen: str = "127.0.0.1:0") -> Path:
-    (tmp_path / "password").write_text("s3cret\n")
-    path = tmp_path / "fs-1c.toml"
-    path.write_text(
-        f'[onec]\nurl = "{url}"\nusername = "SOAP"\npassword_file = "{tmp_path}/password"\n'
-        f'[subscribers.keys]\n"244" = "KEY244"\n[esl.outbound]\nlisten = "{listen}"\n'
-        f'[http]\nlisten = "127.0.0.1:0"\n{more}'
-    )
-    return path
 
 
 def test_lookup_found(config: Path) -> None:
@@ -152,19 +142,6 @@ def test_serve_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     assert "Traceback" not in ran.stderr
 
 
-@contextmanager
-def serving(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fs_1c", "serve", "-c", str(config)], stderr=file, cwd=ROOT
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
 def test_serve_an_unreachable_1c_is_one_line_and_stops_nothing(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with serving(write(tmp_path, "http://127.0.0.1:9/ws"), log) as process:
@@ -195,8 +172,7 @@ def test_serve_reads_the_settings_again_on_sighup(tmp_path: Path) -> None:
 
 def test_the_whole_of_it_as_processes(tmp_path: Path) -> None:
     """The README's three terminals: simulator 1c, serve, simulator call."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        door, events = one.getsockname()[1], two.getsockname()[1]
+    door, events = free_port(), free_port()
     log = tmp_path / "log"
     more = f'[[esl.inbound]]\naddress = "127.0.0.1:{events}"\n'
     with onec_simulator() as onec:

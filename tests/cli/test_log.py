@@ -20,8 +20,9 @@ import pytest
 from fs_1c.cli import log
 from fs_1c.cli.log import Behind, OneLine
 from fs_1c.settings.types import Address
-from tests.cli.test_cli import write
-from tests.processes import ROOT, free_port
+from tests import ROOT
+from tests.cli.support import write
+from tests.processes import free_port
 from tests.recordings import records
 from tests.world import onec_simulator
 

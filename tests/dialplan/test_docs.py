@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from fs_1c import cli
+from fs_1c.cli.watchdog import LIMIT
 from fs_1c.onec.errors import by_status
 from fs_1c.settings import OneCSettings, Settings, build
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
@@ -117,6 +118,9 @@ def test_the_commands_of_fs_1c_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 # What a unit must have, so that the service comes back, is reloaded, keeps what it must and can do no more.
 _NEEDED = {
+    "Type": "notify",
+    "NotifyAccess": "main",
+    "WatchdogSignal": "SIGKILL",
     "Restart": "always",
     "RestartPreventExitStatus": "2",
     "ExecReload": "/bin/kill -HUP $MAINPID",
@@ -137,6 +141,8 @@ def test_the_unit_has_what_it_must() -> None:
     assert {name: service.get(name) for name in _NEEDED} == _NEEDED
     assert service["ExecStart"] == "/opt/fs-1c/bin/fs-1c serve"
     assert int(service["TimeoutStopSec"]) > 5, "it takes up to five seconds to stop"
+    assert float(service["WatchdogSec"]) == LIMIT, "with systemd or without, the callers wait for as long"
+    assert int(service["TimeoutStartSec"]) >= 60, "a slow start is no failure"
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze on PATH")

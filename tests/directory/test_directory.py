@@ -21,13 +21,10 @@ from fs_1c.onec import Answer
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import LookupSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
-from tests.support import RawServer, base, http_answer, inner, mute, says, soap_answer
+from tests.support import SEED, SOON, RawServer, base, http_answer, inner, mute, says, soap_answer
 
-SEED = "89235292926"
 STRANGER = "89990000000"
 PLAN = NumberPlan()
-SOON = 10.0
-"""Seconds that a test waits for what must happen."""
 
 
 class Bases:
@@ -35,6 +32,7 @@ class Bases:
 
     def __init__(self) -> None:
         self.pools: list[WorkerPool] = []
+        self.made: list[Directory] = []
 
     def __call__(
         self,
@@ -45,7 +43,9 @@ class Bases:
         **lookup: Any,
     ) -> Directory:
         self.pools.append(WorkerPool("test", base(url, sessions=sessions, timeout=timeout)))
-        return Directory(self.pools[-1], form, PLAN, LookupSettings(**{"deadline": SOON, **lookup}))
+        settings = LookupSettings(**{"deadline": SOON, **lookup})
+        self.made.append(Directory(self.pools[-1], form, PLAN, settings))
+        return self.made[-1]
 
     def settle(self) -> None:
         """Returns when the only worker has done, and told, everything before."""
@@ -56,14 +56,10 @@ class Bases:
 def directory() -> Iterator[Bases]:
     bases = Bases()
     yield bases
+    for one in bases.made:
+        one.close()  # else it tries a base that was down for the rest of the process, and says so in its log
     for pool in bases.pools:
         pool.close(0.1)
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with OneCSimulator(OneCSimulatorSettings(port=0)) as running:
-        yield running
 
 
 def gated(gate: threading.Event, octets: bytes) -> Callable[[socket.socket, threading.Event], None]:

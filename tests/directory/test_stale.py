@@ -5,8 +5,6 @@ stays known.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,16 +23,7 @@ from fs_1c.onec import Answer
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from tests.support import base
-
-SEED = "89235292926"
-SOON = 10.0
-
-
-@pytest.fixture
-def onec() -> Iterator[OneCSimulator]:
-    with OneCSimulator(OneCSimulatorSettings(port=0)) as running:
-        yield running
+from tests.support import SEED, SOON, base, until
 
 
 class Here:
@@ -59,13 +48,6 @@ class Here:
     def __exit__(self, *_: object) -> None:
         self.directory.close()
         self.pool.close(1.0)
-
-
-def until(happened: Any) -> None:
-    ends = time.monotonic() + SOON
-    while not happened():
-        assert time.monotonic() < ends
-        time.sleep(0.002)
 
 
 def asked(onec: OneCSimulator) -> int:

@@ -36,15 +36,12 @@ XMLS = sorted([*EXTENSION.rglob("*.xml"), ONEC / "VATS.wsdl", ONEC / "default.vr
 OBJECTS = {(kind, path.stem): path for kind in KINDS for path in EXTENSION.glob(f"{kind}s/*.xml")}
 SERVICE = EXTENSION / "WebServices" / "VATS" / "Ext" / "Module.bsl"
 APPLICATION = EXTENSION / "Ext" / "ManagedApplicationModule.bsl"
-PLATFORM = set(
-    """ВРег ЗаписьЖурналаРегистрации ЗаполнитьЗначенияСвойств ЗафиксироватьТранзакцию
-    ИнформацияОбОшибке КраткоеПредставлениеОшибки Лев НайтиНедопустимыеСимволыXML НачатьТранзакцию НРег НСтр
-    ОтменитьТранзакцию ПерейтиПоНавигационнойСсылке ПодключитьОбработчикОжидания ПодробноеПредставлениеОшибки
-    ПоказатьОповещениеПользователя ПолноеИмяПользователя ПолучитьНавигационнуюСсылку Прав ПравоДоступа
-    ПустаяСтрока СокрЛП Сред СтрДлина СтрНайти СтрПолучитьСтроку СтрРазделить СтрШаблон
-    ТекущаяУниверсальнаяДата Тип ТипЗнч Формат""".split()
-)
-"""The platform's own global functions that the modules use: a call of anything else is a slip of the pen."""
+GLOBAL_MODULE = "ФС1С_КарточкаГлобальный"
+_rows = (ROOT / "tests" / "data" / "bsl_platform.tsv").read_text("utf-8").splitlines()
+PLATFORM = {(row[0], row[1]): row[3] for row in (line.split("\t") for line in _rows if line[:1] != "#")}
+"""(type or nothing, name) → where it may be called: of the platform's own, what the modules use. The file
+says whose list that is.
+"""
 
 _parser = Parser(Language(tree_sitter_bsl.language()))  # type: ignore[attr-defined]  # its stub is empty
 
@@ -159,6 +156,16 @@ def test_configuration_lists_exactly_what_is_there() -> None:
     assert (given["ConfigurationExtensionPurpose"], given["NamePrefix"]) == ("Customization", "ФС1С_")
 
 
+def test_what_is_adopted_says_so_where_a_dump_of_its_format_does() -> None:
+    """Format 2.13; newer formats have it first."""
+    after = {"Configuration.xml": "ConfigurationExtensionPurpose", "Languages/Русский.xml": "Comment"}
+    for name, before in after.items():
+        order = list(properties(EXTENSION / name))
+        assert order[order.index("ObjectBelonging") - 1] == before
+    adopted = [p for p in OBJECTS.values() if "ObjectBelonging" in properties(p)]
+    assert adopted == [EXTENSION / "Languages" / "Русский.xml"]
+
+
 def test_no_file_belongs_to_nothing() -> None:
     kinds = {"CommonModule": "Module.bsl", "WebService": "Module.bsl"}
     inside = kinds | {"Role": "Rights.xml", "ScheduledJob": "Schedule.xml"}
@@ -203,26 +210,77 @@ def test_publication_names_the_service() -> None:
 
 def test_calls_between_modules_fit() -> None:
     seen = set()
+    everywhere = {name for name, (_, _, exported, _) in methods(module(GLOBAL_MODULE)).items() if exported}
     for path in MODULES:
         for owner, name, given in calls(path.read_text("utf-8-sig")):
-            if name in PLATFORM if not owner else ("CommonModule", owner) not in OBJECTS:
+            if ("", name) in PLATFORM if not owner else ("CommonModule", owner) not in OBJECTS:
                 continue
+            if not owner and name in everywhere:
+                owner = GLOBAL_MODULE
             known = methods(module(owner) if owner else path).get(name)
             assert known is not None and (known[2] or not owner), f"{path}: {owner}.{name} is not there"
             assert known[1] <= len(given) <= len(known[0]), f"{path}: {owner}.{name}"
             seen.add(owner)
-    assert {f"ФС1С_{n}" for n in "ВызовСервера Номера Очередь Переопределяемый Поиск".split()} | {""} == seen
+    modules = "ВызовСервера КарточкаГлобальный Номера Очередь Переопределяемый Поиск".split()
+    assert {f"ФС1С_{n}" for n in modules} | {""} == seen
+
+
+def of_the_platform(path: Path) -> Iterator[tuple[str, str]]:
+    """(type, name) of each call that is not of our own modules. The type of what a variable holds is known
+    where that method itself makes it, else it is `?`.
+    """
+    ours = set(methods(path)) | set(methods(module(GLOBAL_MODULE)))
+    for _, _, _, source in methods(path).values():
+        made = dict(re.findall(r"(\w+) = Новый (\w+)", source))
+        for owner, name, _ in calls(source):
+            if owner and ("CommonModule", owner) not in OBJECTS:
+                yield made.get(owner, "?"), name
+            elif not owner and name not in ours:
+                yield "", name
+
+
+def test_every_global_and_method_is_on_the_public_list() -> None:
+    called = {each for path in MODULES for each in of_the_platform(path)}
+    names = {name for of_type, name in PLATFORM if of_type}
+    assert {
+        each for each in called if each not in PLATFORM and not (each[0] == "?" and each[1] in names)
+    } == set()
+    used = {name for _, name in called}
+    constants = "\n".join(path.read_text("utf-8-sig") for path in MODULES)
+    assert [each for each in PLATFORM if each[1] not in used and ".".join(each) not in constants] == []
+
+
+def test_the_public_list_sees_a_slip_of_the_pen(tmp_path: Path) -> None:
+    source = module("ФС1С_Очередь").read_text("utf-8-sig")
+    for right, wrong in (
+        ("СтрДлина", "СтрокаДлина"),
+        ("Заблокировать", "Залочить"),
+        ("УстановитьПараметр", "Вставить"),
+    ):
+        broken = tmp_path / "Module.bsl"
+        broken.write_text(
+            source.replace(f"{right}(", f"{wrong}(") + f"\nПроцедура П()\n\t{wrong}();\nКонецПроцедуры\n"
+        )
+        found = set(of_the_platform(broken)) - set(PLATFORM)
+        assert any(name == wrong for _, name in found), wrong
+
+
+def test_the_client_calls_nothing_of_the_servers() -> None:
+    for path, fewest in ((module(GLOBAL_MODULE), 5), (APPLICATION, 0)):
+        called = {name for of_type, name in of_the_platform(path) if not of_type}
+        assert len(called) >= fewest and "server" not in {PLATFORM["", name] for name in called}
 
 
 def test_what_the_platform_calls_exists() -> None:
     job = properties(OBJECTS["ScheduledJob", "ФС1С_ОбновлениеНомеров"])
     kind, owner, name = job["MethodName"].split(".")
     assert kind == "CommonModule" and methods(module(owner))[name][:3] == ([], 0, True)
-    application = APPLICATION.read_text("utf-8-sig")
-    assert '&После("ПриНачалеРаботыСистемы")' in application
-    (handler,) = re.findall(r'ПодключитьОбработчикОжидания\("(\w+)", 5\)', application)
-    assert methods(module("ФС1С_КарточкаГлобальный"))[handler][:3] == ([], 0, True)
-    assert properties(OBJECTS["CommonModule", "ФС1С_КарточкаГлобальный"])["Global"] == "true"
+    assert '&После("ПриНачалеРаботыСистемы")' in APPLICATION.read_text("utf-8-sig")
+    client = module(GLOBAL_MODULE)
+    handlers = re.findall(r'ПодключитьОбработчикОжидания\("(\w+)", (\d+)', client.read_text("utf-8-sig"))
+    assert sorted(handlers) == [("ФС1С_ПовторитьНачало", "60"), ("ФС1С_ПроверитьЗвонки", "5")]
+    assert all(methods(client)[handler][:3] == ([], 0, True) for handler, _ in handlers)
+    assert properties(OBJECTS["CommonModule", GLOBAL_MODULE])["Global"] == "true"
     assert properties(OBJECTS["CommonModule", "ФС1С_ВызовСервера"])["ServerCall"] == "true"
 
 

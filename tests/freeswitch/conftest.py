@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import shutil
 import socket
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,16 +22,19 @@ from fs_1c.onec import NOBODY
 from fs_1c.service import Service
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
+from tests import ROOT
 from tests.freeswitch.configuration import PASSWORD
 from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, Phone
 from tests.freeswitch.switch import BINARY, Switch, Watcher
 
 CHIZH = Client("89235292926", "Фэйковый чиж", "0", "244")
+BUSY, SILENT, UNREGISTERED = "89235290246", "89235290247", "89235290248"
+STRANGER = "89991112233"
 CLIENTS = (
     CHIZH,
-    Client("89235290246", "Занятый менеджер", "0", "246"),
-    Client("89235290247", "Молчаливый менеджер", "0", "247"),
-    Client("89235290248", "Незарегистрированный менеджер", "0", "248"),
+    Client(BUSY, "Занятый менеджер", "0", "246"),
+    Client(SILENT, "Молчаливый менеджер", "0", "247"),
+    Client(UNREGISTERED, "Незарегистрированный менеджер", "0", "248"),
 )
 
 
@@ -209,6 +216,76 @@ class Company:
             self.onec.stop()
         self.switch.quiet()
         self.watcher.close()
+
+
+class PythonCompany(Company):
+    """A company whose switch asks 1C by itself."""
+
+    def serve_inside(
+        self, *, latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS, **more: Any
+    ) -> None:
+        """Starts 1C and has the switch read settings for it."""
+        self.start_1c(latency, clients)
+        self.write_settings(**more)
+        assert self.command("reload").startswith("+OK")
+
+    def start_1c(self, latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS) -> OneCSimulator:
+        pool: dict[str, Any] = {"sessions": "autouse", "session_max_age": 60.0, "pool_size": 60}
+        self.onec = OneCSimulator(OneCSimulatorSettings(port=0, latency=latency, clients=clients, **pool))
+        self.onec.start()
+        return self.onec
+
+    def write_settings(self, **more: Any) -> None:
+        keys = {str(extension): f"KEY{extension}" for extension in range(240, 250)}
+        settings: dict[str, Any] = {
+            "onec": {"url": self.onec.url if self.onec else ""},
+            "lookup": {"deadline": "3s"},
+            "subscribers": {"keys": keys},
+        }
+        self.settings_file.write_text(as_toml(settings | more))
+
+    @property
+    def settings_file(self) -> Path:
+        return self.switch.folder / "fs-1c.toml"
+
+    def command(self, words: str) -> str:
+        return self.switch.api(f"python fs_1c_dialplan {words}")
+
+    def cards(self, how_many: int) -> list[tuple[str, str]]:
+        """Waits for that many cards, ends all calls, and tells the number and the key of every card."""
+        self.card_opens(how_many)
+        assert self.onec is not None
+        self.switch.api("hupall")
+        self.watcher.all_over()
+        return [(card.num_from, card.key) for card in self.onec.cards]
+
+
+def as_toml(settings: dict[str, Any], table: str = "") -> str:
+    """Nested dictionaries as TOML; texts, numbers and lists are written there as in JSON."""
+    lines = [f"{json.dumps(k)} = {json.dumps(v)}" for k, v in settings.items() if not isinstance(v, dict)]
+    nested = [(f"{table}{k}", v) for k, v in settings.items() if isinstance(v, dict)]
+    return "\n".join(lines) + "".join(f"\n[{name}]\n{as_toml(v, f'{name}.')}" for name, v in nested) + "\n"
+
+
+def python_switch_in(folder: Path, certificates: Path, phones: int) -> Switch:
+    """A switch with this library inside; its settings are `fs-1c.toml` in that folder."""
+    if BINARY is None:
+        pytest.skip("there is no freeswitch on PATH")
+    (folder / "scripts").mkdir()
+    shutil.copy(ROOT / "dialplan/mod_python/fs_1c_dialplan.py", folder / "scripts")
+    packages = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    environment = {
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *packages]),
+        "PATH": os.defpath,  # an interpreter that is first there would lend the switch its standard library
+        "FS_1C_CONFIG": str(folder / "fs-1c.toml"),
+    }
+    return Switch(folder, certificates, phones, python=True, environment=environment)
+
+
+def has_python(switch: Switch) -> Switch:
+    if switch.api("module_exists mod_python3") != "true":
+        pytest.skip("this FreeSWITCH has no mod_python3")
+    return switch
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shutil
 import signal
 import socket
@@ -18,25 +17,13 @@ from typing import Self
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Headers, Message, Reader
 from tests.freeswitch.configuration import PASSWORD, configuration
+from tests.processes import free_port
 
 BINARY = shutil.which("freeswitch")
 STARTS_WITHIN = 40.0
 """Seconds; the first start makes certificates, which takes most of them on a slow machine."""
 
 WATCHED = "CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_UNBRIDGE CHANNEL_PARK CHANNEL_HANGUP_COMPLETE"
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has, for TCP and UDP; none that the kernel gives to whoever asks."""
-    while True:
-        port = random.randint(10_000, 15_999)
-        with socket.socket(type=socket.SOCK_STREAM) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind(("127.0.0.1", port))
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class EventSocket:

@@ -7,14 +7,12 @@ import socket
 
 import pytest
 
-from tests.freeswitch.conftest import CHIZH, Company
+from tests.freeswitch.conftest import BUSY, CHIZH, SILENT, STRANGER, UNREGISTERED, Company
 from tests.freeswitch.sip import Manner, State
 from tests.processes import no_descriptors_left
 
 pytestmark = pytest.mark.freeswitch
 
-STRANGER = "89991112233"
-BUSY, SILENT, UNREGISTERED = "89235290246", "89235290247", "89235290248"
 DOORS = ("sync", "async")
 
 

@@ -16,15 +16,13 @@ from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 from tests.dialplan.docs import commands_for_fs_cli
 from tests.dialplan.files import CONFIGURATIONS, DIALPLANS, SECOND_NUMBER, extensions
 from tests.dialplan.switch import fs_cli, number, ship
-from tests.freeswitch.conftest import CHIZH, CLIENTS
+from tests.freeswitch.conftest import CHIZH, CLIENTS, STRANGER, PythonCompany, has_python, python_switch_in
 from tests.freeswitch.sip import Agents, Leg, Manner, State
 from tests.freeswitch.switch import Switch
-from tests.freeswitch.test_modpython import PythonCompany, has_python, python_switch_in
 
 pytestmark = pytest.mark.freeswitch
 
 VIP = Client("89235290101", "Важный клиент", "VIP", "")
-STRANGER = "89991112233"
 ASKING = ("sync", "async", "ring_group", "vip")
 """Examples that ask the service, and whose manager is a subscriber of the usual domain."""
 DEFAULT = {"sync": "100", "async": "100", "ring_group": "245", "vip": "100", "bases": "100", "domains": "100"}

@@ -4,105 +4,26 @@ freezes.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import socket
-import ssl
-import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
-from tests import ROOT
-from tests.freeswitch.conftest import CHIZH, CLIENTS, Company
+from fs_1c.simulator.onec import Client
+from tests.certificates import certificate, tls
+from tests.freeswitch.conftest import BUSY, CHIZH, STRANGER, PythonCompany, has_python, python_switch_in
 from tests.freeswitch.message import sdp
 from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, State
-from tests.freeswitch.switch import BINARY, Switch
+from tests.freeswitch.switch import Switch
 from tests.support import RawServer, http_answer, inner, says, soap_answer
 
 pytestmark = pytest.mark.freeswitch
 
-PROJECT = ROOT
-STRANGER = "89991112233"
-BUSY, SILENT = "89235290246", "89235290247"
 DOORS = ("python", "python-bridge")
 FIRST, SECOND, DEFAULT = (CHIZH.number, "KEY244"), (CHIZH.number, "KEY245"), (CHIZH.number, "KEY240")
-
-
-class PythonCompany(Company):
-    """A company whose switch asks 1C by itself."""
-
-    def serve_inside(
-        self, *, latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS, **more: Any
-    ) -> None:
-        """Starts 1C and has the switch read settings for it."""
-        self.start_1c(latency, clients)
-        self.write_settings(**more)
-        assert self.command("reload").startswith("+OK")
-
-    def start_1c(self, latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS) -> OneCSimulator:
-        pool: dict[str, Any] = {"sessions": "autouse", "session_max_age": 60.0, "pool_size": 60}
-        self.onec = OneCSimulator(OneCSimulatorSettings(port=0, latency=latency, clients=clients, **pool))
-        self.onec.start()
-        return self.onec
-
-    def write_settings(self, **more: Any) -> None:
-        keys = {str(extension): f"KEY{extension}" for extension in range(240, 250)}
-        settings: dict[str, Any] = {
-            "onec": {"url": self.onec.url if self.onec else ""},
-            "lookup": {"deadline": "3s"},
-            "subscribers": {"keys": keys},
-        }
-        self.settings_file.write_text(as_toml(settings | more))
-
-    @property
-    def settings_file(self) -> Path:
-        return self.switch.folder / "fs-1c.toml"
-
-    def command(self, words: str) -> str:
-        return self.switch.api(f"python fs_1c_dialplan {words}")
-
-    def cards(self, how_many: int) -> list[tuple[str, str]]:
-        """Waits for that many cards, ends all calls, and tells the number and the key of every card."""
-        self.card_opens(how_many)
-        assert self.onec is not None
-        self.switch.api("hupall")
-        self.watcher.all_over()
-        return [(card.num_from, card.key) for card in self.onec.cards]
-
-
-def as_toml(settings: dict[str, Any], table: str = "") -> str:
-    """Nested dictionaries as TOML; texts, numbers and lists are written there as in JSON."""
-    lines = [f"{json.dumps(k)} = {json.dumps(v)}" for k, v in settings.items() if not isinstance(v, dict)]
-    nested = [(f"{table}{k}", v) for k, v in settings.items() if isinstance(v, dict)]
-    return "\n".join(lines) + "".join(f"\n[{name}]\n{as_toml(v, f'{name}.')}" for name, v in nested) + "\n"
-
-
-def python_switch_in(folder: Path, certificates: Path, phones: int) -> Switch:
-    """A switch with this library inside; its settings are `fs-1c.toml` in that folder."""
-    if BINARY is None:
-        pytest.skip("there is no freeswitch on PATH")
-    (folder / "scripts").mkdir()
-    shutil.copy(PROJECT / "dialplan/mod_python/fs_1c_dialplan.py", folder / "scripts")
-    packages = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
-    environment = {
-        "PYTHONPATH": os.pathsep.join([str(PROJECT), *packages]),
-        "PATH": os.defpath,  # an interpreter that is first there would lend the switch its standard library
-        "FS_1C_CONFIG": str(folder / "fs-1c.toml"),
-    }
-    return Switch(folder, certificates, phones, python=True, environment=environment)
-
-
-def has_python(switch: Switch) -> Switch:
-    if switch.api("module_exists mod_python3") != "true":
-        pytest.skip("this FreeSWITCH has no mod_python3")
-    return switch
 
 
 @pytest.fixture(scope="module")
@@ -311,15 +232,11 @@ def raw_call(trunk: socket.socket, switch: int, destination: str, who: bytes, ca
 
 def test_1c_behind_https(company: PythonCompany, tmp_path: Path) -> None:
     """The TLS layer finds room on the stacks that there are."""
-    name = "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out certificate.pem"
-    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 {name}"
-    subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
+    file = certificate(tmp_path)
     answer = http_answer(soap_answer(inner("Фэйковый чиж", "0", "244")))
 
-    with RawServer(says(answer), context) as server:
-        company.write_settings(onec={"url": server.url, "ca_file": str(tmp_path / "certificate.pem")})
+    with RawServer(says(answer), tls(file)) as server:
+        company.write_settings(onec={"url": server.url, "ca_file": str(file)})
         assert company.command("reload").startswith("+OK")
         manager = company.phone("244")
         company.call("python")

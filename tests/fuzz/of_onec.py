@@ -10,8 +10,7 @@ from fs_1c.onec.dialects.soap import read_return
 from fs_1c.onec.errors import OneCError
 from tests.fuzz.engine import Harness
 from tests.fuzz.values import Taken, text
-from tests.onec.test_answer import ANSWERS
-from tests.onec.test_soap import FAULT_1_1, FAULT_1_2, SEED_NAME
+from tests.onec.support import ANSWERS, FAULT_1_1, FAULT_1_2, SEED_NAME
 from tests.support import inner, soap_answer
 
 STATUSES = (200, 500, 400, 401, 404, 406, 503, 202, 999)

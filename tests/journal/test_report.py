@@ -294,6 +294,7 @@ def test_json() -> None:
                 "error": {"kind": "unreachable", "message": "refused"},
             }
         ],
+        "talks": [],
     }
     assert to_json([]) == "[]"
 

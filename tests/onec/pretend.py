@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
@@ -132,3 +133,40 @@ def fault(text: str, version: str = "1.1") -> bytes:
         namespace = "http://schemas.xmlsoap.org/soap/envelope/"
     fault = f"<s:Body><s:Fault>{said}</s:Fault></s:Body>"
     return f'<s:Envelope xmlns:s="{namespace}">{fault}</s:Envelope>'.encode()
+
+
+class Sessions:
+    """A base that keeps sessions; what it answers in one that it has not, and how it names one, is given.
+
+    Attributes:
+        live: Sessions that it keeps.
+        started: How many it has begun.
+        cards: How often the code of a card has run.
+    """
+
+    def __init__(self, dead: bytes, attributes: str = "; path=/base", name: str = "ibsession") -> None:
+        self.live: set[str] = set()
+        self.started = 0
+        self.cards = 0
+        self._dead, self._attributes, self._name = dead, attributes, name
+        self._lock = threading.Lock()
+
+    def __call__(self, asked: Asked) -> bytes:
+        with self._lock:
+            session = asked.cookie("ibsession")
+            if asked.header("IBSession") == "finish":
+                self.live.discard(session)
+                return http(b"")
+            if session and session not in self.live:
+                return self._dead
+            self.cards += asked.operation == "IncomingCall"
+            if session or asked.header("IBSession") != "start":
+                return http(well(asked))
+            session = str(uuid.uuid4())
+            self.live.add(session)
+            self.started += 1
+            return http(well(asked), "200 OK", f"Set-Cookie: {self._name}={session}{self._attributes}")
+
+
+def page(status: str, text: str) -> bytes:
+    return http(f"<html><body><h2>{text}</h2></body></html>".encode(), status)

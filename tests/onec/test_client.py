@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import logging
-import shutil
 import socket
-import ssl
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -23,8 +20,10 @@ from fs_1c.onec.client import Client
 from fs_1c.onec.connection import MAX_RESPONSE
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests import certificates
 from tests.support import (
     KEY,
+    SEED,
     Part,
     RawServer,
     base,
@@ -36,7 +35,6 @@ from tests.support import (
     soap_answer,
 )
 
-SEED = "89235292926"
 PASSWORD = "пароль-s3kr1t"
 TIMEOUT = 0.5
 SURELY = 8.0
@@ -192,18 +190,11 @@ def test_a_url_that_is_none_is_surely_not_reached(url: str) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate of 127.0.0.1, its key beside it, as 1C's servers often have one."""
-    if not shutil.which("openssl"):
-        pytest.skip("needs the openssl command")
-    folder = tmp_path_factory.mktemp("tls")
-    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    name = "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out certificate.pem"
-    subprocess.run([*make.split(), *name.split()], cwd=folder, check=True, capture_output=True)
-    return folder / "certificate.pem"
+    return certificates.certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_a_self_signed_certificate_is_trusted_only_where_the_settings_say_so(certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    context = certificates.tls(certificate)
     with RawServer(says(http_answer(soap_answer(inner("Чиж")))), context) as server:
         error = error_at(server.url, username="SOAP", password=PASSWORD)
         assert (error.kind, error.reached, error.base_down) == ("tls", Reached.NO, True)

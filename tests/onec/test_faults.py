@@ -19,9 +19,8 @@ from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.settings import DialectName
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from tests.support import KEY, base
+from tests.support import KEY, SEED, SOON, base
 
-SEED = "89235292926"
 NO, MAYBE, YES = Reached.NO, Reached.MAYBE, Reached.YES
 
 
@@ -31,8 +30,12 @@ def onec() -> Iterator[OneCSimulator]:
         yield running
 
 
+SHORT = "1s"
+"""A time-out that is waited for; for all else there is time enough."""
+
+
 def client(onec: OneCSimulator, **given: Any) -> Client:
-    return Client(base(onec.url, **{"timeout": "400ms", **given}))
+    return Client(base(onec.url, **{"timeout": SOON, **given}))
 
 
 def row(name: str, **given: Any) -> Any:
@@ -102,7 +105,7 @@ def test_each_way_to_fail_is_its_own_kind_with_1cs_words_and_a_verdict(
     onec: OneCSimulator, fault: Fault, kind: str, reached: Reached, down: bool, passing: bool, words: str
 ) -> None:
     onec.fault = fault
-    one = client(onec)
+    one = client(onec, timeout=SHORT if kind == "timeout" else SOON)
     with pytest.raises(OneCError) as caught:
         one.lookup(SEED)
     error = caught.value
@@ -121,7 +124,7 @@ def test_each_way_to_fail_is_its_own_kind_with_1cs_words_and_a_verdict(
 def test_an_answer_that_drips_ends_with_the_time_out(onec: OneCSimulator, part: str) -> None:
     onec.fault = Fault("drip", seconds=0.05, part=part)
     with pytest.raises(OneCError) as caught:
-        client(onec).lookup(SEED)
+        client(onec, timeout=SHORT).lookup(SEED)
     assert caught.value.kind == "timeout"
 
 
@@ -179,7 +182,7 @@ def test_1cs_own_error_is_told(onec: OneCSimulator) -> None:
 def test_entities_are_never_resolved(onec: OneCSimulator, name: str, part: str) -> None:
     onec.fault = Fault(name, part=part)
     try:
-        answer = client(onec, timeout="5s").lookup(SEED)
+        answer = client(onec).lookup(SEED)
     except OneCError as error:
         assert error.kind == "not-soap"
     else:
@@ -211,7 +214,7 @@ RECEIVED = [
 
 
 def pop(
-    onec: OneCSimulator, useful_for: float = 20.0, *, served: bool = False, timeout: str = "400ms"
+    onec: OneCSimulator, useful_for: float = 20.0, *, served: bool = False, timeout: str | float = SOON
 ) -> ScreenPop:
     """One pop, on a fresh connection or on one that has served a lookup before."""
     pool = WorkerPool("pops", base(onec.url, timeout=timeout, sessions=1))
@@ -227,7 +230,8 @@ def pop(
 @pytest.mark.parametrize("served", [False, True])
 def test_what_1c_has_received_is_never_sent_again(onec: OneCSimulator, fault: Fault, served: bool) -> None:
     onec.fault = replace(fault, operation="IncomingCall")
-    told = pop(onec, served=served)
+    waited_for = fault.name in ("mute-after-request", "slow-first-byte", "drip")
+    told = pop(onec, served=served, timeout=SHORT if waited_for else SOON)
     assert told.outcome is Outcome.UNKNOWN, told
     assert len(onec.cards) == 1
 
@@ -238,7 +242,7 @@ def test_what_was_cut_before_1c_received_it_is_sent_again_and_opens_one_card(
     onec: OneCSimulator, name: str, how: str
 ) -> None:
     onec.fault = Fault(name, times=1, **({"how": how} if name != "refuse" else {}))  # type: ignore[arg-type]
-    told = pop(onec, timeout="10s")
+    told = pop(onec)
     assert told.outcome is Outcome.ACCEPTED, told
     assert len(onec.cards) == 1
 
@@ -246,7 +250,7 @@ def test_what_was_cut_before_1c_received_it_is_sent_again_and_opens_one_card(
 @pytest.mark.parametrize("name", ["no-licence", "maintenance", "pool-timeout"])
 def test_what_1c_refused_before_its_code_ran_is_sent_again(onec: OneCSimulator, name: str) -> None:
     onec.fault = Fault(name, times=2)
-    told = pop(onec, timeout="10s")
+    told = pop(onec)
     assert told.outcome is Outcome.ACCEPTED, told
     assert len(onec.cards) == 1
 
@@ -254,7 +258,7 @@ def test_what_1c_refused_before_its_code_ran_is_sent_again(onec: OneCSimulator, 
 def test_a_1c_that_comes_back_opens_the_card_that_waited(onec: OneCSimulator) -> None:
     onec.stop()
     threading.Timer(0.6, onec.start).start()
-    told = pop(onec, timeout="10s")
+    told = pop(onec)
     assert told.outcome is Outcome.ACCEPTED, told
     assert told.took > 0.5
     assert len(onec.cards) == 1

@@ -11,11 +11,9 @@ import pytest
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import MAX_WAITING, Urgency, WorkerPool
-from tests.support import base
+from tests.support import SOON, base
 
 NOBODY = "http://127.0.0.1:1/ws"
-SOON = 10.0
-"""Seconds that a test waits for what must happen."""
 
 
 class Gate:

@@ -19,9 +19,7 @@ from fs_1c.onec.pool import Urgency, WorkerPool
 from fs_1c.onec.session import SessionPolicy
 from fs_1c.settings import LookupSettings, SessionMode
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from tests.support import KEY, base
-
-SEED = "89235292926"
+from tests.support import KEY, SEED, base
 
 
 @contextmanager
@@ -120,7 +118,7 @@ def test_a_fault_of_1cs_code_restarts_no_session_and_repeats_nothing() -> None:
 
 def test_a_session_in_which_1c_is_still_busy_is_left_behind() -> None:
     with simulated(sessions="use") as onec:
-        client = Client(base(onec.url, timeout="300ms"))
+        client = Client(base(onec.url, timeout="1s"))
         assert client.lookup(SEED).manager == "244"
         onec.fault = Fault("mute-after-request", times=1)
         with pytest.raises(OneCError):
@@ -140,6 +138,7 @@ def test_a_thousand_lookups_by_fifty_threads_never_take_more_than_two_sessions()
         assert set(results) == {"unknown"}
         threading.Event().wait(0.7)  # both sessions age
         assert directory.lookup(SEED).manager == "244"
+        directory.close()
         pool.close()
         stats = onec.stats
         assert stats.sessions_peak == 2

@@ -15,60 +15,15 @@ from fs_1c.onec import Answer
 from fs_1c.onec.dialects import answer
 from fs_1c.onec.dialects.soap import envelope, read_return
 from fs_1c.onec.errors import MAX_MESSAGE, OneCError, Reached
+from tests.onec.support import (
+    FAULT_1_1,
+    FAULT_1_2,
+    SEED_ACCEPTED,
+    SEED_INCOMING_CALL,
+    SEED_NAME,
+    SEED_SAY_NAME,
+)
 from tests.support import KEY, inner, soap_answer, unhurried
-
-# The requests and the answers as Mobilon's description of the 1C integration prints them.
-SEED_SAY_NAME = """<?xml version="1.0" encoding="utf-8"?>
-<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
-    <soap:Body>
-        <SayName xmlns="http://VATS">
-            <Number>89235292926</Number>
-        </SayName>
-    </soap:Body>
-</soap:Envelope>
-"""
-SEED_INCOMING_CALL = """<?xml version="1.0" encoding="utf-8"?>
-<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
-    <soap:Body>
-        <IncomingCall xmlns="http://VATS">
-            <NumFrom>89235292926</NumFrom>
-            <Key>gW3cyUJAtl50PhF</Key>
-        </IncomingCall>
-    </soap:Body>
-</soap:Envelope>
-"""
-SEED_NAME = """<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
-    <soap:Body>
-        <m:SayNameResponse xmlns:m="http://VATS">
-            <m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"
-                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">&lt;?xml version="1.0"?&gt;
-&lt;data&gt;
-    &lt;title&gt; Фэйковый чиж&lt;/title&gt;
-    &lt;category&gt;0&lt;/category&gt;
-    &lt;manager&gt;
-        &lt;phone&gt;244&lt;/phone&gt;
-    &lt;/manager&gt;
-&lt;/data&gt;
-</m:return>
-        </m:SayNameResponse>
-    </soap:Body>
-</soap:Envelope>
-"""
-SEED_ACCEPTED = """<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
-    <soap:Body>
-        <m:IncomingCallResponse xmlns:m="http://VATS">
-            <m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"
-                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">1</m:return>
-        </m:IncomingCallResponse>
-    </soap:Body>
-</soap:Envelope>
-"""
-FAULT_1_1 = """<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body><soap:Fault>
-<faultcode>soap:Client</faultcode><faultstring>{ОбщийМодуль.VATS.Модуль(12)}: Поле объекта не обнаружено
-(Контакт)</faultstring><detail/></soap:Fault></soap:Body></soap:Envelope>"""
-FAULT_1_2 = """<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body><s:Fault>
-<s:Code><s:Value>s:Receiver</s:Value></s:Code><s:Reason><s:Text xml:lang="ru">Деление на 0</s:Text></s:Reason>
-</s:Fault></s:Body></s:Envelope>"""
 
 
 def tree(element: etree._Element) -> tuple[Any, ...]:

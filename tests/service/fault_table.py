@@ -10,8 +10,6 @@ import asyncio
 import csv
 import json
 import re
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,28 +94,6 @@ def simulator(folder: Path) -> Iterator[tuple[str, ForkServerProcess]]:
     finally:
         process.kill()
         process.join()
-
-
-@contextmanager
-def redis() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Redis of our own: its address and process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
-    process = subprocess.Popen(["redis-server", "--port", str(port), *quiet], stdout=subprocess.DEVNULL)
-    try:
-        ends = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < ends, "redis-server does not start"
-                time.sleep(0.01)
-        yield f"redis://127.0.0.1:{port}/0", process
-    finally:
-        process.kill()
-        process.wait()
 
 
 async def run(

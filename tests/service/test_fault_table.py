@@ -5,14 +5,14 @@ of 1C.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service.fault_table import CALLS, DEADLINE, FAULTS, Row, redis, run
+from tests.redis_server import needs_redis, redis_server
+from tests.service.fault_table import CALLS, DEADLINE, FAULTS, Row, run
 
 MARGIN_MS = 500.0
 """What a busy machine may add: a call that waited for 1C would wait for seconds. The real figures: `make
@@ -38,15 +38,15 @@ def test_no_call_is_lost_and_none_waits_beyond_the_deadline(names: list[str], tm
         assert row.stale == CALLS // 2, (name, row)
 
 
-@pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")
+@needs_redis
 def test_a_redis_that_goes_away_halfway_costs_no_call(tmp_path: Path) -> None:
     """It hangs (SIGSTOP) or dies (SIGKILL); 1C is well, or mute."""
 
     async def calls(fault: dict[str, Any], end: signal.Signals) -> Row:
         folder = tmp_path / f"{end.name} {fault.get('fault')}"
         folder.mkdir()
-        with redis() as (url, process):
-            return await run(fault, folder, lambda: process.send_signal(end), redis={"url": url})
+        with redis_server() as redis:
+            return await run(fault, folder, lambda: redis.process.send_signal(end), redis={"url": redis.url})
 
     async def all_of_them() -> list[Row]:
         ends = (signal.SIGSTOP, signal.SIGKILL)

@@ -17,35 +17,18 @@ from fs_1c.journal.entries import JournalError, calls
 from fs_1c.service import Service
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator
-from tests.cli.test_cli import serving
-from tests.processes import wait_for
-from tests.world import CLIENT, KEYS, onec_simulator, settings_for, until
+from tests.processes import serving, wait_for
+from tests.service.support import LONG, pops, settings_file
+from tests.world import CLIENT, onec_simulator, settings_for, until
 
-LONG = CallScript(CLIENT, answered_by="244", default_target="user/244@127.0.0.1", ring=0.02, talk=60.0)
-"""A call that needs no service and lasts until the switch is stopped."""
-
-
-def settings(folder: Path, onec: OneCSimulator, switch: SimulatedSwitch) -> Path:
-    path = folder / "fs-1c.toml"
-    keys = "".join(f'"{extension}" = "{key}"\n' for extension, key in KEYS.items())
-    path.write_text(
-        f'[onec]\nurl = "{onec.url}"\nusername = "SOAP"\npassword = "s3cret"\n[subscribers.keys]\n{keys}'
-        f'[esl.outbound]\nenabled = false\n[http]\nenabled = false\n[state]\nfolder = "{folder}"\n'
-        f'[[esl.inbound]]\naddress = "127.0.0.1:{switch.event_socket_port}"\n'
-    )
-    return path
-
-
-def pops(onec: OneCSimulator) -> int:
-    """How many IncomingCalls have arrived at 1C."""
-    return sum(request.operation == "IncomingCall" for request in onec.requests)
+DOORLESS = "[esl.outbound]\nenabled = false\n[http]\nenabled = false\n"
 
 
 def test_killed_between_the_claim_and_the_answer_it_opens_no_second_card(tmp_path: Path) -> None:
     async def story() -> None:
         with onec_simulator() as onec:
             async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
-                config = settings(tmp_path, onec, switch)
+                config = settings_file(tmp_path, onec, DOORLESS, switch)
                 with serving(config, tmp_path / "first") as process:
                     await asyncio.to_thread(wait_for, tmp_path / "first", "listening")
                     onec.fault = Fault("mute-after-request", operation="IncomingCall")

@@ -6,40 +6,27 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("redis", reason="the redis package is missing: pip install 'fs-1c[redis]'")
-
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator
-from tests.cli.test_cli import serving
-from tests.processes import wait_for
-from tests.service.fault_table import redis
-from tests.service.test_restart import LONG, pops
-from tests.world import CLIENT, DEFAULT, KEYS, onec_simulator, until
+from tests.processes import serving, wait_for
+from tests.redis_server import NEEDED, needs_redis, redis_server
+from tests.service.support import LONG, pops, settings_file
+from tests.world import CLIENT, DEFAULT, onec_simulator, until
 
-pytestmark = pytest.mark.skipif(not shutil.which("redis-server"), reason="there is no redis-server")
+pytest.importorskip("redis", reason=NEEDED)
+pytestmark = needs_redis
 
 
 def settings(folder: Path, onec: OneCSimulator, url: str, *switches: SimulatedSwitch) -> Path:
-    """A service with a folder of its own."""
-    folder.mkdir()
-    keys = "".join(f'"{extension}" = "{key}"\n' for extension, key in KEYS.items())
-    listeners = "".join(
-        f'[[esl.inbound]]\naddress = "127.0.0.1:{switch.event_socket_port}"\n' for switch in switches
-    )
-    path = folder / "fs-1c.toml"
-    path.write_text(
-        f'[onec]\nurl = "{onec.url}"\nusername = "SOAP"\npassword = "s3cret"\n[subscribers.keys]\n{keys}'
-        f'[lookup]\ndeadline = "3s"\n[esl.outbound]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n'
-        f'[state]\nfolder = "{folder}"\n[redis]\nurl = "{url}"\n{listeners}'
-    )
-    return path
+    doors = '[esl.outbound]\nlisten = "127.0.0.1:0"\n[http]\nlisten = "127.0.0.1:0"\n'
+    more = f'[lookup]\ndeadline = "3s"\n[redis]\nurl = "{url}"\ntimeout = "2s"\n'
+    return settings_file(folder, onec, doors + more, *switches)
 
 
 def door(log: Path) -> tuple[str, int]:
@@ -57,8 +44,8 @@ def onec() -> Iterator[OneCSimulator]:
 
 def test_a_client_who_rings_at_both_is_asked_about_once(tmp_path: Path, onec: OneCSimulator) -> None:
     async def story() -> None:
-        with redis() as (url, _):
-            one, two = (settings(tmp_path / name, onec, url) for name in ("one", "two"))
+        with redis_server() as redis:
+            one, two = (settings(tmp_path / name, onec, redis.url) for name in ("one", "two"))
             logs = tmp_path / "one.log", tmp_path / "two.log"
             with serving(one, logs[0]), serving(two, logs[1]):
                 doors = [await asyncio.to_thread(door, log) for log in logs]
@@ -80,9 +67,9 @@ def test_two_services_that_listen_to_two_switches_open_one_card_for_each_call(
 ) -> None:
     async def story() -> None:
         switches = SimulatedSwitch(SwitchSettings(port=0)), SimulatedSwitch(SwitchSettings(port=0))
-        with redis() as (url, redis_process):
+        with redis_server() as redis:
             async with switches[0], switches[1]:
-                one, two = (settings(tmp_path / name, onec, url, *switches) for name in ("one", "two"))
+                one, two = (settings(tmp_path / name, onec, redis.url, *switches) for name in ("one", "two"))
                 with serving(one, tmp_path / "one.log"), serving(two, tmp_path / "two.log"):
                     for switch in switches:
                         await until(lambda switch=switch: len(switch._connections) == 2)  # type: ignore[misc]
@@ -94,7 +81,7 @@ def test_two_services_that_listen_to_two_switches_open_one_card_for_each_call(
                     ]
                     await until(lambda: told(tmp_path) == 20)
                     assert (pops(onec), len(onec.cards)) == (10, 10)
-                    redis_process.send_signal(
+                    redis.process.send_signal(
                         signal.SIGSTOP
                     )  # each goes on alone: a card too many, none too few
                     last = asyncio.create_task(switches[0].call(LONG))

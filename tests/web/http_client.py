@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -29,6 +30,16 @@ async def ask(here: World, method: str, path: str, **more: Any) -> requests.Resp
 
 async def forget(here: World, body: bytes | str, **headers: str) -> requests.Response:
     return await ask(here, "POST", "/forget", data=body, headers={**SHOWN, **headers})
+
+
+async def journal(here: World, query: str, ready: Callable[[Any], object] = bool) -> Any:
+    """What the journal says once it says what is waited for: it is written a little later."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = await ask(here, "GET", f"/journal?{query}")
+            if answer.status_code == 200 and ready(answer.json()):
+                return answer.json()
+            await asyncio.sleep(0.02)
 
 
 async def raw(here: World, octets: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

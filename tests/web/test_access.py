@@ -16,8 +16,7 @@ from fs_1c.web.status.access import COOKIE_FOR, Cookies, bearer, host_is_ours, s
 from fs_1c.web.status.masking import HIDDEN, masked, masked_values
 from fs_1c.web.status.stream import UNMASKED
 from tests.support import unhurried
-
-TOKEN = "t0ken-of-1C"
+from tests.web.http_client import TOKEN
 
 
 @pytest.mark.parametrize(

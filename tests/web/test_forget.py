@@ -14,11 +14,9 @@ import pytest
 import requests
 
 from fs_1c.settings import Settings, SettingsError, build
-from tests.cli.test_cli import serving
-from tests.processes import free_port, fs_1c, wait_for
+from tests.processes import free_port, fs_1c, serving, wait_for
+from tests.web.http_client import TOKEN
 from tests.world import CLIENT, onec_simulator
-
-TOKEN = "t0ken-of-1C"
 
 
 def write(tmp_path: Path, url: str, http: str) -> Path:

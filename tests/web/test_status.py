@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from fs_1c.numbers import Number
 from fs_1c.web.server import MAX_CONNECTIONS
 from fs_1c.web.status import page
 from fs_1c.web.status.stream import MAX_STREAMS
-from tests.web.http_client import SHOWN, TOKEN, ask, raw
+from tests.web.http_client import SHOWN, TOKEN, ask, journal, raw
 from tests.world import CLIENT, KEYS, World, conversation, settings_for, until, world
 
 HOSTILE = "<script>alert(1)</script></script>${system(rm)}\u2028\u202e\x07\x00\ud800\"'&"
@@ -45,16 +44,6 @@ async def events(here: World, path: str = "/events", count: int = 1, **headers: 
                 told.append({"id": last, **json.loads(line[6:])})
     writer.close()
     return told
-
-
-async def journal(here: World, query: str, ready: Callable[[Any], object] = bool) -> Any:
-    """What the journal says once it says what is waited for: it is written a little later."""
-    async with asyncio.timeout(10):
-        while True:
-            answer = await ask(here, "GET", f"/journal?{query}")
-            if answer.status_code == 200 and ready(answer.json()):
-                return answer.json()
-            await asyncio.sleep(0.02)
 
 
 def remove(folder: Path) -> None:

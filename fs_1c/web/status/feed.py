@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fs_1c.call import Conversation, Decision, ScreenPop
-from fs_1c.journal import Row, of_decision, of_pop
+from fs_1c.journal import DecisionEntry, PopEntry, of_decision, of_pop
 from fs_1c.talk import Observer
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Event:
     """
 
     id: int
-    row: Row
+    row: DecisionEntry | PopEntry
 
 
 class Feed(Observer):
@@ -104,7 +104,7 @@ class Feed(Observer):
     def closed(self) -> bool:
         return self._closed
 
-    def _tell(self, made: Callable[[], Row]) -> None:
+    def _tell(self, made: Callable[[], DecisionEntry | PopEntry]) -> None:
         try:
             row = made()
             with self._lock:

@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from fs_1c.journal import CallEntry, DecisionEntry, Row, as_json, in_e164
+from fs_1c.journal import CallEntry, DecisionEntry, PopEntry, as_json, in_e164
 from fs_1c.numbers import NumberPlan
 from fs_1c.web.status.feed import SIZE, Event, Feed
 from fs_1c.web.status.masking import masked_values
@@ -55,7 +55,7 @@ class View:
     plan: NumberPlan
 
 
-def entry_of(row: Row, plan: NumberPlan) -> CallEntry:
+def entry_of(row: DecisionEntry | PopEntry, plan: NumberPlan) -> CallEntry:
     """What the row tells, as a call of the journal of which nothing else is known."""
     if isinstance(row, DecisionEntry):
         return CallEntry(row.at, row.call, row.number, (row,), ())

@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from fs_1c.settings.types import Address
+from tests import ROOT
 from tests.bench.peers import environments, outbound_load, outbound_switch
 from tests.bench.peers.environments import Unavailable
 from tests.bench.peers.outbound_tables import BARE, OURS, PEERS, SERVICES, STREAMS, Measured, tables
 from tests.bench.peers.result import Found
-from tests.processes import ROOT, free_port
+from tests.processes import free_port
 
 ONEC_TAKES = 0.02
 """Seconds that the simulated 1C takes for an answer."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from fs_1c.check import chain, report
+from fs_1c.check import chain, load_step, report
 from fs_1c.check.finding import Finding, Level
 from fs_1c.service import Service
 from fs_1c.settings import Settings
@@ -98,6 +99,19 @@ def simulator(**given: Any) -> OneCSimulator:
     return OneCSimulator(OneCSimulatorSettings(port=0, **given))
 
 
+@pytest.fixture
+def onec() -> Iterator[OneCSimulator]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a TLS greeting to one who does not speak it nor many samples of a fast base are waited for."""
+    monkeypatch.setattr(load_step, "SAMPLES", 2)
+    monkeypatch.setattr("fs_1c.check.network.TLS_WITHIN", 0.3)
+
+
 def closed() -> dict[str, Any]:
     """Sections of settings that leave service and switch out."""
     return {"esl": {"outbound": {"enabled": False}}, "http": {"enabled": False}}
@@ -139,6 +153,12 @@ def bad(findings: Sequence[Finding]) -> list[Finding]:
     return [one for one in findings if one.level in (Level.PROBLEM, Level.WARNING)]
 
 
+def told(found: list[Finding], step: str, level: Level) -> str:
+    """All that it says at that step and level."""
+    chosen = [one for one in found if (one.step, one.level) == (step, level)]
+    return " ".join(f"{one.what} {one.why} {one.remedy}" for one in chosen)
+
+
 def the_one(findings: Sequence[Finding], level: Level, step: str, *words: str) -> Finding:
     """The only finding that is not ok; it has these words."""
     wrong = bad(findings)
@@ -148,12 +168,3 @@ def the_one(findings: Sequence[Finding], level: Level, step: str, *words: str) -
         assert word in text
     assert wrong[0].why and wrong[0].remedy
     return wrong[0]
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Waits for a condition, and fails loudly when it does not come."""
-    for _ in range(2000):
-        if happened():
-            return
-        threading.Event().wait(0.005)
-    raise AssertionError("it did not happen in time")

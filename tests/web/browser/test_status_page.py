@@ -12,12 +12,12 @@ import pytest
 
 from fs_1c.call import Call, Caller, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.numbers import Number
-from tests.browser.chromium import CHROMIUM, Chromium
-from tests.web.http_client import TOKEN, url
+from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium, started
+from tests.web.http_client import TOKEN, journal, url
 from tests.world import CLIENT, KEYS, World, conversation, world
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium"),
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium, or no chromedriver"),
     pytest.mark.timeout(120),
 ]
 
@@ -27,10 +27,9 @@ HOSTILE = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def chromium() -> Iterator[Chromium]:
-    assert CHROMIUM is not None
-    with Chromium(CHROMIUM) as browser:
+    with started() as browser:
         yield browser
 
 
@@ -44,11 +43,10 @@ def look(
     """Plays something, then opens a browser and looks."""
 
     def browse(here: World) -> None:
-        browser = chromium.fresh()
-        at(browser, here)
-        asked = {urlsplit(one).netloc for one in browser.requested if not one.startswith("data:")}
+        at(chromium, here)
+        asked = {urlsplit(one).netloc for one in chromium.requested() if not one.startswith("data:")}
         assert asked == {urlsplit(url(here, "/")).netloc}
-        assert [one for one in browser.complaints if not any(word in one for word in allowed)] == []
+        assert [one for one in chromium.complaints() if not any(word in one for word in allowed)] == []
 
     async def story() -> None:
         async with world(**more) as here:
@@ -73,6 +71,7 @@ def test_calls_appear_with_their_client_decision_time_and_card_and_the_journal_f
     async def play(here: World) -> None:
         await here.switch.call(here.script())
         await here.settle()
+        await journal(here, "", lambda found: found and found[0]["decisions"] and found[0]["pops"])
 
     def at(browser: Chromium, here: World) -> None:
         browser.screen(1280, 800)
@@ -160,13 +159,14 @@ def test_masking_and_language_are_remembered(chromium: Chromium) -> None:
 
 @pytest.mark.parametrize("lang", ["ru", "en"])
 def test_it_fits_a_phone(chromium: Chromium, lang: str, tmp_path: Path) -> None:
-    def play(here: World) -> None:
+    async def play(here: World) -> None:
         for i in range(40):
             decide(here, f"call-{i}", title="ООО «Длиннейшееназваниебезпробелов" + "щ" * 200, took=i / 50)
         here.service.integration._popped(
             conversation("2" * 100, "call-39", "8" * 300),
             ScreenPop(Outcome.FAILED, error=Failure("x" * 90, "")),
         )
+        await journal(here, "", lambda found: len(found) == 40 and any(call["pops"] for call in found))
 
     def at(browser: Chromium, here: World) -> None:
         browser.screen(390, 844, phone=True, dark=True)
@@ -187,16 +187,19 @@ def test_it_fits_a_phone(chromium: Chromium, lang: str, tmp_path: Path) -> None:
 def test_signing_in_and_out(chromium: Chromium) -> None:
     def at(browser: Chromium, here: World) -> None:
         browser.languages("en")
-        for given, reached in (("wrong", "That is not the token."), (TOKEN, "No call yet")):
+        for given, shown, reached in (
+            ("wrong", ".wrong:not(:empty)", "That is not the token."),
+            (TOKEN, "#calls", "No call yet"),
+        ):
             browser.open(url(here, "/"))
             browser.run(f"document.querySelector('#token').value = '{given}'")
-            browser.click("button")
+            browser.leave("button", shown)
             browser.until(f"document.body?.innerText.includes('{reached}')")
         assert TOKEN not in browser.run("document.cookie + document.documentElement.outerHTML")
         decide(here, "call-1", title="Client")
         browser.until("document.querySelector('#calls details')")
         browser.until("!document.querySelector('#leave').hidden")
-        browser.click("#leave button")
+        browser.leave("#leave button", "#token")
         browser.until("document.querySelector('#token') !== null")
 
     unauthorized = ("401 (Unauthorized)",)  # as the browser calls every look at the form

@@ -1,0 +1,121 @@
+"""Who talked to whom, and how that came: from recordings of a real switch to the sentences of the journal."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fs_1c.call import Conversation, Outcome, ScreenPop
+from fs_1c.journal import Journal, calls, story
+from fs_1c.journal.entries import SCHEMA, CallEntry
+from fs_1c.numbers import NumberPlan
+from fs_1c.settings import JournalSettings
+from fs_1c.talk import Conversations, Event
+from tests.recordings import DATA, events, parse
+
+PLAN = NumberPlan()
+PHONES = DATA / "cases" / "phones" / "right"
+
+
+def kept(folder: Path, feed: Iterable[Event], *, cards: bool = True) -> CallEntry:
+    """What the journal has of one call."""
+    file = folder / "journal.db"
+    journal = Journal(file, JournalSettings(), PLAN)
+    conversations = Conversations(PLAN)
+    for event in feed:
+        told = conversations.feed(event)
+        if told is not None:
+            journal.heard(told, None)
+        if isinstance(told, Conversation) and not told.ringing and cards:
+            journal.popped(told, ScreenPop(Outcome.ACCEPTED, 0.1))
+    journal.close(10)
+    (entry,) = calls(file)
+    return entry
+
+
+def phones(name: str) -> list[Event]:
+    parsed = parse((PHONES / f"{name}.esl").read_bytes())
+    return [message.event() for message in parsed if message.content_type == "text/event-plain"]
+
+
+def said(entry: CallEntry) -> list[str]:
+    """The sentences about who talked, without their times."""
+    return [line[21:] for line in story(entry) if re.match(r"\d{4}-.*Extension", line)]
+
+
+ANSWERED = "Extension 244 began to talk to the client."
+
+
+@pytest.mark.parametrize(
+    ("name", "sentences"),
+    [
+        ("01_plain", [ANSWERED]),
+        ("02_refer_blind", [ANSWERED, "Extension 243 began to talk to the client, transferred by 244."]),
+        ("03_refer_attended", [ANSWERED, "Extension 243 began to talk to the client, handed over by 244."]),
+        (
+            "08_302_to_243",
+            ["Extension 243 began to talk to the client, since 244's telephone forwards its calls."],
+        ),
+        (
+            "11c_pickup_with_hash",
+            ["Extension 243 began to talk to the client, having picked up what rang at 244."],
+        ),
+        ("12_outgoing", ["Extension 244 had called the client, who answered."]),
+        (
+            "12b_outgoing_then_blind",
+            [
+                "Extension 244 had called the client, who answered.",
+                "Extension 243 began to talk to the client, transferred by 244.",
+            ],
+        ),
+        ("13_valet", [ANSWERED, "Extension 243 began to talk to the client, having fetched him after 244."]),
+    ],
+)
+@pytest.mark.parametrize("cards", [True, False])
+def test_how_somebody_has_come_to_talk_to_the_client(
+    tmp_path: Path, name: str, sentences: list[str], cards: bool
+) -> None:
+    entry = kept(tmp_path, phones(name), cards=cards)
+    assert said(entry) == sentences
+    told = "\n".join(story(entry))
+    assert ("No card: the settings want none" in told) is not cards
+    assert told.count("Card accepted by 1C") == (len(sentences) if cards else 0)
+
+
+def test_of_a_recorded_pick_up_from_a_phone(tmp_path: Path) -> None:
+    (sentence,) = said(kept(tmp_path, events("inbound_pickup_from_a_phone")))
+    assert sentence == "Extension 243 began to talk to the client, having picked up what rang at 244."
+
+
+def of_version_1(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as old:
+        for statement in SCHEMA:
+            if "talks" not in statement:
+                old.execute(statement)
+        columns = "at, call, leg, number, extension, outcome, error_kind, error, took, age, outgoing, ringing"
+        values = (time.time(), "old", "leg", "+79235292926", "244", "accepted", "", "", 0.1, 0.0, 0, 0)
+        old.execute(f"INSERT INTO pops ({columns}) VALUES ({', '.join('?' * 12)})", values)
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+
+
+def test_a_file_of_the_version_before_is_read_and_then_gone_on_with(tmp_path: Path) -> None:
+    file = tmp_path / "journal.db"
+    of_version_1(file)
+    (before,) = calls(file)
+    assert (before.call, before.talks) == ("old", ())
+    assert said(before) == [ANSWERED]
+    journal = Journal(file, JournalSettings(), PLAN)
+    journal.heard(Conversation("new", "leg-2", "89235292926", "245"), None)
+    journal.close(10)
+    found = {entry.call: entry for entry in calls(file)}
+    assert found.keys() == {"old", "new"}
+    assert [talk.extension for talk in found["new"].talks] == ["245"]
+    assert found["new"].number == "+79235292926"
+    assert [pop.extension for pop in found["old"].pops] == ["244"]

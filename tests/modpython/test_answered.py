@@ -1,0 +1,125 @@
+"""Somebody answers: who talks to whom is learnt from the channels, and his card opens once."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fs_1c import modpython
+from fs_1c.modpython import answered
+from fs_1c.numbers import NumberPlan
+from fs_1c.talk import People
+from tests.modpython.conftest import TALKING, FakeFreeSwitch
+from tests.world import CLIENT
+
+CALLER, MANAGERS, COLLEAGUES = "caller", "manager", "colleague"
+
+
+def inbound(number: str = CLIENT, **more: Any) -> dict[str, Any]:
+    return {"Call-Direction": "inbound", "Caller-Caller-ID-Number": number, **more}
+
+
+def outbound(extension: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Call-Direction": "outbound",
+        "variable_dialed_user": extension,
+        "variable_list": ["a", "b"],
+        **more,
+    }
+
+
+def begun(uuid: str = CALLER) -> tuple[str, str, str, str] | None:
+    """Call, leg, number and extension of the conversation."""
+    found = answered.conversation(uuid, People(NumberPlan()))
+    return (found.call_uuid, found.leg_uuid, found.number, found.extension) if found else None
+
+
+@pytest.mark.parametrize("uuid", [CALLER, MANAGERS])
+def test_who_talks_to_whom(freeswitch: FakeFreeSwitch, uuid: str) -> None:
+    freeswitch.channels = {CALLER: inbound(**TALKING), MANAGERS: outbound("244", **TALKING)}
+    freeswitch.bridge(CALLER, MANAGERS)
+    assert begun(uuid) == (CALLER, MANAGERS, CLIENT, "244")
+
+
+def test_the_bridge_comes_after_the_answer_and_never_to_who_rings_or_has_gone(
+    freeswitch: FakeFreeSwitch,
+) -> None:
+    """An IVR has answered, the manager rings with early media, and then his colleague answers."""
+    freeswitch.channels = {CALLER: inbound(**TALKING, variable_bridge_uuid="gone")}
+    looks = iter(range(1000))
+
+    def world() -> None:
+        match next(looks):
+            case 3:
+                freeswitch.channels[MANAGERS] = outbound("244", **{"Answer-State": "early"})
+                freeswitch.bridge(CALLER, MANAGERS)
+            case 9:
+                del freeswitch.channels[MANAGERS]
+            case 15:
+                freeswitch.channels[COLLEAGUES] = outbound("245", **TALKING)
+                freeswitch.bridge(CALLER, COLLEAGUES)
+
+    freeswitch.before = world
+    assert begun() == (CALLER, COLLEAGUES, CLIENT, "245")
+
+
+def test_through_a_loopback_channel(freeswitch: FakeFreeSwitch) -> None:
+    a = outbound("244", **TALKING, variable_other_loopback_leg_uuid="loop-b")
+    a["Channel-Name"] = "loopback/244-a"
+    b = inbound(CLIENT, **TALKING, variable_other_loopback_leg_uuid="loop-a")
+    b["Channel-Name"] = "loopback/244-b"
+    freeswitch.channels = {CALLER: inbound(**TALKING), "loop-a": a, "loop-b": b}
+    freeswitch.channels[MANAGERS] = outbound("244", **TALKING)
+    freeswitch.bridge(CALLER, "loop-a")
+    looks = iter(range(1000))
+    freeswitch.before = lambda: freeswitch.bridge("loop-b", MANAGERS) if next(looks) == 8 else None
+    assert begun() == (CALLER, MANAGERS, CLIENT, "244")
+
+
+@pytest.mark.parametrize("one", ["nobody", "colleague", "never bridged", "stopping"])
+def test_nothing_to_tell(freeswitch: FakeFreeSwitch, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
+    monkeypatch.setattr(answered, "BRIDGED_WITHIN", 0.3 if one == "never bridged" else 60.0)
+    freeswitch.channels = {CALLER: inbound("245" if one == "colleague" else CLIENT, **TALKING)}
+    if one == "colleague":
+        freeswitch.channels[MANAGERS] = outbound("244", **TALKING)
+        freeswitch.bridge(CALLER, MANAGERS)
+    if one == "nobody":
+        freeswitch.channels.clear()
+    freeswitch.is_running = one != "stopping"
+    assert begun() is None
+
+
+def test_a_leg_that_is_no_leg(freeswitch: FakeFreeSwitch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that go round in circles, and values that are none."""
+    monkeypatch.setattr(answered, "BRIDGED_WITHIN", 0.1)
+    circle = {"variable_bridge_to": CALLER, "variable_other_loopback_leg_uuid": CALLER}
+    freeswitch.channels = {CALLER: inbound(**TALKING) | circle | {"Unique-ID": "another"}}
+    assert begun() is None
+    freeswitch.channels = {CALLER: inbound(**TALKING) | circle}
+    assert begun() is None
+
+
+def test_the_card_opens_once_and_nothing_leaves(settings: Path, freeswitch: FakeFreeSwitch) -> None:
+    freeswitch.channels = {CALLER: inbound(**TALKING), MANAGERS: outbound("244", **TALKING)}
+    freeswitch.bridge(CALLER, MANAGERS)
+    for _ in range(3):
+        modpython.runtime(f" {CALLER} ")
+    modpython.runtime("")
+    modpython.runtime("nobody")
+    freeswitch.channels[CALLER] = {"variable_bridge_to": "1 2 3"}
+    modpython.runtime(CALLER)
+
+    def told() -> list[str]:
+        return [line for _, line in freeswitch.log if " pop extension" in line]
+
+    ends = time.monotonic() + 5.0
+    while not told() and time.monotonic() < ends:
+        time.sleep(0.01)
+    (accepted,) = told()
+    assert accepted.startswith(f"call={CALLER} pop extension=244 outcome=accepted")
+    errors = [line for level, line in freeswitch.log if level == "ERR"]
+    assert errors[0].startswith("api_on_answer: ")
+    assert errors[1].startswith(f"call={CALLER} pop failed\nTraceback")
