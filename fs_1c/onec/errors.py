@@ -134,10 +134,22 @@ def decode(body: bytes) -> str:
         return body.decode("utf-16", "replace")
     if b"\0" in body[:64]:  # UTF-16 without its mark
         return body.decode("utf-16-le" if body[1:2] == b"\0" else "utf-16-be", "replace")
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return body.decode("cp1251", "replace")
+    text = utf_8(body)
+    return body.decode("cp1251", "replace") if text is None else text
+
+
+_HIGH = bytes(range(128, 256))
+
+
+def utf_8(body: bytes) -> str | None:
+    """The text, if that is UTF-8, or UTF-8 in which an octet here and there is damaged; else None. Of a text
+    in windows-1251 hardly a letter is UTF-8.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    damaged = text.count("\ufffd")
+    if damaged and 4 * damaged > len(body) - len(body.translate(None, _HIGH)):
+        return None
+    return text
 
 
 def words(text: str) -> str:

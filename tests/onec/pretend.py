@@ -46,7 +46,7 @@ class Asked:
         return found[1] if found else ""
 
 
-Said = bytes | Iterable[bytes | float] | None
+Said = bytes | Iterable[bytes | float | None] | None
 """What is sent: octets, or several with pauses between them in seconds; None: the connection is closed."""
 
 
@@ -96,12 +96,10 @@ class PretendOneC:
                 asked = Asked(head.decode("latin-1"), body.decode("utf-8", "replace"))
                 self.asked.append(asked)
                 said = self._answer(asked)
-                if said is None:
-                    return
-                for step in (said,) if isinstance(said, bytes) else said:
+                for step in (said,) if said is None or isinstance(said, bytes) else said:
                     if isinstance(step, bytes):
                         connection.sendall(step)
-                    elif self._ended.wait(step):
+                    elif step is None or self._ended.wait(step):
                         return
         self._open.discard(connection)
 

@@ -139,10 +139,8 @@ def _is_page(text: str) -> bool:
 
 def _text_of(body: bytes) -> str:
     """The response as text. Its declared encoding may be a lie: UTF-8 counts first, then what is declared."""
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
+    if (text := errors.utf_8(body)) is not None:
+        return text
     declared = re.search(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']", body[:200])
     names = [declared[1].decode()] if declared and _ENCODINGS.fullmatch(declared[1].decode()) else []
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
