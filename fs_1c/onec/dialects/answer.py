@@ -79,6 +79,8 @@ def _line(text: str, name: str, limit: int) -> str:
 
 def _plain(text: str) -> Answer:
     """An answer without tags: `category:name`, or a name alone."""
+    if _BROKEN.match(text):
+        return Answer()
     if text.startswith("<"):  # markup, but none of ours: nothing that a person should see as a name
         bare = _NAMESPACES.sub("", _DECLARATION.sub("", text)).strip()
         return Answer() if _NOTHING.fullmatch(bare) else Answer(strange=_shape(text))
@@ -87,8 +89,6 @@ def _plain(text: str) -> Answer:
         return Answer()
     if text.strip('"').lower() in _NO_NAMES:
         return Answer(strange=f"`{text}`")
-    if _BROKEN.match(text):
-        return Answer()
     match = _CATEGORY.fullmatch(text)
     return Answer(title=match[2], category=match[1]) if match else Answer(title=text)
 
