@@ -81,7 +81,7 @@ def variables(decision: Decision) -> dict[str, str]:
 def test_a_call_is_routed_named_and_its_card_opened(onec: OneCSimulator, integration: Make) -> None:
     here = integration(onec.url)
     decision = here.decide(call())
-    assert decision.target == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example"
+    assert decision.target == "[progress_timeout=3,leg_timeout=20]user/244@pbx.example"
     assert variables(decision)["effective_caller_id_name"] == "Фэйковый чиж"
     told = here.conversation(talk())
     assert told is not None
@@ -111,7 +111,7 @@ def test_a_decision_is_had_at_once_only_where_1c_need_not_be_asked(
     assert known is not None
     assert (known.caller.source, known.target) == (
         Source.CACHE,
-        "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example",
+        "[progress_timeout=3,leg_timeout=20]user/244@pbx.example",
     )
 
 
@@ -245,7 +245,7 @@ def test_fifty_calls_at_once_each_get_their_own_answer(integration: Make) -> Non
             decisions = list(pool.map(lambda client: here.decide(call(client.number)), clients))
     assert [decision.caller.title for decision in decisions] == [client.title for client in clients]
     assert [decision.target for decision in decisions] == [
-        f"[leg_progress_timeout=3,leg_timeout=20]user/{client.manager}@pbx.example" for client in clients
+        f"[progress_timeout=3,leg_timeout=20]user/{client.manager}@pbx.example" for client in clients
     ]
 
 
@@ -299,7 +299,7 @@ def test_the_log_tells_each_calls_story_and_no_secret(
     story = [line for line in lines if line[1].startswith("call=call-1 ")]
     assert [level for level, _ in story] == ["INFO", "INFO", "WARNING"]
     assert "number=+79235292926 result=found source=1c" in story[0][1]
-    assert "target=[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example" in story[0][1]
+    assert "target=[progress_timeout=3,leg_timeout=20]user/244@pbx.example" in story[0][1]
     assert "pop extension=244 outcome=accepted" in story[1][1]
     assert "number=+79990000000 result=failed" in story[2][1]
     for secret in (KEY, PASSWORD, "on-the-leg"):

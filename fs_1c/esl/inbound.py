@@ -54,7 +54,7 @@ class InboundDoor:
         self.integration = integration
         self.ready = asyncio.Event()
         self._settings = settings
-        self._conversations = Conversations(integration.plan, self._has_key)
+        self._conversations = Conversations(integration.people.plan, self._has_key)
         self._told: set[str] = set()  # complaints about answers of the switch
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

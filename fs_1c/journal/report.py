@@ -126,7 +126,7 @@ def _sent(decision: DecisionEntry) -> str:
         nobody = f"manager {decision.manager} is no extension, nor a number that routing.external can dial"
     if decision.target is not None:
         if decision.target.startswith(
-            ("[leg_timeout=", "[leg_progress_timeout=")
+            ("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")
         ):  # as fs_1c.routing begins with a manager's phone
             then = ", then to whom the settings let follow" if "|" in decision.target else ""
             return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}."

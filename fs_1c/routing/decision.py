@@ -91,11 +91,16 @@ def _target(category: str, manager: _Phone | None, domain: str, policy: RoutingS
 
 
 def _patience(manager: _Phone, policy: RoutingSettings) -> str:
-    """For how long he is rung, and when his phone counts as dead. A trunk may take its time to ring."""
+    """For how long he is rung, and when his phone counts as dead. A trunk may take its time to ring.
+
+    `user/` rings all phones of a subscriber, and progress_timeout goes to it: it counts them as one. With
+    leg_progress_timeout a dead one costs the call that is answered at another (FreeSWITCH 1.10.12).
+    """
     rings = f"leg_timeout={max(1, round(policy.ring_for))}"
     if not manager.is_ours or not policy.dead_after:
         return rings
-    return f"leg_progress_timeout={max(1, round(policy.dead_after))},{rings}"
+    which = "progress_timeout" if manager.endpoint.startswith("user/") else "leg_progress_timeout"
+    return f"{which}={max(1, round(policy.dead_after))},{rings}"
 
 
 def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | None:

@@ -36,6 +36,7 @@ from fs_1c.talk.identity import (
     is_loopback,
     number_now,
     other_end,
+    ours,
     same_number,
     value,
 )
@@ -84,6 +85,7 @@ class _Leg:
         loops_to: The other end of that, or empty: not known yet.
         talks_to: The leg that it is bridged to, or empty.
         number: The number as it now is, of a caller from outside.
+        looked_at: What of his that was made of.
         shows: The number that his telephone shows, if somebody has him called.
         asked_by: The subscriber who has had him called, or empty.
         told: (extension, ringing) of what we have told about this client.
@@ -105,6 +107,7 @@ class _Leg:
     answered: bool = False
     talks_to: str = ""
     number: str = ""
+    looked_at: tuple[str | None, ...] = ()
     shows: str = ""
     asked_by: str = ""
     told: set[tuple[str, bool]] = field(default_factory=set)
@@ -234,17 +237,27 @@ class Conversations:
 
     def _own(self, uuid: str, event: Event) -> _Leg:
         """The leg that an event is about."""
-        leg = self._legs.get(uuid) or self._learn(uuid, _own_leg(event, self._people))
-        # Variables of the dialplan come after the leg's creation; they are on its own events.
-        leg.base = value(event, "variable_fs_1c_base") or leg.base
-        leg.key = value(event, "variable_fs_1c_key") or leg.key
-        if not leg.outbound and (given := value(event, "variable_fs_1c_caller")):
-            leg.party = Party(given, self._people.is_subscriber(given))
-        if leg.from_outside and leg.party.name:
-            leg.number = number_now(event, self._people)
-        if not leg.call_id and (call_id := value(event, "variable_sip_call_id")):
+        leg = self._legs.get(uuid)
+        if leg is None:
+            leg = self._learn(uuid, _own_leg(event, self._people))
+        self._mended(leg, event)
+        if not leg.call_id and not leg.loopback and (call_id := value(event, "variable_sip_call_id")):
             self._called_itself(uuid, leg, call_id)
         return leg
+
+    def _mended(self, leg: _Leg, event: Event) -> None:
+        """What the dialplan has set by now: variables come after the leg's creation, on its own events."""
+        set_ = ours(event)
+        if set_:
+            leg.base = set_.get("base") or leg.base
+            leg.key = set_.get("key") or leg.key
+            if not leg.outbound and (given := set_.get("caller")):
+                leg.party = Party(given, self._people.is_subscriber(given))
+        if leg.from_outside and leg.party.name:
+            look = (value(event, "Caller-Caller-ID-Number"), set_.get("number"), set_.get("caller"))
+            if look != leg.looked_at:
+                leg.looked_at = look
+                leg.number = number_now(event, self._people, set_)
 
     def _called_itself(self, uuid: str, leg: _Leg, call_id: str) -> None:
         """A switch that calls itself by SIP has both legs of that call, with one Call-ID: a loopback."""

@@ -21,6 +21,10 @@ MAX_VALUE = 256
 
 _CONTACT = re.compile(r"(?:.*/)?(?:sips?:)?([^@/%;>]*)(?:[@%]([^;>\s]*))?", re.DOTALL)
 _UNIQUE = re.compile(r"-0x[0-9a-f]+$")  # what a profile with several registrations adds to a user
+OURS = "variable_fs_1c_"
+"""How the variables begin that are between a dialplan and us."""
+_OURS = frozenset(("base", "caller", "key", "number"))
+
 _LOGIN = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _LOGINS = ("variable_user_name", "variable_sip_auth_username")
 
@@ -74,6 +78,16 @@ def value(event: Event, name: str) -> str:
     return (event.get(name) or "")[:MAX_VALUE]
 
 
+def ours(event: Event) -> dict[str, str]:
+    """The variables between a dialplan and us that are set, by their names without `fs_1c_`."""
+    together: Callable[[str, frozenset[str]], dict[str, str]] | None
+    together = getattr(event, "beginning_with", None)
+    if together is not None:
+        found = together(OURS, _OURS)
+        return {name: text[:MAX_VALUE] for name, text in found.items()} if found else found
+    return {name: text for name in _OURS if (text := value(event, OURS + name))}
+
+
 def is_loopback(event: Event) -> bool:
     """One end of a loopback channel, behind whose other end the person is. By its name: a leg keeps the
     variables of a loopback that has bowed out.
@@ -105,7 +119,8 @@ def other_end(event: Event, people: People) -> Party:
 
 
 def _calling(event: Event, people: People) -> Party:
-    if given := value(event, "variable_fs_1c_caller"):
+    set_ = ours(event)
+    if given := set_.get("caller"):
         return Party(given, people.is_subscriber(given))
     login = _login(event)
     if people.is_subscriber(login):
@@ -116,28 +131,31 @@ def _calling(event: Event, people: People) -> Party:
         return Party(original, subscriber=True)
     if event.get("Caller-Privacy-Hide-Number") == "true":
         return Party("")
-    number = number_now(event, people)
+    number = number_now(event, people, set_)
     if login and not people.is_number(number):
         return Party(login, why=f"user {login} has no key")
     return Party(number)
 
 
-def number_now(event: Event, people: People) -> str:
+def number_now(event: Event, people: People, set_: dict[str, str]) -> str:
     """The number of somebody outside who calls: what the dialplan has mended it to, else as it came.
 
     `fs_1c_caller` rules; else what was decided upon (`fs_1c_number`), in the form in which the channel has
     it; else what telephones are shown (`effective_caller_id_number`, unless that is the number which he has
     dialled: so companies call their own mobiles); else the caller's profile, else as it came.
     """
-    if given := value(event, "variable_fs_1c_caller"):
+    if given := set_.get("caller"):
         return given
-    effective = value(event, "variable_effective_caller_id_number")
     shown = value(event, "Caller-Caller-ID-Number")
+    decided = set_.get("number")
+    if decided and same_number(shown, decided, people):
+        return shown
     original = value(event, "Caller-Orig-Caller-ID-Number")
+    effective = value(event, "variable_effective_caller_id_number")
     if effective and same_number(effective, value(event, "Caller-Destination-Number"), people):
         effective = ""
     written = [one for one in (effective, shown, original) if people.is_number(one)]
-    if decided := value(event, "variable_fs_1c_number"):
+    if decided:
         return next((one for one in written if same_number(one, decided, people)), decided)
     if written:
         return written[0]

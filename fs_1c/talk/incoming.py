@@ -5,12 +5,11 @@ from __future__ import annotations
 from fs_1c import channel
 from fs_1c.call import Call
 from fs_1c.settings import parse_duration
-from fs_1c.talk.identity import Event, People, far_end
+from fs_1c.talk.identity import OURS, Event, People, far_end
 
 MAX_FIELD = 256
 """Characters of anything that a channel says about itself and that goes into a log line."""
 
-OURS = "variable_fs_1c_"
 ALWAYS = (
     "Channel-Name",
     "Unique-ID",

@@ -46,7 +46,7 @@ _EXTENSIONS = """<extension name="cidlookup"><condition field="destination_numbe
 <action application="cidlookup" data="${caller_id_number}"/>
 <action application="bridge" data="user/244@127.0.0.1"/></condition></extension>
 <extension name="no-door"><condition field="destination_number" expression="^no-door$">
-<action application="set" data="fs_1c_target=[leg_progress_timeout=3,leg_timeout=20]user/244@127.0.0.1"/>
+<action application="set" data="fs_1c_target=[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1"/>
 <action application="set" data="guard=untouched"/>
 <action application="set" data="hangup_after_bridge=true"/>
 <action application="set" data="continue_on_fail=true"/>

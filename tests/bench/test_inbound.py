@@ -23,6 +23,7 @@ from fs_1c.journal.writer import Journal
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import InboundSettings, JournalSettings
 from fs_1c.settings.types import Address
+from fs_1c.talk import People
 from fs_1c.talk.conversations import EVENTS
 from tests.bench.peers import environments, inbound, inbound_switch, wire
 from tests.bench.peers.environments import Unavailable
@@ -43,7 +44,7 @@ class Told:
     """In an integration's place: keeps what it is told; asks for the mark's key."""
 
     def __init__(self) -> None:
-        self.plan = NumberPlan()
+        self.people = People(NumberPlan())
         self.happenings: list[CallEvent] = []
 
     def happened(self, happening: CallEvent, ask: Ask) -> None:

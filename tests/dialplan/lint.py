@@ -10,6 +10,17 @@ from lxml import etree
 _TARGET, _DEFAULT = "${fs_1c_target}", "${fs_1c_default_target}"
 _VARIABLE = re.compile(r"(nolocal:)?[a-z_0-9]+=\S.*")
 
+# The client's name, where there is one: `channel.text` has made it harmless, in an argument of `regex`, too.
+_NAME = "${regex(${effective_caller_id_name}|^(.+)$|caller_id_name=%1|b)}"
+# Who may pick the call up; the manager's number is digits (`channel.word`). No application of mod_hash, which
+# would end the call where that is not loaded.
+_KEY = (
+    r"(\d+|global|\$\{fs_1c_manager\}|\$\{user_data\(\$\{fs_1c_manager\}@\$\{domain_name\} var callgroup\)\})"
+)
+_PICK_UP = re.compile(
+    rf"fs_1c_pickup=(\$\{{hash\(insert/\$\{{domain_name\}}-last_dial_ext/{_KEY}/\$\{{uuid\}}\)\}} *)+"
+)
+
 # Application → the shape of its argument. One that is not here is not known to be safe.
 _ARGUMENTS = {
     "answer": re.compile(""),
@@ -17,13 +28,15 @@ _ARGUMENTS = {
     "callcenter": re.compile(r"[\w.-]+@[\w.-]+"),
     "execute_extension": re.compile(r"\w+"),
     "export": _VARIABLE,
-    "multiset": re.compile(r"\^\^~[a-z_0-9]+=[^~]+(~[a-z_0-9]+=[^~]+)*"),
+    "multiset": re.compile(r"\^\^~[a-z_0-9]+=[^~]+( *~[a-z_0-9]+=[^~]+)*"),
     "python": re.compile("fs_1c_dialplan( bridge)?"),
     "set": _VARIABLE,
+    "set_profile_var": re.compile(re.escape(_NAME)),
     "socket": re.compile(r"127\.0\.0\.1:\d+( async)? full"),
     "transfer": re.compile(r"\d+ XML [\w.-]+"),
 }
 _LAST_RESORTS = ("bridge", "transfer")
+_ASKING = ("socket", "python")
 
 # What the caller or 1C has written. `word` in channel.py makes fs_1c_target fit for a dial string, nothing
 # else.
@@ -84,16 +97,43 @@ def _actions(extension: etree._Element, called: set[str]) -> Iterator[str]:
             yield f"execute_extension: there is no {data} in this file"
         if "api_on_answer=python" in data:
             yield "api_on_answer=python stops all Python for good: pyrun"
-        if _FROM_OUTSIDE.search(data) and (application, data) != ("bridge", _TARGET):
+        if _FROM_OUTSIDE.search(data) and not _known_to_be_harmless(application, data):
             yield f"{application}: {data} pastes what others have written into an argument"
         if any(data.count(pair[0]) != data.count(pair[1]) for pair in ("{}", "[]", "()")):
             yield f"{application}: a bracket is missing in {data!r}"
 
 
+def _known_to_be_harmless(application: str, data: str) -> bool:
+    if application == "set":
+        return _PICK_UP.fullmatch(data) is not None
+    return (application, data) in (("bridge", _TARGET), ("set_profile_var", _NAME))
+
+
+# Without it a phone loses the caller or leaves him in silence: a REFER, whoever was answered before.
+_FOR_PHONES = ("domain_name", "force_transfer_context", "transfer_ringback")
+_REDIRECT = "outbound_redirect_fatal"
+
+
+def _phones_lose_nobody(given: dict[str, str], exported: str) -> Iterator[str]:
+    for needed in _FOR_PHONES:
+        if not given.get(needed):
+            yield f"{needed} must be set before anybody is rung"
+    in_the_multiset = given.get(_REDIRECT) == "true" and given.get("export_vars", "").endswith(
+        f",{_REDIRECT}"
+    )
+    if not in_the_multiset and f"{_REDIRECT}=true" not in exported:
+        yield f"{_REDIRECT}=true must be exported before anybody is rung"
+
+
 def _fails_open(extension: etree._Element) -> Iterator[str]:
     """The call goes on whatever becomes of the service."""
     run = actions(extension)
-    asks = [i for i, (name, _) in enumerate(run) if name in ("socket", "python")]
+    asks = [i for i, (name, _) in enumerate(run) if name in _ASKING]
+    rings = [i for i, (name, _) in enumerate(run) if name in ("bridge", *_ASKING)]
+    if rings:
+        early = run[: rings[0]]
+        exported = " ".join(data for name, data in early if name == "export")
+        yield from _phones_lose_nobody(dict(p for one in early for p in assigned(*one)), exported)
     if not asks:
         return
     if len(asks) > 1:
@@ -130,7 +170,8 @@ def assigned(application: str, argument: str) -> list[tuple[str, str]]:
             pairs = rest.split(separator) if argument.startswith("^^") else argument.split(" ")
         case _:
             pairs = []
-    return [(name, value) for name, found, value in (pair.partition("=") for pair in pairs) if found]
+    parts = (pair.strip(" ").partition("=") for pair in pairs)  # as FreeSWITCH does it
+    return [(name, value) for name, found, value in parts if found]
 
 
 def actions(extension: etree._Element) -> list[tuple[str, str]]:

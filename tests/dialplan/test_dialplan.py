@@ -176,7 +176,7 @@ def test_the_manager_is_rung_before_the_default_target(path: Path, number: str) 
         return
     domain = default[-1].partition("@")[2]
     steps = [step for dial_string in rang for step in dial_string.split("|")]
-    assert steps[0] == f"[leg_progress_timeout=3,leg_timeout=20]user/244@{domain}"
+    assert steps[0] == f"[progress_timeout=3,leg_timeout=20]user/244@{domain}"
     rest = steps[1:] if path.stem != "async" else steps[1:2]  # async rings it, and then the dialplan does
     assert rest == default
     assert follow(path, number, known(result=Result.UNKNOWN)).rang[0] == default[0]

@@ -54,10 +54,7 @@ def test_sync_a_known_client_goes_to_his_manager() -> None:
             result = await here.switch.call(here.script())
             assert (result.service_outcome, result.answered_by) == ("exited", "244")
             assert result.display_name == TITLE
-            assert (
-                result.variables["fs_1c_target"]
-                == "[leg_progress_timeout=3,leg_timeout=20]user/244@127.0.0.1"
-            )
+            assert result.variables["fs_1c_target"] == "[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1"
             assert [command.split(b"\n")[0] for command in result.commands] == [
                 b"connect",
                 b"sendmsg",
@@ -75,7 +72,7 @@ def test_async_a_known_client_has_his_card_opened_by_his_own_conversation() -> N
         async with world(listen=False) as here:
             result = await here.switch.call(here.script(mode="async"))
             assert (result.answered_by, result.display_name) == ("244", TITLE)
-            assert result.bridged_to == f"[leg_progress_timeout=3,leg_timeout=20]user/244@127.0.0.1|{DEFAULT}"
+            assert result.bridged_to == f"[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1|{DEFAULT}"
             assert await here.carded(1) == [(CLIENT, "KEY244")]
 
     asyncio.run(story())
@@ -198,7 +195,7 @@ def test_a_hundred_calls_at_once_are_all_let_go() -> None:
         async with world(latency=0.1, listen=False, lookup=patient) as here, asyncio.timeout(20):
             said = await asyncio.gather(*(one(here) for _ in range(100)))
             assert all(
-                b"fs_1c_target=[leg_progress_timeout=3,leg_timeout=20]user/244@" in words for words in said
+                b"fs_1c_target=[progress_timeout=3,leg_timeout=20]user/244@" in words for words in said
             )
             assert here.lookups() == [CLIENT]
 

@@ -41,6 +41,11 @@ def uri_of(header: str) -> str:
     return match[1] if match else header
 
 
+def tag_of(header: str) -> str:
+    """The tag of a From or To."""
+    return header.rpartition("tag=")[2]
+
+
 def display_name(header: str) -> str:
     """The name in a From header, as a phone shows it."""
     match = re.match(r'\s*"((?:[^"\\]|\\.)*)"', header)

@@ -5,6 +5,7 @@ One socket serves them all: a request's user part says whose phone is meant.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -12,13 +13,15 @@ import uuid
 from collections.abc import Callable
 from enum import Enum, auto
 
-from tests.freeswitch.message import Sip, display_name, new_branch, quoted, sdp, uri_of
+from tests.freeswitch.message import Sip, display_name, new_branch, quoted, sdp, tag_of, uri_of
 
 PATIENCE = 5.0
 """Seconds that a test waits for anything; all of it takes milliseconds."""
 
 REACTION = 0.02
 """Seconds for which a phone rings before it is answered."""
+
+FORWARDED_TO = "243"
 
 
 class Manner(Enum):
@@ -28,6 +31,7 @@ class Manner(Enum):
     RINGS = auto()  # rings until the test or the switch ends it
     ANNOUNCES = auto()  # the same, with early media: 183
     BUSY = auto()  # 486
+    FORWARDS = auto()  # 302, to `FORWARDED_TO`
 
 
 class State(Enum):
@@ -114,7 +118,7 @@ class Agents:
     def __init__(self) -> None:
         self.switch = ("127.0.0.1", 0)
         self._socket = _udp()
-        self._media = _udp()  # a sink: nobody reads it
+        self._media = _udp()  # nobody reads it, but for `hears`
         self._sdp = sdp(self._media.getsockname()[1])
         self.port: int = self._socket.getsockname()[1]
         self._phones: dict[str, Phone] = {}
@@ -144,16 +148,29 @@ class Agents:
         with self._changed:
             assert self._changed.wait_for(happened, within), otherwise
 
-    def call(self, destination: str, number: str, name: str = "", *, withheld: bool = False) -> Leg:
-        """A caller dials `destination`."""
+    def call(
+        self,
+        destination: str,
+        number: str,
+        name: str = "",
+        *,
+        withheld: bool = False,
+        replaces: Leg | None = None,
+    ) -> Leg:
+        """A caller dials `destination`; or a subscriber picks up a call that rings at a colleague's phone, by
+        the key with a lamp.
+        """
         who = "anonymous@anonymous.invalid" if withheld else f"{number}@127.0.0.1"
         leg = Leg(self, str(uuid.uuid4()), f"{quoted(name)}<sip:{who}>;tag={uuid.uuid4().hex}")
         leg.local, leg.target = leg.from_header, f"sip:{destination}@127.0.0.1:{self.switch[1]}"
         leg.remote, leg.branch = f"<{leg.target}>", new_branch()
         with self._changed:
             self._legs[leg.call_id] = leg
-            privacy = ["Privacy: id"] if withheld else []
-            self._request("INVITE", leg, leg.branch, privacy, self._sdp)
+            more = ["Privacy: id"] if withheld else []
+            if replaces is not None:
+                own, other = (tag_of(header) for header in (replaces.remote, replaces.local))
+                more.append(f"Replaces: {replaces.call_id};to-tag={own};from-tag={other};early-only")
+            self._request("INVITE", leg, leg.branch, more, self._sdp)
         return leg
 
     def answer(self, leg: Leg) -> None:
@@ -221,7 +238,11 @@ class Agents:
         leg.local = f"{request.get('To')};tag={uuid.uuid4().hex}"
         leg.target = uri_of(request.get("Contact"))
         self._legs[leg.call_id] = leg
-        if phone is None or phone.manner is Manner.BUSY:
+        if phone is not None and phone.manner is Manner.FORWARDS:
+            leg.ended(302)
+            forwarded = f"<sip:{FORWARDED_TO}@127.0.0.1:{self.switch[1]}>"
+            self._respond(request, "302 Moved Temporarily", leg, contact=forwarded)
+        elif phone is None or phone.manner is Manner.BUSY:
             leg.ended(486)
             self._respond(request, "486 Busy Here", leg)
         else:
@@ -280,7 +301,17 @@ class Agents:
             body,
         )
 
-    def _respond(self, request: Sip, status: str, leg: Leg | None, body: str = "") -> None:
+    def hears(self, within: float = PATIENCE) -> None:
+        """Waits until one of them hears more than silence; AssertionError if nobody does."""
+        self._media.settimeout(within)
+        ends = time.monotonic() + within
+        while time.monotonic() < ends:
+            with contextlib.suppress(TimeoutError):
+                if set(self._media.recv(2048)[12:]) - {0x7F, 0xFF}:  # PCMU's two silences
+                    return
+        raise AssertionError("nothing is heard")
+
+    def _respond(self, request: Sip, status: str, leg: Leg | None, body: str = "", contact: str = "") -> None:
         to = leg.local if leg is not None and "tag=" not in request.get("To") else request.get("To")
         self._send(
             f"SIP/2.0 {status}",
@@ -290,7 +321,7 @@ class Agents:
                 f"To: {to}",
                 f"Call-ID: {request.get('Call-ID')}",
                 f"CSeq: {request.get('CSeq')}",
-                f"Contact: <sip:test@127.0.0.1:{self.port}>",
+                f"Contact: {contact or f'<sip:test@127.0.0.1:{self.port}>'}",
             ],
             body,
         )

@@ -68,7 +68,7 @@ def test_a_known_client_reaches_his_manager_and_his_card_opens(company: PythonCo
         "Фэйковый чиж",
         "0",
         "244",
-        "[leg_progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
+        "[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
     ]
     assert company.cards(1) == [FIRST]
     assert company.asked() == ["89235292926"]

@@ -339,7 +339,7 @@ def neutral(octets: bytes) -> None:
 _SYNTAX = re.compile(r"[${}\[\]<>\\|^~'`,=;%\"/:@\x00-\x1f\x7f\u2028\u2029]")
 
 _STEP = (
-    r"(\[(leg_progress_timeout=3,)?leg_timeout=20\])?"
+    r"(\[(progress_timeout=3,)?leg_timeout=20\])?"
     r"(user/[0-9]{1,9}@%s|sofia/gateway/trunk/[0-9A-Za-z_+*#.-]+)"
 )
 

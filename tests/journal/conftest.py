@@ -61,7 +61,7 @@ def decision(uuid: str = "call-1", number: str = "89235292926") -> Decision:
         took=0.125,
         onec_took=0.118,
     )
-    target = "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx"
+    target = "[progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx"
     return Decision(Call(uuid, number, destination="83832000000"), caller, (), target)
 
 

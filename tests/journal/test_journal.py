@@ -54,7 +54,7 @@ def test_a_call_and_its_pop(file: Path) -> None:
         title=TITLE,
         category="VIP",
         manager="244",
-        target="[leg_progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx",
+        target="[progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx",
         took=0.125,
         onec_took=0.118,
     )

@@ -92,7 +92,7 @@ def test_the_whole_story() -> None:
         "2024-05-01 19:00:00  +79235292926 called 83832000000 (base sales).",
         "1C (asked as 89235292926) knows the client: Фэйковый чиж; category VIP, manager 244.",
         "1C took 118 ms. The caller waited 125 ms.",
-        "Sent to [leg_progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx: to the client's manager "
+        "Sent to [progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx: to the client's manager "
         "244, then to whom the settings let follow.",
         "",
         "2024-05-01 19:00:05  Extension 244 began to talk to the client.",
@@ -279,7 +279,7 @@ def test_json() -> None:
                 "title": "Фэйковый чиж",
                 "category": "VIP",
                 "manager": "244",
-                "target": "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx",
+                "target": "[progress_timeout=3,leg_timeout=20]user/244@pbx|user/100@pbx",
                 "took_ms": 125.0,
                 "onec_took_ms": 118.0,
                 "error": None,

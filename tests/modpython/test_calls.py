@@ -14,7 +14,7 @@ from fs_1c.integration import Integration
 from fs_1c.modpython.process import Process
 from tests.modpython.conftest import FakeFreeSwitch, session
 
-MANAGER = "[leg_progress_timeout=3,leg_timeout=20]user/244@${domain}"
+MANAGER = "[progress_timeout=3,leg_timeout=20]user/244@${domain}"
 
 
 def test_a_decision_reaches_the_channel(settings: Path, here: Process) -> None:

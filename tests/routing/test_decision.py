@@ -54,7 +54,7 @@ def rule(category: str, *then: str) -> CategoryRule:
 
 def test_the_seeds_client_goes_to_his_manager_with_his_name_shown() -> None:
     decision = decided("244")
-    assert decision.target == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example"
+    assert decision.target == "[progress_timeout=3,leg_timeout=20]user/244@pbx.example"
     assert decision.variables == (
         ("fs_1c_result", "found"),
         ("fs_1c_number", "+79235292926"),
@@ -62,14 +62,14 @@ def test_the_seeds_client_goes_to_his_manager_with_his_name_shown() -> None:
         ("fs_1c_category", "0"),
         ("fs_1c_manager", "244"),
         ("effective_caller_id_name", "Фэйковый чиж"),
-        ("fs_1c_target", "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example"),
+        ("fs_1c_target", "[progress_timeout=3,leg_timeout=20]user/244@pbx.example"),
     )
 
 
 @pytest.mark.parametrize("phone", ["1244", "1 244", "1\u00a0244", "1\u202f244", "\u00a01\u00a0244 "])
 def test_an_extension_is_found_in_the_way_1c_formats_numbers(phone: str) -> None:
     decision = decided(phone)
-    assert decision.target == "[leg_progress_timeout=3,leg_timeout=20]user/1244@pbx.example"
+    assert decision.target == "[progress_timeout=3,leg_timeout=20]user/1244@pbx.example"
     assert dict(decision.variables)["fs_1c_manager"] == "1244"
     assert decision.caller.manager == phone, "the journal has it as 1C wrote it"
 
@@ -86,7 +86,7 @@ def test_of_a_hostile_manager_only_digits_reach_the_dial_string(phone: str) -> N
     target = decided(phone, then=("user/100@{domain}",)).target
     if target is not None:
         assert re.fullmatch(
-            r"\[leg_progress_timeout=3,leg_timeout=20\]user/\d{1,6}@pbx\.example\|user/100@pbx\.example",
+            r"\[progress_timeout=3,leg_timeout=20\]user/\d{1,6}@pbx\.example\|user/100@pbx\.example",
             target,
         )
 
@@ -111,7 +111,7 @@ def test_the_first_of_several_phones_that_can_be_dialled_is(
     written: str, inside: str | None, outside: str | None
 ) -> None:
     def dialled(phone: str | None) -> str | None:
-        dead = "leg_progress_timeout=3," if phone and phone.startswith("user/") else ""
+        dead = "progress_timeout=3," if phone and phone.startswith("user/") else ""
         return phone and f"[{dead}leg_timeout=20]{phone}"
 
     for phone, external in ((inside, None), (outside, "trunk/{number}")):
@@ -140,7 +140,7 @@ def test_a_number_as_received_that_is_no_plain_word_is_not_dialled() -> None:
 def test_what_follows_a_silent_manager_comes_in_order_and_not_twice() -> None:
     then = ("user/100@{domain}", "user/244@{domain}", "sofia/gateway/trunk/112")
     assert decided("244", then=then, ring_for="7s").target == (
-        "[leg_progress_timeout=3,leg_timeout=7]user/244@pbx.example|user/100@pbx.example|sofia/gateway/trunk/112"
+        "[progress_timeout=3,leg_timeout=7]user/244@pbx.example|user/100@pbx.example|sofia/gateway/trunk/112"
     )
 
 
@@ -149,8 +149,13 @@ def test_a_phone_rings_for_whole_seconds_one_at_least(ring_for: str, timeout: in
     target = f"[leg_timeout={timeout}]user/244@pbx.example"
     assert decided("244", ring_for=ring_for, dead_after="off").target == target
     assert decided("244", dead_after=ring_for).target == (
-        f"[leg_progress_timeout={timeout},leg_timeout=20]user/244@pbx.example"
+        f"[progress_timeout={timeout},leg_timeout=20]user/244@pbx.example"
     )
+
+
+def test_a_contact_that_is_dialled_without_user_is_one_leg() -> None:
+    target = decided("244", extension="sofia/internal/{extension}%{domain}").target
+    assert target == "[leg_progress_timeout=3,leg_timeout=20]sofia/internal/244%pbx.example"
 
 
 def test_a_trunk_may_take_its_time_to_ring() -> None:
@@ -166,14 +171,14 @@ def test_a_category_has_followers_of_its_own() -> None:
     vip = Caller(SEED, Result.FOUND, category="VIP", title="x", manager="244")
     assert (
         decided(vip, **policy).target
-        == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example|user/101@pbx.example"
+        == "[progress_timeout=3,leg_timeout=20]user/244@pbx.example|user/101@pbx.example"
     )
     first = Caller(SEED, Result.FOUND, category="1", title="x", manager="244")
-    assert decided(first, **policy).target == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example"
+    assert decided(first, **policy).target == "[progress_timeout=3,leg_timeout=20]user/244@pbx.example"
     other = Caller(SEED, Result.FOUND, category="vip", title="x", manager="244")
     assert (
         decided(other, **policy).target
-        == "[leg_progress_timeout=3,leg_timeout=20]user/244@pbx.example|user/100@pbx.example"
+        == "[progress_timeout=3,leg_timeout=20]user/244@pbx.example|user/100@pbx.example"
     )
 
 
@@ -188,21 +193,21 @@ def test_a_client_of_a_category_goes_by_its_rule_even_without_a_manager(manager:
 def test_a_missing_or_hostile_domain_is_left_to_freeswitchs_own(domain: str) -> None:
     call = Call("uuid-1", "89235292926", domain=domain)
     target = decided("244", call, then=("user/100@{domain}",)).target
-    assert target == "[leg_progress_timeout=3,leg_timeout=20]user/244@${domain}|user/100@${domain}"
+    assert target == "[progress_timeout=3,leg_timeout=20]user/244@${domain}|user/100@${domain}"
     # The settings' own domain wins, and what needs none goes without.
     assert (
         decided("244", call, domain="10.0.0.1").target
-        == "[leg_progress_timeout=3,leg_timeout=20]user/244@10.0.0.1"
+        == "[progress_timeout=3,leg_timeout=20]user/244@10.0.0.1"
     )
     assert (
         decided("244", call, extension="user/{extension}").target
-        == "[leg_progress_timeout=3,leg_timeout=20]user/244"
+        == "[progress_timeout=3,leg_timeout=20]user/244"
     )
 
 
 def test_the_administrators_own_channel_variables_are_left_to_freeswitch() -> None:
     decision = decided("244", extension="user/{extension}@${domain}", then=("user/100@${domain}",))
-    assert decision.target == "[leg_progress_timeout=3,leg_timeout=20]user/244@${domain}|user/100@${domain}"
+    assert decision.target == "[progress_timeout=3,leg_timeout=20]user/244@${domain}|user/100@${domain}"
 
 
 @pytest.mark.parametrize("result", [result for result in Result if result is not Result.FOUND])
@@ -249,7 +254,7 @@ def test_the_clients_title_wins_over_a_display_name() -> None:
 ANY = st.text(st.characters()) | st.text("0123456789 \u00a0+${}[]|,:_'\\\n@VIP", max_size=20)
 HOST = r"(\$\{domain\}|[\w.:\[\]-]+)"
 MANAGER = (
-    rf"(\[leg_progress_timeout=3,leg_timeout=20\]user/[0-9]{{1,6}}@{HOST}|"
+    rf"(\[progress_timeout=3,leg_timeout=20\]user/[0-9]{{1,6}}@{HOST}|"
     r"\[leg_timeout=20\]sofia/gateway/trunk/[0-9]+)"
 )
 FOLLOWER = rf"user/10[01]@{HOST}"

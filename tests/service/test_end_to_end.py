@@ -27,7 +27,7 @@ def test_sync_a_client_is_named_goes_to_his_manager_and_has_his_card_opened_once
                 "fs_1c_title": TITLE,
                 "fs_1c_category": "0",
                 "fs_1c_manager": "244",
-                "fs_1c_target": "[leg_progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
+                "fs_1c_target": "[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
             }
             assert [command.split(b"\n")[0] for command in result.commands] == [
                 b"connect",
@@ -45,7 +45,7 @@ def test_async_the_same() -> None:
         async with world(listen=False) as here:
             result = await here.switch.call(here.script(mode="async"))
             assert (result.answered_by, result.display_name) == ("244", TITLE)
-            assert result.bridged_to == f"[leg_progress_timeout=3,leg_timeout=20]user/244@127.0.0.1|{DEFAULT}"
+            assert result.bridged_to == f"[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1|{DEFAULT}"
             assert await here.carded(1) == [(CLIENT, "KEY244")]
 
     asyncio.run(story())

@@ -109,14 +109,13 @@ def test_calls_go_on_while_the_door_is_misused(caplog: pytest.LogCaptureFixture)
 def test_a_taken_address_closes_what_was_open_already() -> None:
     async def story() -> None:
         async with world(listen=False) as here:
-            assert here.service.http is not None
-            taken = str(here.service.http.address)
-            second = Service(settings_for(here.onec.url, http={"listen": taken}))
-            with pytest.raises(AddressTaken, match=f"^http.listen: {taken}: .* in use"):
+            taken = str(here.door)
+            second = Service(settings_for(here.onec.url, esl={"outbound": {"listen": taken}}))
+            with pytest.raises(AddressTaken, match=f"^esl.outbound.listen: {taken}: .* in use"):
                 await second.start()
-            assert second.outbound is not None
+            assert second.http is not None
             with pytest.raises(RuntimeError, match="not open"):
-                assert second.outbound.address
+                assert second.http.address
             assert (await ask(here, "GET", "/health/live")).status_code == 200
 
     asyncio.run(story())

@@ -13,13 +13,14 @@ from fs_1c.integration import Integration
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import InboundSettings
 from fs_1c.settings.types import Address
+from fs_1c.talk import People
 
 
 class Counting:
     """In an integration's place: counts what it is told, and asks for each subscriber's key once."""
 
     def __init__(self) -> None:
-        self.plan = NumberPlan()
+        self.people = People(NumberPlan())
         self.told = 0
         self.asked: set[str] = set()
 

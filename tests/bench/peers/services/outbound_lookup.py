@@ -33,7 +33,7 @@ class Client:
 
     def target(self) -> str:
         """The dial string of the manager."""
-        return f"[leg_progress_timeout=3,leg_timeout=20]user/{self.manager}@${{domain}}"
+        return f"[progress_timeout=3,leg_timeout=20]user/{self.manager}@${{domain}}"
 
 
 class Lookup:
