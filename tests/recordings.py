@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fs_1c.esl.wire import Headers, Message, Reader
-from fs_1c.simulator.freeswitch import captures
+from fs_1c.simulator.freeswitch import recordings
 
 DATA = Path(__file__).parent / "data"
-SHIPPED = Path(captures.__file__).parent.parent / "data"
+SHIPPED = Path(recordings.__file__).parent.parent / "data"
 ALL = sorted([*DATA.glob("*.esl"), *SHIPPED.glob("*.esl")], key=lambda path: path.name)
 NAMES = [path.stem for path in ALL]
 TALKS = sorted((DATA / "conversations").glob("*.esl"))
@@ -18,8 +18,8 @@ and a `uuid_dump` of each.
 """
 
 
-def records(name: str) -> list[captures.Record]:
-    return captures.read(next(path for path in [*ALL, *TALKS] if path.stem == name))
+def records(name: str) -> list[recordings.Record]:
+    return recordings.read(next(path for path in [*ALL, *TALKS] if path.stem == name))
 
 
 def received(name: str) -> bytes:

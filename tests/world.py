@@ -15,7 +15,8 @@ from fs_1c.onec import NOBODY
 from fs_1c.service import Service
 from fs_1c.settings import Settings, build
 from fs_1c.settings.types import Address
-from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings, announcements
+from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.freeswitch.recordings import interleaved
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 
 CLIENT = "89235292926"
@@ -83,7 +84,7 @@ class World:
         stands still until 1C has the card, for nobody is told of a conversation that is over.
         """
         expected = len(self.onec.cards)
-        for _, message in announcements.interleaved(recordings):
+        for _, message in interleaved(recordings):
             await self.switch.send_raw(message)
             if b"Event-Name: CHANNEL_BRIDGE\n" in message:
                 expected += 1

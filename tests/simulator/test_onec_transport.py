@@ -70,13 +70,6 @@ def test_connections_left_idle_are_closed(onec: OneCSimulator) -> None:
     assert requests.get(onec.address + "/simulator/fault", timeout=5).json() is None
 
 
-def test_the_setting_keep_alive_does_the_same() -> None:
-    with simulator(keep_alive=0.1) as onec, connect(onec) as connection:
-        connection.sendall(SENT)
-        while connection.recv(65536):
-            pass
-
-
 def test_close_every_time(onec: OneCSimulator) -> None:
     onec.fault = Fault("close-every-time")
     received = raw(onec, SENT)

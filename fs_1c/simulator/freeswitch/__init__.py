@@ -6,17 +6,9 @@ async with SimulatedSwitch() as switch:  # the service listens to its switch.eve
     await switch.play("inbound_answered")
 """
 
-from fs_1c.simulator.freeswitch.captures import CaptureError, Record, read
+from fs_1c.simulator.freeswitch.recordings import CaptureError
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings
 from fs_1c.simulator.freeswitch.switch import SimulatedSwitch, SwitchStoppedError
 
-__all__ = [
-    "CallResult",
-    "CallScript",
-    "CaptureError",
-    "Record",
-    "SimulatedSwitch",
-    "SwitchSettings",
-    "SwitchStoppedError",
-    "read",
-]
+__all__ = ["CallResult", "CallScript", "CaptureError", "SimulatedSwitch", "SwitchSettings"]
+__all__ += ["SwitchStoppedError"]

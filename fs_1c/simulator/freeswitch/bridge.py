@@ -2,18 +2,19 @@
 
 As in switch_ivr_originate `<…>` and `{…}` in front are for all, `|` separates what is tried one after the
 other, `,` what rings together, `[…]` in front of an endpoint is for it alone. `|` is looked for first, so it
-cuts through brackets and takes quotes away; `,` inside `[…]` does not separate endpoints.
+cuts through brackets; `,` inside `[…]` does not separate endpoints.
 """
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from fs_1c.simulator.freeswitch import announcements
-from fs_1c.simulator.freeswitch.values import Variables, closing, exported, separate
+from fs_1c.simulator.freeswitch import recordings
+from fs_1c.simulator.freeswitch.values import Variables, separate
 from fs_1c.simulator.freeswitch.wire import now
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 RINGING = frozenset({"freetdm", "loopback", "sofia", "user", "verto"})
 """Kinds of endpoint behind which a phone can ring."""
-_Q850 = {"NORMAL_CLEARING": 16, "ORIGINATOR_CANCEL": 487, "NO_ANSWER": 19, "USER_BUSY": 17, "LOSE_RACE": 502}
-_BETWEEN_VARIABLES, _IN_A_VALUE = "\x01", "\x02"
+_FOR_ALL, _FOR_ONE = re.compile(r" *(?:<([^>]*)>|\{([^}]*)\})"), re.compile(r" *\[([^]]*)\]")
 
 
 class Endpoint(NamedTuple):
@@ -35,47 +35,29 @@ class Endpoint(NamedTuple):
 
 def parse(dial_string: str) -> list[list[Endpoint]]:
     """Steps tried one after another, each a list of endpoints that ring together; nonsense is left out."""
-    angled, rest = _variables(dial_string.lstrip(" "), "<>", ",")
-    braced, rest = _variables(rest, "{}", ",")
+    for_all, rest = _variables(_FOR_ALL, dial_string)
     steps = []
-    for step in separate(rest, "|", 128):
+    for step in separate(rest, "|"):
         legs = []
-        for leg in separate(_protected(step), ",", 128):
-            own, address = _variables(leg, "[]", _BETWEEN_VARIABLES)
+        for leg in re.findall(r"(?:\[[^]]*\]|[^,])+", step):
+            own, address = _variables(_FOR_ONE, leg)
             kind, _, path = address.strip().partition("/")
             if path:
-                extension = path.partition("@")[0].rpartition("/")[2]
-                legs.append(Endpoint(kind, extension, angled | braced | own))
+                legs.append(Endpoint(kind, path.partition("@")[0].rpartition("/")[2], for_all | own))
         steps.append(legs)
     return [step for step in steps if step]
 
 
-def _variables(text: str, pair: str, separator: str) -> tuple[dict[str, str], str]:
-    """Takes brackets with variables off the front of a text; one that is never closed takes all of it."""
+def _variables(kind: re.Pattern[str], text: str) -> tuple[dict[str, str], str]:
+    """Takes brackets with variables off the front of a text."""
     found: dict[str, str] = {}
-    while text.startswith(pair[0]):
-        end = closing(text, 1, pair)
-        for element in separate(text[1:end], separator, 1024):
-            match separate(element.replace(_IN_A_VALUE, ","), "=", 2):
-                case [name, value]:
-                    found[name] = value
-        text = text[end + 1 :].lstrip(" ")
+    while brackets := kind.match(text):
+        for element in separate("".join(brackets.groups("")), ","):
+            name, equals, value = element.partition("=")
+            if equals:
+                found[name] = value
+        text = text[brackets.end() :]
     return found, text
-
-
-def _protected(step: str) -> str:
-    """Marks the commas inside `[…]`: those between variables one way, those in a value another."""
-    out, end, whole, quoted = "", -1, False, False
-    for at, char in enumerate(step):
-        if end < at and char == "[":
-            end = closing(step, at + 1, "[]")
-            end = end if end < len(step) else at  # what is not closed protects nothing
-            whole, quoted = step.startswith("^^", at + 1), False
-        quoted ^= char == "'"
-        if char == "," and at < end and step[at - 1] != "\\":
-            char = _IN_A_VALUE if quoted or whole else _BETWEEN_VARIABLES
-        out += char
-    return out
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +73,7 @@ class Leg:
     def tell(self, what: str, cause: str | None = None) -> None:
         changes = {"Hangup-Cause": cause, **self.call.switch.stamp()}
         cast, subscriber = self.call.cast(self), self.endpoint.kind == "user"
-        event = announcements.tell(what, cast, self.times, self.variables, changes, subscriber)
+        event = recordings.tell(what, cast, self.times, self.variables, changes, subscriber)
         self.call.switch.fire(event)
 
     def add_directory(self) -> None:
@@ -103,13 +85,8 @@ class Leg:
         if answered := "answered" in self.times:
             # Unless a group was rung, a subscriber's directory variables reach the leg's events only now.
             self.add_directory()
-        set_cause(self.variables, cause)
+        self.variables["hangup_cause"] = cause
         self.tell("callee end, bridged" if answered else "callee end", cause)
-
-
-def set_cause(variables: Variables, cause: str) -> None:
-    """What a leg's variables say of its end."""
-    variables |= {"hangup_cause": cause, "hangup_cause_q850": str(_Q850.get(cause, 31))}
 
 
 async def bridge(call: LiveCall, dial_string: str, by_service: bool) -> None:
@@ -145,8 +122,8 @@ async def bridge(call: LiveCall, dial_string: str, by_service: bool) -> None:
 def _ring(call: LiveCall, phones: list[Endpoint]) -> list[Leg]:
     legs = []
     for endpoint in phones:
-        call.shown = call.display_name
-        leg = Leg(call, endpoint, Variables(exported(call.variables) | dict(endpoint.variables)))
+        call.display_name = call.shows
+        leg = Leg(call, endpoint, Variables(endpoint.variables))
         if len(phones) > 1:
             leg.add_directory()
         legs.append(leg)

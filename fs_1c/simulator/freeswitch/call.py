@@ -7,12 +7,11 @@ import re
 import uuid
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fs_1c.simulator.freeswitch import announcements, bridge, values, wire
+from fs_1c.simulator.freeswitch import bridge, recordings, values, wire
 from fs_1c.simulator.freeswitch.listener import Listener, Streams
-from fs_1c.simulator.freeswitch.script import CallResult, CallScript, Outcome
+from fs_1c.simulator.freeswitch.script import CallResult, CallScript
 
 if TYPE_CHECKING:
     from fs_1c.simulator.freeswitch.switch import SimulatedSwitch
@@ -30,42 +29,33 @@ APPLICATIONS = CODE | frozenset(
 """What a usual FreeSWITCH has, in part; an application that it has not ends the call."""
 
 
-class LiveCall:
-    """A call while it is up. What is named as in `CallResult` becomes that in the end.
+class LiveCall(CallResult):
+    """A call while it is up, and what has become of it so far.
 
     Attributes:
         down, finished: Set when the caller's leg is hung up; when the dialplan is done with it.
         resume, queue: The service has said `resume`; what else it has sent to a parked channel.
-        times: Moments in µs, by the names of `announcements.MOMENTS`.
-        callee, shown: Who was rung or answered last; what the last phone that rang shows.
+        times: Moments in µs, by the names of `recordings.MOMENTS`.
+        callee: Who was rung or answered last.
     """
 
     def __init__(self, switch: SimulatedSwitch, script: CallScript) -> None:
-        self.switch, self.script, self.uuid = switch, script, str(uuid.uuid4())
+        self.name = script.number if script.name is None else script.name
+        super().__init__(str(uuid.uuid4()), self.name)
+        self.switch, self.script = switch, script
         self.down, self.finished = asyncio.Event(), asyncio.Event()
         self.resume = False
         self.queue: list[wire.Command] = []
         self.times = {"created": wire.now()}
         self.callee: bridge.Leg | None = None
-        self.shown: str | None = None
-        self.commands: list[bytes] = []
-        self.applications: list[tuple[str, str]] = []
-        self.executed_code: list[str] = []
-        self.bridged_to: str | None = None
-        self.answered_by: str | None = None
-        self.lookup_ms: float | None = None
-        self.service_outcome: Outcome = "none"
-        self.hangup_cause = ""
-        self.name = script.number if script.name is None else script.name
         self.channel_name = f"sofia/internal/{script.number}@{script.domain}"
         self._asked_at = 0.0  # on the loop's clock
         run = lambda name, argument: switch.api(name, argument) or ""  # noqa: E731
         self._expander = values.Expander(self.variable, run, self.executed_code)
-        self.variables, self._recorded = values.Variables(), dict[str, str]()
+        self._recorded: dict[str, str] = {}
         told = self._event("create").headers
         recorded = {key[9:]: value for key, value in told if key.startswith("variable_")}
-        own = {"session_id": str(next(switch.sessions)), "sip_call_id": f"{self.uuid[:13]}@simulated"}
-        own["sip_full_from"] = recorded["sip_full_from"]
+        own = {"sip_call_id": f"{self.uuid[:13]}@simulated", "sip_full_from": recorded["sip_full_from"]}
         if script.name is not None:
             address = own["sip_full_from"].rpartition("<")[2]
             own |= {"sip_from_display": self.name, "sip_full_from": f'"{self.name}" <{address}'}
@@ -76,45 +66,41 @@ class LiveCall:
     # What it is.
 
     @property
-    def display_name(self) -> str:
+    def shows(self) -> str:
+        """What a phone that rings now shows."""
         return self.variables.get("effective_caller_id_name") or self.name
 
     def cast(self, callee: bridge.Leg | None) -> dict[str, str]:
-        """Who plays which part in an event; see `announcements.tell`."""
+        """Who plays which part in an event; see `recordings.tell`."""
         script, shown = self.script, callee and callee.variables.get("origination_caller_id_name")
         parts = {"number": script.number, "name": self.name, "destination": script.destination}
         parts |= {"domain": script.domain, "private": "true" if script.private else "false"}
         parts |= {"caller_uuid": self.uuid, "callee_uuid": callee.uuid if callee else ""}
         parts["extension"] = callee.endpoint.extension if callee else ""
-        return parts | {"shown": shown or self.display_name}
+        return parts | {"shown": shown or self.shows}
 
     def variable(self, name: str) -> str | None:
         """A channel variable, else a field of the caller's profile, else a global variable."""
         script = self.script
-        profile = {"caller_id_name": self.name, "caller_id_number": script.number, "ani": script.number}
-        profile |= {"username": script.number, "destination_number": script.destination, "uuid": self.uuid}
-        profile |= {"domain": script.domain, "context": "public", "network_addr": "127.0.0.1"}
+        profile = {"caller_id_name": self.name, "caller_id_number": script.number, "uuid": self.uuid}
+        profile |= {"destination_number": script.destination, "domain": script.domain}
         return self.variables.get(name) or profile.get(name)
 
     def _event(self, what: str, changes: Mapping[str, str | None] | None = None) -> wire.Event:
         variables = {k: v for k, v in self.variables.items() if self._recorded.get(k) != v}
         changes = {"Hangup-Cause": self.hangup_cause or None, **(changes or {}), **self.switch.stamp()}
-        return announcements.tell(what, self.cast(self.callee), self.times, variables, changes)
+        return recordings.tell(what, self.cast(self.callee), self.times, variables, changes)
 
     def tell(self, what: str, **changes: str | None) -> None:
-        """Fires an event about the caller's leg, by its name in `TOLD`, as recorded of one in its state."""
+        """Fires an event about the caller's leg, as recorded of one in its state."""
         states = {", bridged": self.bridged_to, ", rung": self.callee, ", down": self.down.is_set(), "": True}
-        what = next(what + one for one, so in states.items() if so and what + one in announcements.TOLD)
+        what = next(what + one for one, so in states.items() if so and what + one in recordings.told())
         self.switch.fire(self._event(what, {key.replace("_", "-"): value for key, value in changes.items()}))
 
     def channel_data(self) -> bytes:
         mode = "async" if self.script.mode == "async" else "static"
         self._asked_at = self._asked_at or asyncio.get_running_loop().time()
         return self._event("data", {"Socket-Mode": mode, "Control": "full"}).plain()
-
-    def result(self) -> CallResult:
-        told = {field.name: getattr(self, field.name) for field in fields(CallResult)}
-        return CallResult(**{**told, "display_name": self.display_name if self.shown is None else self.shown})
 
     # What happens to it.
 
@@ -140,7 +126,7 @@ class LiveCall:
             self.down.set()
             self.hangup_cause = cause
             self.times["hungup"] = wire.now()
-            bridge.set_cause(self.variables, cause)
+            self.variables["hangup_cause"] = cause
             self.tell("hangup")
 
     def caller_leaves(self, only_before_ringing: bool = False) -> None:
@@ -206,12 +192,10 @@ class LiveCall:
     def _run(self, application: str, data: str) -> None:
         match application:
             case "set" | "multiset":
-                for element in [data] if application == "set" else values.multiset(data):
+                for element in [data] if application == "set" else values.separate(data, " "):
                     values.set_one(self.variables, self._expander, element)
             case "unset":
                 self.variables.set(data, None)
-            case "export":
-                values.export(self.variables, data)
             case "answer":
                 self.answer()
             case "hangup":
@@ -250,7 +234,8 @@ class LiveCall:
             if outcome == "hung up" and listener.linger is not None:
                 if self.script.mode == "async":
                     await self.finished.wait()  # the last events come before the notice
-                listener.write(wire.linger_notice(self.uuid, self.channel_name, listener.linger))
+                told = f"Channel-Name: {self.channel_name}\nLinger-Time: {listener.linger}\n"
+                listener.write(wire.disconnect_notice(self.uuid, told))
                 listener.lingering = True
                 with suppress(TimeoutError):
                     async with asyncio.timeout(listener.linger if listener.linger >= 0 else None):

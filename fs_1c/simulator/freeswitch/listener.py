@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-_WORDS = (
-    *("exit", "...", "auth ", "resume", "connect", "getvar", "myevents", "sendmsg", "api ", "bgapi "),
-    *("linger", "nolinger", "event", "noevents"),
-)
+_WORDS = "exit|...|auth |resume|connect|myevents|sendmsg|api |bgapi |linger|event|noevents".split("|")
 
 
 @dataclass(slots=True)
@@ -53,8 +50,6 @@ class Subscription:
         """`event plain NAME… CUSTOM SUBCLASS…`; returns the reply. A name that is none never comes."""
         words = [word for word in words if word and word.lower() != "plain"]
         names = [word.upper() for word in words]
-        if names[:1] in (["JSON"], ["XML"]):
-            return "-ERR the simulator speaks plain only"
         custom = names.index("CUSTOM") + 1 if "CUSTOM" in names else len(names)
         self.names |= set(names[:custom])
         self.subclasses |= set(words[custom:])
@@ -85,11 +80,9 @@ class Listener:
         return self._call is None and self._subscription.mine is None and bool(self._subscription.names)
 
     def write(self, octets: bytes) -> None:
-        """Sends octets as they are; a peer that leaves too much unread is thrown out."""
+        """Sends octets as they are."""
         if not self._writer.is_closing():
             self._writer.write(octets)
-            if self._writer.transport.get_write_buffer_size() > self._switch.settings.backlog:
-                self._writer.transport.abort()
 
     def offer(self, event: Event) -> None:
         """Delivers an event if it was asked for, at once or when it is no longer held."""
@@ -154,8 +147,6 @@ class Listener:
                 return call.channel_data()
             case "resume" if call is not None:
                 call.resume, said = True, "+OK"
-            case "getvar" if call is not None:
-                said = call.variable(argument.lstrip(" ")) or ""
             case "sendmsg" if call is not None:
                 said = "+OK"
                 if call.script.mode == "async":
@@ -174,8 +165,6 @@ class Listener:
             case "linger" if call is not None:
                 self.linger = atoi(argument) if argument.startswith(" ") else -1
                 said = "+OK will linger" + ("" if self.linger < 0 else f" {self.linger} seconds")
-            case "nolinger" if call is not None:
-                self.linger, said = None, "+OK will not linger"
             case "myevents" if argument.strip(" ").lower() not in ("json", "xml"):
                 self._subscription.mine = call.uuid if call else argument.strip(" ").partition(" ")[0] or None
                 said = "+OK Events Enabled" if self._subscription.mine else ""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fs_1c.simulator.freeswitch.values import Variables
+
 Outcome = Literal["exited", "closed", "unreachable", "mute", "hung up", "none"]
 
 
@@ -18,9 +20,6 @@ class SwitchSettings:
         directory: Extension → that subscriber's variables, as `user_data EXT@DOMAIN var NAME` has them.
         heartbeat: Seconds between HEARTBEAT events (20 on a real switch); None sends none.
         first_command: Seconds that a connection may take for its first command.
-        backlog: Octets that a subscriber may leave unread before it is thrown out.
-        answers: API question, whole (`show channels as json`) or its first word → octets that are answered
-            instead, whatever they are; of none FreeSWITCH makes `-ERR no reply`.
     """
 
     host: str = "127.0.0.1"
@@ -29,8 +28,6 @@ class SwitchSettings:
     directory: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     heartbeat: float | None = 20.0
     first_command: float = 25.0
-    backlog: int = 64 * 1024 * 1024
-    answers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class CallScript:
     private: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class CallResult:
     """What became of a call.
 
@@ -89,13 +86,13 @@ class CallResult:
     """
 
     uuid: str
-    variables: Mapping[str, str]
-    commands: list[bytes]
-    applications: list[tuple[str, str]]
-    bridged_to: str | None
-    answered_by: str | None
     display_name: str
-    executed_code: list[str]
-    lookup_ms: float | None
-    service_outcome: Outcome
-    hangup_cause: str
+    variables: Variables = field(default_factory=Variables)
+    commands: list[bytes] = field(default_factory=list)
+    applications: list[tuple[str, str]] = field(default_factory=list)
+    bridged_to: str | None = None
+    answered_by: str | None = None
+    executed_code: list[str] = field(default_factory=list)
+    lookup_ms: float | None = None
+    service_outcome: Outcome = "none"
+    hangup_cause: str = ""

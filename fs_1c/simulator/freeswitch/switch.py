@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from fs_1c.simulator.freeswitch import announcements, api
-from fs_1c.simulator.freeswitch.call import LiveCall
+from fs_1c.simulator.freeswitch import recordings
+from fs_1c.simulator.freeswitch.call import APPLICATIONS, LiveCall
 from fs_1c.simulator.freeswitch.listener import Listener
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings
 from fs_1c.simulator.freeswitch.wire import Event, parse_event
+
+MODULES = ("mod_commands", "mod_dptools", "mod_event_socket", "mod_sofia")
+_COLUMNS = {
+    "uuid": "Unique-ID",
+    "direction": "Call-Direction",
+    "name": "Channel-Name",
+    "callstate": "Channel-Call-State",
+    "cid_num": "Caller-Caller-ID-Number",
+    "dest": "Caller-Destination-Number",
+    "presence_id": "Channel-Presence-ID",
+}
+"""Columns of `show channels`, some of them, and the header that each is taken from here."""
 
 
 class SwitchStoppedError(ConnectionAbortedError):
@@ -29,7 +43,6 @@ class SimulatedSwitch:
         core_uuid: A new one at each start, by which a restart shows.
         channels: uuid of a channel that is up → the last event about it, of a call or of what is played.
         calls: uuid of such a channel → the call that it is part of.
-        sessions: Numbers for `session_id`.
         subscribers_changed: Somebody has asked for events.
     """
 
@@ -39,7 +52,7 @@ class SimulatedSwitch:
         self.core_uuid = str(uuid.uuid4())
         self.channels: dict[str, Event] = {}
         self.calls: dict[str, LiveCall] = {}
-        self.sessions, self._sequence = itertools.count(1), itertools.count(1)
+        self._sequence = itertools.count(1)
         self.subscribers_changed = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._connections: dict[Listener, asyncio.StreamWriter] = {}
@@ -50,7 +63,7 @@ class SimulatedSwitch:
     async def start(self) -> None:
         """Starts the event socket; after `stop` this is a restart on the same port. Raises OSError."""
         self.core_uuid = str(uuid.uuid4())
-        announcements.warm_up()
+        recordings.told()  # so that the first call is as quick as any other
         where = self.settings.host, self.event_socket_port
         self._server = await asyncio.start_server(lambda *streams: Listener(self, streams).serve(), *where)
         self.event_socket_port = self._server.sockets[0].getsockname()[1]
@@ -131,30 +144,25 @@ class SimulatedSwitch:
                 del self.calls[channel]
                 self.channels.pop(channel, None)
             call.finished.set()
-        return call.result()
+        call.display_name = call.display_name if call.callee else call.shows
+        return call
 
     # Recordings and octets as they are.
 
-    async def play(self, *recordings: str | Path, cut: int | None = None, speed: float | None = None) -> None:
+    async def play(self, *names: str | Path, speed: float = inf) -> None:
         """Sends the events of recordings, verbatim, to every subscriber, whatever it asked for. What is up in
         them is told by `show channels as json` and `uuid_dump`, too. Raises CaptureError.
 
         Args:
-            recordings: Names of shipped ones (`inbound_answered`) or files, interleaved by their times.
-            cut: Octets per write, at the most; None writes whole events.
-            speed: How many times faster than it was; None: all of it at once.
+            names: Of shipped ones (`inbound_answered`) or files, interleaved by their times.
+            speed: How many times faster than it was.
         """
-        timed = announcements.interleaved(recordings)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        timed, began = recordings.interleaved(names), asyncio.get_running_loop().time()
         for seconds, message in timed:
-            if speed is not None:
-                await asyncio.sleep(began + (seconds - timed[0][0]) / speed - loop.time())
+            until = began + (seconds - timed[0][0]) / speed
+            await asyncio.sleep(until - asyncio.get_running_loop().time())
             self._remember(parse_event(message.partition(b"\n\n")[2]))
-            size = cut or len(message)
-            for at in range(0, len(message), size):
-                await self.send_raw(message[at : at + size])
-                await asyncio.sleep(0)  # lets the transport write each piece on its own
+            await self.send_raw(message)
 
     async def send_raw(self, data: bytes) -> None:
         for one, writer in list(self._connections.items()):
@@ -200,13 +208,44 @@ class SimulatedSwitch:
         self.fire(Event(tuple((key, value) for key, value in headers.items() if value), body))
 
     def stamp(self) -> dict[str, str]:
-        return announcements.stamp(self.core_uuid, next(self._sequence))
+        return recordings.stamp(self.core_uuid, next(self._sequence))
 
     def api(self, name: str, argument: str) -> str | None:
-        """An API command's output, None when there is no such command; see `SwitchSettings.answers`."""
-        answers = self.settings.answers
-        odd = answers.get(f"{name} {argument}", answers.get(name))
-        return api.run(self, name, argument) if odd is None else odd.decode("utf-8", "surrogateescape")
+        """An API command's output, None when there is no such command; source: mod_commands.c."""
+        directory = self.settings.directory
+        match (name, *argument.split()):
+            case ["global_getvar", variable]:
+                return "127.0.0.1" if variable == "domain" else ""
+            case ["module_exists", module]:
+                return "true" if module in MODULES else "false"
+            case ["show", "application", "as", "json"]:
+                return _rows([{"name": application} for application in sorted(APPLICATIONS)])
+            case ["show", "channels", "as", "json"]:
+                up = self.channels.values()
+                return _rows([{name: one.get(key) or "" for name, key in _COLUMNS.items()} for one in up])
+            case ["show", "registrations", "as", "json"]:
+                return _rows([])
+            case ["user_data", user, "var", variable]:
+                return directory.get(user.partition("@")[0], {}).get(variable, "")
+            case ["user_exists", "id", user, *_]:
+                return "true" if directory.get(user) else "false"
+            case ["uuid_dump", channel]:
+                return self._dump(channel)
+            case ["version"]:
+                return "FreeSWITCH Version 1.11.3-dev (simulated by fs-1c)\n"
+        return None
+
+    def _dump(self, channel: str) -> str:
+        """A channel's data: the last event about it, and what its call knows better."""
+        event, call = self.channels.get(channel), self.calls.get(channel)
+        if event is None:
+            return "-ERR No such channel!\n"
+        passing = ("Bridge-", "Application", "Hangup-")
+        changes: dict[str, str | None] = {key: None for key, _ in event.headers if key.startswith(passing)}
+        changes["Event-Name"] = "CHANNEL_DATA"
+        if call is not None and channel == call.uuid:
+            changes |= {f"variable_{name}": value for name, value in call.variables.items()}
+        return event.changed(changes).plain().decode("utf-8", "surrogateescape")
 
     @contextmanager
     def connected(self, one: Listener, writer: asyncio.StreamWriter) -> Iterator[None]:
@@ -218,3 +257,9 @@ class SimulatedSwitch:
         finally:
             self._connections.pop(one, None)
             writer.close()
+
+
+def _rows(rows: list[dict[str, str]]) -> str:
+    # Without "rows": that is what FreeSWITCH says when nothing is up.
+    told = {"row_count": len(rows), "rows": rows} if rows else {"row_count": 0}
+    return json.dumps(told, ensure_ascii=False) + "\n"

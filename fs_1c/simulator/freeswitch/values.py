@@ -68,13 +68,7 @@ class Expander:
             name, arguments = self.expand(inside[: call.start()], depth), self.expand(arguments, depth)
             self.executed.append(f"{name} {arguments}".rstrip())
             return self.api(name, arguments)
-        name, *numbers = self.expand(inside, depth).split(":", 2)
-        value = self.lookup(re.sub(r"\[.*?\].*", "", name, flags=re.DOTALL)) or ""
-        # FreeSWITCH counts octets, so `${name:offset:length}` may cut a Russian letter in two.
-        octets = self.expand(value, depth).encode("utf-8", "surrogateescape")
-        offset, length = ([atoi(number) for number in numbers] + [0, 0])[:2]
-        octets = octets[offset:] if offset >= -len(octets) else octets
-        return (octets[:length] if length > 0 else octets).decode("utf-8", "surrogateescape")
+        return self.expand(self.lookup(self.expand(inside, depth)) or "", depth)
 
 
 def closing(text: str, at: int, pair: str, depth: int = 1) -> int:
@@ -125,28 +119,7 @@ def separate(text: str, delimiter: str, limit: int = MAX_ELEMENTS) -> list[str]:
     return parts if fresh else [*parts, out[:kept]]
 
 
-def multiset(argument: str) -> list[str]:
-    """The assignments of a `multiset` argument; the separator is a blank unless `^^X` begins it."""
-    if not argument.startswith("^^"):
-        return separate(argument, " ")
-    return separate(argument[3:], argument[2]) if len(argument) > 2 else []
-
-
 def set_one(variables: Variables, expander: Expander, text: str) -> None:
     """`set`, or an element of `multiset`: `name=value`, else `name,value`, which is expanded once more."""
     name, _, value = text.partition("=" if "=" in text else ",")
     variables.set(name, expander.expand(value))
-
-
-def export(variables: Variables, text: str) -> None:
-    """`export`: sets the variable and notes in `export_vars` that new legs inherit it."""
-    name, _, value = text.partition("=")
-    variables.set(name, value)
-    if name and value:
-        variables.set("export_vars", ",".join(filter(None, (variables.get("export_vars"), name))))
-
-
-def exported(variables: Variables) -> dict[str, str]:
-    """What a new leg inherits; `nolocal:` and `_nolocal_` in front of a name are dropped there."""
-    names = [name for name in variables.get("export_vars", "").split(",") if name in variables]
-    return {re.sub(r"^(nolocal:|_nolocal_)", "", name): variables[name] for name in names}

@@ -21,7 +21,7 @@ from fs_1c.simulator.freeswitch.values import atoi
 MAX_BLOCK = 64 * 1024  # octets of header block; FreeSWITCH takes 10 MiB, no honest command comes near
 MAX_BODY = 16 * 1024 * 1024  # octets of body (source: MAX_CONTENT_LENGTH)
 REPLY_ROOM = 511  # octets of a reply's text: FreeSWITCH has a buffer of 512 and cuts the rest silently
-GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
+GOODBYE = "Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
 
 _BLANK_LINE = re.compile(rb"\n\r*\n")
 _UNSAFE = re.compile(rb"%(?![0-9A-F]{2})|[^\x20-\x7e]|[ #&+:;<=>?@\[\\\]^`{|}\"]")
@@ -117,18 +117,15 @@ def api_response(text: str) -> bytes:
     return b"Content-Type: api/response\nContent-Length: %d\n\n" % len(body) + body
 
 
-def disconnect_notice(uuid: str | None) -> bytes:
-    """The last notice before FreeSWITCH closes; `uuid` of the controlled call, None on the event socket."""
-    controlled = f"Controlled-Session-UUID: {uuid}\nContent-Disposition: disconnect\n" if uuid else ""
-    head = f"Content-Type: text/disconnect-notice\n{controlled}Content-Length: {len(GOODBYE)}\n\n"
-    return head.encode() + GOODBYE
+def disconnect_notice(uuid: str | None, linger: str = "") -> bytes:
+    """The last notice before FreeSWITCH closes; `uuid` of the controlled call, None on the event socket.
 
-
-def linger_notice(uuid: str, channel: str, seconds: int) -> bytes:
-    """The call is over, the connection stays; -1 seconds means until the service leaves. No body."""
-    whose = f"Controlled-Session-UUID: {uuid}\nContent-Disposition: linger\nChannel-Name: {channel}\n"
-    notice = f"Content-Type: text/disconnect-notice\n{whose}Linger-Time: {seconds}\nContent-Length: 0\n\n"
-    return notice.encode("utf-8", "surrogateescape")
+    linger: Further headers of one that says only that the call is over and the connection stays.
+    """
+    kind, goodbye = ("linger", "") if linger else ("disconnect", GOODBYE)
+    whose = f"Controlled-Session-UUID: {uuid}\nContent-Disposition: {kind}\n{linger}" if uuid else ""
+    head = f"Content-Type: text/disconnect-notice\n{whose}Content-Length: {len(goodbye)}\n\n"
+    return (head + goodbye).encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +138,10 @@ class Event(Headers):
     def name(self) -> str:
         return self.get("Event-Name") or ""
 
-    def plain(self, encoded: bool = True) -> bytes:
+    def plain(self) -> bytes:
         """As switch_event_serialize writes it, blank line or body included; an empty value is `_undef_`."""
-        values = ((key, encode(value) if encoded else f"[{value}]") for key, value in self.headers)
         body = self.body.encode("utf-8", "surrogateescape")
-        head = "".join(f"{key}: {value or '_undef_'}\n" for key, value in values)
+        head = "".join(f"{key}: {encode(value) or '_undef_'}\n" for key, value in self.headers)
         head += f"Content-Length: {len(body)}\n" if body else ""
         return head.encode("utf-8", "surrogateescape") + b"\n" + body
 

@@ -8,13 +8,20 @@ with OneCSimulator(OneCSimulatorSettings(port=0, sessions="use", licences=2)) as
     assert onec.stats.sessions_peak <= 2
 """
 
-from fs_1c.simulator.onec.clients import Client, ClientBook, ClientFileError, load_clients
-from fs_1c.simulator.onec.fault_table import KINDS as FAULT_KINDS
-from fs_1c.simulator.onec.faults import Fault, fault_of
-from fs_1c.simulator.onec.options import OneCSimulatorSettings
+from fs_1c.simulator.onec.clients import Client, ClientFileError
+from fs_1c.simulator.onec.faults import KINDS as FAULT_KINDS
+from fs_1c.simulator.onec.faults import Fault, catalogue, fault_of, one_line
 from fs_1c.simulator.onec.sessions import Stats
-from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedEvent, ReceivedRequest, serve_forever
+from fs_1c.simulator.onec.settings import OneCSimulatorSettings
+from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedRequest
 
-__all__ = ["FAULT_KINDS", "Card", "Client", "ClientBook", "ClientFileError", "Fault", "OneCSimulator"]
-__all__ += ["OneCSimulatorSettings", "ReceivedEvent", "ReceivedRequest", "Stats", "fault_of", "load_clients"]
-__all__ += ["serve_forever"]
+__all__ = [
+    "FAULT_KINDS",
+    "Card",
+    "Client",
+    "ClientFileError",
+    "Fault",
+    "OneCSimulator",
+    "OneCSimulatorSettings",
+]
+__all__ += ["ReceivedRequest", "Stats", "catalogue", "fault_of", "one_line"]

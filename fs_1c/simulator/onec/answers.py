@@ -36,27 +36,25 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An answer on its way out. start: its head but for the length. length: the true one, for HEAD too."""
+    """An answer on its way out. start: its head but for the length."""
 
     start: str
     body: bytes
-    length: int
 
     def head(self, length: int | None, *more: str) -> bytes:
         """The head with this Content-Length, if any, and these headers too."""
         claimed = () if length is None else (f"Content-Length: {length}",)
-        lines = (self.start, *claimed, *more, "", "")
-        return "\r\n".join(lines).encode("latin-1", "replace")
+        return "\r\n".join((self.start, *claimed, *more, "", "")).encode("latin-1", "replace")
 
     @property
     def well(self) -> bytes:
         """As it should be."""
-        return self.head(self.length) + self.body
+        return self.head(len(self.body)) + self.body
 
 
 def html(status: int, text: str, *headers: tuple[str, str]) -> Answer:
     """An error page, such as a web server in front of 1C shows."""
-    title = f"{int(status)} {responses[status]}"
+    title = f"{status} {responses[status]}"
     return page(status, title, f"<h1>{title}</h1>\n<p>{escape(text)}</p>", *headers)
 
 

@@ -1,21 +1,18 @@
 """The clients that the simulated 1C knows, and how it searches them."""
 
 import csv
-import io
-import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
 Search = Literal["last-ten", "drop-first-substring"]
-HEADER = "number,title,category,manager"
-# What XML 1.0 has no way to write, not even as a character reference.
-_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-log = logging.getLogger("fs_1c.simulator.onec")
+COLUMNS = ("number", "title", "category", "manager")
+WRITABLE = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+"""What XML 1.0 can write; all else it cannot, not even as a character reference."""
 
 
 class ClientFileError(ValueError):
@@ -41,14 +38,9 @@ class Client:
     def __post_init__(self) -> None:
         if not search_key(self.number):
             raise ValueError(f"number {self.number!r} has no digits")
-        for column, text in zip(HEADER.split(","), astuple(self), strict=True):
-            if unwritable(text):
+        for column, text in zip(COLUMNS, astuple(self), strict=True):
+            if not re.fullmatch(f"{WRITABLE}*", text):
                 raise ValueError(f"{column} has a character that XML cannot carry: {text!r}")
-
-
-def unwritable(text: str) -> bool:
-    """Whether it has a character that XML 1.0 cannot carry."""
-    return _UNWRITABLE.search(text) is not None
 
 
 def search_key(number: str) -> str:
@@ -59,79 +51,47 @@ def search_key(number: str) -> str:
     return re.sub("[^0-9]", "", number)[-10:]
 
 
-@dataclass(frozen=True, slots=True)
 class ClientBook:
     """The clients, and the way 1C searches them. Of several that match, the first is the one 1C finds.
 
-    by_key: the first client by each `search_key`. clients: all of them, in order.
     search: `last-ten` compares by `search_key`. `drop-first-substring` is known from the field: what was
         received, less its first character, must occur in the number as typed or in its digits, of Russia in
         the form 8XXXXXXXXXX; less than ten are not looked for, since extensions would match half the base.
         So 8… and 7… are found; +7… and ten digits are not.
     """
 
-    by_key: Mapping[str, Client]
-    clients: tuple[Client, ...]
-    search: Search = "last-ten"
-
-    @classmethod
-    def of(cls, clients: Iterable[Client], search: Search = "last-ten") -> "ClientBook":
-        clients = tuple(clients)
-        return cls({search_key(client.number): client for client in reversed(clients)}, clients, search)
+    def __init__(self, clients: Iterable[Client], search: Search) -> None:
+        self._clients, self._search = tuple(clients), search
+        self._by_key = {search_key(client.number): client for client in reversed(self._clients)}
 
     def find(self, number: str) -> Client | None:
         """The client whose phone it is; None also for a number without digits (anonymous, an empty one)."""
-        if self.search == "last-ten":
-            return self.by_key.get(search_key(number))
+        if self._search == "last-ten":
+            return self._by_key.get(search_key(number))
         wanted = number[1:]
-        for client in self.clients if len(wanted) >= 10 else ():
+        for client in self._clients if len(wanted) >= 10 else ():
             digits = re.sub("^7(?=.{10}$)", "8", re.sub("[^0-9]", "", client.number))
             if wanted in client.number or wanted in digits:
                 return client
         return None
 
 
-def load_clients(path: Path) -> tuple[Client, ...]:
+EXAMPLE = files("fs_1c.simulator") / "data" / "clients.csv"
+"""The clients shipped with the library, the one of Mobilon's description of the 1C integration first."""
+
+
+def load_clients(path: Path | Traversable) -> tuple[Client, ...]:
     """Reads a CSV file: UTF-8 (a BOM is allowed), commas, the header `number,title,category,manager`.
 
-    Two rows with one phone are allowed, as in a real base; a warning is logged, as it is mostly a slip.
     Raises ClientFileError when the file cannot be read or is broken.
     """
     try:
-        return parse_clients(path.read_bytes(), str(path))
-    except OSError as error:
-        raise ClientFileError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def example_clients() -> tuple[Client, ...]:
-    """The clients shipped with the library, the one of Mobilon's description of the 1C integration first."""
-    return parse_clients((files("fs_1c.simulator") / "data" / "clients.csv").read_bytes(), "clients.csv")
-
-
-def parse_clients(content: bytes, name: str) -> tuple[Client, ...]:
-    """The clients in the bytes of a CSV file; `name` stands in the errors. Raises ClientFileError."""
-    clients: dict[int, Client] = {}
-    lines: dict[str, int] = {}
-    line = 1
+        rows = csv.reader(path.read_bytes().decode("utf-8-sig").splitlines(keepends=True), strict=True)
+    except (OSError, UnicodeError) as error:
+        raise ClientFileError(f"{path}: cannot be read: {error}") from error
     try:
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        header = ",".join(next(reader, []))
-        if header != HEADER:
-            says = "separate by commas, not semicolons:" if ";" in header else "the first line must be"
-            raise ValueError(f"{says} {HEADER}")
-        line = reader.line_num + 1
-        for row in reader:
-            if row:
-                if len(row) != 4:
-                    raise ValueError(f"{len(row)} columns instead of 4: {HEADER}")
-                clients[line] = Client(*row)
-                first = lines.setdefault(search_key(row[0]), line)
-                if first != line:
-                    log.warning("%s:%d: the same phone as in line %d, which is found", name, line, first)
-            line = reader.line_num + 1  # where the next row begins; it may be several lines long
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ClientFileError(f"{name}:{line}: not UTF-8; save the file as “CSV UTF-8”") from error
+        if (header := next(rows, [])) != [*COLUMNS]:
+            raise ValueError(f"the first line must be {','.join(COLUMNS)}, not {','.join(header)}")
+        return tuple(Client(**dict(zip(COLUMNS, row, strict=True))) for row in rows if row)
     except (ValueError, csv.Error) as error:
-        raise ClientFileError(f"{name}:{line}: {error}") from error
-    return tuple(clients.values())
+        raise ClientFileError(f"{path}:{rows.line_num}: {error}") from error

@@ -6,25 +6,123 @@
 | mobilon-2 | http://VATS | SayName(Number), IncomingCall(NumFrom, Key) | /telephony/ws/VATS | embedded XML |
 | mobilon-3 | http://VATSCalls | SayName(Number), Event(Data: JSON) | /ws/VATScalls | embedded XML |
 
-Faults are worded in the manner of 1C's web services, not letter by letter: no program should depend on it.
+All three speak SOAP, in either version. The answers' shape, down to spaces and line ends, is that of
+Mobilon's description of the 1C integration; faults are worded in 1C's manner, not letter by letter.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from importlib.resources import files
+from string import Template
+from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
+from fs_1c.simulator.onec.answers import Answer
 from fs_1c.simulator.onec.clients import Client
-from fs_1c.simulator.onec.soap import Operation, SoapFault
 
 DialectName = Literal["mobilon-1", "mobilon-2", "mobilon-3"]
-MAX_EVENT = 64 * 1024
-"""Characters of an event's JSON."""
 Pop = tuple[str, str]
 """What opens a card: the caller's number and the subscriber's key, as sent."""
+NAMESPACES = {
+    "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
+    "1.2": "http://www.w3.org/2003/05/soap-envelope",
+}
+CONTENT_TYPES = {"1.1": "text/xml; charset=utf-8", "1.2": "application/soap+xml; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A call of the service, as it was sent; nothing about it has been checked against the service yet.
+
+    version: of the envelope; the answer is given in kind. namespace, name: of the first element in the body.
+    parameters: local name → text, of the children in the operation's namespace.
+    """
+
+    version: str
+    namespace: str
+    name: str
+    parameters: Mapping[str, str]
+
+
+class Refused(Exception):
+    """1C answers a request with a fault.
+
+    version: of the envelope. reason: the faultstring. code: `Client`, `Server` or `VersionMismatch`.
+    """
+
+    def __init__(self, version: str, reason: str, code: str = "Client") -> None:
+        super().__init__(reason)
+        self.version, self.reason, self.code = version, reason, code
+
+
+def parse_operation(body: bytes, content_type: str) -> Operation:
+    """Reads a request. The envelope's namespace decides on the version, not the Content-Type.
+
+    A document type declaration is refused outright: SOAP forbids it, and every entity attack needs one.
+    Raises Refused when the body is not XML, not SOAP, or does not hold exactly one operation
+    with different, simple parameters.
+    """
+    announced = "1.2" if "application/soap+xml" in content_type.lower() else "1.1"
+    # One parser per request: an lxml parser has a lock, and requests are parsed in many threads.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        raise Refused(announced, f"Ошибка чтения XML: [{line},{column}]: {error.msg}") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise Refused(announced, "Ошибка чтения XML: объявление DOCTYPE в сообщении SOAP не допускается")
+    version = next((v for v, namespace in NAMESPACES.items() if root.tag == f"{{{namespace}}}Envelope"), None)
+    if version is None:
+        raise Refused(announced, f"Неизвестный тип сообщения: {root.tag}", "VersionMismatch")
+    bodies = root.findall(f"{{{NAMESPACES[version]}}}Body")
+    if len(bodies) != 1 or len(bodies[0]) != 1:
+        raise Refused(version, "Ошибка разбора сообщения SOAP: в теле должна быть одна операция")
+    called = etree.QName(bodies[0][0])
+    parameters: dict[str, str] = {}
+    for child in bodies[0][0]:
+        name = etree.QName(child)
+        if name.namespace != called.namespace or name.localname in parameters or len(child):
+            raise Refused(version, f"Ошибка преобразования данных XDTO:\nНачалоСвойства: {name.text}")
+        parameters[name.localname] = child.text or ""
+    return Operation(version, called.namespace or "", called.localname, parameters)
+
+
+def write_response(operation: Operation, value: str) -> bytes:
+    """The answer to an operation; `value` is the text of m:return and is escaped here."""
+    return write_element(operation, return_element(escape(value)))
+
+
+def return_element(markup: str) -> str:
+    """m:return with the namespaces 1C declares in it; `markup` is its content, escaped already."""
+    xsi = '\n                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    return f'<m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"{xsi}>{markup}</m:return>'
+
+
+def write_element(operation: Operation, element: str) -> bytes:
+    """The answer to an operation; `element` is the markup that stands where m:return is expected."""
+    name = f"m:{operation.name}Response"
+    start = f"<{name} xmlns:m={quoteattr(operation.namespace)}>"
+    return _envelope(operation.version, f"{start}\n            {element}\n        </{name}>")
+
+
+def write_fault(refused: Refused) -> bytes:
+    """A soap:Fault in the version of the request."""
+    code, reason = refused.code, escape(refused.reason)
+    inside = f"<faultcode>soap:{code}</faultcode><faultstring>{reason}</faultstring><detail/>"
+    if refused.version == "1.2":
+        code = {"Client": "Sender", "Server": "Receiver"}.get(code, code)
+        inside = f"<soap:Code><soap:Value>soap:{code}</soap:Value></soap:Code>"
+        inside += f'<soap:Reason><soap:Text xml:lang="ru">{reason}</soap:Text></soap:Reason>'
+    return _envelope(refused.version, f"<soap:Fault>{inside}</soap:Fault>")
+
+
+def _envelope(version: str, inside: str) -> bytes:
+    start = f'<soap:Envelope xmlns:soap="{NAMESPACES[version]}">\n    <soap:Body>\n        '
+    return f"{start}{inside}\n    </soap:Body>\n</soap:Envelope>\n".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +131,53 @@ class Signature:
 
     parameters: names in order, case-sensitive, each required, each a string. number: which says who calls.
     answer: the client found, or None → the text of m:return. For a card always 1: accepted, not shown.
-    event: the parameters → the event to list. Raises ValueError, in Russian, when it cannot be read.
-    pop: the event, or without one the parameters → the card to open, or None.
+    pop: the parameters → the card to open, or None. Raises ValueError, in Russian, when they cannot be read.
     """
 
     parameters: tuple[str, ...]
     answer: Callable[[Client | None], str] = lambda client: "1"
     number: str = ""
-    event: Callable[[Mapping[str, str]], Mapping[str, Any]] | None = None
-    pop: Callable[[Mapping[str, Any]], Pop | None] = lambda told: None
+    pop: Callable[[Mapping[str, str]], Pop | None] = lambda told: None
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A service as a vendor's 1C module publishes it. path: of the URL. service: its name in the WSDL."""
+    """A service as a vendor's 1C module publishes it. path: of the URL. service: its name in the WSDL.
+
+    All that goes in and out by this dialect goes through its methods. They speak SOAP; another may override.
+    """
 
     namespace: str
     path: str
     service: str
     operations: Mapping[str, Signature]
+
+    def read(self, body: bytes, content_type: str) -> Operation:
+        """The request. Raises Refused when it is none."""
+        return parse_operation(body, content_type)
+
+    def signature(self, operation: Operation, namespace: str) -> Signature:
+        """The published operation that was called. Names are compared as 1C does: case counts.
+
+        Raises Refused: an unknown operation or namespace, a parameter that is missing, repeated or unknown.
+        """
+        signature, called = self.operations.get(operation.name), f"{{{operation.namespace}}}{operation.name}"
+        if signature is None or operation.namespace != namespace:
+            raise Refused(operation.version, f"Неизвестная операция веб-сервиса: {called}")
+        told, wanted = operation.parameters, signature.parameters
+        unknown = [one for one in told if one not in wanted]
+        missing = [one for one in wanted if one not in told]
+        wrong = [f"Проверка свойства '{one}':\nОтсутствует обязательное свойство" for one in missing]
+        wrong += [f"НачалоСвойства: {one}\nСвойство не соответствует типу: {called}" for one in unknown]
+        if wrong:
+            raise Refused(operation.version, f"Ошибка преобразования данных XDTO:\n{wrong[0]}")
+        return signature
+
+    def answer(self, operation: Operation, value: str) -> Answer:
+        return Answer(200, CONTENT_TYPES[operation.version], write_response(operation, value))
+
+    def fault(self, refused: Refused) -> Answer:
+        return Answer(500, CONTENT_TYPES[refused.version], write_fault(refused))
 
 
 def inner_xml(client: Client | None) -> str:
@@ -71,22 +197,15 @@ def plain_text(client: Client | None) -> str:
     return f"{client.category}:{client.title}" if client else ""
 
 
-def read_event(parameters: Mapping[str, str]) -> Mapping[str, Any]:
-    """The JSON object in Data."""
+def pop_of_event(parameters: Mapping[str, str]) -> Pop | None:
+    """The card of an event, a JSON object in Data: the 1C side in the field opens one when `state` is
+    PREANSWER and `direction` incoming; `from` says who calls, `to` (an extension) and `userkey` at whom."""
     try:
-        if len(parameters["Data"]) > MAX_EVENT:
-            raise ValueError(f"более {MAX_EVENT} символов")
         event = json.loads(parameters["Data"])
         if not isinstance(event, dict):
             raise ValueError("ожидается объект")
     except (ValueError, RecursionError) as error:
         raise ValueError(f"Ошибка чтения JSON: {error}") from error
-    return event
-
-
-def pop_of_event(event: Mapping[str, Any]) -> Pop | None:
-    """The card of an event: the 1C side in the field opens one when `state` is PREANSWER and `direction` is
-    incoming; `from` says who calls, `to` (an extension) and `userkey` at whom."""
     number, key = event.get("from"), event.get("userkey")
     opens = (event.get("state"), event.get("direction")) == ("PREANSWER", "incoming")
     return (number, key) if opens and isinstance(number, str) and isinstance(key, str) else None
@@ -95,7 +214,7 @@ def pop_of_event(event: Mapping[str, Any]) -> Pop | None:
 _SAY_NAME = {"SayName": Signature(("Number",), inner_xml, "Number")}
 _FIRST = {"SayName": Signature(("number",), plain_text, "number")}
 _POP = Signature(("NumFrom", "Key"), pop=lambda told: (told["NumFrom"], told["Key"]))
-_EVENT = Signature(("Data",), event=read_event, pop=pop_of_event)
+_EVENT = Signature(("Data",), pop=pop_of_event)
 DIALECTS: Mapping[str, Dialect] = {
     "mobilon-1": Dialect("http://test", "/ws/ImportTasks", "ImportTasks", _FIRST),
     "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", {**_SAY_NAME, "IncomingCall": _POP}),
@@ -105,58 +224,12 @@ OPERATIONS = frozenset(name for dialect in DIALECTS.values() for name in dialect
 """The names of all operations of all dialects."""
 
 
-def signature_of(operation: Operation, dialect: Dialect, namespace: str) -> Signature:
-    """The published operation that was called. Names are compared as 1C does: case counts.
-
-    Raises SoapFault: an unknown operation or namespace, a parameter that is missing, repeated or unknown.
-    """
-    signature, called = dialect.operations.get(operation.name), f"{{{operation.namespace}}}{operation.name}"
-    if signature is None or operation.namespace != namespace:
-        raise SoapFault(operation.version, f"Неизвестная операция веб-сервиса: {called}")
-    missing = [name for name in signature.parameters if name not in operation.parameters]
-    unknown = [f"{{{namespace}}}{name}" for name in operation.parameters if name not in signature.parameters]
-    if missing:
-        wrong = f"Чтение объекта типа: {called}\nПроверка свойства '{missing[0]}':\nформа: Элемент\n"
-        wrong += f"имя: {{{namespace}}}{missing[0]}\nтип: {{http://www.w3.org/2001/XMLSchema}}string\n"
-        wrong += "Отсутствует обязательное свойство"
-    elif unknown := [*unknown, *operation.unexpected]:
-        wrong = f"НачалоСвойства: {unknown[0]}\nФорма: Элемент\nСвойство не соответствует типу: {called}"
-    else:
-        return signature
-    raise SoapFault(operation.version, f"Ошибка преобразования данных XDTO:\n{wrong}")
-
-
 def wsdl(dialect: Dialect, namespace: str, address: str) -> bytes:
     """The service as 1C describes it at `?wsdl`: WSDL 1.1, document/literal wrapped, both SOAPs.
 
     address: the URL that clients are to send operations to.
     """
-    service, ns, at = dialect.service, quoteattr(namespace), quoteattr(address)
-    elements = messages = operations = bindings = ports = ""
-    for name, signature in dialect.operations.items():
-        for element, children in ((name, signature.parameters), (f"{name}Response", ("return",))):
-            inside = "".join(f'<xs:element name="{child}" type="xs:string"/>' for child in children)
-            sequence = f"<xs:complexType><xs:sequence>{inside}</xs:sequence></xs:complexType>"
-            elements += f'<xs:element name="{element}">{sequence}</xs:element>'
-            part = f'<part name="parameters" element="tns:{element}"/>'
-            messages += f'<message name="{element}Message">{part}</message>'
-        output = f'<output message="tns:{name}ResponseMessage"/>'
-        operations += f'<operation name="{name}"><input message="tns:{name}Message"/>{output}</operation>'
-    for soap, port in (("soapbind", f"{service}Soap"), ("soap12bind", f"{service}Soap12")):
-        bound = f'<{soap}:binding style="document" transport="http://schemas.xmlsoap.org/soap/http"/>'
-        for name in dialect.operations:
-            action = quoteattr(f"{namespace}#{service}:{name}")
-            bound += f'<operation name="{name}"><{soap}:operation style="document" soapAction={action}/>'
-            body = f'<{soap}:body use="literal"/>'
-            bound += f"<input>{body}</input><output>{body}</output></operation>"
-        bindings += f'<binding name="{port}Binding" type="tns:{service}PortType">{bound}</binding>'
-        ports += f'<port name="{port}" binding="tns:{port}Binding"><{soap}:address location={at}/></port>'
-    written = f"""<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" name="{service}" targetNamespace={ns}
-            xmlns:soapbind="http://schemas.xmlsoap.org/wsdl/soap/" xmlns:xs="http://www.w3.org/2001/XMLSchema"
-            xmlns:soap12bind="http://schemas.xmlsoap.org/wsdl/soap12/" xmlns:tns={ns}>
-        <types><xs:schema targetNamespace={ns} attributeFormDefault="unqualified"
-            elementFormDefault="qualified">{elements}</xs:schema></types>
-        {messages}<portType name="{service}PortType">{operations}</portType>{bindings}
-        <service name="{service}">{ports}</service></definitions>"""
-    document = etree.fromstring(written, etree.XMLParser(remove_blank_text=True))
-    return etree.tostring(document, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+    shipped = (files("fs_1c.simulator") / "data" / f"{dialect.service}.wsdl").read_text("utf-8")
+    quoted = {'"': "&quot;"}
+    told = {"namespace": escape(namespace, quoted), "address": escape(address, quoted)}
+    return Template(shipped).substitute(told).encode()

@@ -1,23 +1,257 @@
-"""What can be wrong with the simulated 1C: one fault at a time, switched while it runs.
+"""What can be wrong with the simulated 1C: everything that users of such systems have met, one at a time.
 
     simulator.fault = Fault("drip", seconds=0.5, part="body", times=3)
 
-Which faults there are, and with which parameters, stands in `fault_table`.
+`KINDS` is the table; a new fault is a new row. It says when it strikes (the function that makes it), what it
+is in a line, what it does, and which parameters it takes: `name=default`, or `name=(default, *allowed)`. What
+it does is a value, or a function of what it befalls (see `Stage`) and of its parameters that gives one: an
+`Answer` or an `End` before and in 1C; what 1C answers, in octets, at SHAPE; at WIRE a sequence of octets to
+send, seconds to wait, perhaps an `End`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from math import inf
-from typing import Any
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from enum import Enum
+from functools import partial
+from itertools import chain, cycle, repeat
+from typing import TYPE_CHECKING, Annotated, Any
+from xml.sax.saxutils import escape, quoteattr
 
-from fs_1c.simulator.onec.clients import unwritable
-from fs_1c.simulator.onec.dialects import OPERATIONS
-from fs_1c.simulator.onec.fault_table import KINDS, Kind
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from fs_1c.simulator.onec import answers, dialects
+from fs_1c.simulator.onec.answers import Answer, End, Outgoing, exception, nginx, page
+from fs_1c.simulator.onec.clients import WRITABLE, Client
+from fs_1c.simulator.onec.dialects import OPERATIONS, Dialect, Signature, embed, plain_text
+
+if TYPE_CHECKING:
+    from fs_1c.simulator.onec.service import Service
+
+
+class Stage(Enum):
+    """When a fault strikes, in the order of a request's way, and what it befalls.
+
+    Before CODE 1C has not got the request: it is not recorded and opens no card. From then on it is recorded,
+    and opens one unless the fault's `card` is false.
+    """
+
+    CONNECT = "the connection is open, nothing of a request has been read"
+    HEAD = "a request's head has been read, its body has not"
+    GATE = "the request has been read and does not get to 1C: a Service"
+    CODE = "1C has the request: a Service"
+    SHAPE = "1C writes its answer: a Saying"
+    WIRE = "the answer is sent: an Outgoing"
+    IDLE = "between two requests of a connection"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Kind:
+    """A row. act: what it does, if its parameters do not say all. parameters: name → default.
+    choices: what one may be. operations: the only ones it befalls; None: any; empty: it cannot tell."""
+
+    stage: Stage
+    operations: tuple[str, ...] | None
+    about: str
+    act: Any
+    parameters: Mapping[str, float | int | str | bool | None]
+    choices: Mapping[str, tuple[object, ...]]
+
+
+def _kind(stage: Stage, only: tuple[str, ...] | None, about: str, act: Any = None, **given: Any) -> Kind:
+    choices = {name: value[1:] for name, value in given.items() if isinstance(value, tuple)}
+    parameters = {name: value[0] if name in choices else value for name, value in given.items()}
+    return Kind(stage, only, about, act, parameters, choices)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Saying:
+    """1C answers about the client it found. Faults of a title or a phone leave the unknown alone."""
+
+    dialect: Dialect
+    operation: dialects.Operation
+    signature: Signature
+    client: Client | None
+
+    @property
+    def text(self) -> str:
+        """What m:return says when all is well."""
+        return self.signature.answer(self.client)
+
+    def write(self, text: str) -> bytes:
+        return self.dialect.answer(self.operation, text).body
+
+    def markup(self, inside: str) -> bytes:
+        return self.element(dialects.return_element(inside))
+
+    def element(self, markup: str) -> bytes:
+        return dialects.write_element(self.operation, markup)
+
+    def about(self, **changed: str) -> bytes:
+        """The answer about the client if he were like that."""
+        return self.write(self.signature.answer(self.client and replace(self.client, **changed)))
+
+    def phone(self, text: str) -> bytes:
+        return self.about(manager=text)
+
+    def joined(self, text: str) -> bytes:
+        """As a module writes XML that joins strings."""
+        if self.client is None or self.signature.answer is plain_text:
+            return self.about(title=text)
+        return self.write(embed(text, self.client.category, self.client.manager))
+
+    def layer(self, part: str, start: str, mark: str = "", entity: str = "") -> bytes:
+        """The embedded XML, or the envelope around it, after `start` instead of its declaration."""
+        xml = self.text if part == "inner" else self.write(self.text).decode()
+        xml = start + xml.removeprefix(_DECLARATION).lstrip("\n").replace(mark or "\0", entity)
+        return self.write(xml) if part == "inner" else xml.encode()
+
+    def entity(self, part: str, declared: str, entity: str) -> bytes:
+        """A document type in one of the two, and the entity as the title of whoever was asked for."""
+        mark = "ENTITY-GOES-HERE"
+        titled = replace(self, client=replace(self.client or Client("0", ""), title=mark))
+        root = "data" if part == "inner" else "soap:Envelope"
+        return titled.layer(part, f"{_DECLARATION}\n<!DOCTYPE {root} [{declared}]>\n", mark, entity)
+
+
+def _expire(service: "Service", status: int) -> Answer:
+    service.onec.sessions.expire(service.cookie)
+    return exception(status, answers.SESSION_LOST)
+
+
+def _drip(out: Outgoing, seconds: float, part: str) -> Iterable[bytes | float]:
+    for name, octets in (("headers", out.head(len(out.body))), ("body", out.body)):
+        dripped = chain.from_iterable((bytes((octet,)), seconds) for octet in octets)
+        yield from dripped if part in (name, "both") else (octets,)
+
+
+def _wrong_length(out: Outgoing, size: int, how: str | None) -> tuple[bytes | End, ...]:
+    # By itself it hangs after too few octets; after too many it keeps the connection, with a rest in it.
+    claimed = max(0, len(out.body) + size)
+    return out.head(claimed), out.body, End(how or ("hang" if claimed > len(out.body) else "keep"))
+
+
+_DECLARATION = '<?xml version="1.0"?>'
+# Ten levels of ten: three gigabytes for whoever expands them.
+_LAUGHS = '<!ENTITY e0 "ha ">' + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+_NIL = '<m:return xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>'
+_LOGIN = '<form method="post"><input name="login"><input name="password" type="password"></form>'
+_NO_BASE = "<h1>Ошибка 1С:Предприятия</h1><p>Информационная база не обнаружена!</p>"
+_NO_ENTRY = "Начало сеанса с информационной базой запрещено.\nВедутся технические работы"
+_TOLD = {"descr": "Ошибка при выполнении запроса к информационной базе", "inner": {"descr": _NO_ENTRY}}
+_JSON = "\ufeff" + json.dumps({"exception": _TOLD}, ensure_ascii=False)
+_MAINTENANCE = Answer(403, answers.JSON, _JSON.encode())
+_BINARY = b"\x15\x03\x01\x00\x02\x02\x50 not HTTP at all \xff\xfe\x00\r\n\r\n"
+_BLOCK, _HEADER, _CLOSE = b" " * (64 * 1024), b"X-Endless:" + b" " * 50 + b"1\r\n", "Connection: close"
+_NO_HEADER, _POOL_TIMEOUT = answers.NO_SESSION_HEADER, answers.POOL_TIMEOUT
+_HOW, _WHERE = ("reset", "reset", "close"), ("inner", "inner", "outer")
+_APPLICATION_ERROR = Answer(500, "text/html", b"1C:Enterprise 8 application error:\r\n\r\n")
+_LINES = "ООО «Рога»\r\nи «Копыта»\n\tфилиал"
+_JOINED, _PHONES = 'ООО "Рога & Копыта", A < B', "241, 242; +7 (923) 111-22-33"
+_DIVISION = "{ОбщийМодуль.Телефония.Модуль(42)}: Деление на 0"
+_connect, _idle = partial(_kind, Stage.CONNECT, ()), partial(_kind, Stage.IDLE, ())
+_head, _gate, _code = (partial(_kind, stage, None) for stage in (Stage.HEAD, Stage.GATE, Stage.CODE))
+_say, _pop = (partial(_kind, Stage.SHAPE, only) for only in (("SayName",), ("IncomingCall", "Event")))
+_wire = partial(_kind, Stage.WIRE, None)
+
+# fmt: off
+KINDS: Mapping[str, Kind] = {
+    # --- The connection
+    "refuse": _connect("accepts and resets (RST)", End.RESET),
+    "mute": _connect("accepts and never reads; to a TLS client: a handshake that never ends", End.HANG),
+    "idle-close": _idle("closes connections that are idle for `seconds` after an answer", seconds=1.0),
+    "cut-before-receipt": _head("cuts before the body is read", lambda _, how: End(how), how=_HOW),
+    # --- Answers of a web server, a proxy or 1C's gate
+    "no-session-header": _gate("400 «Не указан заголовок управления сеансами…»", exception(400, _NO_HEADER)),
+    "session-expired": _gate("400 or 404, and the cookie's session is gone", _expire, status=(400, 400, 404)),
+    "unauthorized": _gate("401 HTML", answers.UNAUTHORIZED),
+    "no-licence": _gate("402 (or 500) «Не обнаружено свободной лицензии!…»", lambda _, status: exception(
+        status, answers.NO_LICENCE), status=(402, 402, 500)),
+    "maintenance": _gate("403 JSON with a BOM: «Начало сеанса … запрещено»", _MAINTENANCE),
+    "not-published": _gate("404 HTML", answers.NOT_FOUND),
+    "pool-timeout": _gate("406 <exception> «Истекло время ожидания сеанса»", exception(406, _POOL_TIMEOUT)),
+    "base-down": _gate("500 HTML «Ошибка 1С:Предприятия»", page(500, "Ошибка 1С:Предприятия", _NO_BASE)),
+    "application-error": _gate("500 `1C:Enterprise 8 application error`", _APPLICATION_ERROR),
+    "bad-gateway": _gate("502 HTML of nginx", nginx(502)),
+    "unavailable": _gate("503 HTML of nginx", nginx(503)),
+    "gateway-timeout": _gate("504 HTML of nginx", nginx(504)),
+    "redirect": _gate("301 (302, 303, 307, 308) elsewhere",
+                      lambda _, status, location: Answer(status, "text/html", b"", (("Location", location),)),
+                      status=(301, 301, 302, 303, 307, 308), location="http://127.0.0.1:9/elsewhere"),
+    "empty-200": _gate("200 without a body", Answer(200, answers.XML)),
+    "html-200": _gate("200 with a login page", page(200, "Вход в систему", _LOGIN)),
+    # --- 1C has the request
+    "code-error": _code("500 soap:Fault with module and line",
+                        lambda service, text, card: service.refuse(text), text=_DIVISION, card=False),
+    "slow-answer": _code("1C thinks for `seconds` longer; a card opens only then", seconds=30.0),
+    "mute-after-request": _code("reads the request and says nothing", lambda _, card: End.HANG, card=True),
+    "cut-after-receipt": _code("cuts, not answering", lambda _, how, card: End(how), how=_HOW, card=True),
+    "bad-gateway-after-receipt": _code(
+        "502 (or 504) of nginx, though 1C did its work", lambda _, status, card: nginx(status),
+        status=(502, 502, 504), card=True),
+    # --- What SayName answers
+    "cdata": _say("the inner XML as CDATA", lambda say: say.markup(
+        f"<![CDATA[{say.text.replace(']]>', ']]]]><![CDATA[>')}]]>")),
+    "unescaped-title": _say("inner XML by joined strings, `text` as a title", Saying.joined, text=_JOINED),
+    "plain-text": _say("`VIP:Имя` instead of XML", Saying.write, text="VIP:Ренессанс Капитал"),
+    "error": _say("<error>…</error> instead of <data>",
+                  lambda say, text: say.write(f"{_DECLARATION}\n<error>{escape(text)}</error>\n"),
+                  text="Индекс находится за границами массива"),
+    "nil": _say('<m:return xsi:nil="true"/>', lambda say: say.element(_NIL)),
+    "self-closed": _say("<m:return/>", lambda say: say.element("<m:return/>")),
+    "empty-return": _say("<m:return></m:return>", lambda say: say.write("")),
+    "bom": _say("a BOM before the inner or the outer XML", lambda say, part: say.layer(
+        part, f"\ufeff{_DECLARATION}\n" if part == "inner" else "\ufeff"), part=_WHERE),
+    "crlf": _say("lines end in CRLF, inside and outside", lambda say: say.markup(
+        escape(say.text.replace("\n", "\r\n"), {"\r": "&#13;"})).replace(b"\n", b"\r\n")),
+    "leading-line-break": _say("a line break before the inner <?xml", lambda s: s.write(f"\r\n{s.text}")),
+    "false-encoding": _say(
+        "declares `text` as its encoding, which is not true", lambda say, part, text: say.layer(
+            part, f'<?xml version="1.0" encoding={quoteattr(text)}?>\n'), part=_WHERE, text="windows-1251"),
+    "no-break-space": _say("the manager's phone is `text`", Saying.phone, text="1\u00a0244"),
+    "zero-phone": _say("the manager's phone is 0", lambda say: say.about(manager="0")),
+    "several-phones": _say("the manager's phones are `text`", Saying.phone, text=_PHONES),
+    "title-line-breaks": _say("the title is `text`", lambda say, text: say.about(title=text), text=_LINES),
+    "entity-bomb": _say("a billion laughs", lambda say, part: say.entity(part, _LAUGHS, "&e9;"), part=_WHERE),
+    "external-entity": _say(
+        "the title is an external entity at `location`", lambda say, part, location: say.entity(
+            part, f"<!ENTITY x SYSTEM {quoteattr(location)}>", "&x;"),
+        part=_WHERE, location="file:///etc/hostname"),
+    "huge-title": _say("a title of `size` characters", lambda say, size: say.about(title="Ж" * size),
+                       size=2_000_000),
+    "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event", Saying.write, text="0"),
+    # --- How the answer is sent
+    "cut-in-answer": _wire(
+        "cuts the connection after `size` octets of the body, or half", lambda out, size, how: (
+            out.head(len(out.body)), out.body[: len(out.body) // 2 if size is None else size], End(how)),
+        size=None, how=_HOW),
+    "slow-first-byte": _wire("the answer is ready; its first octet comes after `seconds`",
+                             lambda out, seconds: (seconds, out.well), seconds=30.0),
+    "drip": _wire("an octet every `seconds`, of headers, body or both", _drip,
+                  seconds=1.0, part=("both", "headers", "body", "both")),
+    "endless-body": _wire("a body that never ends, 64 KiB every `seconds`", lambda out, seconds: chain(
+        (out.head(None, _CLOSE), out.body), cycle((_BLOCK, seconds))), seconds=0.0),
+    "endless-headers": _wire("headers that never end, one every `seconds`", lambda out, seconds: chain(
+        (out.head(None)[:-2],), cycle((_HEADER, seconds))), seconds=0.0),
+    "huge-body": _wire("a true answer followed by `size` spaces", lambda out, size: chain(
+        (out.head(len(out.body) + size), out.body, b" " * (size % len(_BLOCK))),
+        repeat(_BLOCK, size // len(_BLOCK))), size=64 * 1024 * 1024),
+    "wrong-length": _wire("a Content-Length `size` too long, or too short if below zero", _wrong_length,
+                          size=100, how=(None, "hang", "keep", "close", "reset")),
+    "garbage": _wire("octets that are not HTTP", (_BINARY, End.CLOSE)),
+    "broken-chunk": _wire("a chunked body whose second chunk has no size", lambda out: (
+        out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\n" % (len(out.body), out.body),
+        b"no size\r\n", End.CLOSE)),
+    "close-every-time": _wire("answers with `Connection: close`", lambda out: (
+        out.head(len(out.body), _CLOSE), out.body, End.CLOSE)),
+}
 
 MAX_SIZE = 4 * 1024**3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=ConfigDict(strict=True, extra="forbid"))
 class Fault:
     """Something that goes wrong.
 
@@ -27,41 +261,37 @@ class Fault:
     operation: befalls only this operation's requests: `SayName`, `IncomingCall` or `Event`.
     The others are parameters; each row takes some of them and has its own defaults.
 
-    Raises ValueError, one line that starts with the parameter's name, when it cannot be so.
+    Raises ValueError when it cannot be so; `one_line` tells why.
     """
 
     name: str
-    times: int | None = None
+    times: Annotated[int, Field(ge=1)] | None = None
     operation: str | None = None
-    seconds: float | None = None
-    size: int | None = None
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    size: Annotated[int, Field(ge=-MAX_SIZE, le=MAX_SIZE)] | None = None
     part: str | None = None
     how: str | None = None
     status: int | None = None
-    location: str | None = None
-    text: str | None = None
+    location: Annotated[str, Field(pattern="^[ -~]*$")] | None = None
+    text: Annotated[str, Field(pattern=f"^{WRITABLE}*$")] | None = None
     card: bool | None = None
 
     def __post_init__(self) -> None:
         if self.name not in KINDS:
             raise ValueError(f"fault: {self.name!r} is unknown; known: {', '.join(KINDS)}")
         kind = self.kind
-        if self.times is not None and (type(self.times) is not int or self.times < 1):
-            raise ValueError(f"times: {self.times!r} is not a whole number above zero")
-        if self.operation is not None:
-            known = sorted(OPERATIONS if kind.operations is None else kind.operations)
-            if not known:
-                raise ValueError(f"operation: {self.name} strikes before a request's operation is known")
-            if self.operation not in known:
-                raise ValueError(f"operation: {self.operation!r} is not one of {', '.join(known)}")
+        known = sorted(OPERATIONS if kind.operations is None else kind.operations)
+        if self.operation is not None and self.operation not in known:
+            told = f"is not one of {', '.join(known)}" if known else "is not known yet when that strikes"
+            raise ValueError(f"operation: {self.operation!r} {told}")
         for name in PARAMETERS:
             value = getattr(self, name)
             if value is None:
                 object.__setattr__(self, name, kind.parameters.get(name))
             elif name not in kind.parameters:
                 raise ValueError(f"{name}: {self.name} takes {', '.join(kind.parameters) or 'no parameters'}")
-            elif wrong := _wrong(name, value, kind.choices.get(name)):
-                raise ValueError(f"{name}: {wrong}")
+            elif value not in kind.choices.get(name, (value,)):
+                raise ValueError(f"{name}: {value!r} is not one of {', '.join(map(str, kind.choices[name]))}")
         if self.size is not None and self.size < 0 and self.name != "wrong-length":
             raise ValueError(f"size: {self.size} is not zero or more")
 
@@ -70,52 +300,48 @@ class Fault:
         """Its row in the table."""
         return KINDS[self.name]
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """Its parameters."""
+        return {key: getattr(self, key) for key in self.kind.parameters}
+
     def strike(self, befallen: object) -> Any:
         """What its row says that it does to this."""
-        given = {key: getattr(self, key) for key in self.kind.parameters}
-        return self.kind.act(befallen, **given) if callable(self.kind.act) else self.kind.act
+        return self.kind.act(befallen, **self.given) if callable(self.kind.act) else self.kind.act
 
     def as_json(self) -> dict[str, Any]:
         """As `POST /simulator/fault` takes it."""
-        parameters = {key: getattr(self, key) for key in self.kind.parameters}
-        return {"fault": self.name, "times": self.times, "operation": self.operation, **parameters}
+        return {"fault": self.name, "times": self.times, "operation": self.operation, **self.given}
 
 
-PARAMETERS = tuple(field.name for field in fields(Fault))[3:]
-_TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "seconds": ((int, float), "a number of seconds"),
-    "size": ((int,), "a whole number"),
-    "status": ((int,), "a whole number"),
-    "card": ((bool,), "true or false"),
-}
-
-
-def _wrong(name: str, value: Any, choices: tuple[object, ...] | None) -> str | None:
-    """What is wrong with a parameter."""
-    allowed, expected = _TYPES.get(name, ((str,), "a text"))
-    if type(value) not in allowed:
-        return f"{value!r} is not {expected}"
-    if name == "seconds" and not 0 <= value < inf:
-        return f"{value!r} is not a number, zero or more"
-    if name == "size" and abs(value) > MAX_SIZE:
-        return f"{value} is beyond {MAX_SIZE}"
-    if name == "location" and not (value.isascii() and value.isprintable()):
-        return "only printable ASCII characters are allowed"
-    if name == "text" and unwritable(value):
-        return "has a character that XML cannot carry"
-    if choices is not None and value not in choices:
-        return f"{value!r} is not one of {', '.join(map(str, choices))}"
-    return None
+PARAMETERS = tuple(field.name for field in dataclasses.fields(Fault))[3:]
 
 
 def fault_of(described: object) -> Fault:
-    """A fault as JSON describes it: `{"fault": NAME, "times": 2, "seconds": 0.5}`. Raises ValueError."""
-    if not isinstance(described, Mapping):
-        raise ValueError('not a JSON object such as {"fault": "mute"}')
-    given = dict(described)
-    name = given.pop("fault", None)
-    if not isinstance(name, str):
-        raise ValueError("fault: its name is missing")
-    for unknown in given.keys() - {"times", "operation", *PARAMETERS}:
-        raise ValueError(f"{unknown}: no fault has such a parameter")
-    return Fault(name, **given)
+    """A fault by its JSON, read or not: `{"fault": NAME, "times": 2, "seconds": 0.5}`. Raises ValueError."""
+    try:
+        given = json.loads(described) if isinstance(described, str | bytes) else described
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"fault: no JSON: {error}") from None
+    if not isinstance(given, Mapping) or not isinstance(given.get("fault"), str):
+        raise ValueError('fault: not a JSON object such as {"fault": "mute"}')
+    return Fault(given["fault"], **{key: value for key, value in given.items() if key != "fault"})
+
+
+def one_line(error: ValueError) -> str:
+    """What is wrong, with the first if several things are: `seconds: Input should be a valid number`."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return ": ".join((*map(str, first["loc"]), first["msg"].removeprefix("Value error, ")))
+
+
+def catalogue() -> str:
+    """All faults with their parameters, a line each."""
+    lines = []
+    for name, kind in KINDS.items():
+        told = " ".join(
+            f"{key}={'…' if value is None else value!r}" for key, value in kind.parameters.items()
+        )
+        lines.append(f"{name:25}  {kind.about}{told and f'  [{told}]'}")
+    return "\n".join(lines)

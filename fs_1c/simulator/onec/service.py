@@ -1,39 +1,155 @@
-"""What 1C does with a request, from its head and body to what is to be answered.
+"""A connection to the simulated 1C: its HTTP, and what 1C does with a request up to what is to be answered.
 
 The order is that of a real one: faults on the way, the place, the password, the session, the envelope, the
 operation. All counters stand before the answer leaves, so whoever has it in his hands reads them right.
+
+Log lines (`fs_1c.simulator.onec`, INFO) say who asked what and how long it took. A key never gets there: of
+an operation's parameters only the phone number is logged.
 """
 
 import base64
-import binascii
-import hmac
-import json
+import io
+import logging
 import re
+import select
+import socket
+import struct
+import time
 from dataclasses import asdict, replace
-from typing import cast
-from urllib.parse import quote
+from http.client import responses
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote, unquote
 
-from fs_1c.simulator.onec import answers, soap
-from fs_1c.simulator.onec.answers import Answer, End, as_json
-from fs_1c.simulator.onec.dialects import Signature, signature_of, wsdl
-from fs_1c.simulator.onec.fault_table import Saying, Stage
-from fs_1c.simulator.onec.faults import Fault, fault_of
-from fs_1c.simulator.onec.server import CONTROLS, Connection
+from fs_1c.simulator.onec import answers
+from fs_1c.simulator.onec.answers import Answer, End, Outgoing, as_json, html
+from fs_1c.simulator.onec.dialects import Operation, Refused, wsdl
+from fs_1c.simulator.onec.faults import Fault, Saying, Stage, fault_of, one_line
 from fs_1c.simulator.onec.sessions import SessionRefused
 
+if TYPE_CHECKING:
+    from fs_1c.simulator.onec.simulator import Server
+
+CONTROLS = "/simulator/"
+"""What is asked of the simulator itself is below this. No fault befalls it."""
+MAX_BODY, KEEP_ALIVE = 1024 * 1024, 60.0
 _COOKIE = re.compile(r"(?:^|;)\s*ibsession\s*=\s*\"?([^;\"]*)")
-_HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+
+log = logging.getLogger("fs_1c.simulator.onec")
 
 
-class Service(Connection):
-    """The web service of a base, and the simulator's own switch. cookie: names the request's session."""
+class Service(BaseHTTPRequestHandler):
+    """A keep-alive connection, in a thread of its own, to the service of a base or to the simulator's switch.
 
-    def respond(self, path: str, query: str, body: bytes) -> Answer | End:
+    what: is asked, for the log, without secrets. spoils: the fault with which the answer is to be sent.
+    cookie: names the request's session.
+    """
+
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "fs-1c-simulator", ""
+    disable_nagle_algorithm = True
+    server: "Server"
+
+    def handle(self) -> None:
+        self.close_connection, first = False, True
+        while not self.close_connection and self._begins(first):
+            self.handle_one_request()
+            first = False
+
+    def _begins(self, first: bool) -> bool:
+        """Waits for the next request. False: the connection is over, by itself or by a fault."""
+        onec, fault, seconds = self.server.onec, self.server.onec.fault, KEEP_ALIVE
+        name = fault.name if fault else ""
+        if fault and name == "idle-close" and not first:
+            seconds = fault.seconds or 0.001
+        elif name == "refuse" and first:
+            seconds = 0.2  # in which whoever has just connected may turn out to be at the switch
+        self.connection.settimeout(seconds)
+        try:
+            begun, timed_out = cast(io.BufferedReader, self.rfile).peek(1), False
+        except TimeoutError:
+            begun, timed_out = b"", True
+        if re.match(rb"(GET|POST|DELETE) /simulator/", begun):
+            return True
+        if timed_out and name == "idle-close" and not first:
+            onec.take(Stage.IDLE)
+        elif (begun or timed_out) and (fault := onec.take(Stage.CONNECT)):
+            log.info("%s:%s: fault %s", *self.client_address[:2], fault.name)
+            self._end(fault.strike(self))
+            return False
+        return bool(begun)
+
+    def _serve(self) -> None:
+        began, self.what = time.monotonic(), self.command
+        self.spoils: Fault | None = None
+        outcome: Answer | End = End.CLOSE
+        try:
+            outcome = self._outcome()
+            self._send(outcome) if isinstance(outcome, Answer) else self._end(outcome)
+        finally:
+            said = outcome.status if isinstance(outcome, Answer) else "no answer"
+            took = time.monotonic() - began
+            log.info("%s:%s: %s: %s in %.3f s", *self.client_address[:2], self.what, said, took)
+
+    do_GET = do_POST = do_DELETE = _serve
+
+    def _outcome(self) -> Answer | End:
+        target, _, query = self.path.partition("?")
+        path = unquote(target)
+        if not path.startswith(CONTROLS) and (fault := self.server.onec.take(Stage.HEAD)):
+            self.what += f", fault {fault.name}"
+            return cast(End, fault.strike(self))
+        self.what += f" {path[:200]!r}"
+        length = self.headers.get("Content-Length", "0" if self.command != "POST" else "")
+        if not re.fullmatch("[0-9]{1,9}", length) or int(length) > MAX_BODY:
+            self.close_connection = True
+            return html(413 if length else 411, f"A body needs a Content-Length, at most {MAX_BODY}")
+        return self._respond(path, query, self.rfile.read(int(length)))
+
+    def _send(self, answer: Answer) -> None:
+        head = [f"HTTP/1.1 {answer.status} {responses.get(answer.status, '')}"]
+        head += [f"Server: {self.server_version}", f"Date: {self.date_time_string()}"]
+        head += [f"Content-Type: {answer.content_type}"]
+        head += [f"{name}: {value}" for name, value in answer.headers]
+        head += ["Connection: close"] * self.close_connection
+        out = Outgoing("\r\n".join(head), answer.body)
+        self.connection.settimeout(None)  # nothing ends a fault but the other side and a stop
+        for step in self.spoils.strike(out) if self.spoils else (out.well,):
+            if isinstance(step, bytes):
+                self.connection.sendall(step)
+            elif isinstance(step, End):
+                self._end(step)
+            elif self.server.stopping.wait(step):
+                return
+
+    def hang(self) -> None:
+        """Says nothing and reads nothing, until the other side leaves or the simulator is stopped."""
+        poll = select.poll()
+        poll.register(self.connection, select.POLLRDHUP)
+        # A stop shuts the connection down, which wakes this; the second is for what nobody thought of.
+        while not self.server.stopping.is_set() and not poll.poll(1000):
+            pass
+
+    def _end(self, end: End) -> None:
+        if end is End.HANG:
+            self.hang()
+        self.close_connection = self.close_connection or end is not End.KEEP
+        if end is End.RESET:
+            # A RST, and here: the server would say a tidy goodbye, and all that was on its way get there.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            socket.close(self.connection.detach())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """What the base class says of broken HTTP; repr keeps such bytes from forging lines."""
+        log.info("%s:%s: %r", *self.client_address[:2], (format % args)[:300])
+
+    # What 1C does.
+
+    def _respond(self, path: str, query: str, body: bytes) -> Answer | End:
         self.onec, self._body = self.server.onec, body
         if path.startswith(CONTROLS):
             return self._at_the_switch(path.removeprefix(CONTROLS))
-        self._operation: soap.Operation | None = None
-        self._unreadable = soap.SoapFault(soap.V1_1, "Сообщение SOAP отсутствует")
+        self._operation: Operation | Refused | None = None
         self._counted_as = "other"
         found = _COOKIE.search(self.headers.get("Cookie", ""))
         self.cookie = found[1].strip() if found else None
@@ -55,20 +171,21 @@ class Service(Connection):
         if (command, place) == ("GET", "log"):  # with keys in full: a rehearsal has no real ones
             return as_json([asdict(request) for request in onec.requests])
         if (command, place) == ("GET", "stats"):
-            return as_json(onec.stats.as_json())
-        if place != "fault" or command == "HEAD":
+            return as_json(asdict(onec.stats))
+        if place != "fault":
             return answers.NOT_FOUND
         if command == "POST":
             try:
-                onec.fault = fault_of(json.loads(self._body))
-            except (ValueError, RecursionError) as error:
-                return as_json({"error": str(error)}, 400)
+                onec.fault = fault_of(self._body)
+            except ValueError as error:
+                return as_json({"error": one_line(error)}, 400)
         elif command == "DELETE":
             onec.fault = None
         return as_json(fault.as_json() if (fault := onec.fault) else None)
 
     def _take(self, *stages: Stage) -> Fault | None:
-        fault = self.onec.take(*stages, operation=self._operation.name if self._operation else None)
+        called = self._operation.name if isinstance(self._operation, Operation) else None
+        fault = self.onec.take(*stages, operation=called)
         if fault is not None:
             self.what += f", fault {fault.name}"
         return fault
@@ -81,106 +198,89 @@ class Service(Connection):
             return cast(Answer | End, fault.strike(self))
         if not here:
             return answers.NOT_FOUND
-        login, password = settings.username, settings.password
-        if login is not None and not credentials_match(self.headers.get("Authorization"), login, password):
+        if settings.username is not None and not self._knows(f"{settings.username}:{settings.password}"):
             return answers.UNAUTHORIZED
         if self.command == "POST" or self._finishes:
             return self._in_session()
         if (self.command, query) != ("GET", "wsdl"):
             return answers.METHOD_NOT_ALLOWED
         self._counted_as = "wsdl"
-        # The host the client knows us by, unless that could not stand in a URL.
-        host = self.headers.get("Host", "")
-        url = f"http://{host}{quote(settings.service_path)}" if _HOST.fullmatch(host) else self.onec.url
+        # By the host that the client knows us by.
+        url = f"http://{self.headers.get('Host', '')}{quote(settings.service_path)}"
         return Answer(200, answers.XML, wsdl(settings.spoken, settings.service_namespace, url))
+
+    def _knows(self, secret: str) -> bool:
+        """Whether the client's login and password are these, in UTF-8 as 1C wants them."""
+        scheme, _, encoded = self.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "basic" and encoded.strip() == base64.b64encode(secret.encode()).decode()
 
     @property
     def _finishes(self) -> bool:
         return cast(str, self.headers.get("IBSession", "")).strip().lower() == "finish"
 
     def _read_operation(self) -> None:
+        dialect = self.onec.settings.spoken
         try:
-            operation = soap.parse_operation(self._body, self.headers.get("Content-Type", ""))
-        except soap.SoapFault as fault:
-            self._unreadable, self.what = fault, "an unreadable envelope"
+            operation = dialect.read(self._body, self.headers.get("Content-Type", ""))
+        except Refused as refused:
+            self._operation, self.what = refused, "an unreadable request"
             return
         self._operation, told = operation, operation.parameters
         number = next((told[name] for name in ("Number", "number", "NumFrom") if name in told), "")
-        self.what = f"{operation.name[:50]!r} {number[:50]!r} by SOAP {operation.version.name}"
-        if operation.name in self.onec.settings.spoken.operations:
+        self.what = f"{operation.name[:50]!r} {number[:50]!r} by SOAP {operation.version}"
+        if operation.name in dialect.operations:
             self._counted_as = operation.name
 
     def _in_session(self) -> Answer | End:
         sessions = self.onec.sessions
         try:
-            lease = sessions.enter(self.headers.get("IBSession"), self.cookie)
+            session = sessions.enter(self.headers.get("IBSession"), self.cookie)
         except SessionRefused as refused:
-            return answers.exception(refused.status, refused.why) if refused.status else End.CLOSE
+            return answers.exception(*refused.args) if refused.args else End.CLOSE
+        cookie = session.owned and session.new
         try:
-            if self.server.stopping.wait(lease.starts_in):
+            if self.server.stopping.wait(session.starts_in):
                 return End.CLOSE
             if self._finishes and not self._body.strip():
                 return Answer(200, answers.XML)
-            outcome = self._soap() if self.command == "POST" else answers.METHOD_NOT_ALLOWED
+            outcome = self._in_1c()
             if outcome is End.HANG:
                 self.hang()
         finally:
-            sessions.leave(lease)
-        if lease.cookie and isinstance(outcome, Answer):
+            sessions.leave(session)
+        if cookie and isinstance(outcome, Answer):
             base = self.onec.settings.service_path.partition("/ws/")[0] or "/"
-            cookie = ("Set-Cookie", f"ibsession={lease.id}; path={quote(base)}")
-            outcome = replace(outcome, headers=(*outcome.headers, cookie))
+            header = ("Set-Cookie", f"ibsession={session.id}; path={quote(base)}")
+            outcome = replace(outcome, headers=(*outcome.headers, header))
         return outcome
 
-    def _soap(self) -> Answer | End:
+    def _in_1c(self) -> Answer | End:
         onec, settings, operation = self.onec, self.onec.settings, self._operation
+        dialect = settings.spoken
+        if not isinstance(operation, Operation):
+            self.server.stopping.wait(settings.latency)
+            return dialect.fault(operation) if operation else answers.METHOD_NOT_ALLOWED
+        onec.remember_request(operation)
+        fault = self._take(Stage.CODE)
+        if self.server.stopping.wait(settings.latency + (fault.seconds or 0.0 if fault else 0.0)):
+            return End.CLOSE
         try:
-            if operation is None:
-                self.server.stopping.wait(settings.latency)
-                raise self._unreadable
-            onec.remember_request(operation)
-            fault = self._take(Stage.CODE)
-            if self.server.stopping.wait(settings.latency + (fault.seconds or 0.0 if fault else 0.0)):
-                return End.CLOSE
-            signature = signature_of(operation, settings.spoken, settings.service_namespace)
+            signature = dialect.signature(operation, settings.service_namespace)
             if fault is None or fault.card is not False:
-                self._open_card(operation, signature)
-            if fault and (outcome := fault.strike(self)):
-                return cast(Answer | End, outcome)
-        except soap.SoapFault as wrong:
-            return _soap_fault(wrong)
-        client = onec.clients.find(operation.parameters[signature.number]) if signature.number else None
-        saying = Saying(operation, signature, client)
-        fault = self._take(Stage.SHAPE)
-        body = fault.strike(saying) if fault else saying.write(saying.text)
-        return Answer(200, operation.version.content_type, body)
-
-    def _open_card(self, operation: soap.Operation, signature: Signature) -> None:
-        try:
-            event = signature.event(operation.parameters) if signature.event else None
+                onec.open_card(signature.pop(operation.parameters))
+        except Refused as refused:
+            return dialect.fault(refused)
         except ValueError as error:
-            raise soap.SoapFault(operation.version, str(error), "Server") from error
-        if not self.server.stopping.is_set():
-            self.onec.remember(event, signature.pop(operation.parameters if event is None else event))
+            return self.refuse(str(error))
+        if fault and (outcome := fault.strike(self)):
+            return cast(Answer | End, outcome)
+        client = onec.clients.find(operation.parameters[signature.number]) if signature.number else None
+        saying = Saying(dialect, operation, signature, client)
+        answer = dialect.answer(operation, saying.text)
+        fault = self._take(Stage.SHAPE)
+        return replace(answer, body=fault.strike(saying)) if fault else answer
 
-    def fails(self, why: str) -> Answer:
+    def refuse(self, why: str) -> Answer:
         """1C's code has failed: module, line and reason in the faultstring."""
-        version = self._operation.version if self._operation else soap.V1_1
-        return _soap_fault(soap.SoapFault(version, why, "Server"))
-
-
-def _soap_fault(fault: soap.SoapFault) -> Answer:
-    return Answer(500, fault.version.content_type, soap.write_fault(fault))
-
-
-def credentials_match(header: str | None, username: str, password: str) -> bool:
-    """Whether an Authorization header carries this login and password, in UTF-8 as 1C wants them.
-
-    The time taken does not tell how much of them matched.
-    """
-    scheme, _, encoded = (header or "").partition(" ")
-    try:
-        received = base64.b64decode(encoded.strip().encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        return False
-    return scheme.lower() == "basic" and hmac.compare_digest(received, f"{username}:{password}".encode())
+        version = self._operation.version if self._operation else "1.1"
+        return self.onec.settings.spoken.fault(Refused(version, why, "Server"))

@@ -1,55 +1,47 @@
-"""1C's sessions: who may have one, who waits for one, when one ends. As default.vrd sets it.
-
-Everything happens under one lock, and nobody sleeps under it: whoever has to wait has a place in a line.
-Requests of one session are served in the order in which they came; so are those that wait for the pool.
-"""
+"""1C's sessions: who may have one, who waits for one, when one ends. As default.vrd sets it."""
 
 import copy
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any
 
 from fs_1c.simulator.onec.answers import NO_LICENCE, NO_SESSION_HEADER, POOL_TIMEOUT, SESSION_LOST
-from fs_1c.simulator.onec.options import OneCSimulatorSettings
-
-Line = deque[threading.Condition]
+from fs_1c.simulator.onec.settings import OneCSimulatorSettings
 
 
 class SessionRefused(Exception):
-    """A request gets no session. status, why: what 1C answers; status 0: nothing, it has been stopped."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status, self.why = status, why
+    """A request gets no session. Its args are the status and the words of 1C; none: it has been stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """A session given to one request, until `SessionPool.leave`.
+@dataclass(slots=True)
+class Session:
+    """It is given to one request at a time, until `SessionPool.leave`.
 
-    id: of the session. ends: the session ends with the request. cookie: the request is to be told its id.
-    starts_in: seconds that the request has to wait while its session starts; 0 for one that is there.
+    owned: started by a client's header, so nobody else may use it. used: when its last request ended.
+    new: this is its first request, which has to wait `starts_in` seconds and, if it owns it, is told the id.
+    ends: it ends with this request.
     """
 
     id: str
+    owned: bool
+    used: float
     ends: bool
     starts_in: float = 0.0
-    cookie: bool = False
+    new: bool = True
+    busy: bool = True
 
 
 @dataclass(slots=True)
 class Stats:
-    """The counters, as of one moment, since the start or the last `clear`.
+    """The counters, as of one moment, since the making.
 
     sessions_…: started = finished (with a request or by `IBSession: finish`) + expired (by age) + lost (the
         simulator was stopped) + now. peak: at once. licences_refused: answered 402. pool_timeouts: 406.
-    requests: read whole, but for those of /simulator/. requests_now, _peak: those without an answer yet.
-    cards: opened. events: of the dialect mobilon-3. faults: a fault's name → how often it has struck.
+    requests: read whole, but for those of /simulator/. requests_now: those without an answer yet.
+    cards: opened. faults: a fault's name → how often it has struck.
     by_operation: operation, or `wsdl`, or `other` → HTTP status, or `none` for want of an answer → requests.
     """
 
@@ -63,76 +55,45 @@ class Stats:
     pool_timeouts: int = 0
     requests: int = 0
     requests_now: int = 0
-    requests_peak: int = 0
     cards: int = 0
-    events: int = 0
     by_operation: dict[str, dict[str, int]] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """As `GET /simulator/stats` tells it."""
-        return asdict(self)
-
-    def clear(self) -> None:
-        """Counts anew. Sessions and requests in work go on, and stay counted."""
-        sessions, requests = self.sessions_now, self.requests_now
-        for name, value in asdict(Stats(sessions_now=sessions, requests_now=requests)).items():
-            setattr(self, name, value)
-        self.sessions_peak, self.requests, self.requests_peak = sessions, requests, requests
-
-
-@dataclass(slots=True, eq=False)
-class _Session:
-    """owned: started by a client's header, so nobody else may use it. used: when its last request ended."""
-
-    id: str
-    owned: bool
-    used: float
-    busy: bool = True
-    waiting: Line = field(default_factory=deque)
 
 
 class SessionPool:
     """The sessions of one base. clock: tells seconds, never goes back. lock: of the counters, too."""
 
     def __init__(self, settings: OneCSimulatorSettings, clock: Callable[[], float] = time.monotonic) -> None:
-        self.lock, self.stats = threading.Lock(), Stats()
+        self.lock, self.stats = threading.Condition(), Stats()
         self._settings, self._clock = settings, clock
-        self._sessions: dict[str, _Session] = {}
-        self._queue: Line = deque()
+        self._sessions: dict[str, Session] = {}
         self._open = True
         self._empty_since = self._warm_at = -inf
 
-    def enter(self, header: str | None, cookie: str | None) -> Lease:
+    def enter(self, header: str | None, cookie: str | None) -> Session:
         """A session for a request with this header IBSession and this cookie ibsession.
 
         Waits for a busy session, or for room in the pool, at most `pool_timeout`. Raises SessionRefused.
         """
         mode, wish = self._settings.sessions, (header or "").strip().lower()
         with self.lock:
-            if not self._open:
-                raise SessionRefused(0, "stopped")
-            self._age()
             if mode == "dontuse":
-                return self._start(owned=False, ends=True)
+                return self._wait(lambda: self._start(owned=False, ends=True))
             if wish == "start":
-                return self._wait(self._queue, lambda: self._from_pool(owned=True))
+                return self._wait(lambda: self._from_pool(owned=True))
             if cookie is not None:
-                line = self._sessions[cookie].waiting if cookie in self._sessions else deque()
-                return self._wait(line, lambda: self._join(cookie, ends=wish == "finish"))
+                return self._wait(lambda: self._join(cookie, ends=wish == "finish"))
             if mode == "autouse" and not wish:
-                return self._wait(self._queue, lambda: self._from_pool(owned=False))
+                return self._wait(lambda: self._from_pool(owned=False))
             raise SessionRefused(400, NO_SESSION_HEADER)
 
-    def leave(self, lease: Lease) -> None:
+    def leave(self, session: Session) -> None:
         """The request is done."""
         with self.lock:
-            if session := self._sessions.get(lease.id):
-                session.busy, session.used = False, self._clock()
-                if lease.ends:
-                    self._end(session, "sessions_finished")
-                _call_first(session.waiting)
-                _call_first(self._queue)
+            session.busy, session.new, session.starts_in, session.used = False, False, 0.0, self._clock()
+            if session.ends and session.id in self._sessions:
+                self._end(session, "sessions_finished")
+            self.lock.notify_all()
 
     def expire(self, cookie: str | None) -> None:
         """As if this session had aged out just now, whatever it is doing."""
@@ -153,7 +114,7 @@ class SessionPool:
             self._open = False
             for session in tuple(self._sessions.values()):
                 self._end(session, "sessions_lost")
-            _call_first(self._queue)
+            self.lock.notify_all()
 
     def open(self) -> None:
         """1C is there again, cold."""
@@ -162,41 +123,30 @@ class SessionPool:
 
     # What follows is called with the lock held.
 
-    def _wait(self, line: Line, take: Callable[[], Lease | None]) -> Lease:
-        """What `take` gives as soon as it is this one's turn and it gives something."""
-        if not line and (lease := take()):
-            return lease
-        place = threading.Condition(self.lock)
-        line.append(place)
+    def _wait(self, take: Callable[[], Session | None]) -> Session:
+        """What `take` gives as soon as it gives something."""
         until = self._clock() + self._settings.pool_timeout
-        try:
-            while self._open:
-                if line[0] is place and (lease := take()):
-                    return lease
-                now = self._clock()
-                if now >= until:
-                    self.stats.pool_timeouts += 1
-                    raise SessionRefused(406, POOL_TIMEOUT)
-                free = (session.used for session in self._sessions.values() if not session.busy)
-                expiry = min(free, default=inf) + self._settings.session_max_age
-                place.wait(max(0.001, min(until, expiry) - now))
-                self._age()
-            raise SessionRefused(0, "stopped")
-        finally:
-            line.remove(place)
-            _call_first(line)
+        while self._open:
+            self._age()
+            if session := take():
+                return session
+            if (left := until - self._clock()) <= 0:
+                self.stats.pool_timeouts += 1
+                raise SessionRefused(406, POOL_TIMEOUT)
+            self.lock.wait(min(left, 0.02))  # a session may age out meanwhile
+        raise SessionRefused
 
-    def _join(self, cookie: str, *, ends: bool) -> Lease | None:
+    def _join(self, cookie: str, *, ends: bool) -> Session | None:
         """The session of this id, unless it is busy."""
         session = self._sessions.get(cookie)
         if session is None:
-            raise SessionRefused(self._settings.lost_session_status, SESSION_LOST)
+            raise SessionRefused(400, SESSION_LOST)
         if session.busy:
             return None
-        session.busy = True
-        return Lease(cookie, ends)
+        session.busy, session.ends = True, ends
+        return session
 
-    def _from_pool(self, *, owned: bool) -> Lease | None:
+    def _from_pool(self, *, owned: bool) -> Session | None:
         """A session out of the pool; None when there is neither a free one nor room for another."""
         free = next((one for one in self._sessions.values() if not (one.owned or one.busy)), None)
         if free and not owned:
@@ -207,28 +157,27 @@ class SessionPool:
             self._end(free, "sessions_finished")  # nobody's, and it stands in the way of somebody's
         return self._start(owned=owned, ends=False)
 
-    def _start(self, *, owned: bool, ends: bool) -> Lease:
+    def _start(self, *, owned: bool, ends: bool) -> Session:
         settings, stats, now = self._settings, self.stats, self._clock()
         if settings.licences is not None and len(self._sessions) >= settings.licences:
             stats.licences_refused += 1
             raise SessionRefused(402, NO_LICENCE)
         if not self._sessions and now - self._empty_since >= settings.idle:
             self._warm_at = now + settings.cold_start
-        session = _Session(uuid.uuid4().hex, owned, now)
+        # Whoever comes while the base is warming up waits for that too.
+        starts_in = max(0.0, self._warm_at - now)
+        session = Session(uuid.uuid4().hex, owned, now, ends, starts_in)
         self._sessions[session.id] = session
         stats.sessions_started += 1
         stats.sessions_now += 1
         stats.sessions_peak = max(stats.sessions_peak, stats.sessions_now)
-        # Whoever comes while the base is warming up waits for that too.
-        return Lease(session.id, ends, max(settings.session_start, self._warm_at - now), cookie=owned)
+        return session
 
-    def _end(self, session: _Session, how: str) -> None:
+    def _end(self, session: Session, how: str) -> None:
         del self._sessions[session.id]
         self.stats.sessions_now -= 1
         setattr(self.stats, how, getattr(self.stats, how) + 1)
         self._empty_since = self._clock()  # what it says while there are others, nobody asks
-        _call_first(session.waiting)
-        _call_first(self._queue)
 
     def _age(self) -> None:
         for session in tuple(self._sessions.values()):
@@ -236,9 +185,3 @@ class SessionPool:
             if not session.busy and self._clock() >= expiry:
                 self._end(session, "sessions_expired")
                 self._empty_since = expiry  # it ended when its time was up, not when somebody looked
-
-
-def _call_first(line: Line) -> None:
-    """Wakes whoever is first in it; when he leaves it, he wakes the next."""
-    if line:
-        line[0].notify()

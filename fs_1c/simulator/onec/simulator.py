@@ -1,26 +1,24 @@
 """The simulated 1C as a whole: starts, stops, remembers, goes wrong when told to."""
 
+import contextlib
 import logging
+import socket
+import sys
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from socketserver import ThreadingTCPServer
 from typing import Any, Self
 from urllib.parse import quote
 
-from fs_1c.simulator.onec.clients import ClientBook, example_clients, load_clients
-from fs_1c.simulator.onec.dialects import Pop
-from fs_1c.simulator.onec.fault_table import Stage
-from fs_1c.simulator.onec.faults import Fault
-from fs_1c.simulator.onec.options import OneCSimulatorSettings
-from fs_1c.simulator.onec.server import Server
+from fs_1c.simulator.onec.clients import EXAMPLE, ClientBook, load_clients
+from fs_1c.simulator.onec.dialects import Operation, Pop
+from fs_1c.simulator.onec.faults import Fault, Stage
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
-from fs_1c.simulator.onec.soap import Operation
+from fs_1c.simulator.onec.settings import OneCSimulatorSettings
 
 MAX_REQUESTS = 10_000
-MAX_EVENTS = 1_000
 
 log = logging.getLogger("fs_1c.simulator.onec")
 
@@ -29,15 +27,13 @@ log = logging.getLogger("fs_1c.simulator.onec")
 class ReceivedRequest:
     """A SOAP request that passed authentication, also one that was then answered with a fault.
 
-    operation, parameters (at most 20): as sent, cut at 1000 characters. time: seconds since the epoch.
-    soap_version: `1.1` or `1.2`. authorized_as: the login, if one is asked for.
+    operation, parameters: as sent. time: seconds since the epoch. soap_version: `1.1` or `1.2`.
     """
 
     operation: str
     parameters: dict[str, str]
     time: float
     soap_version: str
-    authorized_as: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +46,27 @@ class Card:
     time: float
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedEvent:
-    """An Event of the dialect mobilon-3. name: what its `state` says; empty when that is missing or no text.
-    data: the whole JSON object. time: seconds since the epoch."""
-
-    name: str
-    data: Mapping[str, Any]
-    time: float
-
-
 class OneCSimulator:
     """A simulated 1C on a real socket; a context manager that starts and stops it. Safe in any thread.
 
-    It may be started again after a stop, and then listens on the same port; what it has received stays until
-    `clear`, its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
+    It may be started again after a stop, and then listens on the same port; what it has received stays,
+    its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
 
     clients: who is known. port: the TCP port; 0 before the first start when any free one was asked for.
-    requests, cards, events: the latest 10 000, 10 000 and 1 000, oldest first; the events are of mobilon-3.
+    requests, cards: the latest 10 000, oldest first.
+    fault: what is wrong now, with the `times` that are left. Set it to have something go wrong.
     """
 
     def __init__(self, settings: OneCSimulatorSettings | None = None) -> None:
         self.settings = settings or OneCSimulatorSettings()
         self.port, clients = self.settings.port, self.settings.clients
-        known = load_clients(clients) if isinstance(clients, Path) else clients
-        self.clients = ClientBook.of(example_clients() if known is None else known, self.settings.search)
+        known = clients if isinstance(clients, tuple) else load_clients(clients or EXAMPLE)
+        self.clients = ClientBook(known, self.settings.search)
         self.sessions = SessionPool(self.settings)
         self._lock, self._counted = self.sessions.lock, self.sessions.stats
-        self._fault = self.settings.fault
+        self.fault = self.settings.fault
         self.requests: tuple[ReceivedRequest, ...] = ()
         self.cards: tuple[Card, ...] = ()
-        self.events: tuple[ReceivedEvent, ...] = ()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -88,7 +74,7 @@ class OneCSimulator:
         """Listens when it returns. Raises RuntimeError when it is running already."""
         if self._server is not None:
             raise RuntimeError("the simulated 1C is running already")
-        self._server = server = Server(self, (self.settings.host, self.port), Service)
+        self._server = server = Server(self, (self.settings.host, self.port))
         self.port = server.server_address[1]
         self.sessions.open()
         # It looks every 20 ms whether it is to stop.
@@ -127,16 +113,6 @@ class OneCSimulator:
         """Where the service is: http://127.0.0.1:8080/telephony/ws/VATS."""
         return f"{self.address}{quote(self.settings.service_path)}"
 
-    @property
-    def fault(self) -> Fault | None:
-        """What is wrong now, with the `times` that are left. Set it to have something go wrong."""
-        return self._fault
-
-    @fault.setter
-    def fault(self, fault: Fault | None) -> None:
-        with self._lock:
-            self._fault = fault
-
     def clear_fault(self) -> None:
         """All is well again. Requests that a fault has hung stay hung until their clients leave."""
         self.fault = None
@@ -146,68 +122,90 @@ class OneCSimulator:
         """The counters as of now; they do not change any more."""
         return self.sessions.counts()
 
-    def clear(self) -> None:
-        """Forgets requests, cards and events, and counts anew."""
-        with self._lock:
-            self.requests, self.cards, self.events = (), (), ()
-            self._counted.clear()
-
     # What follows is what its connections tell it.
 
     def take(self, *stages: Stage, operation: str | None = None) -> Fault | None:
         """The fault to strike now, counted: it belongs to these stages and to this operation."""
         with self._lock:
-            fault = self._fault
+            fault = self.fault
             if fault is None or fault.kind.stage not in stages:
                 return None
             wanted = (fault.operation,) if fault.operation else fault.kind.operations
             if wanted and operation not in wanted:
                 return None
             if fault.times is not None:
-                self._fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
-            faults = self._counted.faults
-            faults[fault.name] = faults.get(fault.name, 0) + 1
+                self.fault = replace(fault, times=fault.times - 1) if fault.times > 1 else None
+            self._counted.faults[fault.name] = self._counted.faults.get(fault.name, 0) + 1
             return fault
 
     def count_arrived(self) -> None:
         """A request has been read whole."""
         with self._lock:
-            counted = self._counted
-            counted.requests += 1
-            counted.requests_now += 1
-            counted.requests_peak = max(counted.requests_peak, counted.requests_now)
+            self._counted.requests += 1
+            self._counted.requests_now += 1
 
     def count_ended(self, operation: str, status: int | None) -> None:
         """It is about to be answered; None: never will be."""
         with self._lock:
             self._counted.requests_now -= 1
-            counts = self._counted.by_operation.setdefault(operation, {})
-            counts[str(status or "none")] = counts.get(str(status or "none"), 0) + 1
+            counts, key = self._counted.by_operation.setdefault(operation, {}), str(status or "none")
+            counts[key] = counts.get(key, 0) + 1
 
     def remember_request(self, operation: Operation) -> None:
-        """1C has got an operation. A hostile one may be a megabyte long, not worth remembering whole."""
-        kept = {name[:1000]: text[:1000] for name, text in [*operation.parameters.items()][:20]}
-        name, version, login = operation.name[:1000], operation.version.name, self.settings.username
+        """1C has got an operation."""
+        told = dict(operation.parameters)
+        request = ReceivedRequest(operation.name, told, time.time(), operation.version)
         with self._lock:
-            request = ReceivedRequest(name, kept, time.time(), version, login)
             self.requests = (*self.requests, request)[-MAX_REQUESTS:]
 
-    def remember(self, event: Mapping[str, Any] | None, pop: Pop | None) -> None:
-        """It was an event, it opens a card, or both."""
+    def open_card(self, pop: Pop | None) -> None:
+        """The operation was one that opens this, unless 1C has been stopped meanwhile."""
         with self._lock:
-            if event is not None:
-                name = event["state"] if isinstance(event.get("state"), str) else ""
-                self.events = (*self.events, ReceivedEvent(name, event, time.time()))[-MAX_EVENTS:]
-                self._counted.events += 1
-            if pop is not None:
+            if pop is not None and self._server is not None:
                 self.cards = (*self.cards, Card(*pop, time.time()))[-MAX_REQUESTS:]
                 self._counted.cards += 1
 
 
-def serve_forever(settings: OneCSimulatorSettings) -> None:
-    """Runs a simulated 1C until KeyboardInterrupt, which it passes on once everything is closed.
+class Server(ThreadingTCPServer):
+    """Listens from its making on; a thread for each connection. Raises OSError when the address is taken.
 
-    Raises ClientFileError (the clients file) or OSError (the address) before it has begun to listen.
+    stopping: that it is stopped, which ends whatever waits.
     """
-    with OneCSimulator(settings) as simulator:
-        simulator.wait()
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(self, onec: "OneCSimulator", address: tuple[str, int]) -> None:
+        self.onec, self.stopping = onec, threading.Event()
+        self._connections: set[socket.socket] = set()
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, Service)
+
+    # The types of what is accepted are the base class's own.
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._connections.discard(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that has gone is no news; anything else is a mistake in the simulator."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            log.exception("%s:%s: the simulator failed", *client_address[:2])
+
+    def kill(self) -> None:
+        """No new connections, no old ones, now: a request in work gets no answer."""
+        self.stopping.set()
+        self.onec.sessions.close()
+        self.shutdown()
+        self.server_close()
+        ends = time.monotonic() + 1.0
+        while self._connections and time.monotonic() < ends:
+            for connection in tuple(self._connections):
+                with contextlib.suppress(OSError):  # it was already gone
+                    connection.shutdown(socket.SHUT_RDWR)
+            time.sleep(0.001)

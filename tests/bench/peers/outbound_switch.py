@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fs_1c.settings.types import Address
-from fs_1c.simulator.freeswitch import captures
+from fs_1c.simulator.freeswitch import recordings
 
 PATIENCE = 10.0
 """Seconds that a call may take."""
@@ -28,7 +28,7 @@ NEW = 200
 NEWCOMERS = 10_000
 """How many of those there are."""
 
-_SENT = [record.data for record in captures.bundled("outbound_sync_route") if record.direction == "<<<"]
+_SENT = [record.data for record in recordings.find("outbound_sync_route") if record.direction == "<<<"]
 _DATA, _OK, _BYE = _SENT
 _NUMBER, _UUID = b"89235292926", b"606dfbfe-f7c4-4413-9edc-90005f17d347"
 _VARIABLES = (b"fs_1c_title=", b"fs_1c_target=")
