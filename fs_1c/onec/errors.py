@@ -97,29 +97,18 @@ _REFUSED = _Row("web-server", "the web server refused the request, not 1C", _NO,
 _NO_BASIC = _Row("no-basic", "user and password (Basic) are not taken there", _NO, True)
 
 # What 1C writes counts for more than the status under which it writes it.
-_BY_WORDS = (
-    (
-        re.compile(
-            r"не обнаружен\w* свободн\w+ лицензи|не найден\w* лицензи|лицензи\w+ не (?:обнаружен|найден)"
-            r"|licen[cs]e not found|no free licen[cs]e",
-            re.I,
-        ),
-        _NO_LICENCE,
-    ),
-    (re.compile(r"начало сеанса.*запрещен|технически\w+ работ", re.I | re.S), _MAINTENANCE),
-    (re.compile(r"различаются версии клиента и сервера", re.I), _VERSION),
-    (
-        re.compile(
-            r"заголовок управления сеансами|куки с идентификатором сеанса|session management header"
-            r"|сеанс (?:\w+ )?(?:отсутствует|удален|заверш[её]н|не найден|ист[её]к)|session (?:\w+ )?(?:is )?"
-            r"(?:missing|deleted|terminated|expired|not found|does not exist)",
-            re.I,
-        ),
-        _SESSION,
-    ),
+_BY_WORDS = tuple(
+    (re.compile(words, re.IGNORECASE | re.DOTALL), row)
+    for words, row in {
+        r"не обнаружен\w* свободн\w+ лицензи|не найден\w* лицензи|лицензи\w+ не (?:обнаружен|найден)"
+        r"|licen[cs]e not found|no free licen[cs]e": _NO_LICENCE,
+        r"начало сеанса.*запрещен|технически\w+ работ": _MAINTENANCE,
+        r"различаются версии клиента и сервера": _VERSION,
+        r"заголовок управления сеансами|куки с идентификатором сеанса|session management header"
+        r"|сеанс (?:\w+ )?(?:отсутствует|удален|заверш[её]н|не найден|ист[её]к)|session (?:\w+ )?(?:is )?"
+        r"(?:missing|deleted|terminated|expired|not found|does not exist)": _SESSION,
+    }.items()
 )
-
-
 _ONEC_SAYS = re.compile(
     r"1[cс]\b|\bправ\b|сеанс|предприяти|enterprise|ошибка при выполнении|http: forbidden", re.IGNORECASE
 )

@@ -83,7 +83,7 @@ class Session:
         response = self._send(request, careful, ends)
         if not _is_good(response):
             words = errors.about_session(response.status, response.body)
-            again = not careful or (words and not _may_have_run(response))
+            again = not careful or (words and not (_is_fault(response) or _has_place(response)))
             if reused and (words or not _has_place(response)):
                 self._give_up(response)
                 if again and (left := ends - time.monotonic()) > 0:
@@ -189,7 +189,3 @@ def _is_fault(response: Response) -> bool:
 def _has_place(response: Response) -> bool:
     """It comes from code that ran: in a session that is alive, unless 1C's words are about that."""
     return errors.has_place(errors.decode(response.body))
-
-
-def _may_have_run(response: Response) -> bool:
-    return _is_fault(response) or _has_place(response)
