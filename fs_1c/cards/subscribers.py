@@ -84,6 +84,10 @@ class Subscribers:
         """
         return self._keys.get(extension) or self._in_file.get(extension) or on_leg
 
+    def keys(self) -> set[str]:
+        """All keys that are known here, to be masked."""
+        return {key for key in (*self._keys.values(), *self._in_file.values()) if key}
+
     def find(self, extension: str, domain: str, on_leg: str, ask: Ask | None) -> Future[str]:
         """The key, asked of the switch's directory if need be; returns at once. The future ends with the key
         or with nothing, within `ANSWER_WITHIN` seconds; it never fails.

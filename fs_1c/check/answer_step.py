@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from fs_1c.check import explain, network, reach_step, wsdl
-from fs_1c.check.base import Base
+from fs_1c.check.base import Base, Said
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
-from fs_1c.onec import DESCRIBE, NOBODY, Connection, OneCError, mobilon
+from fs_1c.numbers import NotANumber, read
+from fs_1c.onec import DESCRIBE, NOBODY, Connection, OneCError, described_at, mobilon
 from fs_1c.settings import DialectName
 
 WSDL_WITHIN = 5.0
+_OF_THE_CODE = ("fault", "reported", "not-understood")
 _NO_CARDS = "Names and managers do not need it; without it no card opens."
 _NO_LOOKUP = "1C tells names apart by case and refuses what it does not know."
 
 
 def http(base: Base) -> list[Finding]:
     """The first question, about nobody."""
+    if "/hs/" in base.url and "/ws/" not in base.url:
+        base.blocked = "the address is that of an HTTP service"
+        what = (
+            f"{base.setting('url')} is the address of an HTTP service (/hs/), and SayName is a web service's"
+        )
+        why = "1C has both, and each only answers to its own kind."
+        return [problem("http", what, why, f"Write {base.setting('url')} as http://HOST/BASE/ws/NAME.")]
     try:
         said = base.line().ask(NOBODY)
-        return _answered(base, said.kept, said.took)
+        return _answered(base, said, said.took)
     except OneCError as error:
         if error.kind != "timeout":
             return _failed(base, error)
@@ -26,12 +35,35 @@ def http(base: Base) -> list[Finding]:
         said = base.line().ask(NOBODY)
     except OneCError as error:
         return _failed(base, error)
-    return _answered(base, said.kept, base.settings.timeout)
+    return _answered(base, said, base.settings.timeout)
 
 
-def _answered(base: Base, kept: bool, took: float) -> list[Finding]:
-    base.kept, base.first = kept, took
-    return [ok("http", f"1C answers at {base.url}"), _let_in(base)]
+def _answered(base: Base, said: Said, took: float) -> list[Finding]:
+    base.kept, base.first = said.kept, took
+    return [*_there(base), *_names_nobody(said)]
+
+
+def _there(base: Base) -> list[Finding]:
+    there = ok("http", f"1C answers at {base.url}")
+    if described_at(base.settings.url):
+        what = f"{base.setting('url')} ends in ?wsdl, where the service describes itself: that is cut off"
+        return [there, ok("http", what), _let_in(base)]
+    return [there, _let_in(base)]
+
+
+def _names_nobody(said: Said) -> list[Finding]:
+    if not said.answer.known:
+        return []
+    named = said.answer.title or f"a client without a name, with the manager {said.answer.manager}"
+    return [
+        warning(
+            "answer",
+            f"1C gives a name to a number that nobody can have: {NOBODY} is {named}",
+            "So does it to everybody whom it does not know: his telephone number is hidden by that name, and "
+            "no caller ever counts as unknown.",
+            "In 1C, have SayName answer with empty tags when it finds nobody.",
+        )
+    ]
 
 
 def _let_in(base: Base) -> Finding:
@@ -41,10 +73,16 @@ def _let_in(base: Base) -> Finding:
 
 def _failed(base: Base, error: OneCError) -> list[Finding]:
     found = explain.explain(error, base.setting)
-    if error.kind in ("fault", "reported"):
+    if error.kind in _OF_THE_CODE:
         base.fault = error
-        base.mute = "SayName fails"
-        return [ok("http", f"1C answers at {base.url}"), _let_in(base)]  # `service` tells the rest
+        if (known := _known(base)) is None:
+            base.mute = (
+                "SayName's answer is not understood" if error.kind == "not-understood" else "SayName fails"
+            )
+            return _there(base)  # `service` tells the rest
+        base.probe, said = known
+        base.kept, base.first = said.kept, said.took
+        return _there(base)
     base.blocked = "1C gave no answer to SayName"
     if error.kind in ("broken", "cut", "bad-request", "timeout", "not-soap") and _wrong_scheme(base):
         target = network.target(base.settings)
@@ -61,6 +99,24 @@ def _failed(base: Base, error: OneCError) -> list[Finding]:
     return [found]
 
 
+def _known(base: Base) -> tuple[str, Said] | None:
+    """A number that SayName does not fail for, and what it says, if one was given."""
+    for received in base.numbers:
+        parsed = read(received, base.plan)
+        if isinstance(parsed, NotANumber):
+            continue
+        written = parsed.written(base.settings.number_format)
+        try:
+            said = base.line().ask(written)
+        except OneCError as error:
+            if error.kind in _OF_THE_CODE:
+                continue
+            return None
+        if said.answer.known:
+            return written, said
+    return None
+
+
 def _wrong_scheme(base: Base) -> bool:
     target = network.target(base.settings)
     if base.settings.url.startswith("https:") or target.proxy:
@@ -74,6 +130,8 @@ def service(base: Base) -> list[Finding]:
     try:
         response = connection.request(DESCRIBE, within=WSDL_WITHIN)
         why = "" if response.status == 200 else f"HTTP {response.status}"
+        if response.status in (401, 403, 405):
+            why += ": it is forbidden there, to this user or to everybody"
         described = None if why else wsdl.read(response.body)
     except OneCError as error:
         why, described = error.message, None
@@ -86,10 +144,29 @@ def service(base: Base) -> list[Finding]:
 
 def _undescribed(base: Base, why: str) -> list[Finding]:
     if base.fault is None:
-        untold = f"the base does not describe itself at ?wsdl ({why}); the names for cards are not compared"
-        return [ok("service", "SayName works"), skipped("service", untold)]
+        return [ok("service", "SayName works"), _uncompared(why)]
+    if base.only_unknown:
+        return [_fails_for_others(base, base.fault), _uncompared(why)]
     untold = f"The base does not describe itself at ?wsdl ({why}): names are not compared."
     return [_fault(base, base.fault, untold)]
+
+
+def _uncompared(why: str) -> Finding:
+    untold = f"the base does not describe itself at ?wsdl ({why}); the names for cards are not compared"
+    return skipped("service", untold)
+
+
+def _fails_for_others(base: Base, error: OneCError) -> Finding:
+    """SayName works for `base.probe`, and not for nobody."""
+    fails = "gives no answer that is understood" if error.kind == "not-understood" else "fails"
+    return warning(
+        "service",
+        f"SayName works for {base.probe}, and {fails} for numbers that it does not know: {error.message}",
+        "Callers whom 1C does not know come as failed, and not as unknown: their calls go on to the default "
+        "target all the same, but nothing is remembered of them, and each call is an error in the log. The "
+        "base does not count as down for it.",
+        "In 1C, have SayName answer with empty tags when it finds nobody.",
+    )
 
 
 def _fault(base: Base, error: OneCError, more: str) -> Finding:
@@ -101,6 +178,8 @@ def _compared(base: Base, described: wsdl.Described) -> list[Finding]:
     dialect = mobilon(base.settings)
     mismatches = wsdl.compare(described, dialect)
     if not mismatches:
+        if base.fault is not None and base.only_unknown:
+            return [_fails_for_others(base, base.fault)]
         if base.fault is not None:
             return [_fault(base, base.fault, "Namespace, operation and parameters are as the base has them.")]
         return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -14,7 +15,7 @@ from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
 from fs_1c.check.settings_step import setting
 from fs_1c.numbers import NumberPlan
-from fs_1c.onec import COOKIE, Answer, OneCError, Session, SessionPolicy, checked, dialects
+from fs_1c.onec import NOBODY, Answer, OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.routing import decide
 from fs_1c.settings import OneCSettings, RoutingSettings, Settings
 
@@ -35,7 +36,7 @@ class Said:
         answer: As this library understands it.
         text: The text of `return` that it was read from.
         body: The response's octets.
-        kept: 1C keeps a session for us from now on.
+        kept: 1C keeps a session for us.
         took: Seconds.
     """
 
@@ -59,8 +60,7 @@ class Line:
         response = self._session.send(self._dialect.lookup(number))
         text = self._dialect.said(response)
         found = checked(self._dialect.understood(text))
-        kept = any(line.lstrip().lower().startswith(f"{COOKIE}=") for line in response.cookies)
-        return Said(found, text, response.body, kept, time.monotonic() - started)
+        return Said(found, text, response.body, self._session.kept, time.monotonic() - started)
 
     def close(self) -> None:
         """Finishes 1C's session, if there is one; may be called by any thread, and more than once."""
@@ -80,6 +80,8 @@ class Base:
         mute: Why SayName cannot be relied on, though 1C is there; empty: it works.
         places: The addresses of its name.
         fault: The error of 1C's code that answered the first question, if one did.
+        numbers: Clients' numbers, in any form, that 1C ought to know.
+        probe: What the base is asked when nobody in particular is meant, in its own form.
         first: Seconds of the first request; None before it.
         kept: 1C keeps sessions.
         managers: Extensions that 1C names as managers.
@@ -96,6 +98,8 @@ class Base:
     first: float | None = None
     kept: bool = False
     managers: set[str] = field(default_factory=set)
+    numbers: tuple[str, ...] = ()
+    probe: str = NOBODY
     policy: SessionPolicy = field(init=False)
     lines: list[Line] = field(init=False, default_factory=list)
 
@@ -105,6 +109,11 @@ class Base:
     @property
     def plan(self) -> NumberPlan:
         return self.whole.numbers.plan()
+
+    @property
+    def only_unknown(self) -> bool:
+        """SayName fails for numbers that it does not know, and works for others."""
+        return self.fault is not None and not self.mute
 
     @property
     def url(self) -> str:
@@ -131,9 +140,10 @@ class Base:
         at_once([line.close for line in lines], FINISH_WITHIN)
 
 
-def of(name: str, settings: Settings, keys: Keys) -> Base:
+def of(name: str, settings: Settings, keys: Keys, numbers: Sequence[str] = ()) -> Base:
     own = settings.onec[name]
-    return Base(name, own.model_copy(update={"timeout": min(own.timeout, LONGEST)}), settings, keys)
+    own = own.model_copy(update={"timeout": min(own.timeout, LONGEST)})
+    return Base(name, own, settings, keys, numbers=tuple(numbers))
 
 
 def declares_entities(said: Said) -> bool:
@@ -161,11 +171,14 @@ def _is_xml(octets: bytes) -> bool:
 
 
 def dial_string(written: str, policy: RoutingSettings, plan: NumberPlan) -> str:
-    """What the routing makes of a manager's phone: `ext:244`, `out:89161234567`, or empty: nothing."""
-
-    probe = policy.model_copy(
-        update={"extension": "ext:{extension}", "external": "out:{number}", "then": (), "category": ()}
-    )
-    caller = Caller(None, Result.FOUND, manager=written)
-    target = decide(Call("check", ""), caller, probe, plan).target or ""
-    return target.partition("]")[2]
+    """What the routing makes of a manager's phone: `ext:244`, `out:89161234567`, or empty: nothing. Without
+    `routing.external` a number outside is what it would be, if there is nothing else.
+    """
+    for external in (policy.external and "out:{number}", "out:{number}"):
+        probe = policy.model_copy(
+            update={"extension": "ext:{extension}", "external": external, "then": (), "category": ()}
+        )
+        caller = Caller(None, Result.FOUND, manager=written)
+        if target := decide(Call("check", ""), caller, probe, plan).target:
+            return target.partition("]")[2]
+    return ""

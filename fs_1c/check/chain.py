@@ -73,8 +73,8 @@ def walk(settings: Settings, path: Path, numbers: Sequence[str], watch: Watch) -
     found = collect([first], [begin(first.run)])
 
     running: Future[bool] = Future()
-    bases = [base.of(name, settings, own.keys) for name in settings.onec]
-    branches = [_of_base(one, numbers[:MAX_NUMBERS], running, trip) for one in bases]
+    bases = [base.of(name, settings, own.keys, numbers[:MAX_NUMBERS]) for name in settings.onec]
+    branches = [_of_base(one, running, trip) for one in bases]
     switches = [Switch(one, settings, own.keys) for one in settings.esl.inbound]
     links: list[Base | Switch] = [*bases, *switches]
     for link in links:
@@ -121,7 +121,7 @@ class _OwnFiles:
         return found
 
 
-def _of_base(one: Base, numbers: Sequence[str], running: Future[bool], trip: Trip) -> Branch:
+def _of_base(one: Base, running: Future[bool], trip: Trip) -> Branch:
     def sessions() -> list[Finding]:
         done, _ = wait([running], RUNNING_WITHIN)
         return load_step.sessions(one, bool(done) and running.result())
@@ -133,7 +133,7 @@ def _of_base(one: Base, numbers: Sequence[str], running: Future[bool], trip: Tri
         _step("http", partial(answer_step.http, one), _ONEC),
         _step("service", partial(answer_step.service, one), _ONEC),
         _step("sessions", sessions, _ONEC),
-        *(_step("number", partial(number_step.number, one, number), _ONEC) for number in numbers),
+        *(_step("number", partial(number_step.number, one, number), _ONEC) for number in one.numbers),
         _step("latency", partial(load_step.latency, one), _ONEC),
     ]
     return Branch(_link(one), steps, trip, lambda: one.blocked)

@@ -48,6 +48,30 @@ _TABLE = {
     "session": ("sessions", 'Set {session_mode} to "auto".'),
     "fault": ("service", "Give that line to whoever writes the 1C side: it names module and line."),
     "reported": ("service", "Give that line to whoever writes the 1C side."),
+    "not-understood": (
+        "service",
+        "Have SayName return XML with title, category and manager/phone, as docs/1c does; `fs-1c lookup "
+        "--raw NUMBER` shows what came.",
+    ),
+    "version": (
+        "http",
+        "Wait, if 1C is being updated just now; else give the web server 1C's module of the server's "
+        "version, and publish the base again.",
+    ),
+    "throttled": (
+        "http",
+        "Raise the web server's limit for this machine (in nginx: limit_req, limit_conn).",
+    ),
+    "web-server": (
+        "authentication",
+        "Let this machine in, in the settings of the web server or proxy at {url} (allow, Require ip, IP "
+        "restrictions): 1C has not been asked.",
+    ),
+    "no-basic": (
+        "authentication",
+        "Switch Basic authentication on for this publication in the web server, or Windows' own off and "
+        "anonymous access on; {username} and {password_file} are not at fault.",
+    ),
     "not-soap": (
         "service",
         "Open {url} in a browser: a login page, an empty page or another program is there, no web service.",

@@ -8,7 +8,7 @@ import time
 from fs_1c.check.base import LONGEST, Base, Line
 from fs_1c.check.bounds import at_once
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
-from fs_1c.onec import NOBODY, OneCError, Reached
+from fs_1c.onec import OneCError, Reached
 from fs_1c.settings import SessionMode
 
 SAMPLES = 5
@@ -36,7 +36,7 @@ def sessions(base: Base, service_runs: bool) -> list[Finding]:
 
 def _all_ask(base: Base, lines: list[Line]) -> list[OneCError]:
     """The errors of those who got no answer."""
-    futures = at_once([lambda line=line: line.ask(NOBODY) for line in lines], LONGEST + 1.0)  # type: ignore[misc]
+    futures = at_once([lambda line=line: line.ask(base.probe) for line in lines], LONGEST + 1.0)  # type: ignore[misc]
     errors: list[OneCError] = []
     for future in futures:
         if not future.done():
@@ -96,9 +96,9 @@ def latency(base: Base) -> list[Finding]:
     taken: list[float] = []
     started = time.monotonic()
     try:
-        base.line().ask(NOBODY)  # starts a session; those who call later find one
+        base.line().ask(base.probe)  # starts a session; those who call later find one
         while len(taken) < SAMPLES and (not taken or time.monotonic() - started < LATENCY_WITHIN):
-            taken.append(base.line().ask(NOBODY).took)
+            taken.append(base.line().ask(base.probe).took)
     except OneCError as error:
         if not taken:
             return [

@@ -47,6 +47,9 @@ def number(base: Base, received: str) -> list[Finding]:
 
 def _failed(base: Base, written: str, error: OneCError) -> Finding:
     found = explain.explain(error, base.setting)
+    if base.only_unknown and base.fault and error.kind == base.fault.kind:
+        what = f"{written}: 1C seems not to know this number, for which SayName fails: {found.what}"
+        return warning("number", what, "Its caller comes without a name, as failed.", found.remedy)
     return problem("number", f"{written}: {found.what}", found.why, found.remedy)
 
 

@@ -48,8 +48,16 @@ def lookup(
     config: SettingsFile = DEFAULT_FILE,
     base: BaseName = "",
     as_json: AsJson = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Show what 1C answers, octet for octet.")] = False,
 ) -> None:
     """Ask 1C, now and past the cache, who calls from NUMBER."""
+    if raw and as_json:
+        typer.echo("lookup: allowed is one of --raw and --json", err=True)
+        raise typer.Exit(2)
+    if raw:
+        from fs_1c.cli.raw import lookup as look
+
+        raise typer.Exit(look(config, number, base=base))
     from fs_1c.cli import ask
 
     raise typer.Exit(ask.lookup(config, number, base=base, as_json=as_json))

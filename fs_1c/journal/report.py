@@ -99,6 +99,9 @@ def _said(decision: DecisionEntry) -> str:
             return f"1C was not asked: the number is {decision.error or 'none'}."
         case Result.FAILED if decision.error_kind == "down":
             return f"1C was not asked: {decision.error}."
+        case Result.FAILED if decision.error_kind == "not-understood":
+            raw = "`fs-1c lookup --raw` shows what came"
+            return f"{decision.error} ({asked}). So nobody knows whether it has this client; {raw}."
         case Result.LATE:
             return f"1C ({asked}) was late: {decision.error}. What it said later is for the next call."
         case _:

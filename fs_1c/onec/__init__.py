@@ -9,14 +9,13 @@ from fs_1c.onec import dialects
 from fs_1c.onec.client import Client
 from fs_1c.onec.connection import Connection, prepare
 from fs_1c.onec.dialects.answer import checked
-from fs_1c.onec.dialects.mobilon import PRESETS, Mobilon, mobilon
+from fs_1c.onec.dialects.mobilon import PRESETS, Mobilon, described_at, mobilon
 from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, NOBODY, Answer, Card
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import Urgency, WorkerPool
-from fs_1c.onec.session import COOKIE, DESCRIBE, Session, SessionPolicy
+from fs_1c.onec.session import DESCRIBE, Session, SessionPolicy
 
 __all__ = [
-    "COOKIE",
     "DESCRIBE",
     "MAX_PHONE",
     "MAX_TITLE",
@@ -34,6 +33,7 @@ __all__ = [
     "Urgency",
     "WorkerPool",
     "checked",
+    "described_at",
     "dialects",
     "mobilon",
     "prepare",

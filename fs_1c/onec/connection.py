@@ -1,17 +1,29 @@
-"""One keep-alive HTTP connection that knows how far a request has come.
+"""One keep-alive HTTP connection that knows how far a request has come, and whose answer it reads.
 
-Whether a screen pop may be sent again hangs on one question: did the whole request leave this machine? A
-request whose last octet was never accepted by the network cannot have been executed. requests and urllib3 do
-the HTTP; a subclass of urllib3's connection watches what passes through it.
+Whether a card may be sent again hangs on one question: did the whole request leave this machine? A request
+whose last octet was never accepted by the network cannot have been executed. requests and urllib3 do the
+HTTP; a subclass of urllib3's connection watches what passes through it.
+
+An answer belongs to the request that it follows on a kept connection, and to nothing else. So a connection on
+which anything but one clean answer came (an interim 102 or 103, octets behind the answer, two lengths of one
+body, a body that breaks off) is never used again: what comes next there might be the answer to somebody
+else's question. Neither is one on which something comes before the whole question has left. What cannot be
+told from an answer is a second one that comes after that: HTTP has no name for whose it is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
+import io
+import re
 import select
 import socket
 import ssl
 import threading
+import time
+import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -22,6 +34,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.wait import wait_for_read
 
 from fs_1c import __version__
 from fs_1c.onec import dialects
@@ -32,7 +45,13 @@ from fs_1c.timers import TIMERS
 
 MAX_RESPONSE = 1 << 18
 """Octets of a response that are read; 1C's answer has some hundreds."""
+MAX_HEARD = 1 << 20
+"""Octets that are written down for who wants to see what came."""
+MAX_INTERIM = 10
+"""Interim answers (1xx) before the answer."""
 CONNECT_WITHIN = 5.0
+AT_LEAST = 0.1
+"""Seconds that a second attempt has, however long the first one took."""
 LOOK_BEFORE = 0.05
 """Seconds that a careful request waits, on a fresh connection, for the peer to show that it hangs up at once.
 """
@@ -41,13 +60,15 @@ LOOK_BEFORE = 0.05
 class _Progress:
     """How far the request of this thread has come."""
 
-    __slots__ = ("careful", "fresh", "headers_left", "left", "socket", "too_late")
+    __slots__ = ("careful", "connection", "fresh", "headers_left", "heard", "left", "socket", "too_late")
 
-    def __init__(self, careful: bool) -> None:
+    def __init__(self, careful: bool, heard: bytearray | None = None) -> None:
         self.careful = careful
+        self.heard = heard
         self.fresh = False
         self.headers_left = False
         self.left = False
+        self.connection: _Watched | None = None
         self.socket: socket.socket | None = None
         self.too_late = False
 
@@ -69,8 +90,85 @@ class _Here(threading.local):
 _here = _Here()
 
 
+class _Heard(io.RawIOBase):
+    """What comes, written down on its way."""
+
+    def __init__(self, raw: io.RawIOBase, heard: bytearray) -> None:
+        self._raw, self._heard = raw, heard
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = self._raw.readinto(buffer)
+        if count and len(self._heard) < MAX_HEARD:
+            self._heard += bytes(buffer[:count])
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that notices what is not one clean answer."""
+
+    unclean = False
+
+    def __init__(self, sock: socket.socket, *given: Any, **more: Any) -> None:
+        super().__init__(sock, *given, **more)
+        self._socket = sock
+        if _here.progress is not None and _here.progress.heard is not None:
+            self.fp = io.BufferedReader(_Heard(self.fp.detach(), _here.progress.heard))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """As http.client reads it, but that passes 100 over and takes 102 and 103 for answers."""
+        for _ in range(MAX_INTERIM):
+            read: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 101 < read[1] < 200:
+                return read
+            self.unclean = True
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {MAX_INTERIM} interim answers")
+
+    def begin(self) -> None:
+        super().begin()
+        lengths = self.headers.get_all("Content-Length") or []
+        encodings = self.headers.get_all("Transfer-Encoding") or []
+        # int() takes +5 and 5_0 for numbers, too.
+        well = all(re.fullmatch("[0-9]{1,18}", length.strip()) for length in lengths)
+        well = well and all(encoding.strip().lower() == "chunked" for encoding in encodings)
+        if not well or len(lengths) + len(encodings) > 1 or self.status == 101:
+            self.unclean = True
+        if self.unclean:
+            self.will_close = True
+
+    def _close_conn(self) -> None:
+        # What has come behind the body lies in the buffer, which http.client forgets with the answer.
+        if self.fp is not None and not self.will_close:
+            timeout = self._socket.gettimeout()
+            with contextlib.suppress(OSError, ValueError):
+                self._socket.settimeout(0)
+                self.unclean = self.unclean or bool(self.fp.peek(1))
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(timeout)
+        super()._close_conn()  # type: ignore[misc]
+
+
 class _Watched(HTTPConnection):
     """urllib3's connection, telling the progress of the request that its thread is making."""
+
+    response_class = _Answer
+
+    def getresponse(self) -> Any:
+        response = super().getresponse()
+        self.answer = response._original_response
+        return response
+
+    def end_if_unclean(self, breaks_off: bool) -> None:
+        """Nobody else shall have what may still come here."""
+        if breaks_off or getattr(self.answer, "unclean", True):
+            self.close()
 
     def _new_conn(self) -> socket.socket:
         made = super()._new_conn()
@@ -87,11 +185,14 @@ class _Watched(HTTPConnection):
         if progress is None:
             super().send(data)
             return
+        progress.connection = self
         if self.sock is None:
             self.connect()
         progress.socket = self.sock
-        if progress.headers_left and progress.careful:
-            _look_before(self.sock, LOOK_BEFORE if progress.fresh else 0.0)
+        if not progress.fresh and wait_for_read(self.sock, 0.0):
+            raise ConnectionResetError("closed before the request was sent")  # or it speaks unasked
+        if progress.headers_left and progress.careful and progress.fresh:
+            _look_before(self.sock, LOOK_BEFORE)
         super().send(data)
         # urllib3 sends the headers by one call and the body by another.
         progress.left = progress.headers_left
@@ -156,10 +257,15 @@ def prepare(settings: OneCSettings) -> ssl.SSLContext | OSError | None:
 
 
 class Connection:
-    """Requests to one base. Belongs to one thread; raises `OneCError` and nothing else."""
+    """Requests to one base. Belongs to one thread; raises `OneCError` and nothing else.
 
-    def __init__(self, settings: OneCSettings) -> None:
+    Args:
+        heard: Gets what comes to the latest request, octet for octet, `MAX_HEARD` of them or a few more.
+    """
+
+    def __init__(self, settings: OneCSettings, heard: bytearray | None = None) -> None:
         self._settings = settings
+        self._heard = heard
         self._address = dialects.address(settings)
         self._http = requests.Session()
         # A proxy or a .netrc of the environment must not surprise a telephone call.
@@ -191,20 +297,24 @@ class Connection:
                 `timeout`.
         """
         limit = self._settings.timeout if within is None else within
-        progress = _Progress(careful)
+        ends = time.monotonic() + limit
+        progress = _Progress(careful, self._heard)
         try:
             return self._once(request, progress, limit)
         except OneCError as error:
             worn_out = not progress.fresh and error.kind in ("cut", "broken")
             if not worn_out or (careful and error.reached is not Reached.NO):
                 raise
-        return self._once(request, _Progress(careful), limit)
+        left = max(AT_LEAST, ends - time.monotonic())
+        return self._once(request, _Progress(careful, self._heard), left)
 
     def _once(self, request: Request, progress: _Progress, limit: float) -> Response:
         if self._no_trust is not None:
             why = f"ca_file: {_reason(self._no_trust)}"
             raise OneCError("settings", why, Reached.NO, base_down=True)
         _here.progress = progress
+        if self._heard is not None:
+            self._heard.clear()
         try:
             with (
                 TIMERS.within(limit, progress.end),
@@ -220,14 +330,16 @@ class Connection:
                 ) as response,
             ):
                 cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
-                answer = Response(response.status_code, _read(response), cookies)
+                answer = Response(response.status_code, _read(response), cookies, _telling(response.headers))
+                if progress.connection is not None:
+                    progress.connection.end_if_unclean(breaks_off(answer.body))
             if progress.too_late:  # the end that was read was ours
                 raise TimeoutError
             return answer
-        except OneCError:
-            raise
         except Exception as error:
-            raise _explain(error, progress, limit) from None
+            if progress.connection is not None:
+                progress.connection.close()
+            raise error if isinstance(error, OneCError) else _explain(error, progress, limit) from None
         finally:
             _here.progress = None
 
@@ -262,16 +374,50 @@ def _look_before(connection: Any, seconds: float) -> None:
         raise ConnectionResetError("closed before the request was sent")
 
 
+def _telling(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Of the headers those that tell why there is no good answer."""
+    return tuple(
+        (name, headers[name][:500]) for name in ("WWW-Authenticate", "Location", "Server") if name in headers
+    )
+
+
 def _read(response: requests.Response) -> bytes:
     """The body, bounded in octets; a timer bounds it in time."""
     body = bytearray()
     # read1 gives what has arrived; read would wait for a whole block, however slowly it comes.
-    while chunk := response.raw.read1(16 * 1024, decode_content=True):
+    while chunk := response.raw.read1(16 * 1024, decode_content=False):
         body += chunk
         if len(body) > MAX_RESPONSE:
-            message = f"an answer over {MAX_RESPONSE} octets"
-            raise OneCError("too-large", message, Reached.MAYBE, base_down=True)
-    return bytes(body)
+            raise _too_large()
+    packed = body[:2] == b"\x1f\x8b"  # perhaps not said so
+    said = response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
+    return _unpacked(bytes(body)) if packed or (said and body) else bytes(body)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """Out of gzip or deflate, with its header or without."""
+    for wbits in (47, -15):
+        unpack = zlib.decompressobj(wbits)
+        try:
+            unpacked = unpack.decompress(body, MAX_RESPONSE + 1)
+        except zlib.error:
+            continue
+        if len(unpacked) > MAX_RESPONSE:
+            raise _too_large()
+        if unpack.eof:
+            return unpacked
+    raise urllib3.exceptions.DecodeError("what is said to be packed is not")
+
+
+def _too_large() -> OneCError:
+    return OneCError("too-large", f"an answer over {MAX_RESPONSE} octets", Reached.MAYBE, base_down=True)
+
+
+def breaks_off(body: bytes) -> bool:
+    """Does the body end before what was begun in it does? Its rest may come next, or an answer behind it."""
+    body = body.strip(b"\xef\xbb\xbf \t\r\n\0")
+    ends = {b"<": b">", b"{": b"}", b"[": b"]"}.get(body[:1], b"")
+    return not body.endswith(ends)
 
 
 def _explain(error: Exception, progress: _Progress, limit: float) -> OneCError:
@@ -289,7 +435,7 @@ def _explain(error: Exception, progress: _Progress, limit: float) -> OneCError:
         why = "no connection in time" if slow else _reason(error)
         return OneCError("unreachable", why, reached, base_down=True, passing=True)
     if slow:
-        why = f"no answer within {limit:g} s"
+        why = f"no answer within {float(f'{limit:.2g}'):g} s"
         return OneCError("timeout", why, reached, base_down=True, passing=not progress.left)
     kind = "broken" if progress.left else "cut"
     return OneCError(kind, _reason(error), reached, base_down=True, passing=not progress.left)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -80,6 +80,9 @@ _BY_STATUS = {
     405: _Row("not-published", "what is there is no web service", _NO, True),
     406: _Row("pool-full", "1C's session pool is full", _NO, True, True),
     407: _Row("proxy", "the proxy asks for a password", _NO, True),
+    409: _Row("version", "client and server of 1C differ in their versions", _NO, True, True),
+    410: _Row("not-published", "there is no such web service there any more", _NO, True),
+    429: _Row("throttled", "the web server takes no more requests just now", _NO, False, True),
     500: _Row("base-down", "1C itself failed", _MAYBE, True, True),
     502: _Row("proxy", "the web server has no connection to 1C", _MAYBE, True, True),
     503: _Row("proxy", "the web server is overloaded or in maintenance", _MAYBE, True, True),
@@ -89,26 +92,53 @@ _FAULT = _Row("fault", "1C's code failed", _YES, False)
 _SESSION = _Row("session", "1C wants a session (IBSession); set session_mode", _NO, True)
 _MAINTENANCE = _Row("maintenance", "1C lets nobody in", _NO, True, True)
 _NO_LICENCE = _BY_STATUS[402]
+_VERSION = _BY_STATUS[409]
+_REFUSED = _Row("web-server", "the web server refused the request, not 1C", _NO, True)
+_NO_BASIC = _Row("no-basic", "user and password (Basic) are not taken there", _NO, True)
 
 # What 1C writes counts for more than the status under which it writes it.
-_BY_WORDS = (
-    (
-        re.compile(r"не обнаружен\w* свободн\w+ лицензи|не найден\w* лицензи|licen[cs]e not found", re.I),
-        _NO_LICENCE,
-    ),
-    (re.compile(r"начало сеанса.*запрещен|технически\w+ работ", re.I | re.S), _MAINTENANCE),
-    (re.compile(r"заголовок управления сеансами|куки с идентификатором сеанса", re.I), _SESSION),
+_BY_WORDS = tuple(
+    (re.compile(words, re.IGNORECASE | re.DOTALL), row)
+    for words, row in {
+        r"не обнаружен\w* свободн\w+ лицензи|не найден\w* лицензи|лицензи\w+ не (?:обнаружен|найден)"
+        r"|licen[cs]e not found|no free licen[cs]e": _NO_LICENCE,
+        r"начало сеанса.*запрещен|технически\w+ работ": _MAINTENANCE,
+        r"различаются версии клиента и сервера": _VERSION,
+        r"заголовок управления сеансами|куки с идентификатором сеанса|session management header"
+        r"|сеанс (?:\w+ )?(?:отсутствует|удален|заверш[её]н|не найден|ист[её]к)|session (?:\w+ )?(?:is )?"
+        r"(?:missing|deleted|terminated|expired|not found|does not exist)": _SESSION,
+    }.items()
 )
+_ONEC_SAYS = re.compile(
+    r"1[cс]\b|\bправ\b|сеанс|предприяти|enterprise|ошибка при выполнении|http: forbidden", re.IGNORECASE
+)
+_PLACE = re.compile(r"\{[^{}<>]{1,300}\(\d{1,6}(?:,\s?\d{1,6})?\)\}")
 
 
 def decode(body: bytes) -> str:
     """1C's words out of octets whose declared encoding cannot be trusted: UTF-8 if they are, else
     windows-1251.
     """
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return body.decode("cp1251", "replace")
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return body.decode("utf-16", "replace")
+    if b"\0" in body[:64]:  # UTF-16 without its mark
+        return body.decode("utf-16-le" if body[1:2] == b"\0" else "utf-16-be", "replace")
+    text = utf_8(body)
+    return body.decode("cp1251", "replace") if text is None else text
+
+
+_HIGH = bytes(range(128, 256))
+
+
+def utf_8(body: bytes) -> str | None:
+    """The text, if that is UTF-8, or UTF-8 in which an octet here and there is damaged; else None. Of a text
+    in windows-1251 hardly a letter is UTF-8.
+    """
+    text = body.decode("utf-8-sig", "replace")
+    damaged = text.count("\ufffd")
+    if damaged and 4 * damaged > len(body) - len(body.translate(None, _HIGH)):
+        return None
+    return text
 
 
 def words(text: str) -> str:
@@ -138,37 +168,83 @@ def _from_markup(text: str) -> str:
 
 
 def _from_json(text: str) -> str:
-    """The innermost `descr` of `{"exception": {"descr": …, "inner": {…}}}`: the outer ones only wrap it."""
+    """The `descr` of `{"exception": {"descr": …, "inner": {…}}}`, from the outermost that is not just the
+    wrapping to the innermost, which may be an administrator's own words; or OData's message.
+    """
     try:
         found: Any = json.loads(text)
+        if "odata.error" in found:
+            return str(found["odata.error"]["message"]["value"])
         found = found.get("exception", found)
+        said: list[str] = []
         for _ in range(20):
+            descr = str(found.get("descr") or "")
+            if descr and not any(descr in one for one in said):
+                said.append(descr)
             if not isinstance(found.get("inner"), dict):
                 break
             found = found["inner"]
-        return str(found.get("descr") or text)
-    except (ValueError, AttributeError, RecursionError):
+        said = said or [str(found[name]) for name in ("message", "error") if isinstance(found.get(name), str)]
+        return ". ".join(said[1:] or said) or "JSON"  # which may be about a client
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return text
 
 
-def wants_session(status: int, body: bytes) -> bool:
-    """Does this answer say that the service insists on `IBSession: start`?"""
-    return status == 400 and _row(status, words(decode(body))) is _SESSION
+def has_place(text: str) -> bool:
+    """Is there a place in 1C's code, such as {ОбщийМодуль.ВАТС.Модуль(77)}? That code has run, then."""
+    return _PLACE.search(text) is not None
 
 
-def by_status(status: int, body: bytes) -> OneCError:
-    """The error that an answer with an HTTP status other than 200, and no SOAP fault in it, means."""
-    text = words(decode(body))
-    return _made(_row(status, text), f"HTTP {status}, ", text)
+def about_session(status: int, body: bytes) -> bool:
+    """Are these 1C's words about a session that it has not, or wants to have? Nothing has been executed then.
+    Where there are no words at all, 400 and 404 mean it.
+    """
+    if status in (400, 404) and not body.strip():
+        return True
+    return not 200 <= status < 300 and _by_words(words(decode(body))) is _SESSION
+
+
+def by_status(status: int, body: bytes, told: tuple[tuple[str, str], ...] = ()) -> OneCError:
+    """The error that an answer with an HTTP status that is not good, and no SOAP fault in it, means.
+
+    Args:
+        told: WWW-Authenticate, Location and Server, if they came.
+    """
+    text, headers = words(decode(body)), dict(told)
+    row = _row(status, text)
+    if status == 401:
+        row, text = _unauthorized(row, headers.get("WWW-Authenticate", ""), text)
+    elif status == 403 and row is _BY_STATUS[403] and _is_of_a_web_server(body, text):
+        row = _REFUSED
+    elif 300 <= status < 400 and (where := headers.get("Location", "").partition("?")[0]):
+        text = f"it leads to {words(where)}"
+    return _made(row, f"HTTP {status}, ", text)
+
+
+def _is_of_a_web_server(body: bytes, text: str) -> bool:
+    """A page in which 1C says nothing; 1C itself refuses in its own words, mostly as JSON."""
+    return bool(text) and decode(body[:64]).lstrip("\ufeff \r\n")[:1] != "{" and not _ONEC_SAYS.search(text)
+
+
+def _unauthorized(row: _Row, asked: str, text: str) -> tuple[_Row, str]:
+    """Who asks for what: 1C's own log-in is Basic; a proxy's has a realm of its own."""
+    schemes = re.findall(r"(?:^|,\s*)([A-Za-z]+)(?=\s|,|$)", asked)
+    if schemes and not any(scheme.lower() == "basic" for scheme in schemes):
+        return _NO_BASIC, f"it offers {', '.join(dict.fromkeys(schemes))} only"
+    realm = re.search(r'realm="?([^",]{1,80})', asked)
+    if realm and not re.search("1c|1с|enterprise|предприят", realm[1], re.I):
+        said = f'asked by "{words(realm[1])}", which may be a web server before 1C'
+        return row, f"{said}: {text}" if text else said
+    return row, text
 
 
 def fault(text: str, status: int) -> OneCError:
-    """The error that a SOAP fault with this faultstring means."""
-    text = words(text)
-    row = _row(200, text)
-    return _made(
-        row if row.kind in ("no-licence", "maintenance", "session") else _FAULT, f"HTTP {status}, ", text
-    )
+    """The error that a SOAP fault with this faultstring means. Some of 1C's code may have run, whatever its
+    words are; with a place in them it surely has.
+    """
+    said = words(text)
+    row = None if has_place(text[:65536]) else _by_words(said)
+    return _made(replace(row, reached=_MAYBE) if row else _FAULT, f"HTTP {status}, ", said)
 
 
 def by_words(text: str) -> OneCError | None:
@@ -184,10 +260,13 @@ def _by_words(text: str) -> _Row | None:
 def _row(status: int, text: str) -> _Row:
     if (told := _by_words(text)) is not None:
         return told
-    unexpected = _Row("http", "not an answer of 1C", _MAYBE if status >= 500 else _NO, True)
+    # 202 and 204 have been taken by somebody.
+    taken = status >= 500 or status < 300
+    unexpected = _Row("http", "not an answer of 1C", _MAYBE if taken else _NO, True)
     return _BY_STATUS.get(status, unexpected)
 
 
 def _made(row: _Row, where: str, text: str) -> OneCError:
     message = f"{where}{row.meaning}" + (f": {text}" if text else "")
-    return OneCError(row.kind, message, row.reached, row.base_down, row.passing)
+    ran = row.reached is _NO and has_place(text)
+    return OneCError(row.kind, message, _MAYBE if ran else row.reached, row.base_down, row.passing)

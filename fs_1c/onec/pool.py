@@ -197,6 +197,8 @@ class WorkerPool:
         if news != before:
             if error is None:
                 log.info("1C base %s at %s: answers in %.0fms", self.name, self._settings.url, took * 1000)
+            elif not error.base_down:
+                log.warning("1C base %s at %s: about nobody: %s", self.name, self._settings.url, error)
             else:
                 log.warning(
                     "1C base %s at %s: %s; calls go on without it", self.name, self._settings.url, error

@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from fs_1c import channel
 from fs_1c.call import Call, Caller, Decision, Result
-from fs_1c.numbers import Number, NumberPlan, is_extension, read
+from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.routing.name import shown
+from fs_1c.routing.phones import candidates
 from fs_1c.settings import RoutingSettings
-
-_NO_PHONE = re.compile(r"[^\w\s.,;:/+()№-]")
 
 
 class _Phone(NamedTuple):
@@ -105,31 +104,14 @@ def _patience(manager: _Phone, policy: RoutingSettings) -> str:
 
 
 def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | None:
-    """The first of the manager's phones that can be dialled: an extension, or outside.
-
-    1C writes «1\u00a0244» for 1244, and people write «244, 245», «тел. 244» or «+7 923 529-29-26 доб. 15».
-    """
-    if _NO_PHONE.search(written):
-        return None  # a word or two beside the number is fine; this was not written to be dialled
-    for phone in re.findall(r"\+?\(?\d[\d \u00a0\u202f().\-]*", written):
-        for candidate in _are_several(phone.split(" ")) or [phone]:
-            digits = re.sub(r"[^\d+]", "", candidate)
-            if is_extension(digits, plan):
-                if digits.strip("0"):  # an empty number may come as 0
-                    endpoint = _fill(policy.extension, extension=digits, domain=domain)
-                    return _Phone(digits, endpoint, True) if endpoint else None
-            elif (outside := _outside(candidate, domain, policy, plan)) is not None:
-                return outside
+    """The first of the manager's phones that can be dialled: an extension, or outside."""
+    for one in candidates(written, plan):
+        if one.extension:
+            endpoint = _fill(policy.extension, extension=one.written, domain=domain)
+            return _Phone(one.written, endpoint, True) if endpoint else None
+        if (outside := _outside(one.written, domain, policy, plan)) is not None:
+            return outside
     return None
-
-
-def _are_several(words: list[str]) -> list[str]:
-    """`words` if each is a phone by itself, such as 244 245 or 89235292926 244; else none."""
-    whole = all(word.isdigit() and len(word) > 2 for word in words)
-    several = (
-        len(words) > 1 and whole and (len({len(word) for word in words}) == 1 or max(map(len, words)) > 9)
-    )
-    return words if several else []
 
 
 def _outside(phone: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | None:

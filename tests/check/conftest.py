@@ -153,6 +153,12 @@ def bad(findings: Sequence[Finding]) -> list[Finding]:
     return [one for one in findings if one.level in (Level.PROBLEM, Level.WARNING)]
 
 
+def told(found: list[Finding], step: str, level: Level) -> str:
+    """All that it says at that step and level."""
+    chosen = [one for one in found if (one.step, one.level) == (step, level)]
+    return " ".join(f"{one.what} {one.why} {one.remedy}" for one in chosen)
+
+
 def the_one(findings: Sequence[Finding], level: Level, step: str, *words: str) -> Finding:
     """The only finding that is not ok; it has these words."""
     wrong = bad(findings)

@@ -132,7 +132,8 @@ def test_an_answer_without_escaping_is_read_and_told(onec: OneCSimulator) -> Non
 def test_entities_are_told_and_not_resolved(onec: OneCSimulator, fault: Fault) -> None:
     onec.fault = fault
     found = base_alone(onec.url, CLIENT)
-    the_one(found, WARNING, "answer", "<!DOCTYPE", "ЗаписьXML")
+    nameless = [one for one in found if "nobody can have" not in one.what]  # the entity is everybody's name
+    the_one(nameless, WARNING, "answer", "<!DOCTYPE", "ЗаписьXML")
     assert any("is &e9;" in one.what or "is &x;" in one.what for one in found)
 
 

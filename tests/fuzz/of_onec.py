@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+import socket
+from collections import deque
+from functools import cache
+from unittest.mock import patch
 
-from fs_1c.onec import MAX_PHONE, MAX_TITLE, errors
+from urllib3.connection import HTTPConnection
+
+from fs_1c.onec import MAX_PHONE, MAX_TITLE, Card, errors
+from fs_1c.onec.client import Client
+from fs_1c.onec.cookies import Cookies
 from fs_1c.onec.dialects import answer
 from fs_1c.onec.dialects.soap import read_return
 from fs_1c.onec.errors import OneCError
+from fs_1c.onec.session import SessionPolicy
+from fs_1c.settings import SessionMode
 from tests.fuzz.engine import Harness
 from tests.fuzz.values import Taken, text
+from tests.onec.pretend import http
 from tests.onec.support import ANSWERS, FAULT_1_1, FAULT_1_2, SEED_NAME
-from tests.support import inner, soap_answer
+from tests.support import base, inner, soap_answer
 
 STATUSES = (200, 500, 400, 401, 404, 406, 503, 202, 999)
 MAX_COMPLAINT = 500
@@ -92,9 +104,134 @@ def failures(octets: bytes) -> None:
     _one_line(errors.by_status(status, body))
     _one_line(errors.fault(text(body), status))
     if (known := errors.by_words(text(body[:1000]))) is not None:
-        assert known.kind in ("no-licence", "maintenance", "session")
-    if errors.wants_session(status, body):
-        assert status == 400
+        assert known.kind in ("no-licence", "maintenance", "session", "version")
+    if errors.about_session(status, body):
+        assert not 200 <= status < 300
+
+
+def stream(octets: bytes) -> None:
+    """Whatever comes over the wire, perhaps twice: an answer or a `OneCError`, and a session is finished."""
+    careful = len(octets) % 2 == 1
+    client = _client()
+    session = client._session
+    session._cookies, session._policy, session._served = Cookies(), SessionPolicy(SessionMode.AUTO), 0
+    with patch.object(HTTPConnection, "_new_conn", lambda connection: _filled(octets)):
+        for _ in range(1 + (len(octets) % 3 == 0)):
+            try:
+                if careful:
+                    assert client.open_card(Card("89235292926", "KEY-of-244")) in (True, False)
+                else:
+                    found = client.lookup("89235292926")
+                    assert not found.error
+                    assert not found.strange
+            except OneCError as error:
+                _one_line(error)
+                assert "KEY-of-244" not in error.message or not careful
+        client.close()
+
+
+@cache
+def _client() -> Client:
+    return Client(base("http://127.0.0.1:9/base/ws/VATS", username="S", password="p", timeout=5.0))
+
+
+def _filled(octets: bytes) -> socket.socket:
+    """A connection on which these octets come, and nothing else."""
+    ours, theirs = socket.socketpair()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * len(octets) + 4096)
+    theirs.sendall(octets)
+    theirs.shutdown(socket.SHUT_WR)
+    _theirs.append(theirs)  # open, so that what we send is taken; the last few are enough
+    return ours
+
+
+_theirs: deque[socket.socket] = deque(maxlen=8)
+
+
+def cookies(octets: bytes) -> None:
+    """Whatever is set, what is sent back is a good header of bounded length."""
+    kept = Cookies()
+    for lines in text(octets).split("\n\n"):
+        kept.heard(tuple(lines.split("\n")))
+        header = kept.header()
+        sent = header[0][1].split("; ") if header else []
+        assert kept.in_session is any(one.startswith("ibsession=") for one in sent)
+        for name, value in header:
+            assert name == "Cookie"
+            assert re.fullmatch(r"[!-~]+=[!-~]*(?:; [!-~]+=[!-~]*)*", value), value
+            assert len(value) < 16 * 1024
+    kept.give_up()
+    assert not kept.in_session
+
+
+def heads(octets: bytes) -> None:
+    """The headers that tell why there is no good answer."""
+    taken = Taken(octets)
+    status = taken.one((301, 302, 401, 403, 407, 500))
+    told = tuple((name, taken.line()[:500]) for name in ("WWW-Authenticate", "Location", "Server"))
+    _one_line(errors.by_status(status, taken.line().encode("utf-8", "replace"), told))
+
+
+_HTTP = tuple(
+    token.encode()
+    for token in (
+        *(
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.0 200\r\n",
+            "HTTP/1.1 102 Processing\r\n\r\n",
+            "HTTP/1.1 100 \r\n\r\n",
+        ),
+        *(
+            "Content-Length: ",
+            "Transfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "\r\n\r\n",
+        ),
+        *(
+            "Content-Encoding: gzip\r\n",
+            "Content-Encoding: br\r\n",
+            "Connection: close\r\n",
+            "0\r\n\r\n",
+            "5\r\n",
+            "-1",
+        ),
+        *(
+            "Set-Cookie: ibsession=a\r\n",
+            "Location: http://[\r\n",
+            "WWW-Authenticate: NTLM\r\n",
+            "1_0",
+            "+5",
+            "ffff",
+        ),
+        *(
+            "HTTP/1.1 101 S\r\n\r\n",
+            "HTTP/2 200\r\n",
+            ": \r\n",
+            "\r\n ",
+            "\x1f\x8b",
+            "Retry-After: 1\r\n",
+            "\0",
+        ),
+    )
+)
+_COOKIES = tuple(
+    token.encode()
+    for token in (
+        *(
+            "ibsession=",
+            "IBSESSION=",
+            "; path=/base",
+            "; Partitioned",
+            ",",
+            ";",
+            "=",
+            "route=a1",
+            '"',
+            "; HttpOnly",
+        ),
+        *("; expires=Thu, 01 Jan 2099 00:00:00 GMT", "\n", "\n\n", "; SameSite=None", "Securebase/ws", "\\"),
+    )
+)
 
 
 def _one_line(error: OneCError) -> None:
@@ -124,7 +261,30 @@ def harnesses() -> tuple[Harness, ...]:
         soap_answer("#").replace(b"#", f"<![CDATA[{returned}]]>".encode()),
     )
     pages = tuple(page.encode() for page in PAGES)
+    answers = (
+        *(http(one) for one in responses[:5]),
+        http(responses[0], "200 OK", "Set-Cookie: ibsession=1; path=/", "Set-Cookie: route=a"),
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + http(responses[0]) + http(responses[4]),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+        % (len(responses[0]), responses[0]),
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(responses[0], mtime=0),
+        *(http(page, "400 Bad Request") for page in pages),
+        http(b"", "401 Unauthorized", 'WWW-Authenticate: Basic realm="proxy"', "Connection: close"),
+        http(b"", "302 Found", "Location: https://sso.example/auth?x=1"),
+    )
+    lines = (
+        b"ibsession=1-2; path=/base",
+        b"route=a1; path=/, ibsession=3; HttpOnly\nx=y\n\nibsession=; path=/",
+    )
+    asked = (
+        b"\2Negotiate, NTLM\n\nMicrosoft-IIS\n<h1>401</h1>",
+        b'\2Basic realm="1C"\nhttp://a/b?c\n\nx',
+        b"\1\n/login?a=b",
+    )
     return (
+        Harness("stream", stream, answers, (*_HTTP, *_XML)),
+        Harness("cookies", cookies, lines, _COOKIES),
+        Harness("heads", heads, asked, (*_HTTP, *_JSON)),
         Harness("soap", soap, (*responses, *pages), (*_XML, *_TAGS, *_JSON), longest=1 << 18),
         Harness("answer", inner_answer, texts, _TAGS, longest=1 << 17),
         Harness(

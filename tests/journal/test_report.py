@@ -108,6 +108,11 @@ def test_the_whole_story() -> None:
         (Result.SKIPPED, Failure("skipped", "withheld"), "1C was not asked: the number is withheld."),
         (Result.LATE, Failure("late", "no answer within 800 ms"), "was late: no answer within 800 ms"),
         (Result.FAILED, Failure("unauthorized", "HTTP 401"), "gave no answer: unauthorized: HTTP 401."),
+        (
+            Result.FAILED,
+            Failure("not-understood", "1C answers something that is not understood: JSON with a"),
+            "something that is not understood: JSON with a (asked as 89235292926). So nobody knows",
+        ),
         (Result.FAILED, Failure("down", "1C counts as down"), "1C was not asked: 1C counts as down."),
     ],
 )

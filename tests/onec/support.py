@@ -144,7 +144,7 @@ ANSWERS = {
     "plain text": ("VIP:Ренессанс Капитал", Answer("Ренессанс Капитал", "VIP")),
     "plain text without a category": (" Ренессанс Капитал\n", Answer("Ренессанс Капитал")),
     "plain text with a colon in the name": ("Склад № 1: Москва", Answer("Склад № 1: Москва")),
-    "plain text of a page": ("<html><body>Вход</body></html>", NOBODY),
+    "a page": ("<html><body>Вход</body></html>", Answer(strange="XML with the tags html, body")),
     "several phones": (
         "<title>Чиж</title><manager><phone></phone><phone>244</phone><phone>+79161234567</phone></manager>",
         Answer("Чиж", "", "244, +79161234567"),

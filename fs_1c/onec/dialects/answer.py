@@ -11,6 +11,7 @@ tag is missing, up to the next tag that we know. A base of the oldest dialect se
 from __future__ import annotations
 
 import html
+import json
 import re
 
 from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, Answer
@@ -23,6 +24,16 @@ _NAMES = "data|title|category|manager|phone|error"
 _KNOWN_TAG = re.compile(rf"</?(?:[\w.-]+:)?(?:{_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)(?:\]\]>|\Z)", re.DOTALL)
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});")
+_FIELDS = "title|category|manager|phone|error"
+_OTHER_TAG = re.compile(rf"<(?!/|\?)(?:[\w.-]+:)?(?!(?:{_NAMES})[\s/>])", re.IGNORECASE)
+_DECLARATION = re.compile(r"<\?[^<>]*>")
+_ATTRIBUTES = re.compile(r"<(?:title|manager|phone|data)\s{1,20}(?!xsi:)[^\s<>=:]{1,40}=", re.IGNORECASE)
+_NAMESPACES = re.compile(r"\sxmlns(?::[\w.-]{1,100})?=(?:\"[^\"<>]*\"|'[^'<>]*')")
+_NOTHING = re.compile(r"(?:<([\w.:-]+)\s*/>|<([\w.:-]+)>\s*</\2>)?")
+_BROKEN = re.compile(r"<(?:объект не найден|object not found)>", re.IGNORECASE)  # (94:8f4d…) follows
+_NO_NAMES = frozenset(
+    ("", *"0 1 true false null none nil nan undefined неопределено истина ложь да нет".split())
+)
 _CATEGORY = re.compile(r"\s*([^\s:<>]{1,20}):\s*(.*)", re.DOTALL)
 
 
@@ -31,22 +42,33 @@ def read(text: str) -> Answer:
     text = text[:MAX_ANSWER].lstrip("\ufeff \t\r\n")
     if not _KNOWN_TAG.search(text) and "&lt;" in text:  # escaped twice
         text = html.unescape(text)
+    if text.startswith(("{", "[")):
+        return _json(text)
     if not _KNOWN_TAG.search(text):
         return _plain(text)
+    if (strange := _strange_markup(text)) != "":
+        return Answer(strange=strange)
     phones = _elements(_managers_part(text), "phone", whole=True) or _elements(text, "manager", whole=True)
-    cleaned = [phone for phone in (_phone(phone) for phone in phones[:10]) if phone]
-    return Answer(
-        title=_line(text, "title", MAX_TITLE),
+    cleaned = [
+        phone for phone in (_phone(phone) for phone in phones[:10]) if phone and not _BROKEN.match(phone)
+    ]
+    found = Answer(
+        title=_named(_text(next(iter(_elements(text, "title")), ""))),
         category=_line(text, "category", MAX_PHONE),
         manager=", ".join(cleaned)[:MAX_PHONE].rstrip(", \u00a0\u202f"),
         error=_line(text, "error", MAX_TITLE),
     )
+    told_by_attributes = not found.known and not found.error and _ATTRIBUTES.search(_NAMESPACES.sub("", text))
+    return Answer(strange=_shape(text)) if told_by_attributes else found
 
 
 def checked(answer: Answer) -> Answer:
-    """The answer, unless it is 1C's report of its own failure: then raises `OneCError`."""
+    """The answer, unless it is 1C's report of its own failure, or none at all: then raises `OneCError`."""
     if answer.error:
         raise OneCError("reported", f"1C reports: {answer.error}", Reached.YES, base_down=False)
+    if answer.strange:
+        message = f"1C answers something that is not understood: {answer.strange}"
+        raise OneCError("not-understood", message, Reached.YES, base_down=False)
     return answer
 
 
@@ -57,11 +79,75 @@ def _line(text: str, name: str, limit: int) -> str:
 
 def _plain(text: str) -> Answer:
     """An answer without tags: `category:name`, or a name alone."""
-    if text.startswith(("<", "{")):  # markup, but none of ours: nothing that a person should see as a name
+    if _BROKEN.match(text):
         return Answer()
+    if text.startswith("<"):  # markup, but none of ours: nothing that a person should see as a name
+        bare = _NAMESPACES.sub("", _DECLARATION.sub("", text)).strip()
+        return Answer() if _NOTHING.fullmatch(bare) else Answer(strange=_shape(text))
     text = _clean(text, MAX_TITLE)
+    if not text:
+        return Answer()
+    if text.strip('"').lower() in _NO_NAMES:
+        return Answer(strange=f"`{text}`")
     match = _CATEGORY.fullmatch(text)
     return Answer(title=match[2], category=match[1]) if match else Answer(title=text)
+
+
+def _strange_markup(text: str) -> str:
+    """What is strange about markup that holds a tag of ours; empty: nothing."""
+    if re.search(rf"<(?:[\w.-]+:)?(?:{_FIELDS})[\s/>]", text, re.IGNORECASE):
+        return ""
+    tags = re.findall(r"<[^<>]*", _NAMESPACES.sub("", _DECLARATION.sub("", text)))
+    bare = not any("=" in tag for tag in tags)
+    between = re.sub(r"<[^<>]*>", "", text)
+    return "" if bare and not between.strip() and not _OTHER_TAG.search(text) else _shape(text)
+
+
+def _shape(text: str) -> str:
+    """Markup by the names in it: what stands between them may be a client's."""
+    names = dict.fromkeys(re.findall(r"<(?:[\w.-]{1,40}:)?([^\W\d][\w.-]{0,39})", text[:4096]))
+    return f"XML with the tags {', '.join(list(names)[:8])}" if names else "something like XML"
+
+
+def _json(text: str) -> Answer:
+    """`{"title": …, "category": …, "manager": {"phone": …}}`, or flat `name` and `responsible`."""
+    try:
+        found = json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return Answer(strange="something like JSON")
+    if not isinstance(found, dict):
+        return Answer(strange="JSON that is no object")
+    fields = {str(name).lower(): value for name, value in found.items()}
+    if not fields.keys() & {"title", "name", "manager", "responsible", "error"}:
+        return Answer(strange=f"JSON with {_names(found) or 'nothing in it'}")
+    if any(isinstance(fields.get(name), dict | list) for name in ("title", "name", "error")):
+        return Answer(strange=f"JSON with {_names(found)}, in a shape of its own")
+    manager = fields.get("manager")
+    phone = (
+        {str(name).lower(): value for name, value in manager.items()}.get("phone")
+        if isinstance(manager, dict)
+        else manager
+    )
+    return Answer(
+        title=_named(_scalar(fields.get("title")) or _scalar(fields.get("name"))),
+        category=_clean(_scalar(fields.get("category")), MAX_PHONE),
+        manager=_phone(_scalar(phone) or _scalar(fields.get("responsible"))),
+        error=_clean(_scalar(fields.get("error")), MAX_TITLE),
+    )
+
+
+def _names(found: dict[str, object]) -> str:
+    """What looks like a name of a field; anything else may be a client's."""
+    return ", ".join(name for name in list(found)[:8] if re.fullmatch(r"[^\W\d][\w.-]{0,39}", name))
+
+
+def _scalar(value: object) -> str:
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
+
+def _named(title: str) -> str:
+    """A client's name, unless it is what 1C writes of a reference that leads nowhere."""
+    return "" if _BROKEN.match(title.strip()) else " ".join(title.split())[:MAX_TITLE].rstrip()
 
 
 def _managers_part(text: str) -> str:

@@ -40,13 +40,14 @@ class Mobilon:
     soap: SoapVersion = "1.1"
 
     def address(self, url: str) -> str:
-        return url if "/ws/" in url else url.rstrip("/") + self.path
+        url = described_at(url) or url
+        return url if "/ws/" in url or "/hs/" in url else url.rstrip("/") + self.path
 
     def lookup(self, number: str) -> Request:
         return self._request(self.say_name, {self.number: number})
 
     def said(self, response: Response) -> str:
-        return soap.read_return(response.status, response.body, self.say_name)
+        return self._returned(response, self.say_name)
 
     def understood(self, text: str) -> Answer:
         return answer.read(text)
@@ -78,7 +79,10 @@ class Mobilon:
         return self._request(self.event, {self.data: json.dumps(data, ensure_ascii=False)})
 
     def accepted(self, response: Response) -> bool:
-        return soap.read_return(response.status, response.body, self.event or self.incoming_call) == "1"
+        return self._returned(response, self.event or self.incoming_call) == "1"
+
+    def _returned(self, response: Response, operation: str) -> str:
+        return soap.read_return(response.status, response.body, operation, response.told)
 
     def _request(self, operation: str, parameters: dict[str, str]) -> Request:
         return Request(
@@ -93,6 +97,12 @@ PRESETS: dict[DialectName, Mobilon] = {
     DialectName.MOBILON_2: Mobilon("http://VATS", "/telephony/ws/VATS"),
     DialectName.MOBILON_3: Mobilon("http://VATSCalls", "/ws/VATScalls", event="Event"),
 }
+
+
+def described_at(url: str) -> str:
+    """The address of the service, if `url` is that of its description: as zeep and SoapUI have it."""
+    address, mark, query = url.partition("?")
+    return address if mark and query.lower().rstrip("=") in ("wsdl", "singlewsdl") else ""
 
 
 def mobilon(settings: OneCSettings) -> Mobilon:

@@ -45,11 +45,13 @@ class Response:
         status: The HTTP status code.
         body: Its octets, bounded.
         cookies: The values of Set-Cookie, as they came.
+        told: Those headers that tell why there is no good answer: WWW-Authenticate, Location, Server.
     """
 
     status: int
     body: bytes
     cookies: tuple[str, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +63,15 @@ class Answer:
         category: The client's category.
         manager: The responsible manager's phone, as written, trimmed; several are separated by commas.
         error: What the 1C code reports about its own failure; empty when it does not.
+        strange: What came instead of an answer that could be understood, by its shape and without a client's
+            name; empty when it could.
     """
 
     title: str = ""
     category: str = ""
     manager: str = ""
     error: str = ""
+    strange: str = ""
 
     @property
     def known(self) -> bool:

@@ -59,7 +59,7 @@ def envelope(
     ).encode()
 
 
-def read_return(status: int, body: bytes, operation: str) -> str:
+def read_return(status: int, body: bytes, operation: str, told: tuple[tuple[str, str], ...] = ()) -> str:
     """The text of the operation's `return`, stripped; empty when the element is empty, nil or absent.
 
     Markup that 1C put there without escaping it comes back as the markup that it is.
@@ -68,23 +68,23 @@ def read_return(status: int, body: bytes, operation: str) -> str:
         status: The HTTP status code.
         body: The response's octets.
         operation: The operation that was called, such as `SayName`.
+        told: Headers that tell why there is no good answer.
 
     Raises:
-        OneCError: The status is not 200, the response is a fault, or it is no SOAP response at all.
+        OneCError: The status is not good, the response is a fault, or it is no SOAP response at all.
     """
     text = _text_of(body)
     root = _parse(text)
     fault = _first(root, "Fault")
     if fault is not None:
-        said = _first(fault, "faultstring")
-        said = said if said is not None else _first(fault, "Text")
-        raise errors.fault(_content(said if said is not None else fault), status)
+        places = (_first(fault, name) for name in ("faultstring", "Text", "detail", "Detail"))
+        said = next((one for one in places if one is not None and _content(one).strip()), fault)
+        raise errors.fault(_content(said), status)
+    answer = _first(root, f"{operation}Response") if 200 <= status < 300 else None
+    if answer is not None:
+        return _returned(answer, operation)
     if status != 200:
-        raise errors.by_status(status, body)
-    response = _first(root, f"{operation}Response")
-    if response is not None:
-        result = _first(response, "return")
-        return "" if result is None else _inner(result).strip()
+        raise errors.by_status(status, body if _may_be_told(text, root, operation) else b"", told)
     if (
         root is None
         and f"{operation}Response" in text
@@ -92,18 +92,55 @@ def read_return(status: int, body: bytes, operation: str) -> str:
     ):
         return broken.strip()  # the inner XML stands there unescaped and spoils the outer one
     said_instead = errors.words(text)
-    if status == 200 and (known := errors.by_words(said_instead)) is not None:
+    if (known := errors.by_words(said_instead)) is not None:
         raise known
+    if not _is_page(text):  # what is in it may be about a client
+        said_instead = f"<{_local(root)}>" if root is not None else _kind_of(text)
     message = f"HTTP 200, but no {operation}Response" + (f": {said_instead}" if said_instead else "")
     raise OneCError("not-soap", message, Reached.MAYBE, base_down=True)
 
 
+def _returned(answer: etree._Element, operation: str) -> str:
+    """What stands in `return`, or whatever else the operation gives."""
+    result = _first(answer, "return")
+    result = result if result is not None else _first(answer, f"{operation}Result")
+    if result is None:
+        return _inner(answer).strip()
+    inside = _inner(result).strip()
+    own = [str(name) for name in result.attrib if not str(name).startswith("{")]
+    if not inside and own:  # something is told, in a way that nobody here reads
+        return f"<return {own[0][:40]}=''/>"
+    return inside
+
+
+def _local(element: etree._Element) -> str:
+    return etree.QName(element).localname[:40]
+
+
+def _may_be_told(text: str, root: etree._Element | None, operation: str) -> bool:
+    """Whether the words in a response that is no good answer are about that, and not about a client."""
+    if f"{operation}Response" in text:
+        return False
+    if root is None or _is_page(text):
+        return True
+    return re.search("exception|error|envelope", _local(root), re.IGNORECASE) is not None
+
+
+def _kind_of(text: str) -> str:
+    text = text.strip("\ufeff \t\r\n")
+    if text[:1] in ("{", "["):
+        return "JSON without an envelope"
+    return ("something like XML" if text[:1] == "<" else "plain text") if text else ""
+
+
+def _is_page(text: str) -> bool:
+    return re.match(r"\s*(?:<!doctype html|<html|<head|<body|<h\d|<p>)", text, re.IGNORECASE) is not None
+
+
 def _text_of(body: bytes) -> str:
     """The response as text. Its declared encoding may be a lie: UTF-8 counts first, then what is declared."""
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
+    if (text := errors.utf_8(body)) is not None:
+        return text
     declared = re.search(rb"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']", body[:200])
     names = [declared[1].decode()] if declared and _ENCODINGS.fullmatch(declared[1].decode()) else []
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):

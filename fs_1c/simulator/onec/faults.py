@@ -10,7 +10,9 @@ send, seconds to wait, perhaps an `End`.
 """
 
 import dataclasses
+import gzip
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from enum import Enum
@@ -121,6 +123,17 @@ def _expire(service: "Service", status: int) -> Answer:
     return exception(status, answers.SESSION_LOST)
 
 
+def _ends(service: "Service", status: int, text: str) -> Answer:
+    """The administrator has ended the session that the request comes in; told as the web server likes it."""
+    service.onec.sessions.expire(service.cookie)
+    return page(status, "1C:Enterprise 8", escape(text)) if text else Answer(status, answers.HTML)
+
+
+def _forgets(service: "Service") -> Answer | End:
+    """A proxy loses the cookie: a session is there for its first request only."""
+    return _expire(service, 400) if service.cookie else service.after_the_gate()
+
+
 def _drip(out: Outgoing, seconds: float, part: str) -> Iterable[bytes | float]:
     for name, octets in (("headers", out.head(len(out.body))), ("body", out.body)):
         dripped = chain.from_iterable((bytes((octet,)), seconds) for octet in octets)
@@ -133,6 +146,15 @@ def _wrong_length(out: Outgoing, size: int, how: str | None) -> tuple[bytes | En
     return out.head(claimed), out.body, End(how or ("hang" if claimed > len(out.body) else "keep"))
 
 
+def _cookie(out: Outgoing, text: str) -> tuple[bytes]:
+    start = re.sub("(Set-Cookie: ibsession=[^;]*)[^\r]*", lambda found: found[1] + text, out.start)
+    return (replace(out, start=start).well,)
+
+
+def _as(out: Outgoing, status: int) -> tuple[bytes]:
+    return (replace(out, start=re.sub(r"^(HTTP/1.1) \d+ ?[^\r]*", rf"\1 {status} ", out.start)).well,)
+
+
 _DECLARATION = '<?xml version="1.0"?>'
 # Ten levels of ten: three gigabytes for whoever expands them.
 _LAUGHS = '<!ENTITY e0 "ha ">' + "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
@@ -143,6 +165,20 @@ _NO_ENTRY = "Начало сеанса с информационной базо�
 _TOLD = {"descr": "Ошибка при выполнении запроса к информационной базе", "inner": {"descr": _NO_ENTRY}}
 _JSON = "\ufeff" + json.dumps({"exception": _TOLD}, ensure_ascii=False)
 _MAINTENANCE = Answer(403, answers.JSON, _JSON.encode())
+_BY_HAND = {"descr": _NO_ENTRY, "inner": {"descr": "Обновление до 20:00"}}
+_ADMINS_WORDS = Answer(
+    403,
+    answers.JSON,
+    json.dumps({"exception": {"descr": "HTTP: Forbidden", "inner": _BY_HAND}}, ensure_ascii=False).encode(),
+)
+_NEGOTIATE = (("WWW-Authenticate", "Negotiate"), ("WWW-Authenticate", "NTLM"))
+_PROXYS = ("WWW-Authenticate", 'Basic realm="Restricted"')
+_VERSIONS = "Различаются версии клиента и сервера (8.3.24.1467 - 8.3.25.1257)"
+_TOLD_BY_JSON = '{"title":"Тестов Т.Т.","category":"0","manager":{"phone":"244"}}'
+_OTHER_TAGS = "<data><Наименование>Тестов Т.Т.</Наименование><Ответственный>244</Ответственный></data>"
+_GONE = "<Объект не найден> (94:8f4d0025901a3f68)"
+_TERMINATED = "Сеанс работы завершен администратором."
+_STATUSES = (500, 400, 401, 403, 404, 410, 500)
 _BINARY = b"\x15\x03\x01\x00\x02\x02\x50 not HTTP at all \xff\xfe\x00\r\n\r\n"
 _BLOCK, _HEADER, _CLOSE = b" " * (64 * 1024), b"X-Endless:" + b" " * 50 + b"1\r\n", "Connection: close"
 _NO_HEADER, _POOL_TIMEOUT = answers.NO_SESSION_HEADER, answers.POOL_TIMEOUT
@@ -180,11 +216,34 @@ KINDS: Mapping[str, Kind] = {
     "redirect": _gate("301 (302, 303, 307, 308) elsewhere",
                       lambda _, status, location: Answer(status, "text/html", b"", (("Location", location),)),
                       status=(301, 301, 302, 303, 307, 308), location="http://127.0.0.1:9/elsewhere"),
+    "session-ended": _gate("500 (400, 401, 403, 404, 410) with `text`, and the cookie's session is gone",
+                           _ends, status=_STATUSES, text=_TERMINATED),
+    "session-fault": _gate("500 soap:Fault «Сеанс отсутствует или удален», and the cookie's session is gone",
+                           lambda service: _expire(service, 400) and service.refuse(answers.SESSION_LOST)),
+    "session-forgotten": _gate("each session is lost at its first reuse", _forgets),
+    "no-basic": _gate("401 of IIS: Negotiate and NTLM only",
+                      page(401, "401", "<h2>401 - Не санкционировано</h2>", *_NEGOTIATE)),
+    "proxys-password": _gate("401 with a realm of another than 1C", page(401, "401", "", _PROXYS)),
+    "web-server-refuses": _gate("403 HTML of nginx", nginx(403)),
+    "wsdl-forbidden": _gate("403 HTML of nginx for ?wsdl alone", lambda service: nginx(403)
+                            if service.command == "GET" else service.after_the_gate()),
+    "admins-words": _gate("403 JSON whose innermost words are the administrator's", _ADMINS_WORDS),
+    "versions": _gate("409 «Различаются версии клиента и сервера»", exception(409, _VERSIONS)),
+    "throttled": _gate("429 HTML of nginx", replace(nginx(429), headers=(("Retry-After", "1"),))),
     "empty-200": _gate("200 without a body", Answer(200, answers.XML)),
     "html-200": _gate("200 with a login page", page(200, "Вход в систему", _LOGIN)),
     # --- 1C has the request
     "code-error": _code("500 soap:Fault with module and line",
                         lambda service, text, card: service.refuse(text), text=_DIVISION, card=False),
+    "fault-400": _code(
+        "400 soap:Fault, as SOAP 1.2 has it, and the card has opened",
+        lambda service, text, card: replace(service.refuse(text), status=400), text=_DIVISION, card=True),
+    "fault-detail": _code("500 soap:Fault whose reason stands in detail", lambda service, text, card: replace(
+        service.refuse(""), body=service.refuse("").body.replace(
+            b"<detail/>", f"<detail><descr>{escape(text)}</descr></detail>".encode())),
+        text=_DIVISION, card=False),
+    "taken": _code("202 (or 204) without a word, and 1C did its work",
+                   lambda _, status, card: Answer(status, answers.XML), status=(202, 202, 204), card=True),
     "slow-answer": _code("1C thinks for `seconds` longer; a card opens only then", seconds=30.0),
     "mute-after-request": _code("reads the request and says nothing", lambda _, card: End.HANG, card=True),
     "cut-after-receipt": _code("cuts, not answering", lambda _, how, card: End(how), how=_HOW, card=True),
@@ -221,6 +280,20 @@ KINDS: Mapping[str, Kind] = {
         part=_WHERE, location="file:///etc/hostname"),
     "huge-title": _say("a title of `size` characters", lambda say, size: say.about(title="Ж" * size),
                        size=2_000_000),
+    "named-for-all": _say("`text` for everybody whom it does not know", lambda say, text: say.write(
+        say.text if say.client else say.signature.answer(Client("0", text))), text="Неизвестный клиент"),
+    "fails-for-unknown": _say("<error> for everybody whom it does not know", lambda say, text: say.write(
+        say.text if say.client else f"<error>{escape(text)}</error>"), text="Клиент не найден"),
+    "json": _say("JSON instead of XML", Saying.write, text=_TOLD_BY_JSON),
+    "other-tags": _say("XML of other tags", Saying.write, text=_OTHER_TAGS),
+    "not-a-name": _say("`text` instead of XML", Saying.write, text="Неопределено"),
+    "structure": _say("elements in m:return, not text", lambda say: say.markup(
+        '<m:Property name="title"><m:Value>Тестов Т.Т.</m:Value></m:Property>')),
+    "dotnet": _say("m:SayNameResult instead of m:return",
+                   lambda say: say.write(say.text).replace(b"m:return", b"m:SayNameResult")),
+    "object-gone": _say("title and phone are those of a reference that leads nowhere",
+                        lambda say: say.about(title=_GONE, manager=_GONE)),
+    "manager-phone": _say("the manager's phone is `text`", Saying.phone, text="244.0"),
     "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event", Saying.write, text="0"),
     # --- How the answer is sent
     "cut-in-answer": _wire(
@@ -244,6 +317,18 @@ KINDS: Mapping[str, Kind] = {
     "broken-chunk": _wire("a chunked body whose second chunk has no size", lambda out: (
         out.head(None, "Transfer-Encoding: chunked"), b"%x\r\n%s\r\n" % (len(out.body), out.body),
         b"no size\r\n", End.CLOSE)),
+    "interim": _wire("103 (100, 102) and `seconds` before the answer", lambda out, status, seconds: (
+        b"HTTP/1.1 %d \r\n\r\n" % status, seconds, out.well), status=(103, 100, 102, 103), seconds=0.1),
+    "surplus": _wire("`text` behind the answer", lambda out, text: (out.well + text.encode(),), text="rest"),
+    "twice": _wire("the answer, and once more the same", lambda out: (out.well + out.well,)),
+    "two-lengths": _wire("two lengths", lambda out: (out.head(len(out.body), "Content-Length: 5"), out.body)),
+    "packed-unsaid": _wire("gzip without saying so", lambda out: (
+        replace(out, body=gzip.compress(out.body)).well,)),
+    "utf-16": _wire("the answer in UTF-16", lambda out: (
+        replace(out, body=out.body.decode().encode("utf-16")).well,)),
+    "other-status": _wire("a good answer under 201 (203)", _as, status=(201, 201, 203)),
+    "cookie": _wire("the session's cookie with these attributes", _cookie,
+                    text="; Path=/; HttpOnly; Securebase/ws; Partitioned, route=a1"),
     "close-every-time": _wire("answers with `Connection: close`", lambda out: (
         out.head(len(out.body), _CLOSE), out.body, End.CLOSE)),
 }

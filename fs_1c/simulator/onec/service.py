@@ -191,13 +191,15 @@ class Service(BaseHTTPRequestHandler):
         return fault
 
     def _pass_the_gate(self, query: str, *, here: bool) -> Answer | End:
-        settings = self.onec.settings
         if here and self.command == "POST":
             self._read_operation()
         if fault := self._take(Stage.HEAD, Stage.GATE):
             return cast(Answer | End, fault.strike(self))
-        if not here:
-            return answers.NOT_FOUND
+        return self.after_the_gate(query) if here else answers.NOT_FOUND
+
+    def after_the_gate(self, query: str = "wsdl") -> Answer | End:
+        """What a request at the service's place meets: the password, the session, 1C."""
+        settings = self.onec.settings
         if settings.username is not None and not self._knows(f"{settings.username}:{settings.password}"):
             return answers.UNAUTHORIZED
         if self.command == "POST" or self._finishes:
