@@ -31,7 +31,12 @@ DEFAULT = {"sync": "100", "async": "100", "ring_group": "245", "vip": "100", "ba
 MUTE_FOR = 0.2
 
 # FreeSWITCH's own package has it; a build of one's own may have it elsewhere.
-_FOLDERS = (os.environ.get("FREESWITCH_MODULES", ""), "/usr/lib/freeswitch/mod", "/usr/local/freeswitch/mod")
+_FOLDERS = (
+    os.environ.get("FREESWITCH_MODULES", ""),
+    "/usr/lib/freeswitch/mod",
+    "/usr/local/freeswitch/mod",
+    "/usr/local/freeswitch/lib/freeswitch/mod",
+)
 QUEUE = [path for folder in _FOLDERS if (path := Path(folder) / "mod_callcenter.so").is_file()][:1]
 has_fs_cli = pytest.mark.skipif(not shutil.which("fs_cli"), reason="there is no fs_cli on PATH")
 has_queue = pytest.mark.skipif(not QUEUE, reason="this FreeSWITCH has no mod_callcenter")
@@ -243,6 +248,30 @@ def test_a_queue_without_agents_gives_the_caller_back(company: ShippedCompany) -
     finally:
         for agent in ("244", "245"):
             company.switch.api(f"callcenter_config agent set status {agent}@default Available")
+
+
+@has_queue
+def test_a_queue_whose_agents_never_answer_gives_the_caller_back(company: ShippedCompany) -> None:
+    """After max-wait-time; here two seconds of it."""
+    one, other, default = (
+        company.phone("244", Manner.RINGS),
+        company.phone("245", Manner.RINGS),
+        company.phone("100"),
+    )
+    file = company.switch.folder / "conf" / "autoload_configs" / "callcenter.conf.xml"
+    shipped = file.read_text()
+    reload = "callcenter_config queue reload support@default"
+    try:
+        file.write_text(shipped.replace('"max-wait-time" value="120"', '"max-wait-time" value="2"'))
+        assert company.switch.api("reloadxml").startswith("+OK")
+        assert company.switch.api(reload).startswith("+OK")
+        company.dial("queue", STRANGER)
+        default.rings(within=12).to_be(State.TALKING)
+        assert one.legs and other.legs
+    finally:
+        file.write_text(shipped)
+        company.switch.api("reloadxml")
+        company.switch.api(reload)
 
 
 @pytest.mark.skipif(bool(QUEUE), reason="this FreeSWITCH has mod_callcenter")
