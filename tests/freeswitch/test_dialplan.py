@@ -239,6 +239,7 @@ def test_a_queue_serves_whom_no_manager_serves(company: ShippedCompany) -> None:
 
 @has_queue
 def test_a_queue_without_agents_gives_the_caller_back(company: ShippedCompany) -> None:
+    """As it is shipped: after five seconds."""
     default = company.phone("100")
     for agent in ("244", "245"):
         company.switch.api(f"callcenter_config agent set status {agent}@default 'Logged Out'")
