@@ -133,6 +133,11 @@ def test_an_example_has_no_fault(path: Path) -> None:
         ("~force_transfer_context=default", "", "force_transfer_context must be set"),
         ("~domain_name=${domain}", "", "domain_name must be set"),
         ("~transfer_ringback=%(1000,4000,425)", "", "transfer_ringback must be set"),
+        (
+            "${export_vars},",
+            "${export_vars},force_transfer_context,",
+            "force_transfer_context must not be exported",
+        ),
         (",outbound_redirect_fatal", ",other", "outbound_redirect_fatal=true must be exported"),
         ("outbound_redirect_fatal=true", "x=true", "outbound_redirect_fatal=true must be exported"),
         ("regex(${effective_caller_id_name}", "regex(${caller_id_name}", "is no argument for it"),

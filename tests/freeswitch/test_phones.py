@@ -110,12 +110,14 @@ def talks(desks: Desks, manager: Softphone, who: str = CHIZH.number, times: int 
     return caller
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_client_reaches_his_manager_by_name(desks: Desks, transport: str) -> None:
-    desks.open()
+@pytest.mark.parametrize(
+    ("transport", "how", "shown"), [("udp", "as-is", "Фэйковый чиж"), ("tcp", "latin", "Feykovyy chizh")]
+)
+def test_a_client_reaches_his_manager_by_name(desks: Desks, transport: str, how: str, shown: str) -> None:
+    desks.open(routing={"name": how})
     manager = desks.softphone("244", transport)
     caller = desks.dial("sync")
-    assert manager.answer() == "Фэйковый чиж"
+    assert manager.answer() == shown
     caller.to_be(State.TALKING)
     desks.card_opens()
     assert desks.all_cards() == [FIRST]
@@ -141,6 +143,19 @@ def test_a_blind_transfer_to_a_number_outside(desks: Desks) -> None:
     manager.transfer(OUTSIDE)
     outside.talks()
     assert caller.state is State.TALKING
+    assert desks.all_cards() == [FIRST]
+
+
+def test_a_transfer_by_the_trunk_does_not_get_out(desks: Desks) -> None:
+    """force_transfer_context is the client's leg's alone: a REFER from outside is no way to dial outside."""
+    desks.open()
+    outside = desks.phone(OUTSIDE)
+    manager = desks.softphone("244")
+    caller = talks(desks, manager)
+    caller.refer(OUTSIDE)
+    manager.to_tell("CALL_CLOSED")
+    desks.switch.quiet()
+    assert not outside.legs
     assert desks.all_cards() == [FIRST]
 
 
