@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fs_1c.channel import text
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 from tests.dialplan.docs import commands_for_fs_cli
 from tests.dialplan.files import CONFIGURATIONS, DIALPLANS, SECOND_NUMBER, extensions
@@ -141,6 +142,32 @@ def test_a_busy_manager_is_followed_by_the_default_target(company: ShippedCompan
     company.dial(example, "89235290246")
     assert default.talks().name == "Занятый менеджер"
     assert len(manager.legs) == 1
+
+
+def test_any_name_of_a_client_is_shown_later_too(company: ShippedCompany, tmp_path: Path) -> None:
+    """It goes through `regex` into the caller's profile: brackets and signs are no syntax there."""
+    proof = tmp_path / "proof"
+    titles = [
+        "ООО (Ромашка",
+        "Ромашка) и сыновья",
+        "((a) b",
+        "50% скидка %1 \\1 $1",
+        "a|^(.+)$|destination_number=%1|n",
+        'ЗАО "Склад: Москва"',
+        f"${{system(touch {proof})}}",
+        "}) ${x",
+        "m:~a~b",
+    ]
+    clients = [Client(f"892352904{i:02}", title, "0", "244") for i, title in enumerate(titles)]
+    company.serve(clients=tuple(clients))
+    manager = company.phone("244")
+    for i, client in enumerate(clients, 1):
+        caller = company.dial("sync", client.number)
+        shown = manager.talks(i).name
+        assert (
+            company.switch.api(f"uuid_getvar {caller.call_id} caller_id_name") == text(client.title) == shown
+        )
+    assert not proof.exists()
 
 
 def test_a_group_rings_at_once_and_then_the_one_on_duty(company: ShippedCompany) -> None:

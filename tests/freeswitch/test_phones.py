@@ -265,7 +265,7 @@ def test_hold_and_resume_open_no_second_card(desks: Desks) -> None:
 
 def test_a_second_call_waits_and_is_answered(desks: Desks) -> None:
     other = "89231110000"
-    desks.open(routing={"then": []})
+    desks.open()
     manager = desks.softphone("244")
     first = talks(desks, manager)
     second = desks.call("244", other)
