@@ -113,7 +113,7 @@ def free_port() -> int:
     """
     each = 6000 // _WORKERS
     while True:
-        port = random.randrange(10_000 + each * _WORKER, 10_000 + each * (_WORKER + 1))
+        port = _CHANCE.randrange(10_000 + each * _WORKER, 10_000 + each * (_WORKER + 1))
         if port in _given:
             continue
         with socket.socket(type=socket.SOCK_STREAM) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
