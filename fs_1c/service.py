@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
-from fs_1c.esl import InboundDoor, OutboundDoor, inbound_door, outbound_door
+from fs_1c.esl import InboundDoor, OutboundDoor, doors
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, Settings
 from fs_1c.web import HttpDoor
@@ -36,6 +36,7 @@ class Service:
         """Opens the doors. An unreachable 1C or switch is a line in the log; raises `AddressTaken`."""
         settings = self.integration.settings
         esl, http = settings.esl, settings.http
+        outbound_door, inbound_door = doors(esl.transport)
         try:
             if http.enabled:
                 door = HttpDoor(self.integration, http, self.doors)
@@ -43,7 +44,7 @@ class Service:
                 self.http = door
             # Callers' own door last: whoever comes through it must not wait for the others.
             if esl.outbound.enabled:
-                outbound = outbound_door(esl.transport)(self.integration, esl.outbound)
+                outbound = outbound_door(self.integration, esl.outbound)
                 await _open(outbound.open(), "esl.outbound.listen", esl.outbound.listen)
                 self.outbound = outbound
         except AddressTaken:
@@ -52,7 +53,7 @@ class Service:
         if self.outbound and esl.outbound.listen.host not in ("127.0.0.1", "::1", "localhost"):
             log.warning("outbound door: anybody who reaches %s can ask about clients", esl.outbound.listen)
         for switch in esl.inbound:
-            listener = inbound_door(esl.transport)(self.integration, switch)
+            listener = inbound_door(self.integration, switch)
             listener.open()
             self.inbound.append(listener)
             self._switches.append(switch.address)

@@ -101,16 +101,28 @@ def wait_for(log: Path, text: str) -> str:
     return log.read_text("utf-8")
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A port of loopback that nobody has, for TCP and UDP; none that the kernel gives to whoever asks."""
+    """A port of loopback that nobody has, for TCP and UDP; none that the kernel gives to whoever asks.
+
+    Nor one that was given before, here or to another worker of pytest: many are not bound until later.
+    """
+    each = 6000 // _WORKERS
     while True:
-        port = _CHANCE.randint(10_000, 15_999)
+        port = random.randrange(10_000 + each * _WORKER, 10_000 + each * (_WORKER + 1))
+        if port in _given:
+            continue
         with socket.socket(type=socket.SOCK_STREAM) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind(("127.0.0.1", port))
                 udp.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
 
 

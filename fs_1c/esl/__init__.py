@@ -1,7 +1,7 @@
 """FreeSWITCH's event socket: the wire format, the commands, and the two doors.
 
-`outbound_door` and `inbound_door` give the door's class for a transport. Octets become messages in `wire`;
-what is said becomes decisions in `dialogue` (outbound) and `listening` (inbound), both without I/O.
+`doors` gives their classes for a transport. Octets become messages in `wire`; what is said becomes decisions
+in `dialogue` (outbound) and `listening` (inbound), both without I/O.
 """
 
 from __future__ import annotations
@@ -11,31 +11,14 @@ from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.outbound import OutboundDoor
 from fs_1c.esl.wire import Message, Reader, WireError
 
-__all__ = [
-    "InboundDoor",
-    "Message",
-    "OutboundDoor",
-    "Reader",
-    "WireError",
-    "commands",
-    "inbound_door",
-    "outbound_door",
-]
+__all__ = ["InboundDoor", "Message", "OutboundDoor", "Reader", "WireError", "commands", "doors"]
 
 
-def outbound_door(transport: str) -> type[OutboundDoor]:
-    """The door's class; python-ESL, which may not be there, is loaded only where it is wanted."""
+def doors(transport: str) -> tuple[type[OutboundDoor], type[InboundDoor]]:
+    """The doors' classes; python-ESL, which may not be there, is loaded only where it is wanted."""
     if transport != "python-esl":
-        return OutboundDoor
+        return OutboundDoor, InboundDoor
+    from fs_1c.esl.python_esl_inbound import PythonEslInboundDoor
     from fs_1c.esl.python_esl_outbound import PythonEslOutboundDoor
 
-    return PythonEslOutboundDoor
-
-
-def inbound_door(transport: str) -> type[InboundDoor]:
-    """The same for the listener."""
-    if transport != "python-esl":
-        return InboundDoor
-    from fs_1c.esl.python_esl_inbound import PythonEslInboundDoor
-
-    return PythonEslInboundDoor
+    return PythonEslOutboundDoor, PythonEslInboundDoor

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from fs_1c.call import Call, CallEvent, Decision, HungUp
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Message, WireError
-from fs_1c.talk import ALWAYS, OURS, PERHAPS, WISHES, Conversations, Event, People, call_from_channel
+from fs_1c.talk import ALWAYS, PERHAPS, Conversations, Event, People, call_from_channel
 
 
 class State(Enum):
@@ -46,7 +46,7 @@ class Step:
     close: bool = False
 
 
-_CONNECTED = ("Event-Name", *ALWAYS, *PERHAPS, "Socket-Mode")
+_CONNECTED = ("Event-Name", *ALWAYS, "Socket-Mode")
 _NOTHING = Step()
 _BRIDGE_UUID = "fs-1c-bridge-{uuid}"
 _CS_EXECUTE = "4"
@@ -127,11 +127,11 @@ class Dialogue:
 
     def _connected(self, data: Message) -> Step:
         told = data.only(_CONNECTED)
-        if data.may_hold(OURS):
-            told |= data.only(WISHES)
+        told |= data.variables(PERHAPS)
         if told.get("Event-Name") != "CHANNEL_DATA":
             raise WireError(f"connect was answered by {data.reply[:80]!r}")
-        self.call = call_from_channel(told, self._people)
+        called = told.get("Call-Direction") == "outbound"  # by the switch: then who that is stands elsewhere
+        self.call = call_from_channel(data if called else told, self._people)
         self.state = State.DECIDING
         self._async = told.get("Socket-Mode") == "async"
         if not self._async:

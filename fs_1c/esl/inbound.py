@@ -54,7 +54,9 @@ class InboundDoor:
         self.integration = integration
         self.ready = asyncio.Event()
         self._settings = settings
-        self._conversations = Conversations(integration.people.plan, self._has_key)
+        self._conversations = Conversations(
+            integration.people.plan, lambda name: self.integration.people.has_key(name)
+        )
         self._told: set[str] = set()  # complaints about answers of the switch
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -90,9 +92,6 @@ class InboundDoor:
         else:
             self._loop.call_soon_threadsafe(send)
         return found
-
-    def _has_key(self, name: str) -> bool:
-        return self.integration.people.has_key(name)
 
     def _look_again(self, listening: Listening) -> None:
         if self._writer is not None and listening is self._listening:

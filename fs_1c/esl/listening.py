@@ -24,8 +24,6 @@ from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
 
 MAX_CHANNELS = 20_000
 """Channels asked about after a reconnect."""
-MAX_TEXT = 512
-"""Characters of a registration's contact that are looked at."""
 
 
 class Refused(Exception):
@@ -151,7 +149,7 @@ class Listening:
             case _Asked.REGISTRATIONS:
                 rows, problem = _rows(message.body, "show registrations")
                 for row in rows:
-                    self._conversations.contacts.registered(_text(row, "url"), _text(row, "reg_user"))
+                    self._conversations.contacts.registered(str(row.get("url")), str(row.get("reg_user")))
                 return Heard(problem=problem)
             case _Asked.CHANNELS:
                 rows, problem = _rows(message.body, "show channels")
@@ -184,8 +182,3 @@ def _rows(body: bytes, question: str) -> tuple[list[dict[str, object]], str]:
         return [row for row in rows if isinstance(row, dict)], ""
     except (ValueError, TypeError, AttributeError, RecursionError):
         return [], f"{question} was answered by {body[:80]!r}"
-
-
-def _text(row: dict[str, object], name: str) -> str:
-    found = row.get(name)
-    return found[:MAX_TEXT] if isinstance(found, str) else ""

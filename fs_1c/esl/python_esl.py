@@ -195,8 +195,12 @@ class _Reply(Message):
         values = {name: self.get(name) for name in names}
         return {name: value for name, value in values.items() if value is not None}
 
-    def may_hold(self, beginning: str) -> bool:
-        return True  # to go through the names would take longer than to look for each
+    def variables(self, names: tuple[str, ...]) -> dict[str, str]:
+        return self.only(tuple(f"variable_{name}" for name in names))
+
+    def beginning_with(self, beginning: str, names: frozenset[str]) -> dict[str, str]:
+        found = self.only(tuple(beginning + name for name in names))
+        return {name.removeprefix(beginning): value for name, value in found.items()}
 
     def names(self) -> list[str]:
         found: list[str] = []

@@ -12,6 +12,7 @@ forges no header.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +20,11 @@ MAX_HEADERS = 256 * 1024
 """Octets of header lines; a channel with 150 variables has 6 000."""
 MAX_BODY = 16 * 1024 * 1024
 """Octets of body; `show channels as json` has about 1 000 a channel."""
+
+
+VARIABLE = b"\nvariable_"
+_CHANNEL_DATA = b"\nEvent-Name: CHANNEL_DATA\n"
+"""How the answer to `connect` begins."""
 
 
 @lru_cache(1024)
@@ -30,6 +36,11 @@ def _begins(name: str) -> bytes:
 @lru_cache(64)
 def _all_begin(names: tuple[str, ...]) -> list[tuple[str, bytes]]:
     return [(name, _begins(name)) for name in names]
+
+
+@lru_cache(64)
+def _variables(names: tuple[str, ...]) -> re.Pattern[bytes]:
+    return re.compile(VARIABLE + b"(" + "|".join(map(re.escape, names)).encode() + b"):([^\n]*)")
 
 
 def _decoded(value: bytes) -> str:
@@ -51,22 +62,30 @@ class Headers:
         lines: The octets of the lines, without the empty line that ends them.
     """
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_lines", "_variables")
 
     def __init__(self, lines: bytes) -> None:
         self._lines = b"\n" + lines  # so that every name follows a newline
+        self._variables = -1
 
     def raw(self, name: str) -> bytes | None:
         """The octets of a value as they came, space around them and all, or None. Names are exact, as
         FreeSWITCH always writes them.
         """
         lines, begins = self._lines, _begins(name)
-        start = lines.find(begins)
+        start = lines.find(begins, self._from() if begins.startswith(VARIABLE) else 0)
         if start < 0:
             return None
         start += len(begins)
         end = lines.find(b"\n", start)
         return lines[start : end if end >= 0 else len(lines)]
+
+    def _from(self) -> int:
+        """Where the channel's variables begin: FreeSWITCH writes them after a channel's own headers."""
+        if self._variables < 0:
+            at = self._lines.find(VARIABLE)
+            self._variables = at if at >= 0 else len(self._lines)
+        return self._variables
 
     def get(self, name: str, /) -> str | None:
         """The decoded value of a header, or None. Octets that are not UTF-8 become U+FFFD."""
@@ -96,7 +115,7 @@ class Headers:
         """
         lines, begins = self._lines, _begins(beginning)[:-1]
         found: dict[str, str] = {}
-        at = lines.find(begins)
+        at = lines.find(begins, self._from() if begins.startswith(VARIABLE) else 0)
         while at >= 0:
             at += len(begins)
             colon = lines.find(b":", at)
@@ -107,11 +126,14 @@ class Headers:
             at = lines.find(begins, at)
         return found
 
-    def may_hold(self, beginning: str) -> bool:
-        """Whether it is worth looking for headers whose names begin like that; quicker than to look for each
-        of several that are mostly not there.
+    def variables(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The decoded values of those of these channel variables that are there, by their headers' names;
+        quicker than to look for each of several that are mostly not there.
         """
-        return b"\n" + beginning.encode() in self._lines
+        found: dict[str, str] = {}
+        for match in _variables(names).finditer(self._lines, self._from()):
+            found.setdefault(f"variable_{match[1].decode()}", _decoded(match[2]))
+        return found
 
     def names(self) -> list[str]:
         """The names of all headers, in their order."""
@@ -256,6 +278,8 @@ class Reader:
     def _content_length(self, head: Message) -> int:
         if not head.content_type:
             raise WireError(f"a message without Content-Type: {head._lines[1:41]!r}…")
+        if head._lines.startswith(_CHANNEL_DATA):  # which never has a body, and 150 lines to look for it in
+            return 0
         value = head.raw("Content-Length")
         if value is None:
             return 0

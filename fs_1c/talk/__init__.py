@@ -5,17 +5,15 @@ other room reads what a switch says to find out who somebody is.
 """
 
 from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
-from fs_1c.talk.identity import OURS, Event, People
-from fs_1c.talk.incoming import ALWAYS, PERHAPS, WISHES, call_from_channel
+from fs_1c.talk.identity import Event, People
+from fs_1c.talk.incoming import ALWAYS, PERHAPS, call_from_channel
 from fs_1c.talk.story import Observer, Stories, Story
 
 __all__ = [
     "ALWAYS",
     "CUSTOM_EVENTS",
     "EVENTS",
-    "OURS",
     "PERHAPS",
-    "WISHES",
     "Conversations",
     "Event",
     "Observer",

@@ -24,9 +24,9 @@ _UNIQUE = re.compile(r"-0x[0-9a-f]+$")  # what a profile with several registrati
 OURS = "variable_fs_1c_"
 """How the variables begin that are between a dialplan and us."""
 _OURS = frozenset(("base", "caller", "key", "number"))
+_OUR_HEADERS = tuple((name, OURS + name) for name in sorted(_OURS))
 
 _LOGIN = re.compile(r"[A-Za-z0-9._+-]{1,64}")
-_LOGINS = ("variable_user_name", "variable_sip_auth_username")
 
 
 class Event(Protocol):
@@ -66,7 +66,7 @@ class People:
     registered: Callable[[str], str | None] = lambda contact: None
 
     def is_subscriber(self, name: str) -> bool:
-        return is_extension(name, self.plan) or (bool(name) and self.has_key(name))
+        return bool(name) and (is_extension(name, self.plan) or self.has_key(name))
 
     def is_number(self, text: str) -> bool:
         """Could somebody outside be called at that?"""
@@ -85,7 +85,7 @@ def ours(event: Event) -> dict[str, str]:
     if together is not None:
         found = together(OURS, _OURS)
         return {name: text[:MAX_VALUE] for name, text in found.items()} if found else found
-    return {name: text for name in _OURS if (text := value(event, OURS + name))}
+    return {name: text for name, header in _OUR_HEADERS if (text := event.get(header))}
 
 
 def is_loopback(event: Event) -> bool:
@@ -123,7 +123,7 @@ def _calling(event: Event, people: People) -> Party:
     if given := set_.get("caller"):
         return Party(given, people.is_subscriber(given))
     login = _login(event)
-    if people.is_subscriber(login):
+    if login and people.is_subscriber(login):
         return Party(login, subscriber=True)
     shown = value(event, "Caller-Caller-ID-Number")
     original = value(event, "Caller-Orig-Caller-ID-Number") or shown
@@ -152,6 +152,8 @@ def number_now(event: Event, people: People, set_: dict[str, str]) -> str:
         return shown
     original = value(event, "Caller-Orig-Caller-ID-Number")
     effective = value(event, "variable_effective_caller_id_number")
+    if not effective and not decided and shown == original:
+        return shown
     if effective and same_number(effective, value(event, "Caller-Destination-Number"), people):
         effective = ""
     written = [one for one in (effective, shown, original) if people.is_number(one)]
@@ -208,10 +210,7 @@ def _first(people: People, *names: str, contact: str) -> Party:
 
 
 def _login(event: Event) -> str:
-    for name in _LOGINS:
-        if found := value(event, name):
-            return found
-    return ""
+    return (event.get("variable_user_name") or event.get("variable_sip_auth_username") or "")[:MAX_VALUE]
 
 
 def _user(address: str) -> str:

@@ -11,28 +11,23 @@ MAX_FIELD = 256
 """Characters of anything that a channel says about itself and that goes into a log line."""
 
 ALWAYS = (
-    "Channel-Name",
     "Unique-ID",
     "Call-Direction",
-    "Channel-Presence-ID",
     "Caller-Caller-ID-Name",
     "Caller-Caller-ID-Number",
     "Caller-Orig-Caller-ID-Number",
     "Caller-Destination-Number",
     "Caller-Privacy-Hide-Number",
 )
+"""What every channel says, in FreeSWITCH's order."""
 PERHAPS = (
-    "variable_user_name",
-    "variable_sip_auth_username",
-    "variable_domain_name",
-    "variable_effective_caller_id_number",
-    "variable_dialed_user",
-    "variable_dialed_extension",
-    "variable_originated_legs",
+    *("domain_name", "user_name", "sip_auth_username", "effective_caller_id_number"),
+    *("fs_1c_base", "fs_1c_caller", "fs_1c_deadline", "fs_1c_default_target", "fs_1c_number"),
 )
-WISHES = tuple(OURS + name for name in ("caller", "number", "base", "deadline", "default_target"))
-CALL_HEADERS = (*ALWAYS, *PERHAPS, *WISHES)
-"""What `call_from_channel` looks at, roughly in FreeSWITCH's order."""
+"""And which variables it may have."""
+_WISHES = (f"{OURS}base", f"{OURS}deadline")
+CALL_HEADERS = (*ALWAYS, *(f"variable_{name}" for name in PERHAPS))
+"""What `call_from_channel` looks at, of a channel that has called the switch."""
 
 
 def call_from_channel(data: Event, people: People) -> Call:
@@ -41,14 +36,20 @@ def call_from_channel(data: Event, people: People) -> Call:
     """
     get = data.get
     number = far_end(data, people).name or get("Caller-Caller-ID-Number") or ""
-    names = ("Unique-ID", "Caller-Caller-ID-Name", "Caller-Destination-Number", "Caller-Privacy-Hide-Number")
-    logged = [number, *(get(name) or "" for name in (*names, "variable_domain_name", *WISHES[2:4]))]
+    names = (
+        "Unique-ID",
+        "Caller-Caller-ID-Name",
+        "Caller-Destination-Number",
+        "variable_domain_name",
+        *_WISHES,
+    )
+    logged = [number, *[get(name) or "" for name in names]]
     together = "".join(logged)
     if len(together) > MAX_FIELD or not together.isprintable():  # which is hardly ever so
         logged = [channel.line(one[:MAX_FIELD]) for one in logged]
-    number, uuid, name, destination, private, domain, base, deadline = logged
-    hidden = private == "true" and not get(WISHES[0])
-    default_target = get(WISHES[4]) or ""
+    number, uuid, name, destination, domain, base, deadline = logged
+    hidden = get("Caller-Privacy-Hide-Number") == "true" and not get(f"{OURS}caller")
+    default_target = get(f"{OURS}default_target") or ""
     return Call(uuid, number, name, destination, domain, hidden, base, _seconds(deadline), default_target)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import re
 import statistics
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests.dialplan.files import FOLDER
 from tests.freeswitch.conftest import python_switch_in
 from tests.freeswitch.sip import Agents, Manner, State
 from tests.freeswitch.switch import BINARY, Switch
@@ -31,6 +33,8 @@ DOORS = {
     "outbound's dialplan without its socket": "no-door",
     "mod_cidlookup, a local HTTP server": "cidlookup",
     "outbound, sync": "sync",
+    "outbound, sync.xml without its set_profile_var and set": "less",
+    "outbound, sync.xml as it is shipped": "shipped",
     "mod_python3": "python",
     "mod_python3, bridge": "python-bridge",
     "outbound, async": "async",
@@ -51,6 +55,16 @@ _EXTENSIONS = """<extension name="cidlookup"><condition field="destination_numbe
 <action application="set" data="hangup_after_bridge=true"/>
 <action application="set" data="continue_on_fail=true"/>
 <action application="bridge" data="${fs_1c_target}"/></condition></extension>"""
+
+
+def shipped(service: int) -> str:
+    """sync.xml, and the same without the two applications that stand between `socket` and `bridge`."""
+    whole = re.sub("<!--.*?-->", "", (FOLDER / "sync.xml").read_text(), flags=re.DOTALL)
+    whole = whole.partition("<include>")[2].partition("</include>")[0]
+    whole = whole.replace("127.0.0.1:8084", f"127.0.0.1:{service}")
+    less = re.sub(r'<action application="(set|set_profile_var)"\s[^>]*/>', "", whole)
+    named = {"shipped": whole, "less": less}
+    return "".join(text.replace(r"(\+?74951234567)", name) for name, text in named.items())
 
 
 def main() -> None:
@@ -107,8 +121,10 @@ def world(transport: str) -> Iterator[tuple[Agents, Switch | None]]:
         conf = Path(folder) / "conf" / "freeswitch.xml"
         conf.write_text(
             conf.read_text()
-            .replace("</modules>", '<load module="mod_cidlookup"/></modules>')
-            .replace('<context name="public">', f'<context name="public">{_EXTENSIONS}')
+            .replace("</modules>", '<load module="mod_cidlookup"/><load module="mod_hash"/></modules>')
+            .replace(
+                '<context name="public">', f'<context name="public">{_EXTENSIONS}{shipped(switch.service)}'
+            )
             .replace(
                 '<configuration name="event_socket.conf">',
                 '<configuration name="cidlookup.conf"><settings>'

@@ -123,6 +123,8 @@ def _phones_lose_nobody(given: dict[str, str], exported: str) -> Iterator[str]:
     )
     if not in_the_multiset and f"{_REDIRECT}=true" not in exported:
         yield f"{_REDIRECT}=true must be exported before anybody is rung"
+    if "force_transfer_context" in exported + given.get("export_vars", ""):
+        yield "force_transfer_context must not be exported: a REFER from the trunk would get in"
 
 
 def _fails_open(extension: etree._Element) -> Iterator[str]:

@@ -23,7 +23,7 @@ from tests.dialplan.files import (
     SECOND_NUMBER,
     extensions,
 )
-from tests.dialplan.lint import problems
+from tests.dialplan.lint import actions, problems
 from tests.dialplan.trace import Ask, Dialplan, Trace, Variables, endpoints, nobody
 from tests.support import unhurried
 
@@ -130,12 +130,36 @@ def test_an_example_has_no_fault(path: Path) -> None:
         ("continue_on_fail=true", "x=${cond(${fs_1c_category} == VIP ? 1 : 2)}", "what others have written"),
         ("continue_on_fail=true", "api_on_answer=python fs_1c_dialplan", "stops all Python"),
         ('name="fs-1c"', 'name="sync"', "must begin with fs-1c"),
+        ("~force_transfer_context=default", "", "force_transfer_context must be set"),
+        ("~domain_name=${domain}", "", "domain_name must be set"),
+        ("~transfer_ringback=%(1000,4000,425)", "", "transfer_ringback must be set"),
+        (
+            "${export_vars},",
+            "${export_vars},force_transfer_context,",
+            "force_transfer_context must not be exported",
+        ),
+        (",outbound_redirect_fatal", ",other", "outbound_redirect_fatal=true must be exported"),
+        ("outbound_redirect_fatal=true", "x=true", "outbound_redirect_fatal=true must be exported"),
+        ("regex(${effective_caller_id_name}", "regex(${caller_id_name}", "is no argument for it"),
+        ("last_dial_ext/${fs_1c_manager}", "last_dial_ext/${fs_1c_title}", "what others have written"),
+        (
+            "hash(insert/${domain_name}-last_dial_ext/${fs_1c_manager}",
+            "system(${fs_1c_manager}",
+            "what others",
+        ),
     ],
 )
 def test_a_fault_is_found(good: str, bad: str, told: str) -> None:
     assert good in SYNC
     found = problems(SYNC.replace(good, bad))
     assert any(told in problem for problem in found), found
+
+
+def test_what_is_recommended_adds_no_more_than_two_applications() -> None:
+    """Each costs every call about 0.2 ms; the order counts, too."""
+    (extension,) = extensions(SYNC)
+    ran = [application for application, _ in actions(extension)]
+    assert ran == ["multiset", "socket", "set_profile_var", "set", "bridge", "bridge"]
 
 
 def test_async_needs_socket_resume() -> None:

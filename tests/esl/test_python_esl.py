@@ -175,8 +175,7 @@ def test_a_signal_is_not_the_end_of_a_connection() -> None:
 
 @pytest.fixture
 def bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fs_1c.service.outbound_door", lambda _: PythonEslOutboundDoor)
-    monkeypatch.setattr("fs_1c.service.inbound_door", lambda _: PythonEslInboundDoor)
+    monkeypatch.setattr("fs_1c.service.doors", lambda _: (PythonEslOutboundDoor, PythonEslInboundDoor))
 
 
 @pytest.mark.usefixtures("bound")

@@ -208,13 +208,19 @@ class Softphone:
         os.kill(self._child.pid, signal.SIGSTOP)
 
     def close(self) -> None:
-        """Ends it at once; its registration stays until it expires."""
+        """Ends it: it takes its registration back, if it still can."""
+        if self._child is not None and self._socket is not None:
+            os.kill(self._child.pid, signal.SIGCONT)
+            with contextlib.suppress(AssertionError, OSError, subprocess.TimeoutExpired):
+                self.command("quit")
+                self._child.wait(PATIENCE)
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
         if self._child is not None:
-            os.killpg(self._child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
             self._child = None
 

@@ -88,6 +88,10 @@ class Leg:
     def hang_up(self) -> None:
         self._agents.hang_up(self)
 
+    def refer(self, destination: str) -> None:
+        """A transfer by whoever is at this end."""
+        self._agents.refer(self, destination)
+
     def ended(self, status: int = 0) -> None:
         self.status = self.status or status
         if self.state in (State.CALLING, State.RINGING):
@@ -197,6 +201,12 @@ class Agents:
                 leg.cancelled = True
                 self._request("CANCEL", leg, leg.branch)
             self._changed.notify_all()
+
+    def refer(self, leg: Leg, destination: str) -> None:
+        with self._changed:
+            leg.cseq += 1
+            refer_to = f"Refer-To: <sip:{destination}@127.0.0.1:{self.switch[1]}>"
+            self._request("REFER", leg, new_branch(), [refer_to])
 
     def _serve(self) -> None:
         while (octets := self._socket.recv(65535)) != b"stop":

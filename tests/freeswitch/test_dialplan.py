@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fs_1c.channel import text
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 from tests.dialplan.docs import commands_for_fs_cli
 from tests.dialplan.files import CONFIGURATIONS, DIALPLANS, SECOND_NUMBER, extensions
@@ -29,7 +30,12 @@ DEFAULT = {"sync": "100", "async": "100", "ring_group": "245", "vip": "100", "ba
 MUTE_FOR = 0.2
 
 # FreeSWITCH's own package has it; a build of one's own may have it elsewhere.
-_FOLDERS = (os.environ.get("FREESWITCH_MODULES", ""), "/usr/lib/freeswitch/mod", "/usr/local/freeswitch/mod")
+_FOLDERS = (
+    os.environ.get("FREESWITCH_MODULES", ""),
+    "/usr/lib/freeswitch/mod",
+    "/usr/local/freeswitch/mod",
+    "/usr/local/freeswitch/lib/freeswitch/mod",
+)
 QUEUE = [path for folder in _FOLDERS if (path := Path(folder) / "mod_callcenter.so").is_file()][:1]
 has_fs_cli = pytest.mark.skipif(not shutil.which("fs_cli"), reason="there is no fs_cli on PATH")
 has_queue = pytest.mark.skipif(not QUEUE, reason="this FreeSWITCH has no mod_callcenter")
@@ -136,6 +142,32 @@ def test_a_busy_manager_is_followed_by_the_default_target(company: ShippedCompan
     assert len(manager.legs) == 1
 
 
+def test_any_name_of_a_client_is_shown_later_too(company: ShippedCompany, tmp_path: Path) -> None:
+    """It goes through `regex` into the caller's profile: brackets and signs are no syntax there."""
+    proof = tmp_path / "proof"
+    titles = [
+        "ООО (Ромашка",
+        "Ромашка) и сыновья",
+        "((a) b",
+        "50% скидка %1 \\1 $1",
+        "a|^(.+)$|destination_number=%1|n",
+        'ЗАО "Склад: Москва"',
+        f"${{system(touch {proof})}}",
+        "}) ${x",
+        "m:~a~b",
+    ]
+    clients = [Client(f"892352904{i:02}", title, "0", "244") for i, title in enumerate(titles)]
+    company.serve(clients=tuple(clients))
+    manager = company.phone("244")
+    for i, client in enumerate(clients, 1):
+        caller = company.dial("sync", client.number)
+        shown = manager.talks(i).name
+        assert (
+            company.switch.api(f"uuid_getvar {caller.call_id} caller_id_name") == text(client.title) == shown
+        )
+    assert not proof.exists()
+
+
 def test_a_group_rings_at_once_and_then_the_one_on_duty(company: ShippedCompany) -> None:
     one, two, duty = (company.phone(e, Manner.RINGS) for e in ("244", "245", "100"))
     company.serve()
@@ -232,6 +264,7 @@ def test_a_queue_serves_whom_no_manager_serves(company: ShippedCompany) -> None:
 
 @has_queue
 def test_a_queue_without_agents_gives_the_caller_back(company: ShippedCompany) -> None:
+    """As it is shipped: after five seconds."""
     default = company.phone("100")
     for agent in ("244", "245"):
         company.switch.api(f"callcenter_config agent set status {agent}@default 'Logged Out'")
@@ -241,6 +274,30 @@ def test_a_queue_without_agents_gives_the_caller_back(company: ShippedCompany) -
     finally:
         for agent in ("244", "245"):
             company.switch.api(f"callcenter_config agent set status {agent}@default Available")
+
+
+@has_queue
+def test_a_queue_whose_agents_never_answer_gives_the_caller_back(company: ShippedCompany) -> None:
+    """After max-wait-time; here two seconds of it."""
+    one, other, default = (
+        company.phone("244", Manner.RINGS),
+        company.phone("245", Manner.RINGS),
+        company.phone("100"),
+    )
+    file = company.switch.folder / "conf" / "autoload_configs" / "callcenter.conf.xml"
+    shipped = file.read_text()
+    reload = "callcenter_config queue reload support@default"
+    try:
+        file.write_text(shipped.replace('"max-wait-time" value="120"', '"max-wait-time" value="2"'))
+        assert company.switch.api("reloadxml").startswith("+OK")
+        assert company.switch.api(reload).startswith("+OK")
+        company.dial("queue", STRANGER)
+        default.rings(within=12).to_be(State.TALKING)
+        assert one.legs and other.legs
+    finally:
+        file.write_text(shipped)
+        company.switch.api("reloadxml")
+        company.switch.api(reload)
 
 
 @pytest.mark.skipif(bool(QUEUE), reason="this FreeSWITCH has mod_callcenter")

@@ -177,6 +177,8 @@ class Listener:
         return wire.reply(said)
 
     def _api(self, question: str) -> str:
+        if (odd := self._switch.settings.answers.get(question)) is not None:
+            return odd.decode("utf-8", "surrogateescape")
         name, _, argument = question.partition(" ")
         answer = self._switch.api(name, argument)
         return f"-ERR {name} Command not found!\n" if answer is None else answer

@@ -20,6 +20,7 @@ class SwitchSettings:
         directory: Extension → that subscriber's variables, as `user_data EXT@DOMAIN var NAME` has them.
         heartbeat: Seconds between HEARTBEAT events (20 on a real switch); None sends none.
         first_command: Seconds that a connection may take for its first command.
+        answers: A question (`show channels as json`) → octets that are answered in its stead.
     """
 
     host: str = "127.0.0.1"
@@ -28,6 +29,7 @@ class SwitchSettings:
     directory: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     heartbeat: float | None = 20.0
     first_command: float = 25.0
+    answers: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
