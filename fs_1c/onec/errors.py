@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -112,6 +112,7 @@ _BY_WORDS = tuple(
 _ONEC_SAYS = re.compile(
     r"1[cс]\b|\bправ\b|сеанс|предприяти|enterprise|ошибка при выполнении|http: forbidden", re.IGNORECASE
 )
+_OF_PROXIES = (502, 503, 504)
 _PLACE = re.compile(r"\{[^{}<>]{1,300}\(\d{1,6}(?:,\s?\d{1,6})?\)\}")
 
 
@@ -201,7 +202,9 @@ def about_session(status: int, body: bytes) -> bool:
     """
     if status in (400, 404) and not body.strip():
         return True
-    return not 200 <= status < 300 and _by_words(words(decode(body))) is _SESSION
+    if 200 <= status < 300 or status in _OF_PROXIES:
+        return False
+    return _by_words(words(decode(body))) is _SESSION
 
 
 def by_status(status: int, body: bytes, told: tuple[tuple[str, str], ...] = ()) -> OneCError:
@@ -218,12 +221,16 @@ def by_status(status: int, body: bytes, told: tuple[tuple[str, str], ...] = ()) 
         row = _REFUSED
     elif 300 <= status < 400 and (where := headers.get("Location", "").partition("?")[0]):
         text = f"it leads to {words(where)}"
-    return _made(row, f"HTTP {status}, ", text)
+    # A proxy's page about maintenance may stand for an answer of 1C that it has not waited for.
+    ran = status in _OF_PROXIES or has_place(text)
+    return _made(row, f"HTTP {status}, ", text, ran=ran)
 
 
 def _is_of_a_web_server(body: bytes, text: str) -> bool:
     """A page in which 1C says nothing; 1C itself refuses in its own words, mostly as JSON."""
-    return bool(text) and decode(body[:64]).lstrip("\ufeff \r\n")[:1] != "{" and not _ONEC_SAYS.search(text)
+    start = decode(body[:2048]).lstrip("\ufeff \r\n")
+    is_1cs = start.startswith("{") or "<exception" in start or _ONEC_SAYS.search(text)
+    return bool(text) and not is_1cs
 
 
 def _unauthorized(row: _Row, asked: str, text: str) -> tuple[_Row, str]:
@@ -244,13 +251,13 @@ def fault(text: str, status: int) -> OneCError:
     """
     said = words(text)
     row = None if has_place(text[:65536]) else _by_words(said)
-    return _made(replace(row, reached=_MAYBE) if row else _FAULT, f"HTTP {status}, ", said)
+    return _made(row or _FAULT, f"HTTP {status}, ", said, ran=True)
 
 
 def by_words(text: str) -> OneCError | None:
     """The error that this text means under any status, even 200, if it is one that 1C is known to write."""
     row = _by_words(text)
-    return None if row is None else _made(row, "", text)
+    return None if row is None else _made(row, "", text, ran=True)
 
 
 def _by_words(text: str) -> _Row | None:
@@ -266,7 +273,8 @@ def _row(status: int, text: str) -> _Row:
     return _BY_STATUS.get(status, unexpected)
 
 
-def _made(row: _Row, where: str, text: str) -> OneCError:
+def _made(row: _Row, where: str, text: str, *, ran: bool) -> OneCError:
+    """The error; `ran`: 1C's code may have run, whatever the row says."""
     message = f"{where}{row.meaning}" + (f": {text}" if text else "")
-    ran = row.reached is _NO and has_place(text)
-    return OneCError(row.kind, message, _MAYBE if ran else row.reached, row.base_down, row.passing)
+    reached = _MAYBE if ran and row.reached is _NO else row.reached
+    return OneCError(row.kind, message, reached, row.base_down, row.passing)

@@ -91,7 +91,7 @@ class Session:
                     response = self._send(request, careful, ends)
                 if words or (again and _is_good(response)):  # else it was not for the session
                     self._lost(at_once=served == 1)
-            elif words and self._may_learn():
+            elif words and response.body.strip() and self._may_learn():
                 self._policy.mode, self._policy.insists = SessionMode.IBSESSION, True
                 if again:
                     response = self._send(request, careful, ends)
