@@ -235,9 +235,9 @@ def _is_of_a_web_server(body: bytes, text: str) -> bool:
 
 def _unauthorized(row: _Row, asked: str, text: str) -> tuple[_Row, str]:
     """Who asks for what: 1C's own log-in is Basic; a proxy's has a realm of its own."""
-    schemes = re.findall(r"(?:^|,\s*)([A-Za-z]+)(?=\s|,|$)", asked)
+    schemes = re.findall(r"(?:^|,\s*)([A-Za-z]{1,20})(?=\s|,|$)", asked)
     if schemes and not any(scheme.lower() == "basic" for scheme in schemes):
-        return _NO_BASIC, f"it offers {', '.join(dict.fromkeys(schemes))} only"
+        return _NO_BASIC, f"it offers {', '.join(list(dict.fromkeys(schemes))[:5])} only"
     realm = re.search(r'realm="?([^",]{1,80})', asked)
     if realm and not re.search("1c|1с|enterprise|предприят", realm[1], re.I):
         said = f'asked by "{words(realm[1])}", which may be a web server before 1C'
