@@ -11,7 +11,7 @@ demo: $(VENV)/.ready
 # The calls of the fault table are timed, so they have the machine to themselves. (Without hypothesis, whose plugin is
 # imported at the very end there: Python 3.11 compiles badly while other threads format tracebacks.)
 test: $(VENV)/.ready lint
-	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore tests/service/test_fault_table.py
+	$(BIN)/python -m pytest -n 6 --dist loadfile --ignore tests/service/test_fault_table.py
 	$(BIN)/python -m pytest -p no:hypothesispytest tests/service/test_fault_table.py
 
 lint: $(VENV)/.ready
