@@ -43,7 +43,7 @@ def switch(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.DEBUG)
     opened: list[SharedAnswers] = []
 
-    def switch(base: str = "default", url: str = "", timeout: float = 0.5, **given: Any) -> SharedAnswers:
+    def switch(base: str = "default", url: str = "", timeout: float = 5.0, **given: Any) -> SharedAnswers:
         url = url or request.getfixturevalue("server").url
         settings = RedisSettings(url=url, timeout=timeout)
         opened.append(SharedAnswers(settings, base, LOOKUP, **{"claim_for": 10.0, **given}))

@@ -30,7 +30,7 @@ def test_of_fifty_who_ask_at_once_one_asks_1c(switch: Open, server: RedisServer)
         until(lambda: server.looked() >= 50)  # everybody has come
         return KNOWN
 
-    switches = [switch(timeout=5.0) for _ in range(50)]
+    switches = [switch() for _ in range(50)]
     with ThreadPoolExecutor(50) as threads:
         told = list(threads.map(lambda one: one.ask(NUMBER, ask_1c), switches))
     assert asked == [1]
@@ -82,7 +82,7 @@ def test_when_1c_fails_the_waiting_try_one_at_a_time(switch: Open, server: Redis
             return None
 
     with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(ask, [switch(timeout=5.0) for _ in range(8)]))
+        told = list(threads.map(ask, [switch() for _ in range(8)]))
     assert sorted(told, key=str) == [False, None, None, None, True, True, True, True]
 
 
