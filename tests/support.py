@@ -13,8 +13,6 @@ from types import TracebackType
 from typing import Any, Self
 from xml.sax.saxutils import escape
 
-from hypothesis import settings
-
 from fs_1c.settings import OneCSettings
 
 KEY = "gW3cyUJAtl50PhF"
@@ -22,9 +20,6 @@ SEED = "89235292926"
 """A client whom every simulated 1C knows, as he is dialled."""
 SOON = 10.0
 """Seconds that a test waits for what must happen."""
-
-unhurried = settings(deadline=None)
-"""For properties: a busy machine is not a failure."""
 
 Part = Callable[[socket.socket, threading.Event], None]
 """Plays the server: gets a connection whose request has been read whole, and the event of the server's end.

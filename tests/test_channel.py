@@ -9,7 +9,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fs_1c import channel
-from tests.support import unhurried
 
 FORBIDDEN = set("${}[]<>\\|^~'`,=;%\"/:@")
 NASTY = [*sorted(FORBIDDEN), *"_ \n\r\0\u0301\u0338\u037e\u1fef\u2028\u202eaé"]
@@ -53,7 +52,6 @@ def test_names_stay_readable(name: str, shown: str) -> None:
 @example("e$\u0301", 100)  # what stood between two characters that compose is taken out
 @example("=\u0338;\u037e`\u1fef", 100)  # characters whose normal form is a forbidden one
 @example("::__::_:", 100)
-@unhurried
 def test_a_text_is_harmless_on_one_line_bounded_and_stable(value: str, limit: int) -> None:
     shown = channel.text(value, limit)
     assert not FORBIDDEN & set(shown)
@@ -68,7 +66,6 @@ def test_a_text_is_harmless_on_one_line_bounded_and_stable(value: str, limit: in
 
 
 @given(st.text("абвгдеёжзийклмнопрстуфхцчшщъыьэюя АБВ.-&()«»№0123456789", max_size=100))
-@unhurried
 def test_ordinary_names_are_left_as_they_are(name: str) -> None:
     assert channel.text(name) == " ".join(name.split())
 
@@ -95,7 +92,6 @@ def test_a_word_with_anything_else_in_it_is_refused(value: str) -> None:
 
 
 @given(ANY_TEXT)
-@unhurried
 def test_a_word_is_plain_or_nothing(value: str) -> None:
     if (word := channel.word(value)) is not None:
         assert word == value
@@ -121,7 +117,6 @@ def test_what_is_no_host_is_refused(value: str) -> None:
 
 
 @given(ANY_TEXT)
-@unhurried
 def test_a_host_holds_no_dial_string_syntax(value: str) -> None:
     if (host := channel.host(value)) is not None:
         assert host == value
@@ -135,7 +130,6 @@ def test_a_header_line_stays_one() -> None:
 
 
 @given(ANY_TEXT)
-@unhurried
 def test_a_line_keeps_its_length_and_everything_but_controls(value: str) -> None:
     line = channel.line(value)
     assert len(line) == len(value)

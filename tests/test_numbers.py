@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.numbers import MAX_LENGTH, NotANumber, Number, NumberFormat, NumberPlan, is_extension, read
-from tests.support import unhurried
 
 PLAN = NumberPlan()
 NOVOSIBIRSK = NumberPlan(area_code="383")
@@ -162,7 +161,6 @@ def test_a_base_is_asked_in_its_own_form(
 
 
 @given(st.text(st.characters()) | st.text("+0123456789()-. /\u00a0sipteln:;@", max_size=80))
-@unhurried
 def test_reading_never_raises_and_gives_e164_or_a_reason(received: str) -> None:
     number = read(received, PLAN)
     if isinstance(number, Number):
@@ -179,7 +177,6 @@ SEPARATOR = st.sampled_from(["", "", " ", "-", ".", "\u00a0", "\u202f", "\u2011"
 
 
 @given(RUSSIAN, st.sampled_from(["8", "+7", "7", "007", "(+7)"]), st.lists(SEPARATOR, min_size=5, max_size=5))
-@unhurried
 def test_a_russian_number_is_the_same_however_it_is_spaced(
     ten: str, prefix: str, separators: list[str]
 ) -> None:
@@ -191,7 +188,6 @@ def test_a_russian_number_is_the_same_however_it_is_spaced(
 
 
 @given(RUSSIAN, st.sampled_from(FORMS))
-@unhurried
 def test_a_russian_number_written_in_any_form_reads_back(ten: str, form: NumberFormat) -> None:
     number = Number(f"+7{ten}", "")
     again = read(number.written(form), PLAN)

@@ -15,7 +15,7 @@ from fs_1c.cards import claims
 from fs_1c.cards.claims import Claims
 from fs_1c.cards.claims_file import CLAIM_SECONDS
 from tests.cards.conftest import CALL, PAIRS, Open, warnings
-from tests.support import SOON, unhurried, until
+from tests.support import SOON, until
 
 
 def test_without_file_and_redis_it_is_the_process_that_remembers(opened: Open) -> None:
@@ -67,7 +67,7 @@ anything = st.one_of(
 
 
 @given(st.lists(st.tuples(anything, anything), max_size=20))
-@settings(unhurried, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_text_is_taken_for_another(folder_of_all: tuple[Claims, set[Any]], pairs: list[Any]) -> None:
     one, seen = folder_of_all
     for pair in pairs:
@@ -83,7 +83,6 @@ def folder_of_all(opened: Open, file: Path, patient: None) -> tuple[Claims, set[
 
 
 @given(anything, anything)
-@settings(unhurried)
 def test_what_is_kept_is_short_and_plain(call: str, extension: str) -> None:
     kept = claims._pair(call, extension)
     assert all(0 < len(word) <= 65 and word.isascii() and word.isprintable() for word in kept)

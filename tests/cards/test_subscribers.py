@@ -17,7 +17,7 @@ from fs_1c.cards import subscribers
 from fs_1c.cards.subscribers import Subscribers, parse
 from fs_1c.settings import SettingsError, SubscribersSettings, build
 from tests.support import KEY as SECRET
-from tests.support import unhurried, until
+from tests.support import until
 
 
 def made(**given: object) -> Subscribers:
@@ -77,7 +77,6 @@ def test_what_is_wrong_with_a_file_is_told_by_line_and_without_a_key(
     assert problems == ([problem] if problem else [])
 
 
-@unhurried
 @given(st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
 def test_any_file_is_survived(octets: bytes) -> None:
     keys, problems = parse(octets, {})

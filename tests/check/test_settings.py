@@ -17,7 +17,6 @@ from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
 from fs_1c.settings import SubscribersSettings, load
 from tests.check.conftest import bad, check, the_one
-from tests.support import unhurried
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
 SECRET = "s3cret-of-mine"
@@ -210,7 +209,6 @@ def test_secrets_are_masked_however_they_are_written(secret: str, text: str, sho
 
 
 @given(st.text(min_size=4, max_size=20), st.text(max_size=50), st.text(max_size=50))
-@unhurried
 def test_no_secret_survives_in_any_text(secret: str, before: str, after: str) -> None:
     mask = Mask()
     mask.learn(secret)

@@ -16,7 +16,6 @@ from fs_1c.settings import DialectName
 from fs_1c.simulator.onec.dialects import DIALECTS
 from fs_1c.simulator.onec.dialects import wsdl as written
 from tests import ROOT
-from tests.support import unhurried
 
 MOBILON_2 = PRESETS[DialectName.MOBILON_2]
 OURS = Described("http://VATS", {"SayName": ("Number",), "IncomingCall": ("NumFrom", "Key")})
@@ -100,7 +99,6 @@ def test_a_byte_order_mark_does_no_harm() -> None:
 
 
 @given(st.binary(max_size=300) | st.text(max_size=100).map(lambda t: f"<definitions name='{t}'/>".encode()))
-@unhurried
 def test_any_body_is_read_or_refused(body: bytes) -> None:
     described = wsdl.read(body)
     if described is not None:
@@ -119,7 +117,6 @@ anything = st.builds(
 
 
 @given(anything, st.sampled_from(list(DialectName)))
-@unhurried
 def test_nothing_is_told_only_when_the_very_names_are_there(described: Described, name: DialectName) -> None:
     dialect = PRESETS[name]
     found = [one for one in wsdl.compare(described, dialect) if not one.pop]

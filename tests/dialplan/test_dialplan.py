@@ -25,7 +25,6 @@ from tests.dialplan.files import (
 )
 from tests.dialplan.lint import actions, problems
 from tests.dialplan.trace import Ask, Dialplan, Trace, Variables, endpoints, nobody
-from tests.support import unhurried
 
 DOMAIN = "pbx.example"
 SYNC = (FOLDER / "sync.xml").read_text()
@@ -245,7 +244,6 @@ phones = st.frozensets(
 )
 
 
-@unhurried
 @given(st.sampled_from(CASES), services, phones)
 def test_no_call_is_lost(case: tuple[Path, str], service: Ask, answering: frozenset[str]) -> None:
     """Whatever the service says and whoever answers: the call ends with the first who does, or after all of

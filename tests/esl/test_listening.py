@@ -16,7 +16,6 @@ from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
 from tests.recordings import dumps, events, messages
-from tests.support import unhurried
 
 PASSWORD = "s3cret"
 NAME = "inbound_pickup"
@@ -202,7 +201,6 @@ content = st.sampled_from(
 )
 
 
-@unhurried
 @given(st.lists(st.tuples(content, st.binary(max_size=60)), max_size=20))
 def test_any_messages_end_in_what_may_be_raised(said: list[tuple[bytes, bytes]]) -> None:
     listening = Listening(PASSWORD, Conversations(NumberPlan()))

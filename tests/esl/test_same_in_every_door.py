@@ -22,7 +22,6 @@ from fs_1c.esl.wire import Headers, Message
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk import Conversations, People
 from tests.recordings import DATA, NAMES, TALKS, dumps, events, parse
-from tests.support import unhurried
 from tests.world import until
 
 PLAN = NumberPlan()
@@ -184,7 +183,6 @@ strange = st.builds(
 )
 
 
-@unhurried
 @given(
     st.lists(strange, max_size=30),
     st.sampled_from(["inbound_attended_transfer", "inbound_group", "13_valet"]),

@@ -31,7 +31,6 @@ from fs_1c.journal.writer import Journal
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings, RoutingSettings
 from fs_1c.settings.sections import CategoryRule
-from tests.support import unhurried
 
 PLAN = NumberPlan()
 E164 = "+79235292926"
@@ -307,7 +306,6 @@ def test_json() -> None:
 # Terminals.
 
 
-@unhurried
 @given(st.text(st.characters(), max_size=60))
 def test_no_text_reaches_a_terminal_but_as_letters(text: str) -> None:
     everywhere: dict[str, Any] = dict.fromkeys(

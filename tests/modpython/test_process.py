@@ -24,14 +24,12 @@ from fs_1c.modpython.process import Process
 from fs_1c.modpython.switch import whole
 from tests import ROOT
 from tests.modpython.conftest import FakeFreeSwitch, command, session
-from tests.support import unhurried
 from tests.world import CLIENT
 
 DIALPLAN = ROOT / "dialplan/mod_python"
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-@unhurried
 def test_whatever_is_given_to_freeswitch_is_one_line_of_utf8(text: str) -> None:
     line = plain(text)
     line.encode()
@@ -42,7 +40,6 @@ def test_whatever_is_given_to_freeswitch_is_one_line_of_utf8(text: str) -> None:
 
 
 @given(st.binary())
-@unhurried
 def test_whatever_comes_from_freeswitch_can_be_written_down(octets: bytes) -> None:
     assert whole(octets.decode("utf-8", "surrogateescape")) == octets.decode("utf-8", "replace")
 

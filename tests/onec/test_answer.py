@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fs_1c.onec import MAX_PHONE, MAX_TITLE, Answer
 from fs_1c.onec.dialects.answer import read
 from tests.onec.support import ANSWERS, NOBODY, SEED
-from tests.support import inner, unhurried
+from tests.support import inner
 
 
 @pytest.mark.parametrize(("text", "answer"), ANSWERS.values(), ids=ANSWERS.keys())
@@ -50,7 +50,6 @@ TYPED = st.text() | st.text("ООО «Рога» \"&<>/'!-[]=;#\n\r\t\u00a0\u202
 
 
 @given(TYPED, TYPED, TYPED)
-@unhurried
 def test_whatever_people_typed_comes_out_trimmed_and_on_one_line(
     title: str, category: str, phone: str
 ) -> None:
@@ -64,7 +63,6 @@ PIECES = re.findall(r"<[^>]*>|[^<]+", inner("x", "y", "z"))
 
 
 @given(st.text(st.characters()) | st.lists(st.sampled_from(PIECES)).map("".join))
-@unhurried
 def test_reading_never_raises_and_gives_trimmed_lines(text: str) -> None:
     answer = read(text)
     for value in (answer.title, answer.category, answer.manager, answer.error):

@@ -23,7 +23,7 @@ from tests.onec.support import (
     SEED_NAME,
     SEED_SAY_NAME,
 )
-from tests.support import KEY, inner, soap_answer, unhurried
+from tests.support import KEY, inner, soap_answer
 
 
 def tree(element: etree._Element) -> tuple[Any, ...]:
@@ -80,7 +80,6 @@ def test_the_answers_of_the_description_are_understood() -> None:
 
 
 @given(st.text(st.characters()))
-@unhurried
 def test_no_value_breaks_or_extends_the_envelope(value: str) -> None:
     root = etree.fromstring(envelope("http://VATS", "SayName", {"Number": value}))
     *_, number = root.iter()
@@ -254,7 +253,6 @@ def test_an_entity_bomb_does_not_go_off() -> None:
 @given(
     st.binary() | st.integers(0, 700).map(lambda cut: SEED_NAME.encode()[:cut]), st.sampled_from([200, 500])
 )
-@unhurried
 def test_whatever_comes_there_is_a_text_or_a_onec_error(body: bytes, status: int) -> None:
     try:
         assert read_return(status, body, "SayName") is not None

@@ -14,7 +14,6 @@ from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.routing import decide
 from fs_1c.settings import NameShown, RoutingSettings
 from fs_1c.settings.sections import CategoryRule
-from tests.support import unhurried
 
 PLAN = NumberPlan()
 SEED = Number("+79235292926", "89235292926")
@@ -270,7 +269,6 @@ SAFE_TARGET = re.compile(rf"{MANAGER}(\|{FOLLOWER})?|{FOLLOWER}", re.ASCII)
     result=st.just(Result.FOUND) | st.sampled_from(Result),
     shown=st.sampled_from(NameShown),
 )
-@unhurried
 def test_whatever_1c_and_the_caller_say_every_value_is_harmless(
     title: str, category: str, manager: str, name: str, domain: str, result: Result, shown: NameShown
 ) -> None:

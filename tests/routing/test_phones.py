@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from fs_1c.numbers import NumberPlan, is_extension
 from fs_1c.routing.phones import candidates
-from tests.support import unhurried
 
 PLAN = NumberPlan()
 
@@ -124,7 +123,6 @@ def test_whatever_stands_there_is_read_in_no_time(written: str) -> None:
     assert time.process_time() - started < 0.2
 
 
-@unhurried
 @given(st.text(alphabet=st.one_of(st.sampled_from("0123456789 .,-+()тел:;/«\u200e\u00a0"), st.characters())))
 def test_an_extension_that_rings_is_written_there_digit_by_digit(written: str) -> None:
     for one in candidates(written, PLAN):

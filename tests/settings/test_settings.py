@@ -14,7 +14,6 @@ from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import mobilon
 from fs_1c.settings import Settings, SettingsError, build, load
 from fs_1c.settings.types import Address, parse_address, parse_duration
-from tests.support import unhurried
 
 EXAMPLE = """
 [onec]
@@ -277,7 +276,6 @@ PLACES = [
 
 
 @given(st.sampled_from(PLACES), st.from_regex(r"[A-Za-z0-9]{12,20}", fullmatch=True))
-@unhurried
 def test_no_value_is_ever_repeated_wherever_it_was_written_by_mistake(place: str, value: str) -> None:
     for problem in problems(place.format(f'"{value}"')):
         assert value not in problem

@@ -12,7 +12,6 @@ from tests.simulator.support import (
     say_name,
     simulator,
 )
-from tests.support import unhurried
 
 HEADER = "number,title,category,manager\n"
 
@@ -64,7 +63,6 @@ def test_the_first_of_two_clients_with_one_phone_is_found() -> None:
     assert ClientBook(clients, "last-ten").find("9231112233") == clients[0]
 
 
-@unhurried
 @given(st.text())
 def test_a_search_key_is_at_most_ten_ascii_digits(number: str) -> None:
     key = search_key(number)

@@ -14,7 +14,6 @@ from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.clients import ClientBook, Search
 from fs_1c.simulator.onec.dialects import inner_xml, parse_operation, pop_of_event
 from tests.simulator.support import envelope, post, simulator
-from tests.support import unhurried
 
 CLIENT = Client("+7 (923) 529-29-26", "Фэйковый чиж", "VIP", "244")
 
@@ -68,7 +67,6 @@ def test_an_event_that_is_no_json_object_is_a_fault(data: str) -> None:
         assert onec.cards == ()
 
 
-@unhurried
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3))
 def test_no_event_upsets_the_cards(value: Any) -> None:
     for name in ("state", "direction", "from", "userkey"):
@@ -104,7 +102,6 @@ def test_the_search_that_drops_the_first_character(number: str, found: bool) -> 
         assert ("чиж" in say(onec, "SayName", Number=number)) == found
 
 
-@unhurried
 @given(st.text(max_size=20))
 def test_any_number_may_be_searched(number: str) -> None:
     searches: tuple[Search, ...] = ("last-ten", "drop-first-substring")

@@ -26,7 +26,6 @@ from tests.simulator.support import (
     simulator,
     until,
 )
-from tests.support import unhurried
 
 GATES = {
     "no-session-header": (400, "xml", "Не указан заголовок управления сеансами или куки"),
@@ -233,14 +232,12 @@ def test_a_wrong_fault_is_one_clear_line(wrong: dict[str, object], says: str) ->
     assert one_line(refused.value).startswith(says)
 
 
-@unhurried
 @given(st.sampled_from(sorted(FAULT_KINDS)), st.none() | st.integers(1, 9))
 def test_a_fault_survives_its_json(name: str, times: int | None) -> None:
     fault = Fault(name, times=times)
     assert fault_of(json.loads(json.dumps(fault.as_json()))) == fault
 
 
-@unhurried
 @given(
     st.dictionaries(
         st.sampled_from(["fault", "times", "operation", "seconds", "size", "part", "how", "text", "name"]),

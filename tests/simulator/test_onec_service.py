@@ -25,7 +25,6 @@ from tests.simulator.support import (
     returned,
     say_name,
 )
-from tests.support import unhurried
 
 # --- The two operations ---------------------------------------------------------------------------------
 
@@ -74,7 +73,6 @@ def test_incoming_call_is_always_accepted(onec: OneCSimulator, key: str) -> None
     assert not key or key not in repr(card)
 
 
-@unhurried
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs"), exclude_characters="\ufffe\uffff"))
 )
@@ -154,7 +152,6 @@ def test_entities_are_neither_read_nor_expanded(tmp_path: Path) -> None:
             assert "SECRET" not in refused.value.reason
 
 
-@unhurried
 @given(
     st.binary(max_size=300) | st.text(alphabet="<>/&;![]-\"'=?: sxmlnEBoNumber", max_size=200).map(str.encode)
 )

@@ -22,7 +22,6 @@ from tests.simulator.support import (
     post,
     returned,
 )
-from tests.support import unhurried
 
 SHAPES = [name for name, kind in FAULT_KINDS.items() if kind.stage is Stage.SHAPE and name != "pop-answer"]
 DIALECT = DIALECTS["mobilon-2"]
@@ -44,7 +43,6 @@ def test_the_inner_xml_as_cdata(onec: OneCSimulator) -> None:
     assert b"<![CDATA[<?xml" in post(onec).content
 
 
-@unhurried
 @given(st.text("]>a"))
 def test_cdata_survives_its_own_end(title: str) -> None:
     body = Fault("cdata").strike(Saying(DIALECT, OPERATION, SAY_NAME, Client("1", title)))

@@ -15,7 +15,6 @@ from fs_1c.web.status import html
 from fs_1c.web.status.access import COOKIE_FOR, Cookies, bearer, host_is_ours, same
 from fs_1c.web.status.masking import HIDDEN, masked, masked_values
 from fs_1c.web.status.stream import UNMASKED
-from tests.support import unhurried
 from tests.web.http_client import TOKEN
 
 
@@ -65,7 +64,6 @@ def test_a_cookie_is_good_until_it_expires_or_the_token_changes_and_never_tells_
 @given(
     st.text() | st.builds("{}.{}".format, st.text("0123456789²٣", max_size=14), st.text(string.hexdigits)),
 )
-@unhurried
 def test_no_other_cookie_is_good(cookie: str) -> None:
     assert not Cookies().good(cookie, TOKEN)
 
@@ -99,7 +97,6 @@ def test_masked(text: str, shown: str) -> None:
 
 
 @given(st.lists(st.text(string.digits, min_size=7, max_size=20), min_size=1), st.text("abc/|@;", min_size=1))
-@unhurried
 def test_no_number_stays_whole_in_any_text(numbers: list[str], between: str) -> None:
     text = masked(between.join(numbers))
     assert not re.search(r"\d{7}", text)
@@ -143,7 +140,6 @@ def test_language(asked: str, accepted: str, shown: str) -> None:
 
 
 @given(st.text())
-@unhurried
 def test_any_wish_for_a_language_is_granted_or_not(accepted: str) -> None:
     assert html.language("", accepted) in html.LANGUAGES
 

@@ -21,7 +21,6 @@ from fs_1c.numbers import Number, NumberPlan
 from fs_1c.web.status import stream
 from fs_1c.web.status.feed import Feed
 from fs_1c.web.status.stream import MAX_STREAMS, PORTION, Streams, View, place
-from tests.support import unhurried
 from tests.world import conversation, until
 
 VIEW = View(mask=False, titles=True, plan=NumberPlan())
@@ -43,7 +42,6 @@ def fill(feed: Feed, count: int) -> None:
     after=st.none() | st.integers(0, 40),
     limit=st.integers(1, 10),
 )
-@unhurried
 def test_what_is_read_and_what_is_missed_is_all_there_was(
     size: int, told: int, after: int | None, limit: int
 ) -> None:
@@ -194,7 +192,6 @@ def test_a_slow_reader_is_told_how_much_he_missed_and_holds_nothing_up() -> None
 
 
 @given(st.text(max_size=40), st.text("0123456789abcdef-", max_size=30))
-@unhurried
 def test_any_place_is_understood_or_the_beginning(text: str, likely: str) -> None:
     epoch = "0123456789ab"
     assert place(f"{epoch}-17", epoch) == 17
@@ -204,7 +201,6 @@ def test_any_place_is_understood_or_the_beginning(text: str, likely: str) -> Non
 
 
 @given(st.text() | st.text("\r\n\u2028\ud800\x00<>&$"))
-@unhurried
 def test_no_text_breaks_out_of_its_event(text: str) -> None:
     async def story() -> bytes:
         feed = Feed()

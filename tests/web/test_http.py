@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from fs_1c.web import metrics
 from fs_1c.web.door import Forget, _Refusal, read_forget
-from tests.support import unhurried
 from tests.web.http_client import HTTP, SHOWN, TOKEN, ask, forget
 from tests.world import CLIENT, World, settings_for, world
 
@@ -117,7 +116,6 @@ def test_what_cannot_be_understood_is_one_clear_line() -> None:
 
 
 @given(st.binary(max_size=200) | st.text().map(lambda t: json.dumps({"number": t, "base": t}).encode()))
-@unhurried
 def test_any_body_is_understood_or_refused(body: bytes) -> None:
     try:
         assert isinstance(read_forget(body), Forget)
