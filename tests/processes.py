@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import random
@@ -154,6 +155,7 @@ def processor_time(process: int) -> float:
 @contextmanager
 def no_descriptors_left() -> Iterator[ExitStack]:
     """This process may open nothing more, until what is yielded is closed."""
+    gc.collect()  # what earlier tests left in circles would give descriptors back in between
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, hard))
     try:
