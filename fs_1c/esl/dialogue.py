@@ -36,13 +36,13 @@ class Step:
     Attributes:
         write: Octets to be sent now; may be empty.
         decide: The call that must be decided; the decision goes to `Dialogue.decided`.
-        happening: What has just happened to this call, if anything.
+        happened: What has just happened to this call, in order; mostly nothing.
         close: The connection has served its purpose.
     """
 
     write: bytes = b""
     decide: Call | None = None
-    happening: CallEvent | None = None
+    happened: tuple[CallEvent, ...] = ()
     close: bool = False
 
 
@@ -147,12 +147,12 @@ class Dialogue:
         name = event.get("Event-Name")
         if name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
             self.state = State.GONE
-            return Step(happening=HungUp(self.call.uuid) if self.call else None)
+            return Step(happened=(HungUp(self.call.uuid),) if self.call else ())
         if self._conversations is None:
             return _NOTHING
         if name in ("CHANNEL_BRIDGE", "CHANNEL_ANSWER", "CALL_UPDATE"):
             self._bridged = self._bridged or name == "CHANNEL_BRIDGE"
-            return Step(happening=self._conversations.feed(event))
+            return Step(happened=self._conversations.feed(event))
         if name == "CHANNEL_EXECUTE_COMPLETE" and self._nobody_talks(event):
             self.state = State.LEAVING
             return Step(write=commands.RESUME + commands.EXIT)

@@ -182,8 +182,8 @@ class InboundDoor:
         if heard.problem and heard.problem not in self._told:
             self._told.add(heard.problem)
             log.warning("inbound door %s: %s; going on without it", self._settings.address, heard.problem)
-        if heard.happening is not None:
+        for event in heard.happened:
             try:
-                self.integration.happened(heard.happening, self.ask)
+                self.integration.happened(event, self.ask)
             except Exception:
-                log.exception("inbound door %s: %r", self._settings.address, heard.happening)
+                log.exception("inbound door %s: %r", self._settings.address, event)

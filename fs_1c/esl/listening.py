@@ -48,7 +48,7 @@ class Heard:
 
     Attributes:
         write: Octets to be sent; may be empty.
-        happening: What has just happened.
+        happened: What has just happened, in order; mostly nothing.
         ready: We are subscribed now; `Listening.look_again` is due in a while.
         job: Job-UUID and result of a background job.
         closed: FreeSWITCH takes its leave.
@@ -56,7 +56,7 @@ class Heard:
     """
 
     write: bytes = b""
-    happening: CallEvent | None = None
+    happened: tuple[CallEvent, ...] = ()
     ready: bool = False
     job: tuple[str, str] | None = None
     closed: bool = False
@@ -124,8 +124,8 @@ class Listening:
         if event.get("Event-Name") == "BACKGROUND_JOB":
             result = message.event_body.decode("utf-8", "replace").strip()
             return Heard(job=(event.get("Job-UUID") or "", "" if result.startswith("-ERR") else result))
-        happening = self._conversations.feed(event)
-        return _NOTHING if happening is None else Heard(happening=happening)
+        happened = self._conversations.feed(event)
+        return Heard(happened=happened) if happened else _NOTHING
 
     def _ask(self, what: _Asked, command: bytes, channel: str = "") -> bytes:
         self._asked.append((what, channel))
@@ -161,11 +161,11 @@ class Listening:
 
     def _dumped(self, body: bytes, channel: str) -> Heard:
         if body.startswith(b"-ERR No such channel"):
-            return Heard(happening=self._conversations.gone(channel))
+            return Heard(happened=(self._conversations.gone(channel),))
         dump = Headers(body.partition(b"\n\n")[0])
         if dump.get("Unique-ID") != channel:
             return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")
-        return Heard(happening=self._conversations.feed(dump))
+        return Heard(happened=self._conversations.feed(dump))
 
     def _dump(self, channels: list[str]) -> bytes:
         new = [uuid for uuid in channels if uuid not in self._asked_about]

@@ -240,11 +240,11 @@ class Connection:
             self._unwritten += step.write
         if step.decide is not None:
             self._door.asks(self, step.decide)
-        if step.happening is not None:
+        for event in step.happened:
             try:
-                self._door.integration.happened(step.happening)
+                self._door.integration.happened(event)
             except Exception:
-                log.exception("call=%s: %r", self._uuid, step.happening)
+                log.exception("call=%s: %r", self._uuid, event)
         if step.close:
             self.close()
 

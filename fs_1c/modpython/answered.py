@@ -37,7 +37,7 @@ def conversation(uuid: str, people: People) -> Conversation | None:
         if bridged_to and bridged_to != "_undef_":
             legs = list(_legs(uuid))
             conversations = Conversations(people.plan, people.has_key)
-            told = [conversations.feed(leg) for leg in legs]
+            told = [event for leg in legs for event in conversations.feed(leg)]
             begun = next((one for one in told if isinstance(one, Conversation)), None)
             if begun or (len(legs) > 1 and all(_talks(leg) for leg in legs)):
                 return begun

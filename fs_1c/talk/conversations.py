@@ -18,7 +18,7 @@ The strategy:
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeGuard
@@ -36,6 +36,7 @@ from fs_1c.talk.identity import (
     is_loopback,
     number_now,
     other_end,
+    other_was_called,
     ours,
     same_number,
     value,
@@ -141,7 +142,6 @@ class Conversations:
         self._legs: OrderedDict[str, _Leg] = OrderedDict()
         self._by_call_id: dict[str, str] = {}
         self._conferences = Conferences()
-        self._told_later: deque[CallEvent] = deque()
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -150,47 +150,33 @@ class Conversations:
         """The legs that are up, as far as we have heard."""
         return set(self._legs)
 
-    def feed(self, event: Event) -> CallEvent | None:
-        """Takes one event. Returns what it tells, if it tells anything; of several things (whoever joins a
-        conference may meet many) one each time, in order.
-        """
-        told = self._feed(event)
-        if not self._told_later:
-            return told
-        if told is not None:
-            self._told_later.append(told)
-        return self._told_later.popleft()
-
-    def _feed(self, event: Event) -> CallEvent | None:
+    def feed(self, event: Event) -> tuple[CallEvent, ...]:
+        """Takes one event. Returns what it tells: mostly nothing; of who joins a conference, perhaps much."""
         name = event.get("Event-Name")
         if name == "CUSTOM":
             return self._custom(event)
         uuid = event.get("Unique-ID")
         if not is_uuid(uuid):
-            return None
+            return ()
         match name:
             case "CHANNEL_CREATE":
                 self._own(uuid, event)
             case "CHANNEL_DATA":
                 return self._dumped(uuid, event)
             case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
-                return self._rings(uuid, self._own(uuid, event))
-            case "CHANNEL_ANSWER":
+                return _told(self._rings(uuid, self._own(uuid, event)))
+            # CALL_UPDATE: all that an async socket hears of a callee's answer, the caller being answered.
+            case "CHANNEL_ANSWER" | "CALL_UPDATE":
                 leg = self._own(uuid, event)
                 # A caller who hears early media is answered when his callee is.
-                return self._answered(uuid, leg, self._legs.get(leg.talks_to), both=not leg.outbound)
-            case (
-                "CALL_UPDATE"
-            ):  # all that an async socket hears of a callee's answer, the caller being answered
-                leg = self._own(uuid, event)
-                return self._answered(uuid, leg, self._legs.get(leg.talks_to), both=True)
+                return self._answered(uuid, leg, both=name == "CALL_UPDATE" or not leg.outbound)
             case "CHANNEL_BRIDGE":
-                return self._bridged(uuid, event)
+                return _told(self._bridged(uuid, event))
             case "CHANNEL_HANGUP_COMPLETE":
                 if event.get("Hangup-Cause") == "REDIRECTION_TO_NEW_DESTINATION":
                     self._forwards(uuid)
-                return self.gone(uuid)
-        return None
+                return (self.gone(uuid),)
+        return ()
 
     def gone(self, uuid: str) -> HungUp:
         """That leg is not up any more, whether we have heard of its end or not."""
@@ -212,20 +198,18 @@ class Conversations:
             del self._by_call_id[leg.call_id]
         self._conferences.left(uuid)
 
-    def _custom(self, event: Event) -> CallEvent | None:
+    def _custom(self, event: Event) -> tuple[CallEvent, ...]:
         kind = event.get("Event-Subclass")
         if kind == CONFERENCE:
             return self._meets(self._conferences.heard(event))
         self.contacts.heard(event)
-        return None
+        return ()
 
-    def _meets(self, uuid: str) -> CallEvent | None:
+    def _meets(self, uuid: str) -> tuple[CallEvent, ...]:
         """Whoever is in a conference hears all who are there."""
-        met = [self._talk(uuid, other) for other in self._conferences.with_whom(uuid)]
-        self._told_later.extend(told for told in met if told is not None)
-        return None
+        return _told(*(self._talk(uuid, other) for other in self._conferences.with_whom(uuid)))
 
-    def _dumped(self, uuid: str, dump: Event) -> CallEvent | None:
+    def _dumped(self, uuid: str, dump: Event) -> tuple[CallEvent, ...]:
         """What a switch says about a channel when it is asked (`uuid_dump`), or on `connect`."""
         leg = self._own(uuid, dump)
         leg.answered = leg.answered or dump.get("Answer-State") == "answered"
@@ -233,7 +217,7 @@ class Conversations:
             return self._meets(uuid)
         # The bond and the other leg's headers stay when it is parked; this variable goes.
         leg.talks_to = value(dump, "variable_bridge_to")
-        return self._talk(uuid, leg.talks_to, _seconds_since(dump, "Caller-Channel-Bridged-Time"))
+        return _told(self._talk(uuid, leg.talks_to, _seconds_since(dump, "Caller-Channel-Bridged-Time")))
 
     def _own(self, uuid: str, event: Event) -> _Leg:
         """The leg that an event is about."""
@@ -311,13 +295,13 @@ class Conversations:
         if leg.loopback or leg.talks_to or not leg.outbound:
             return None
         found = self._caller_of(leg)
-        return None if found is None else self._told(*found, uuid, leg, ringing=True)
+        return None if found is None else self._pair(*found, uuid, leg, ringing=True)
 
-    def _answered(self, uuid: str, leg: _Leg, other: _Leg | None, *, both: bool) -> CallEvent | None:
+    def _answered(self, uuid: str, leg: _Leg, *, both: bool) -> tuple[CallEvent, ...]:
         leg.answered = True
-        if other is not None and both:
+        if both and (other := self._legs.get(leg.talks_to)) is not None:
             other.answered = True
-        return self._talk(uuid, leg.talks_to) or self._meets(uuid)
+        return _told(self._talk(uuid, leg.talks_to)) or self._meets(uuid)
 
     def _bridged(self, uuid: str, event: Event) -> CallEvent | None:
         a, b = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
@@ -337,7 +321,7 @@ class Conversations:
         one, two = self._legs.get(one_uuid), self._legs.get(two_uuid)
         if one is None or two is None or not one.answered or not two.answered:
             return None
-        return self._told(one_uuid, one, two_uuid, two, age=age)
+        return self._pair(one_uuid, one, two_uuid, two, age=age)
 
     def _end(self, uuid: str) -> str:
         """The person at that end of a bridge; through loopback channels, if he is there by now."""
@@ -349,7 +333,7 @@ class Conversations:
             uuid = end.talks_to if end else ""
         return ""
 
-    def _told(
+    def _pair(
         self, one_uuid: str, one: _Leg, two_uuid: str, two: _Leg, *, ringing: bool = False, age: float = 0.0
     ) -> Conversation | Unidentified | None:
         match one.party.subscriber, two.party.subscriber:
@@ -419,6 +403,10 @@ class Conversations:
         return found[0] == leg_uuid or found[1].party == subscriber.party
 
 
+def _told(*what: CallEvent | None) -> tuple[CallEvent, ...]:
+    return tuple(one for one in what if one is not None)
+
+
 def _how(client: _Leg, subscriber: _Leg) -> tuple[How, str]:
     """How he has come to talk to the client, and who had to do with it."""
     before = client.talked[-1] if client.talked else ""
@@ -454,13 +442,12 @@ def _originator(event: Event) -> str:
 
 
 def _other_leg(event: Event, people: People) -> _Leg:
-    outbound = event.get("Other-Type") == "originatee" and event.get("Other-Leg-Direction") != "inbound"
     return _Leg(
         other_end(event, people),
-        outbound,
+        other_was_called(event),
         destination=value(event, "Other-Leg-Destination-Number"),
         domain=_domain(event),
-        loopback=(event.get("Other-Leg-Channel-Name") or "").startswith("loopback/"),
+        loopback=is_loopback(event, "Other-Leg-Channel-Name"),
     )
 
 

@@ -88,11 +88,16 @@ def ours(event: Event) -> dict[str, str]:
     return {name: text for name, header in _OUR_HEADERS if (text := event.get(header))}
 
 
-def is_loopback(event: Event) -> bool:
+def is_loopback(event: Event, channel_name: str = "Channel-Name") -> bool:
     """One end of a loopback channel, behind whose other end the person is. By its name: a leg keeps the
     variables of a loopback that has bowed out.
     """
-    return (event.get("Channel-Name") or "").startswith("loopback/")
+    return (event.get(channel_name) or "").startswith("loopback/")
+
+
+def other_was_called(event: Event) -> bool:
+    """The other leg of a CHANNEL_BRIDGE is one that FreeSWITCH has called."""
+    return event.get("Other-Type") == "originatee" and event.get("Other-Leg-Direction") != "inbound"
 
 
 def far_end(event: Event, people: People) -> Party:
@@ -105,7 +110,7 @@ def far_end(event: Event, people: People) -> Party:
 def other_end(event: Event, people: People) -> Party:
     """The same for the other leg of a CHANNEL_BRIDGE, of which it says little."""
     name = value(event, "Other-Leg-Channel-Name")
-    if event.get("Other-Type") == "originatee" and event.get("Other-Leg-Direction") != "inbound":
+    if other_was_called(event):
         return _first(people, _user(name), value(event, "Other-Leg-Destination-Number"), contact=name)
     original = value(event, "Other-Leg-Orig-Caller-ID-Number")
     if people.is_subscriber(original):

@@ -138,7 +138,7 @@ def test_async_stays_and_tells_the_conversation_from_the_callers_own_events() ->
         b"[progress_timeout=3,leg_timeout=20]user/244@${domain}|user/100@${domain}"
     ) in writes[1]
     assert len(writes) == 2
-    found = [step.happening for step in steps if isinstance(step.happening, Conversation)]
+    found = [told for step in steps for told in step.happened if isinstance(told, Conversation)]
     assert [(c.extension, c.call_uuid) for c in found] == [("244", "30aac3b9-5d62-4cc8-91da-2fd5de9b21e7")]
     assert dialogue.state is State.GONE
     assert [step.close for step in steps][-2:] == [False, True]  # lingers, then closes

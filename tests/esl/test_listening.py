@@ -55,7 +55,7 @@ def test_after_the_subscription_it_asks_what_is_up_and_about_each() -> None:
     assert ready == Heard(b"api show channels as json\n\n", ready=True)
     asks = listening.received(channels(UP)).write
     assert asks == b"".join(f"api uuid_dump {uuid}\n\n".encode() for uuid in UP)
-    told = [listening.received(of_dump(uuid)).happening for uuid in UP]
+    told = [event for uuid in UP for event in listening.received(of_dump(uuid)).happened]
     assert [c.extension for c in told if isinstance(c, Conversation)] == ["245"]
 
 
@@ -82,12 +82,12 @@ def event(i: int) -> Message:
 def test_events_between_the_replies_disturb_nothing() -> None:
     conversations = Conversations(NumberPlan())
     listening, _ = subscribed(conversations)
-    told = [listening.received(event(0)).happening]
+    told = [*listening.received(event(0)).happened]
     listening.received(channels(UP))
-    told.append(listening.received(event(1)).happening)
+    told += listening.received(event(1)).happened
     for uuid in UP:
-        told.append(listening.received(of_dump(uuid)).happening)
-        told.append(listening.received(event(2)).happening)
+        told += listening.received(of_dump(uuid)).happened
+        told += listening.received(event(2)).happened
     assert [c.extension for c in told if isinstance(c, Conversation) and not c.ringing] == ["245"]
 
 
@@ -99,8 +99,8 @@ def test_a_reconnect_asks_about_the_legs_that_are_known_and_those_that_are_gone_
     listening, ready = subscribed(conversations)
     dumped = "".join(f"api uuid_dump {uuid}\n\n" for uuid in known)
     assert ready.write == f"{dumped}api show channels as json\n\n".encode()
-    told = [listening.received(api(b"-ERR No such channel!\n")).happening for _ in known]
-    assert told == [HungUp(uuid) for uuid in known]
+    told = [listening.received(api(b"-ERR No such channel!\n")).happened for _ in known]
+    assert told == [(HungUp(uuid),) for uuid in known]
     assert not conversations.known()
     assert listening.received(channels([])) == Heard()
 
@@ -150,7 +150,7 @@ def test_no_answer_of_the_switch_costs_the_connection(body: bytes) -> None:
     heard.append(listening.received(api(body)))
     assert heard[0] == heard[1]  # the same words, which the door says once
     assert (heard[0] == Heard()) == (body in (b'{"rows": [1]}', b'{"rows": [{}]}'))
-    told = [conversations.feed(one) for one in events("inbound_answered")]
+    told = [told for one in events("inbound_answered") for told in conversations.feed(one)]
     assert [one.extension for one in told if isinstance(one, Conversation) and not one.ringing] == ["244"]
 
 

@@ -146,18 +146,19 @@ class Told:
     def __init__(self) -> None:
         self._told: set[tuple[str, str, bool]] = set()
 
-    def hears(self, happening: CallEvent | None) -> None:
-        match happening:
-            case HungUp(uuid):
-                self._told = {what for what in self._told if what[0] != uuid}
-            case Conversation(call_uuid=call, extension=extension, ringing=ringing):
-                assert (call, extension, ringing) not in self._told
-                self._told.add((call, extension, ringing))
-                assert 0 < len(extension) <= PLAN.extension_digits
-                assert extension.isascii()
-                assert extension.isdigit()
-                assert happening.leg_uuid != call
-                assert happening.age >= 0
+    def hears(self, happened: Iterable[CallEvent]) -> None:
+        for event in happened:
+            match event:
+                case HungUp(uuid):
+                    self._told = {what for what in self._told if what[0] != uuid}
+                case Conversation(call_uuid=call, extension=extension, ringing=ringing):
+                    assert (call, extension, ringing) not in self._told
+                    self._told.add((call, extension, ringing))
+                    assert 0 < len(extension) <= PLAN.extension_digits
+                    assert extension.isascii()
+                    assert extension.isdigit()
+                    assert event.leg_uuid != call
+                    assert event.age >= 0
 
 
 def dialogue(octets: bytes) -> None:
@@ -177,7 +178,7 @@ def dialogue(octets: bytes) -> None:
             except WireError as error:
                 assert len(str(error)) < 500
                 return
-            told.hears(step.happening)
+            told.hears(step.happened)
             octets_out = step.write
             assert step.decide is None or step.decide is talk.call
         assert not (gone and octets_out and part[:1] == b"!")
@@ -223,7 +224,7 @@ def listening(octets: bytes) -> None:
                 assert len(command[0].split(" ")) == 3, command
         # A leg that was forgotten may be told again.
         if legs <= (legs := conversations.known()):
-            told.hears(what.happening)
+            told.hears(what.happened)
         else:
             told = Told()
         _bounded(conversations, MAX_LEGS)

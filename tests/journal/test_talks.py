@@ -29,11 +29,10 @@ def kept(folder: Path, feed: Iterable[Event], *, cards: bool = True) -> CallEntr
     journal = Journal(file, JournalSettings(), PLAN)
     conversations = Conversations(PLAN)
     for event in feed:
-        told = conversations.feed(event)
-        if told is not None:
+        for told in conversations.feed(event):
             journal.heard(told, None)
-        if isinstance(told, Conversation) and not told.ringing and cards:
-            journal.popped(told, ScreenPop(Outcome.ACCEPTED, 0.1))
+            if isinstance(told, Conversation) and not told.ringing and cards:
+                journal.popped(told, ScreenPop(Outcome.ACCEPTED, 0.1))
     journal.close(10)
     (entry,) = calls(file)
     return entry

@@ -42,8 +42,8 @@ EXPECTED: dict[str, list[str]] = {
 
 def told(feed: Iterable[Event], conversations: Conversations | None = None) -> list[Conversation]:
     conversations = conversations if conversations is not None else Conversations(PLAN)
-    happenings = [conversations.feed(event) for event in feed]
-    return [found for found in happenings if isinstance(found, Conversation) and not found.ringing]
+    happened = [told for event in feed for told in conversations.feed(event)]
+    return [found for found in happened if isinstance(found, Conversation) and not found.ringing]
 
 
 @pytest.mark.parametrize(("name", "extensions"), EXPECTED.items())
@@ -110,8 +110,8 @@ RINGS = {
 @pytest.mark.parametrize(("name", "extensions"), RINGS.items())
 def test_whose_telephone_rings_for_the_client(name: str, extensions: list[str]) -> None:
     conversations = Conversations(PLAN)
-    happenings = [conversations.feed(event) for event in events(name)]
-    rings = [found for found in happenings if isinstance(found, Conversation) and found.ringing]
+    happened = [told for event in events(name) for told in conversations.feed(event)]
+    rings = [found for found in happened if isinstance(found, Conversation) and found.ringing]
     assert [ring.extension for ring in rings] == extensions
     assert {ring.number for ring in rings} <= {CALLER}
     assert {ring.call_uuid for ring in rings} <= {

@@ -185,7 +185,7 @@ def mixed(made: list[Script], random: Any) -> list[Event]:
 
 def told(feed: list[Event]) -> list[Conversation]:
     conversations = Conversations(PLAN)
-    found = [conversations.feed(event) for event in feed]
+    found = [told for event in feed for told in conversations.feed(event)]
     return [one for one in found if isinstance(one, Conversation)]
 
 
