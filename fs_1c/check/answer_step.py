@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from fs_1c.check import explain, network, reach_step, wsdl
 from fs_1c.check.base import Base, Said
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
@@ -128,7 +130,7 @@ def service(base: Base) -> list[Finding]:
     """Is it the service that the settings describe."""
     connection = Connection(base.settings)
     try:
-        response = connection.request(DESCRIBE, within=WSDL_WITHIN)
+        response = connection.request(DESCRIBE, ends=time.monotonic() + WSDL_WITHIN)
         why = "" if response.status == 200 else f"HTTP {response.status}"
         if response.status in (401, 403, 405):
             why += ": it is forbidden there, to this user or to everybody"

@@ -51,7 +51,7 @@ MAX_INTERIM = 10
 """Interim answers (1xx) before the answer."""
 CONNECT_WITHIN = 5.0
 AT_LEAST = 0.1
-"""Seconds that a second attempt has, however long the first one took."""
+"""Seconds that an attempt has, however long those before it took."""
 LOOK_BEFORE = 0.05
 """Seconds that a careful request waits, on a fresh connection, for the peer to show that it hangs up at once.
 """
@@ -285,7 +285,7 @@ class Connection:
         request: Request,
         *,
         careful: bool = False,
-        within: float | None = None,
+        ends: float | None = None,
     ) -> Response:
         """Sends a request; the answer, whatever its status.
 
@@ -293,25 +293,24 @@ class Connection:
             careful: Must never be sent twice: spend a moment to find out that nobody is going to read it
                 before it leaves. What is not careful is sent again if a connection that had served before
                 breaks: that is how an idle one ends.
-            within: Seconds for all of it, from the name's resolution to the last octet; None: the base's
-                `timeout`.
+            ends: When all of it must be over, by `time.monotonic()`, from the name's resolution
+                to the last octet; None: after the base's `timeout`.
         """
-        limit = self._settings.timeout if within is None else within
-        ends = time.monotonic() + limit
+        ends = time.monotonic() + self._settings.timeout if ends is None else ends
         progress = _Progress(careful, self._heard)
         try:
-            return self._once(request, progress, limit)
+            return self._once(request, progress, ends)
         except OneCError as error:
             worn_out = not progress.fresh and error.kind in ("cut", "broken")
             if not worn_out or (careful and error.reached is not Reached.NO):
                 raise
-        left = max(AT_LEAST, ends - time.monotonic())
-        return self._once(request, _Progress(careful, self._heard), left)
+        return self._once(request, _Progress(careful, self._heard), ends)
 
-    def _once(self, request: Request, progress: _Progress, limit: float) -> Response:
+    def _once(self, request: Request, progress: _Progress, ends: float) -> Response:
         if self._no_trust is not None:
             why = f"ca_file: {_reason(self._no_trust)}"
             raise OneCError("settings", why, Reached.NO, base_down=True)
+        limit = max(AT_LEAST, ends - time.monotonic())
         _here.progress = progress
         if self._heard is not None:
             self._heard.clear()

@@ -81,7 +81,8 @@ class Session:
         ends = time.monotonic() + self._settings.timeout
         reused, served = self.kept, self._served
         response = self._send(request, careful, ends)
-        if not _is_good(response):
+        good = _is_good(response)
+        if not good:
             words = errors.about_session(response.status, response.body)
             again = not careful or (words and not (_is_fault(response) or _has_place(response)))
             if reused and (words or not _has_place(response)):
@@ -95,7 +96,8 @@ class Session:
                 self._policy.mode, self._policy.insists = SessionMode.IBSESSION, True
                 if again:
                     response = self._send(request, careful, ends)
-        if _is_good(response):
+            good = _is_good(response)
+        if good:
             self._good()
         return response
 
@@ -136,9 +138,8 @@ class Session:
         # Where the description is forbidden, the service itself takes the farewell.
         ends = time.monotonic() + FINISH_WITHIN
         for request in (DESCRIBE, replace(DESCRIBE, path="")):
-            left = max(0.1, ends - time.monotonic())
             try:
-                told = self._connection.request(replace(request, headers=headers), within=left)
+                told = self._connection.request(replace(request, headers=headers), ends=ends)
             except OneCError as error:
                 log.debug("1C session not finished: %s", error)
                 return
@@ -158,9 +159,8 @@ class Session:
         if starts:
             headers += (("IBSession", "start"),)
         try:
-            left = max(0.1, ends - time.monotonic())
             request = replace(request, headers=headers)
-            response = self._connection.request(request, careful=careful, within=left)
+            response = self._connection.request(request, careful=careful, ends=ends)
         except OneCError as error:
             if error.reached is not Reached.NO:
                 # 1C may still be at it, and would make our next request in this session wait for its end.

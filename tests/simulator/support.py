@@ -12,41 +12,14 @@ import requests
 from lxml import etree
 
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests.onec.support import SEED_NAME, SEED_SAY_NAME
+from tests.support import KEY
 
 SOAP_1_1 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_1_2 = "http://www.w3.org/2003/05/soap-envelope"
 TEXT_XML = {"Content-Type": "text/xml"}
 SOAP_XML = {"Content-Type": "application/soap+xml; charset=utf-8"}
-KEY = "gW3cyUJAtl50PhF"
-
-# The request and the answer as Mobilon's description of the 1C integration prints them.
-SEED_REQUEST = """<?xml version="1.0" encoding="utf-8"?>
-<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
-    <soap:Body>
-        <SayName xmlns="http://VATS">
-            <Number>89235292926</Number>
-        </SayName>
-    </soap:Body>
-</soap:Envelope>
-"""
-SEED_ANSWER = """\
-<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/">
-    <soap:Body>
-        <m:SayNameResponse xmlns:m="http://VATS">
-            <m:return xmlns:xs="http://www.w3.org/2001/XMLSchema"
-                    xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">&lt;?xml version="1.0"?&gt;
-&lt;data&gt;
-    &lt;title&gt; Фэйковый чиж&lt;/title&gt;
-    &lt;category&gt;0&lt;/category&gt;
-    &lt;manager&gt;
-        &lt;phone&gt;244&lt;/phone&gt;
-    &lt;/manager&gt;
-&lt;/data&gt;
-</m:return>
-        </m:SayNameResponse>
-    </soap:Body>
-</soap:Envelope>
-"""
+SEED_REQUEST, SEED_ANSWER = SEED_SAY_NAME, SEED_NAME
 NUMBER = "89235292926"
 POST = b"POST /telephony/ws/VATS HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\n"
 

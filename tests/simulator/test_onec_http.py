@@ -15,7 +15,6 @@ from fs_1c.simulator.onec import (
     OneCSimulator,
 )
 from tests.simulator.support import (
-    KEY,
     POST,
     SEED_REQUEST,
     TEXT_XML,
@@ -25,6 +24,7 @@ from tests.simulator.support import (
     say_name,
     simulator,
 )
+from tests.support import KEY
 
 
 @pytest.fixture

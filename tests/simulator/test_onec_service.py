@@ -14,7 +14,6 @@ from fs_1c.simulator.onec import (
 )
 from fs_1c.simulator.onec.dialects import Refused, inner_xml, parse_operation, write_response
 from tests.simulator.support import (
-    KEY,
     SEED_ANSWER,
     SEED_REQUEST,
     SOAP_1_1,
@@ -25,6 +24,7 @@ from tests.simulator.support import (
     returned,
     say_name,
 )
+from tests.support import KEY
 
 # --- The two operations ---------------------------------------------------------------------------------
 
