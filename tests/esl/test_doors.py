@@ -70,21 +70,6 @@ def test_outbound_connect_is_sent_before_anything_is_read() -> None:
     asyncio.run(story())
 
 
-def test_outbound_a_peer_that_stays_silent_is_hung_up_on(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("fs_1c.esl.outbound.FIRST_WORD", 0.05)
-
-    async def story() -> None:
-        async with world(listen=False) as here:
-            reader, writer = await asyncio.open_connection(*here.door)
-            assert await _closed(reader)
-            writer.close()
-
-    asyncio.run(story())
-    assert "no channel data within 0.05 s" in caplog.text
-
-
 def test_outbound_the_recorded_bytes_in_small_pieces_are_answered_in_one_write() -> None:
     async def story() -> None:
         async with world(listen=False) as here:

@@ -40,17 +40,6 @@ def test_sync_a_client_is_named_goes_to_his_manager_and_has_his_card_opened_once
     asyncio.run(story())
 
 
-def test_async_the_same() -> None:
-    async def story() -> None:
-        async with world(listen=False) as here:
-            result = await here.switch.call(here.script(mode="async"))
-            assert (result.answered_by, result.display_name) == ("244", TITLE)
-            assert result.bridged_to == f"[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1|{DEFAULT}"
-            assert await here.carded(1) == [(CLIENT, "KEY244")]
-
-    asyncio.run(story())
-
-
 def test_both_doors_hear_of_a_conversation_and_one_card_opens() -> None:
     async def story() -> None:
         async with world() as here:
