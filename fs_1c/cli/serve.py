@@ -48,9 +48,8 @@ async def _serve(settings: Settings, config: Path, *, watched: bool) -> None:
         async with in_turn:
             await systemd.reloading()
             try:
-                fresh = await asyncio.to_thread(
-                    load, config
-                )  # the disk may take its time; calls do not wait for it
+                # The disk may take its time; calls do not wait for it.
+                fresh = await asyncio.to_thread(load, config)
                 if not stop.is_set():
                     await service.reload(fresh)
             except SettingsError as error:

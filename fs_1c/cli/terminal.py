@@ -11,6 +11,5 @@ from fs_1c.channel import plain
 def say(console: Console, *lines: str) -> None:
     """Prints each on a line of its own, as it stands."""
     for line in lines:
-        console.print(
-            Text(plain(line)), soft_wrap=True
-        )  # Text: neither markup nor :emoji: is looked for in it
+        # Text: neither markup nor :emoji: is looked for in it.
+        console.print(Text(plain(line)), soft_wrap=True)

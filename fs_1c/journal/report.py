@@ -125,9 +125,8 @@ def _sent(decision: DecisionEntry) -> str:
     if manager:
         nobody = f"manager {decision.manager} is no extension, nor a number that routing.external can dial"
     if decision.target is not None:
-        if decision.target.startswith(
-            ("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")
-        ):  # as fs_1c.routing begins with a manager's phone
+        # As fs_1c.routing begins with a manager's phone.
+        if decision.target.startswith(("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")):
             then = ", then to whom the settings let follow" if "|" in decision.target else ""
             return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}."
         return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."

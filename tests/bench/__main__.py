@@ -131,9 +131,8 @@ async def _conversations() -> tuple[list[str], int, float]:
                 service = await asyncio.create_subprocess_exec(*command, stderr=log)
             try:
                 await switch.wait_for_subscribers()
-                await load.play(
-                    switch, 100_000, TALKS, 4.0 * TALKS_PER_SECOND
-                )  # it has its threads and pages
+                # So that it has its threads and pages.
+                await load.play(switch, 100_000, TALKS, 4.0 * TALKS_PER_SECOND)
                 await _all_told(onec, TALKS)
                 before = memory(service.pid)
                 took = await load.play(switch, 0, TALKS, TALKS_PER_SECOND)

@@ -300,9 +300,8 @@ def test_rows_that_can_never_be_written_do_not_hold_up_the_others(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with writing(file) as journal:
-        journal.popped(
-            conversation("poison"), ScreenPop(Outcome.ACCEPTED, 10**30)
-        )  # more than an INTEGER holds
+        more_than_an_integer_holds = 10**30
+        journal.popped(conversation("poison"), ScreenPop(Outcome.ACCEPTED, more_than_an_integer_holds))
         until(lambda: caplog.records)
         journal.decided(decision("well"))
         until(lambda: "rows lost meanwhile: 1" in caplog.text)

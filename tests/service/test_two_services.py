@@ -81,9 +81,8 @@ def test_two_services_that_listen_to_two_switches_open_one_card_for_each_call(
                     ]
                     await until(lambda: told(tmp_path) == 20)
                     assert (pops(onec), len(onec.cards)) == (10, 10)
-                    redis.process.send_signal(
-                        signal.SIGSTOP
-                    )  # each goes on alone: a card too many, none too few
+                    # Each goes on alone: a card too many, none too few.
+                    redis.process.send_signal(signal.SIGSTOP)
                     last = asyncio.create_task(switches[0].call(LONG))
                     await until(lambda: len(onec.cards) == 12)
                     for task in (*talking, last):

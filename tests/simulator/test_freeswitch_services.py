@@ -105,9 +105,8 @@ def test_channel_data_tells_of_this_call_and_is_encoded_as_freeswitch_does() -> 
         place(talk, name=name, variables={"fs_1c_default_target": "user/100@pbx"}, private=True, domain="pbx")
     )
     event = wire.parse_event(heard[0])
-    assert event.get("Caller-Caller-ID-Name") == name.replace(
-        "%20", " "
-    )  # FreeSWITCH leaves a ready %20 alone
+    # FreeSWITCH leaves a ready %20 alone.
+    assert event.get("Caller-Caller-ID-Name") == name.replace("%20", " ")
     assert event.get("Caller-Caller-ID-Number") == event.get("variable_sip_from_user") == "89235292926"
     assert event.get("Caller-Destination-Number") == "74951234567"
     assert event.get("variable_sip_from_uri") == "89235292926@pbx"
