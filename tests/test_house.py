@@ -22,7 +22,7 @@ FLOORS = (
     ("integration",),
     ("cards", "directory", "journal", "routing"),
     ("onec", "talk"),
-    ("redis_client",),
+    ("redis_client", "sockets"),
     ("settings",),
     ("call", "channel", "timers"),
     ("numbers",),
@@ -32,7 +32,7 @@ FLOORS = (
 FLOOR = {room: -number for number, rooms in enumerate(FLOORS) for room in rooms}
 MOST_FILES = 10  # directly in fs_1c/
 MOST_LINES = {"simulator": 3500, "check": 3500}
-MOST_LINES_OF_OTHERS = 2000
+MOST_LINES_OF_OTHERS = 2000  # a room in a room (onec/dialects, web/status) is one of its own here
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,10 @@ def test_sizes() -> None:
     assert len(list(HOUSE.glob("*.py"))) <= MOST_FILES
     lines: dict[str, int] = defaultdict(int)
     for name, path in FILES.items():
-        lines[room(name)] += len(path.read_text("utf-8").splitlines())
+        package = name if name in PACKAGES else name.rpartition(".")[0] or name
+        lines[room(name) if room(name) in MOST_LINES else package] += len(
+            path.read_text("utf-8").splitlines()
+        )
     assert not {
         room: count for room, count in lines.items() if count > MOST_LINES.get(room, MOST_LINES_OF_OTHERS)
     }

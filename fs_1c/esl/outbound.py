@@ -18,10 +18,10 @@ from typing import Protocol
 from fs_1c.call import Call, Decision
 from fs_1c.esl import commands
 from fs_1c.esl.dialogue import Dialogue, State, Step
-from fs_1c.esl.sockets import Came, Sockets
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, OutboundSettings
+from fs_1c.sockets import Came, Sockets
 
 log = logging.getLogger(__name__)
 

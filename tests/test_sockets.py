@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.esl import sockets as module
-from fs_1c.esl.sockets import AT_A_TIME, PIECES, Came, Socket, Sockets
+from fs_1c import sockets as module
 from fs_1c.settings.types import Address
+from fs_1c.sockets import AT_A_TIME, PIECES, Came, Socket, Sockets
 from tests.processes import no_descriptors_left
 from tests.world import until
 
