@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fs_1c.journal.entries import BUSY, SCHEMA, VERSION, version_of
+from fs_1c.settings import close_to_others
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,9 @@ class JournalFile:
         # holds in this process.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
+        close_to_others(self._path.parent, 0o770)
+        for end in ("", "-wal", "-shm"):  # SQLite makes these like the file, but takes them as they are
+            close_to_others(Path(f"{self._path}{end}"), 0o640)
         self._inode = _inode(self._path)
         self._connection = connection = sqlite3.connect(
             self._path, timeout=BUSY, isolation_level=None, cached_statements=8
