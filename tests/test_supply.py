@@ -30,7 +30,7 @@ OTHERS = "MANIFEST.in", "LICENSE", "README.md", "pyproject.toml", "requirements.
 def locked() -> dict[str, tuple[Requirement, list[str]]]:
     """Each package of requirements.lock, by its name, with the hashes of its files."""
     text = re.sub(r"(?m)^\s*#.*\n?", "", (ROOT / "requirements.lock").read_text("utf-8"))
-    found = {}
+    found: dict[str, tuple[Requirement, list[str]]] = {}
     for entry in filter(None, text.replace("\\\n", " ").splitlines()):
         wanted, *hashes = entry.split(" --hash=")
         requirement = Requirement(wanted)

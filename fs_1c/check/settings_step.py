@@ -103,7 +103,8 @@ def _unreadable(name: str, error: Exception) -> Finding:
 def files(settings: Settings, path: Path) -> list[Finding]:
     """Files with secrets in them that anybody on this machine can read."""
     named = secret_files(settings)
-    if inline := _within(lambda: inline_secrets(path), []):
+    nothing: list[str] = []
+    if inline := _within(lambda: inline_secrets(path), nothing):
         named.append((f"the settings, which hold {', '.join(inline)}", path))
     return [
         warning(

@@ -12,7 +12,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import wraps
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -124,6 +124,7 @@ class HttpDoor:
                 Route("/health", _guarded(self._health), methods=["GET"]),
                 Route("/metrics", _guarded(self._metrics), methods=["GET"]),
                 Route("/forget", _guarded(self._forget), methods=["POST"]),
+                Route("/erase", _guarded(self._erase), methods=["POST"]),
                 *(
                     Route(path, _guarded(endpoint), methods=[method])
                     for (method, path), endpoint in self._status.endpoints().items()
@@ -165,6 +166,21 @@ class HttpDoor:
             "http door: %s told to forget %r: %d forgotten", _client(request), asked.number or "all", count
         )
         return JSONResponse({"forgotten": count})
+
+    async def _erase(self, request: Request) -> Response:
+        integration = self.integration
+        self._admit(request, await self._in_thread(integration.settings.http.secret))
+        asked = read_forget(await _body(request))
+        if asked.number is None or asked.base:
+            raise _Refusal(400, "allowed: number, alone")
+        number = asked.number
+        try:
+            erased = await self._in_thread(lambda: integration.erase(number))
+        except ValueError as error:
+            raise _Refusal(400, str(error)) from None
+        # Not whom: the log would keep him.
+        log.info("http door: %s told to erase a client: %s", _client(request), erased)
+        return JSONResponse(asdict(erased))
 
     async def _admit_reader(self, request: Request) -> None:
         """Who reads must show the token where the door is open to other machines."""
