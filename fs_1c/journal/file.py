@@ -58,7 +58,7 @@ class JournalFile:
             (before,) = connection.execute("PRAGMA secure_delete").fetchone()
             connection.execute("PRAGMA secure_delete = ON")
             connection.execute("BEGIN IMMEDIATE")
-            calls, pops, talks = _delete(connection, number, plan)
+            deleted = _delete(connection, number, plan)
             connection.execute("COMMIT")
             left = _wiped(connection)
             connection.execute(f"PRAGMA secure_delete = {before}")
@@ -67,7 +67,7 @@ class JournalFile:
             if _is_corrupt(error):
                 self._set_aside()
             raise
-        return ErasedRows(calls, pops, talks, left or self._set_aside_before())
+        return ErasedRows(deleted["calls"], deleted["pops"], deleted["talks"], left or self._set_aside_before())
 
     def _set_aside_before(self) -> str:
         """What `_set_aside` has left, which nobody can look into."""
@@ -147,7 +147,7 @@ class JournalFile:
         )
 
 
-def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> list[int]:
+def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> dict[str, int]:
     """Rows deleted, by table."""
     numbers, calls = {number}, set()
     for table in TABLES.values():
@@ -158,13 +158,13 @@ def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> li
         for text in numbers:
             found = connection.execute(f"SELECT DISTINCT call FROM {table} WHERE number = ?", (text,))  # noqa: S608
             calls |= {uuid for (uuid,) in found if uuid}
-    deleted = []
+    deleted = {}
     for table in TABLES.values():
         rows = 0
         for column, values in (("number", numbers), ("call", calls)):
             given = [(value,) for value in values]
             rows += connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", given).rowcount  # noqa: S608
-        deleted.append(rows)
+        deleted[table] = rows
     return deleted
 
 
