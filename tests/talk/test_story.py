@@ -112,7 +112,7 @@ def test_a_recorded_call(name: str, told: str) -> None:
         assert story.ended is not None
         times = [story.began, *(ring.at for ring in story.rings), *(talk.at for talk in story.talks)]
         assert story.began == min(times)
-        ends = [part.until for part in (*story.rings, *story.talks)]
+        ends = [*(ring.until for ring in story.rings), *(talk.until for talk in story.talks)]
         assert all(end is not None and story.began <= end <= story.ended for end in ends)
 
 
