@@ -67,7 +67,8 @@ class JournalFile:
             if _is_corrupt(error):
                 self._set_aside()
             raise
-        return ErasedRows(deleted["calls"], deleted["pops"], deleted["talks"], left or self._set_aside_before())
+        left = left or self._set_aside_before()
+        return ErasedRows(deleted["calls"], deleted["pops"], deleted["talks"], left)
 
     def _set_aside_before(self) -> str:
         """What `_set_aside` has left, which nobody can look into."""
