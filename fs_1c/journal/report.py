@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from fs_1c.call import How, Outcome, Result, Source
 from fs_1c.channel import plain
-from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, TalkEntry
+from fs_1c.journal.entries import NOT_ALLOWED, CallEntry, DecisionEntry, PopEntry, TalkEntry
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""
@@ -122,13 +122,19 @@ def _sent(decision: DecisionEntry) -> str:
     """Where the call was sent, and why there."""
     manager = decision.manager.strip("0 \u00a0")  # an empty number may come as 0
     nobody = "1C names no manager"
-    if manager:
+    refused = decision.error_kind == NOT_ALLOWED
+    if refused:
+        nobody = decision.error
+    elif manager:
         nobody = f"manager {decision.manager} is no extension, nor a number that routing.external can dial"
     if decision.target is not None:
         # As fs_1c.routing begins with a manager's phone.
         if decision.target.startswith(("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")):
             then = ", then to whom the settings let follow" if "|" in decision.target else ""
-            return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}."
+            passed = f"; {nobody}" if refused else ""
+            return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}{passed}."
+        if refused:
+            return f"Sent to {decision.target}: to whom the settings let follow the manager; {nobody}."
         return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."
     why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: "nobody is known who should have it"}
     return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
