@@ -17,6 +17,7 @@ file, as a regular expression (a dot is any character), or where something decod
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -127,6 +128,16 @@ def plain(text: str) -> str:
     return "".join(
         c if c.isprintable() else " " if unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text
     )
+
+
+def json_line(value: object) -> str:
+    """`value` as one line of JSON, for a terminal as for a program: letters are left as they are, and what a
+    terminal would act upon is escaped (\\u001b, \\u202e, half a surrogate). Raises TypeError.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def line(value: str) -> str:

@@ -5,8 +5,6 @@ What clients, callers and 1C wrote is shown, but never reaches a terminal as any
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from fs_1c.call import How, Outcome, Result, Source
-from fs_1c.channel import plain
+from fs_1c.channel import json_line, plain
 from fs_1c.journal.entries import NOT_ALLOWED, CallEntry, DecisionEntry, PopEntry, TalkEntry
 
 MAX_CELL = 40
@@ -223,9 +221,8 @@ def _became(pop: PopEntry) -> str:
 
 
 def to_json(entries: Sequence[CallEntry]) -> str:
-    """All entries as one line of JSON, with what a terminal would act upon escaped."""
-    text = json.dumps([as_json(entry) for entry in entries], ensure_ascii=False)
-    return re.sub("[^ -~]", lambda c: c[0] if c[0].isprintable() else json.dumps(c[0])[1:-1], text)
+    """All entries as one line of JSON."""
+    return json_line([as_json(entry) for entry in entries])
 
 
 def as_json(entry: CallEntry) -> dict[str, Any]:
