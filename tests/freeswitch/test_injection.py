@@ -158,6 +158,9 @@ def test_what_1c_says_may_be_pasted_into_anything(company: Company, variable: st
         company.until(lambda: out.exists() and out.read_text().endswith("end\n"), f"{where} did not do it")
         return out.read_text().splitlines()[:-1]
 
+    def has(uuid: str, name: str, value: str) -> bool:
+        return company.switch.api(f"uuid_getvar {uuid} {name}") == value
+
     for client in clients:
         shown = channel.text(client.title)
         if not shown:
@@ -174,8 +177,8 @@ def test_what_1c_says_may_be_pasted_into_anything(company: Company, variable: st
         # A dial string's variable, on a channel that then does what a dialplan could.
         variables = f"origination_uuid={other},{variable}='${{variable_VAR}}',kept=yes"
         company.switch.api(filled(f"expand uuid:UUID originate {{{variables}}}null/x &park()"))
-        assert company.switch.api(f"uuid_getvar {other} {variable}") == shown
-        assert company.switch.api(f"uuid_getvar {other} kept") == "yes"
+        assert has(other, variable, shown)
+        assert has(other, "kept", "yes")
         for application, argument in APPLICATIONS:
             doing = commands.execute(application, filled(argument))
             does = partial(socket.ask, doing.replace(b"sendmsg", f"sendmsg {other}".encode(), 1))
@@ -183,15 +186,10 @@ def test_what_1c_says_may_be_pasted_into_anything(company: Company, variable: st
                 assert told(does, application) == shown.split(" ")
             else:
                 does()
-            names = [name for name in ("pasted", "kept") if f"{name}=" in argument]
-            for name in names:
-                right = shown if name == "pasted" else application
-                company.until(
-                    lambda asked=f"uuid_getvar {other} {name}", right=right: (
-                        company.switch.api(asked) == right
-                    ),
-                    f"{application} {argument}: {name} is not {right}",
-                )
+            for name, right in (("pasted", shown), ("kept", application)):
+                if f"{name}=" in argument:
+                    is_right = partial(has, other, name, right)
+                    company.until(is_right, f"{application} {argument}: {name} is not {right}")
         company.switch.api(f"uuid_kill {other}")
         assert company.after(caller).get("variable_guard") == "untouched"
     socket.close()
