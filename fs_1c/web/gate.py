@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from fs_1c.settings import Address, HttpSettings
+from fs_1c.settings import Address, HttpSettings, is_loopback
 from fs_1c.web.access import (
     COOKIE,
     COOKIE_FOR,
@@ -36,8 +36,8 @@ HEALTH = ("/health/live", "/health/ready")
 SIGN_IN = ("/", "/login", "/logout")
 """Where a stranger gets no more than the form."""
 _PUBLISHED = (
-    "this request came through a proxy, and no token is set: set http.token_file in the settings, "
-    "so that not everybody who reaches the proxy reads about clients"
+    "this request came from elsewhere or through a proxy, and no token is set: set http.token_file in the "
+    "settings, so that not everybody who gets here reads about clients"
 )
 
 
@@ -122,7 +122,8 @@ class Gate:
         """Without a token: is he on this machine? False: perhaps not, but what he asks is for anybody. Raises
         `Refusal`.
         """
-        if proxied(request.headers.keys(), request.scope["http_version"]):
+        lan = not is_loopback(self._listen.host)  # since the settings were read again, which moves no door
+        if lan or proxied(request.headers.keys(), request.scope["http_version"]):
             if request.url.path in HEALTH:
                 return False
             raise Refusal(403, _PUBLISHED)

@@ -195,7 +195,7 @@ def test_who_guesses_becomes_slow_and_keeps_nobody_out(caplog: pytest.LogCapture
 
 def test_signed_out_is_signed_out_wherever_the_cookie_is(caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
-        async with world(listen=False, http=HTTP) as here:
+        async with world(listen=False, http=ELSEWHERE) as here:
             ours, other = [{COOKIE: (await enter(here)).cookies[COOKIE]} for _ in range(2)]
             assert ours != other
             asks = f"GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: {COOKIE}={ours[COOKIE]}\r\n\r\n"
@@ -213,19 +213,22 @@ def test_signed_out_is_signed_out_wherever_the_cookie_is(caplog: pytest.LogCaptu
     assert TOKEN not in caplog.text
 
 
-def test_another_token_ends_sessions_and_streams_and_none_opens_the_page_again() -> None:
+def test_another_token_ends_sessions_and_streams_and_none_closes_a_door_that_is_open_elsewhere() -> None:
     async def story() -> None:
-        async with world(listen=False, http=HTTP) as here:
+        async with world(listen=False, http=ELSEWHERE) as here:
             session = {COOKIE: (await enter(here)).cookies[COOKIE]}
             asks = f"GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: {COOKIE}={session[COOKIE]}\r\n\r\n"
             reader, writer = await raw(here, asks.encode())
             await asyncio.wait_for(reader.readuntil(b"retry: "), 5)
-            await here.service.reload(settings_for(here.onec.url, http={"token": "an0ther-t0ken"}))
+            await here.service.reload(
+                settings_for(here.onec.url, http={**ELSEWHERE, "token": "an0ther-t0ken-of-1C"})
+            )
             await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 3)
             writer.close()
             assert await shown_to(here, session) == {401}
             await here.service.reload(settings_for(here.onec.url))
-            assert await shown_to(here, {}) == {200}
+            assert await shown_to(here, {}) == {403}
+            assert (await ask(here, "GET", "/health/ready")).json() == {"ready": True}
 
     asyncio.run(story())
 
