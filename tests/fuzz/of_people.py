@@ -90,7 +90,7 @@ def forget(octets: bytes) -> None:
 
 
 def visitor(octets: bytes) -> None:
-    """No header lets anybody in but the token and a session's cookie; and whose guess it is has a short name."""
+    """No header lets anybody in but the token and a session's cookie; a guesser's name is short."""
     header = octets.decode("latin-1")
     sessions = access.Sessions()
     cookie = sessions.begin(SECRET)
