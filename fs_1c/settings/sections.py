@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.numbers import OWN_COUNTRY, NumberFormat, NumberPlan
 from fs_1c.settings.types import (
     Address,
     AddressField,
@@ -23,6 +23,7 @@ from fs_1c.settings.types import (
     ExtensionTemplate,
     ExternalTemplate,
     FollowerTemplate,
+    NumberPattern,
     Section,
     WithPassword,
 )
@@ -71,13 +72,15 @@ class NameShown(StrEnum):
 class RoutingSettings(Section):
     """From a manager's phone to a dial string, and what it shows.
 
-    `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in which it must say that it
-    does, unless it is outside; 0 when it need not.
+    `external_allow`: what may be dialled outside, in the form that the trunk is given; see
+    `fs_1c.numbers.refusal`. `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in
+    which it must say that it does, unless it is outside; 0 when it need not.
     """
 
     extension: ExtensionTemplate = "user/{extension}@{domain}"
     external: ExternalTemplate | None = None
     external_format: NumberFormat = NumberFormat.EIGHT
+    external_allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
     domain: str = ""
     ring_for: Duration = 20.0
     dead_after: DurationOrOff = 3.0

@@ -227,6 +227,12 @@ WRONG = {
         "allowed: a number and ms, s, m, h or d",
     ),
     f"{ONEC}[routing]\nexternal = ''": ("routing.external", "allowed: a dial string"),
+    f'{ONEC}[routing]\nexternal_allow = "^8"': ("routing.external_allow", "tuple"),
+    f'{ONEC}[routing]\nexternal_allow = ["own-country", "Russia"]': (
+        "routing.external_allow.1",
+        "allowed: own-country, or a pattern of a whole number, such as ^8[0-9]{10}$",
+    ),
+    f"{ONEC}[routing]\nexternal_allow = ['[9-0]']": ("routing.external_allow.0", "is no pattern: bad"),
     f'{ONEC}[routing]\nthen = ["user/1\'2"]': ("routing.then.0", "without quotes"),
     f'{ONEC}[routing]\nextension = "user/{{manager}}"': (
         "routing.extension",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -195,7 +196,14 @@ def test_few_may_wait() -> None:
         ("810380441234567", "81038•••4567"),
         ("sofia/gateway/trunk/89139990011|user/101@pbx", "sofia/gateway/trunk/8913•••0011|user/101@pbx"),
         ("[leg_timeout=20]user/244@192.168.100.200", "[leg_timeout=20]user/244@192.168.100.200"),
+        ("192.168.100.200:5060, 10.0.0.1", "192.168.100.200:5060, 10.0.0.1"),
+        ("8.923.529.29.26", "8923•••2926"),
+        ("+7\u202f923\u202f529\u201129\u201126", "+7923•••2926"),
+        ("8 (923) – 529/29/26", "8923•••2926"),
+        ("8\u00ad923\u200b529−29−26", "8923•••2926"),
+        ("274.50.00", "27•••00"),
         ("244", "244"),
+        ("244, 245", "244, 245"),
         ("", ""),
     ],
 )
@@ -203,12 +211,41 @@ def test_masked(text: str, shown: str) -> None:
     assert masked(text) == shown
 
 
-@given(st.lists(st.text(string.digits, min_size=7, max_size=20), min_size=1), st.text("abc/|@;", min_size=1))
+@given(st.lists(st.text(string.digits, min_size=7, max_size=20), min_size=1), st.text("abc|@;", min_size=1))
 def test_no_number_stays_whole_in_any_text(numbers: list[str], between: str) -> None:
     text = masked(between.join(numbers))
     assert not re.search(r"\d{7}", text)
     assert text.count(HIDDEN) == len(numbers)
     assert masked(text) == text
+
+
+BETWEEN = " \t\u00a0\u2007\u2009\u202f\u3000-\u2010\u2011\u2012\u2013\u2014\u2212\uff0d()[].·/\\_"
+BETWEEN += "\u00ad\u200b\u200e\u202a\u2060"
+KNOWN = ("89235292926", "79235292926", "9235292926", "375291234567", "81037529123456", "2745000")
+
+
+@given(
+    st.sampled_from(KNOWN),
+    st.lists(st.text(BETWEEN, max_size=3), min_size=14, max_size=14),
+    st.sampled_from(["", "+", "тел. ", "sofia/gateway/t/", "{x=1}", '"', "number="]),
+    st.sampled_from(["", "@pbx", ":5060", " доб. 244", ", Иванов", '"']),
+)
+def test_no_number_stays_whole_in_any_writing(
+    number: str, between: list[str], before: str, after: str
+) -> None:
+    written = "".join(digit + gap for digit, gap in zip(number[:-1], between, strict=False)) + number[-1]
+    shown = masked(before + written + after)
+    assert HIDDEN in shown
+    for part in shown.split(HIDDEN):
+        digits = re.sub(r"\D", "", part)
+        assert not any(number[at : at + 7] in digits for at in range(len(number) - 6))
+
+
+def test_masking_takes_as_long_as_the_text_is() -> None:
+    for text in ("1" + " " * 100_000, "1.2.3." * 20_000, "12345 " * 20_000, "(" * 100_000, "1....." * 20_000):
+        before = time.process_time()
+        masked(text)
+        assert time.process_time() - before < 2, "a fiftieth of it is usual"
 
 
 def test_times_and_uuids_are_no_numbers() -> None:
