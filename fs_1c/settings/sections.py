@@ -151,8 +151,14 @@ class InboundSettings(WithPassword):
     password: SecretStr = SecretStr("ClueCon")
 
 
+TOKEN_LENGTH = 16
+"""Characters that a token has at least, where others than this machine can try it."""
+
+
 class HttpSettings(Section):
-    """The door for 1C, monitoring and people. `token`: what `POST /forget` must show; empty: it is closed."""
+    """The door for 1C, monitoring and people. `token`: what each of them must show; empty: who is on this
+    machine reads, and nobody may have answers forgotten.
+    """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 9184)
@@ -175,7 +181,17 @@ class HttpSettings(Section):
             raise ValueError(
                 f"listen: {self.listen} can be reached from elsewhere; allowed only with token or token_file"
             )
+        if self.enabled and len(token) < TOKEN_LENGTH and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"token: {self.listen} can be reached from elsewhere; "
+                f"allowed: at least {TOKEN_LENGTH} characters"
+            )
         return self
+
+    @property
+    def token_is_set(self) -> bool:
+        """Must it be shown?"""
+        return bool(self.token_file or self.token.get_secret_value())
 
     def secret(self) -> str:
         """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""

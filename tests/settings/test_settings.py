@@ -243,6 +243,8 @@ WRONG = {
     f'{ONEC}[[routing.category]]\nis = ""\nthen = []': ("routing.category.0.is", "at least 1"),
     f'{ONEC}[numbers]\ncountry = "Russia"': ("numbers.country", "^[A-Z]{2}$"),
     f'{ONEC}[numbers]\narea_code = "(383)"': ("numbers.area_code", "[0-9]"),
+    f'{ONEC}[http]\nlisten = "0.0.0.0:9184"': ("http", "allowed only with token"),
+    f'{ONEC}[http]\nlisten = "0.0.0.0:9184"\ntoken = "fifteen-letters"': ("http", "at least 16 characters"),
     f"{ONEC}[typo]\nx = 1": ("typo", "there is no such setting"),
     '[onec.a]\nurl = "http://a/"\ndestinations = ["1"]\n[onec.b]\nurl = "http://b/"\ndestinations = ["1"]': (
         "onec.b.destinations",
