@@ -16,6 +16,7 @@ from fs_1c.settings.files import (
     setting,
 )
 from fs_1c.settings.sections import (
+    TOKEN_LENGTH,
     BreakerSettings,
     HttpSettings,
     InboundSettings,
@@ -33,6 +34,7 @@ from fs_1c.settings.sections import (
 from fs_1c.settings.types import Address, parse_address, parse_duration
 
 __all__ = [
+    "TOKEN_LENGTH",
     "Address",
     "BreakerSettings",
     "DialectName",

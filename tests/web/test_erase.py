@@ -179,9 +179,8 @@ def test_the_running_service_erases_what_it_remembers_and_what_it_wrote(state: P
             assert told.status_code == 200, told.text
             erased = told.json()
             assert (erased["calls"], erased["cards"], erased["answers"], erased["left"]) == (1, 1, 1, [])
-            assert [row["number"] for row in (await ask(here, "GET", "/journal?limit=10")).json()] == [
-                ANOTHERS
-            ]
+            rows = await journal_of(here, "limit=10")
+            assert [row["number"] for row in rows] == [ANOTHERS]
             events, missed = here.service.http.feed.since(None)  # type: ignore[union-attr]
             assert missed == 0 and [event.id for event in events] == list(range(1, len(events) + 1))
             assert not any(text.decode() in str(events) for text in seen_of(HIS, NAME))
