@@ -273,12 +273,13 @@ class Directory:
                 request.callers += 1
                 request.until = max(request.until, until)
         if not joined:
-            self._submit(number, request, until)
+            self._submit(number, request)
         elif until is not None and request.job is not None:
             self._pool.hurry(request.job, until)
         return request
 
-    def _submit(self, number: Number, request: _Request, until: float | None) -> None:
+    def _submit(self, number: Number, request: _Request) -> None:
+        """Has 1C asked, as urgently as those who wait for it by now want it."""
         asked_as = number.written(self._format)
 
         def job(client: Client) -> _Found:
@@ -292,19 +293,24 @@ class Directory:
 
             return self._answer(number.e164, ask_1c, request.urgency)
 
-        if until is None:
-            future = self._pool.submit(request.urgency, job)
+        waited_for = request.callers > 0
+        if waited_for:
+            future = self._pool.submit(Urgency.CALLER, job, request.until)
         else:
-            future = self._pool.submit(Urgency.CALLER, job, until)
+            future = self._pool.submit(request.urgency, job)
         request.job = future
+        if not waited_for and request.callers:  # somebody has joined meanwhile
+            self._pool.hurry(future, request.until)
         future.add_done_callback(partial(self._answered, number.e164, request))
 
     def _left(self, request: _Request) -> None:
         """A caller does not wait any more: he has his answer, or has hung up, or it was too late for him."""
+        if request.future.done():
+            return
         with self._lock:
             request.callers -= 1
             others = request.callers
-        if request.job is None or request.future.done():
+        if request.job is None:
             return
         if not others:
             self._pool.leave(request.job, request.urgency)

@@ -53,6 +53,8 @@ class JobQueue(Generic[Job]):
         self._others: dict[Urgency, OrderedDict[Job, None]] = {
             urgency: OrderedDict() for urgency in Urgency if urgency is not Urgency.CALLER
         }
+        self._probes = self._others[Urgency.PROBE]
+        self._abandoned = self._others[Urgency.ABANDONED]
         self._urgency: dict[Job, Urgency] = {}
         self._places: dict[Job, _Place[Job]] = {}
         self._numbers = itertools.count()
@@ -97,8 +99,8 @@ class JobQueue(Generic[Job]):
             unhurried: May it be one that no caller waits for?
         """
         self._demote(now, each)
-        if probes := self._others[Urgency.PROBE]:
-            return self._begin(next(iter(probes)))
+        if self._probes:
+            return self._begin(next(iter(self._probes)))
         if self._callers:
             return self._begin(self._callers[0][2])
         if unhurried:
@@ -109,10 +111,9 @@ class JobQueue(Generic[Job]):
 
     def give_up(self, most: int) -> list[Job]:
         """Removes, and returns, what is abandoned beyond the `most` newest."""
-        abandoned = self._others[Urgency.ABANDONED]
-        gone = []
-        while len(abandoned) > most:
-            gone.append(next(iter(abandoned)))
+        gone: list[Job] = []
+        while len(self._abandoned) > most:
+            gone.append(next(iter(self._abandoned)))
             self._remove(gone[-1])
         return gone
 
@@ -141,5 +142,5 @@ class JobQueue(Generic[Job]):
         for place in callers[:gone]:
             del self._places[place[2]]
             self._urgency[place[2]] = Urgency.ABANDONED
-            self._others[Urgency.ABANDONED][place[2]] = None
+            self._abandoned[place[2]] = None
         del callers[:gone]

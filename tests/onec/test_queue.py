@@ -107,7 +107,7 @@ def answered(arrivals: list[float], workers: int, *, ours: bool) -> tuple[int, l
     line: list[int] = []
     free = [0.0] * workers
     waiting = list(enumerate(arrivals))
-    well = []
+    well: list[float] = []
     while True:
         now = heapq.heappop(free)
         if not line and not len(queue) and waiting:
