@@ -14,10 +14,11 @@ import pytest
 from fs_1c.call import Caller, Result, Source
 from fs_1c.directory import BreakerState, Directory
 from fs_1c.directory.flood import HOLDS, MAX_TRUNKS, Flood, spent
+from fs_1c.directory.watch import Watch
 from fs_1c.numbers import NumberFormat, NumberPlan
-from fs_1c.onec import Client, Urgency, WorkerPool
+from fs_1c.onec import Client, OneCError, Reached, Urgency, WorkerPool
 from fs_1c.onec.queue import MAX_ABANDONED
-from fs_1c.settings import LookupSettings
+from fs_1c.settings import BreakerSettings, LookupSettings
 from fs_1c.simulator.onec import OneCSimulator
 from tests.support import SEED, SOON, RawServer, base, mute, until
 
@@ -165,6 +166,20 @@ def test_a_1c_that_answers_nobody_is_at_fault_for_those_who_wait_behind_too() ->
         finally:
             place.directory.close()
             place.pool.close(0.0)
+
+
+def test_the_request_that_tries_the_base_goes_before_all_who_wait(place: Place) -> None:
+    seen: list[BreakerState] = []
+    watch = Watch(place.pool, BreakerSettings(at_least=1, pause=0.02), SOON)
+    place.keep_busy()
+    for _ in range(3):
+        place.pool.submit(Urgency.CALLER, lambda _: seen.append(watch.state))
+    watch.record(OneCError("refused", "x", Reached.NO, base_down=True), 0.0)
+    until(lambda: watch.state is BreakerState.HALF_OPEN and len(place.pool._jobs) == 4)
+    place.free.set()
+    until(lambda: len(seen) == 3)
+    assert set(seen) == {BreakerState.CLOSED}
+    watch.close()
 
 
 # Too many new numbers.
