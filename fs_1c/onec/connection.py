@@ -5,8 +5,8 @@ whose last octet was never accepted by the network cannot have been executed. re
 HTTP; a subclass of urllib3's connection watches what passes through it.
 
 An answer belongs to the request that it follows on a kept connection, and to nothing else. So a connection on
-which anything but one clean answer came (an interim 102 or 103, octets behind the answer, two lengths of one
-body, a body that breaks off) is never used again: what comes next there might be the answer to somebody
+which anything but one clean answer came (an interim 102 or 103, octets behind the answer, its length told
+twice, a body that breaks off) is never used again: what comes next there might be the answer to somebody
 else's question. Neither is one on which something comes before the whole question has left. What cannot be
 told from an answer is a second one that comes after that: HTTP has no name for whose it is.
 """
@@ -122,7 +122,7 @@ class _Answer(http.client.HTTPResponse):
             self.unclean = self.will_close = True
 
     def _is_framed_once(self) -> None:
-        """Raises `HTTPException` if it is told in two ways where the body ends (RFC 9112, 6.3): nobody knows by
+        """Raises `HTTPException` if two things tell where the body ends (RFC 9112, 6.3). Nobody knows by
         which of them a proxy on the way has gone, and so whether these octets answer our question.
         """
         lengths = [length.strip() for length in self.headers.get_all("Content-Length") or []]
@@ -163,7 +163,7 @@ class _Watched(HTTPConnection):
 
     def getresponse(self) -> Any:
         response = super().getresponse()
-        self.answer = response._original_response
+        self.answer: Any = response._original_response
         # Where requests would look for cookies, which are read elsewhere, and in linear time.
         self.answer.msg = _NO_HEADERS
         return response

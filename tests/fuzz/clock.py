@@ -1,9 +1,10 @@
-"""Measures what reading costs: for every parser, an input twice as long takes at most twice the time, up to the
-parser's bound, and there it is quick.
+"""Measures what reading costs: for every parser, an input twice as long takes at most twice the time, up to
+the parser's bound, and there it is quick.
 
-Hostile inputs grow by a rule, so an input here is a `Shape`: pieces of the parser's grammar that are repeated,
-nested, numbered or interleaved to any length. Time is the processor time of this thread, the least of several
-runs: a busy machine changes nothing. One suspicion is no proof, so what looks slow is measured again, longer.
+Hostile inputs grow by a rule, so an input here is a `Shape`: pieces of the parser's grammar that are
+repeated, nested, numbered or interleaved to any length. Time is the processor time of this thread, the least
+of several runs: a busy machine changes nothing. One suspicion is no proof, so what looks slow is measured
+again, longer.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class Shape:
     around: Around = NOTHING
 
     def grown(self, size: int) -> bytes:
-        """An input of at most so many octets, unless one of each piece takes more. No piece is ever cut: half a
-        character is another kind of input.
+        """An input of at most so many octets, unless one of each piece takes more. No piece is ever cut: half
+        a character is another kind of input.
         """
         before, between, behind = self.around
         room = size - len(before) - len(between) - len(behind)
@@ -163,7 +164,7 @@ def judge(parser: Parser, shape: Shape) -> Finding | None:
 
 
 def hoards(parser: Parser, shape: Shape) -> Finding | None:
-    """What is wrong with the memory that it takes to read this shape, if anything is; only Python's own is seen."""
+    """What is wrong with the memory that it takes to read this shape; only Python's own is seen."""
     octets = shape.grown(parser.bound)
     tracemalloc.start()
     try:

@@ -51,7 +51,8 @@ def parsers() -> tuple[Parser, ...]:
 
 
 def _octets(written: str) -> bytes:
-    return written.encode("ascii", "backslashreplace").decode("unicode_escape").encode("utf-8", "surrogateescape")
+    escaped = written.encode("ascii", "backslashreplace").decode("unicode_escape")
+    return escaped.encode("utf-8", "surrogateescape")
 
 
 def _pieces(written: str) -> tuple[bytes, ...]:
@@ -139,31 +140,35 @@ def _cookies(octets: bytes) -> None:
 
 
 _MARKUP = _pieces(
-    r"""<a> </a> <a/> <p> <b> <i> <table> <td> <font> <select> <form> <script> </script> <style> <head> <br>
-    \x20xmlns:a%d='b' \x20a%d='b' \x20a%d \x20a <a%d:b\x20xmlns:a%d='c'> <a%d> <x><y/></x> <a\x20b=' <a\x20b=
-    <!-- --> <![CDATA[ ]]> &# &#1; &#9 9 &lt; &amp; &quot; &nbsp; & < > ' " = \x20 \n \t x я \udcff \0 \x1b
-    <? ?> <?a\x20 <!DOCTYPE\x20a> <!doctype\x20html> < </ <d: a: . - ( { } [ ] \ufeff \u2028 ю\x00 /> <a:
-    <m:return> </m:return> <return return> <title> </title> <title\x20 </title <title\x20a= <title\x20xmlns='
-    <phone> </phone> <phone\x20 <manager> </manager> <manager\x20 <error> <category> <data\x20 <data><title>
-    &lt;title&gt; &lt;phone&gt; &lt;/phone&gt; &lt;![CDATA[ &amp;lt; &lt;&# VIP: 244,
-    {a(1 (1) (1,2) {a(1)} начало\x20сеанса сеанс\x20 session\x20 session\x20a\x20 не\x20обнаружен лицензи
-    SayNameResponse Fault <Fault> <m:Fault <faultstring> exception <объект\x20не\x20найден>"""
+    r"""<a> </a> <a/> <p> <b> <i> <table> <td> <font> <select> <form> <script> </script> <style> <head>
+    <br> \x20xmlns:a%d='b' \x20a%d='b' \x20a%d \x20a <a%d:b\x20xmlns:a%d='c'> <a%d> <x><y/></x>
+    <a\x20b=' <a\x20b= <!-- --> <![CDATA[ ]]> &# &#1; &#9 9 &lt; &amp; &quot; &nbsp; & < > ' " =
+    \x20 \n \t x я \udcff \0 \x1b <? ?> <?a\x20 <!DOCTYPE\x20a> <!doctype\x20html> < </ <d: a: . - (
+    { } [ ] \ufeff \u2028 ю\x00 /> <a: <m:return> </m:return> <return return> <title> </title>
+    <title\x20 </title <title\x20a= <title\x20xmlns=' <phone> </phone> <phone\x20 <manager>
+    </manager> <manager\x20 <error> <category> <data\x20 <data><title> &lt;title&gt; &lt;phone&gt;
+    &lt;/phone&gt; &lt;![CDATA[ &amp;lt; &lt;&# VIP: 244, {a(1 (1) (1,2) {a(1)} начало\x20сеанса
+    сеанс\x20 session\x20 session\x20a\x20 не\x20обнаружен лицензи SayNameResponse Fault <Fault>
+    <m:Fault <faultstring> exception <объект\x20не\x20найден>"""
 )
 _JSON = _pieces(
-    r"""{ } [ ] [[ {"a%d":1, "a%d":1, "a":[ "a": {"a": {"inner": {"descr":"a%d","inner": {"exception": , : " \\" \\
-    "\\u0041" "\\ud83d" "" 9 1, 1e9 1e999, - 0. null, true, \x20 \n 0 1e {"descr": descr x я \udcff"""
+    r"""{ } [ ] [[ {"a%d":1, "a%d":1, "a":[ "a": {"a": {"inner": {"descr":"a%d","inner": {"exception": ,
+    : " \\" \\ "\\u0041" "\\ud83d" "" 9 1, 1e9 1e999, - 0. null, true, \x20 \n 0 1e {"descr": descr
+    x я \udcff"""
 )
 _HEADERS = _pieces(
-    r"""A:\x20b\r\n A%d:\x20b\r\n A:b\r\n\x20 \x20x\r\n \r\n\x20 \t \r\n \n \r A : ; , = \x20 " \\ \\1 \\" ' \udcff \0
-    Set-Cookie:\x20a%d=b\r\n Set-Cookie:\x20ibsession=%d\r\n Set-Cookie:\x20ibsession="\\1 Set-Cookie2:\x20a=b\r\n
-    Set-Cookie:\x20a= ;\x20expires= ;\x20a%d=b ;\x20Version=1 ,a%d=b 1\x20Jan\x202030 - GMT\x20 \x20:\x20 0:
-    Content-Length:\x201\r\n Content-Length:\x20 9 Transfer-Encoding:\x20chunked\r\n Content-Encoding:\x20gzip\r\n
+    r"""A:\x20b\r\n A%d:\x20b\r\n A:b\r\n\x20 \x20x\r\n \r\n\x20 \t \r\n \n \r A : ; , = \x20 " \\ \\1
+    \\" ' \udcff \0 Set-Cookie:\x20a%d=b\r\n Set-Cookie:\x20ibsession=%d\r\n
+    Set-Cookie:\x20ibsession="\\1 Set-Cookie2:\x20a=b\r\n Set-Cookie:\x20a= ;\x20expires= ;\x20a%d=b
+    ;\x20Version=1 ,a%d=b 1\x20Jan\x202030 - GMT\x20 \x20:\x20 0: Content-Length:\x201\r\n
+    Content-Length:\x20 9 Transfer-Encoding:\x20chunked\r\n Content-Encoding:\x20gzip\r\n
     WWW-Authenticate:\x20Basic\r\n Location:\x20/\r\n Basic, realm= HTTP/1.1\x20100\x20\r\n\r\n
-    HTTP/1.1\x20102\x20\r\n\r\n HTTP/1.1\x20102\x20\r\nA:\x20b\r\n\r\n ( ) %% =?utf-8?q? ?= \x85 \u2028 \x0b"""
+    HTTP/1.1\x20102\x20\r\n\r\n HTTP/1.1\x20102\x20\r\nA:\x20b\r\n\r\n ( ) %% =?utf-8?q? ?= \x85
+    \u2028 \x0b"""
 )
 _CHUNKS = _pieces(
-    r"""1\r\nx\r\n 1;a=b\r\nx\r\n 1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nx\r\n 0001\r\nx\r\n 1 ;a 0 \r\n \n f\r\n x -1\r\n
-    2\r\nxx\r\n 1\x20\r\nx\r\n A:\x20b\r\n a\r\n0123456789\r\n 0\r\n <a> a; \udcff"""
+    r"""1\r\nx\r\n 1;a=b\r\nx\r\n 1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nx\r\n 0001\r\nx\r\n 1 ;a 0 \r\n \n
+    f\r\n x -1\r\n 2\r\nxx\r\n 1\x20\r\nx\r\n A:\x20b\r\n a\r\n0123456789\r\n 0\r\n <a> a; \udcff"""
 )
 _OK = r"HTTP/1.1 200 OK\r\n"
 _RETURN = "<SayNameResponse><return>"
@@ -192,13 +197,16 @@ def _of_onec() -> tuple[Parser, ...]:
     heads = (rf"{_OK}··\r\n", rf"{_OK}Set-Cookie: ··\r\n\r\n", r"HTTP/1.1 ··\r\n\r\n", rf"{_OK}A: ··\r\n\r\n")
     wsdls = (
         *("<definitions>··</definitions>", "<definitions·>·</definitions>"),
-        *("<definitions><schema>··</schema></definitions>", "<definitions><portType>··</portType></definitions>"),
-        "<definitions><schema><element><complexType><sequence>··</sequence></complexType></element></schema></definitions>",
+        "<definitions><schema>··</schema></definitions>",
+        "<definitions><portType>··</portType></definitions>",
+        "<definitions><schema><element><complexType><sequence>··</sequence></complexType></element></schema>"
+        "</definitions>",
     )
     described = _pieces(
-        r"""<schema> </schema> <element> <element\x20name='a%d'> <element/> <element\x20name='a%d'/> </element> <sequence>
-        <complexType> </complexType> <complexType><sequence> </sequence></complexType> </sequence> <portType> </portType>
-        <operation\x20name='a%d'/> <operation/> <schema><element\x20name='a%d'/></schema> <portType><operation/></portType>"""
+        r"""<schema> </schema> <element> <element\x20name='a%d'> <element/> <element\x20name='a%d'/>
+        </element> <sequence> <complexType> </complexType> <complexType><sequence>
+        </sequence></complexType> </sequence> <portType> </portType> <operation\x20name='a%d'/>
+        <operation/> <schema><element\x20name='a%d'/></schema> <portType><operation/></portType>"""
     )
     return (
         Parser(
@@ -229,7 +237,7 @@ def _of_onec() -> tuple[Parser, ...]:
                 _known("repeated", r"\x20a%d", "<p·>·</p>"),
             ),
         ),
-        Parser("answer", _answer, MAX_RESPONSE, _MARKUP, _around("<title>··</title>", "<data··>", "<data>··</data>")),
+        Parser("answer", _answer, MAX_RESPONSE, _MARKUP, _around("<title>··</title>", "<data··>")),
         Parser("answer json", _answer, MAX_RESPONSE, _JSON, _around("{··}", '{"title": ··}')),
         Parser("errors", _errors, MAX_RESPONSE, (*_MARKUP, *_JSON), _around(*_PAGES)),
         Parser("told", _told, 1 << 16, _pieces(r'Basic\x20 realm= " , \x20 a Basic, http:// <a> ? < & &lt;')),
@@ -262,9 +270,10 @@ def _headers(octets: bytes) -> None:
 
 def _of_switch() -> tuple[Parser, ...]:
     lines = _pieces(
-        r"""Content-Type:\x20x\n Content-Type:\x20x\n\n Content-Type:x\n\n\n Content-Length:\x201\n\n x:\x20y\n \n \r\n
-        Content-Type:\x20x\nContent-Length:\x209\n\n Unique-ID:\x20 variable_fs_1c_base:\x20 variable_ variable_a%d:\x20b\n
-        a : \x20 %41 % %%d0 9 Event-Name:\x20CHANNEL_DATA\n Caller-Caller-ID-Number:\x20 \udcff я \0"""
+        r"""Content-Type:\x20x\n Content-Type:\x20x\n\n Content-Type:x\n\n\n Content-Length:\x201\n\n
+        x:\x20y\n \n \r\n Content-Type:\x20x\nContent-Length:\x209\n\n Unique-ID:\x20
+        variable_fs_1c_base:\x20 variable_ variable_a%d:\x20b\n a : \x20 %41 % %%d0 9
+        Event-Name:\x20CHANNEL_DATA\n Caller-Caller-ID-Number:\x20 \udcff я \0"""
     )
     values = _around(
         r"Caller-Caller-ID-Number: ··\n", r"variable_fs_1c_caller: ··\n", r"variable_fs_1c_deadline: ··\n"
@@ -333,26 +342,31 @@ def _settings(octets: bytes) -> None:
 
 def _of_people() -> tuple[Parser, ...]:
     digits = _pieces(
-        r"""8 + +7 ( ) - \x20 . , 923 \xa0 \u202f доб 244\x20 244, 9:00 30.06 1\xa0244 0 / x ² sip: ; @ # *31* т.\x20244
-        \u200b 12\x2034\x20 a1 й 000 № ,0"""
+        r"""8 + +7 ( ) - \x20 . , 923 \xa0 \u202f доб 244\x20 244, 9:00 30.06 1\xa0244 0 / x ² sip: ; @
+        # *31* т.\x20244 \u200b 12\x2034\x20 a1 й 000 № ,0"""
     )
     names = _pieces(
-        r"""${ } " ' \\ \x20 x \u0301 \u1100\u1161 й 😀 \u2028 \uff04 \ufdfa _ undef \0 \udcff a\u0301\u0302 \u9f98 \x1b
-        \u202e ;"""
+        r"""${ } " ' \\ \x20 x \u0301 \u1100\u1161 й 😀 \u2028 \uff04 \ufdfa _ undef \0 \udcff
+        a\u0301\u0302 \u9f98 \x1b \u202e ;"""
     )
     rows = _pieces(r"""244,k\n %d,k%d\n %d,k\n 244,k%d\n " "" , \n ; \t \0 x 244, \r \udcff \u2028""")
     forms = (*_pieces(r"number= & % + a%d=b& a=b& %41 ; ="), *_JSON)
     tables = _pieces(
-        r"""[a%d]\n [a a%d\x20=\x201\n a\x20=\x20 [ ] { } " \"\"\" ' # 1 _1 x \n a%d\x20=\x20[ {a= [[a]]\n [[onec]]\n
-        [subscribers.keys]\n244='k'\n %d='k'\n 2026-01-01 \\u0041"""
+        r"""[a%d]\n [a a%d\x20=\x201\n a\x20=\x20 [ ] { } " \"\"\" ' # 1 _1 x \n a%d\x20=\x20[ {a=
+        [[a]]\n [[onec]]\n [subscribers.keys]\n244='k'\n %d='k'\n 2026-01-01 \\u0041"""
     )
     values = (
-        *(r"[onec]\nurl = '··'\n", r"[onec]\nurl = 'http://a/b'\nproxy = '··'\n", r"[routing]\nexternal = '··'\n"),
-        *(r"[lookup]\ndeadline = '··'\n", r"a = ··\n", r"[subscribers.keys]\n··"),
+        *(r"[onec]\nurl = '··'\n", r"[onec]\nurl = 'http://a/b'\nproxy = '··'\n"),
+        *(
+            r"[routing]\nexternal = '··'\n",
+            r"[lookup]\ndeadline = '··'\n",
+            r"a = ··\n",
+            r"[subscribers.keys]\n··",
+        ),
     )
     return (
         Parser("numbers", _numbers, 1 << 16, digits),
-        Parser("phones", _phones, 4 * MAX_PHONE, digits),
+        Parser("phones", _phones, MAX_PHONE, digits, known=(_known("nested", "x ,0", "··"),)),
         Parser("channel", _channel, 1 << 16, names),
         Parser("name", _name, 1 << 16, names),
         Parser("subscribers", _subscribers, 1 << 18, rows),

@@ -120,12 +120,12 @@ def test_a_character_with_five_thousand_digits_is_none() -> None:
 
 
 def test_no_name_of_an_encoding_is_looked_for_that_nobody_uses() -> None:
-    known = len(encodings._cache)  # type: ignore[attr-defined]
+    known = len(encodings._cache)
     for number in range(5):
         body = f'<?xml version="1.0" encoding="iso-{number}-invented"?><a>\xff\xfe\xfd</a>'.encode("latin-1")
         with pytest.raises(OneCError):
             read_return(200, body, "SayName")
-    assert len(encodings._cache) <= known + 1  # type: ignore[attr-defined]
+    assert len(encodings._cache) <= known + 1
 
 
 DESCRIBED = "<definitions targetNamespace='http://VATS'/>"
