@@ -34,8 +34,10 @@ from fs_1c.routing import name as routing_name
 from fs_1c.routing import phones
 from fs_1c.settings import NameShown, SessionMode, SettingsError
 from fs_1c.settings import file as settings
+from fs_1c.settings.types import Address
 from fs_1c.talk import People, call_from_channel
-from fs_1c.web import door
+from fs_1c.web import access, exchange
+from fs_1c.web.door import read_forget
 from tests import recordings
 from tests.fuzz.clock import Around, Parser, Shape
 from tests.fuzz.values import text
@@ -297,7 +299,7 @@ def _phones(octets: bytes) -> None:
 
 def _channel(octets: bytes) -> None:
     said = text(octets)
-    for neutral in (channel.text, channel.plain, channel.word, channel.host, channel.line):
+    for neutral in (channel.text, channel.plain, channel.word, channel.host, channel.line, channel.json_line):
         neutral(said)
     channel.forget()
 
@@ -312,8 +314,16 @@ def _subscribers(octets: bytes) -> None:
 
 
 def _forget(octets: bytes) -> None:
-    with suppress(door._Refusal):
-        door.read_forget(octets)
+    with suppress(exchange.Refusal):
+        read_forget(octets)
+
+
+def _visitor(octets: bytes) -> None:
+    header = octets.decode("latin-1")
+    access.Sessions().good(header, "token")
+    access.bearer({"Authorization": header})
+    access.client_of("127.0.0.1", header)
+    access.host_is_ours(header, Address("127.0.0.1", 9184))
 
 
 def _redis(octets: bytes) -> None:
@@ -370,7 +380,13 @@ def _of_people() -> tuple[Parser, ...]:
         Parser("channel", _channel, 1 << 16, names),
         Parser("name", _name, 1 << 16, names),
         Parser("subscribers", _subscribers, 1 << 18, rows),
-        Parser("forget", _forget, door.MAX_BODY, forms, _around('{"number": ··}', "number=··")),
+        Parser("forget", _forget, exchange.MAX_BODY, forms, _around('{"number": ··}', "number=··")),
+        Parser(
+            "visitor",
+            _visitor,
+            1 << 16,
+            _pieces(r"[ ] : . , % a 1 \x20 = ; \" Bearer\x20 127.0.0.1, \t \udcff"),
+        ),
         Parser(
             "redis",
             _redis,
