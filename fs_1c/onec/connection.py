@@ -163,9 +163,10 @@ class _Watched(HTTPConnection):
 
     def getresponse(self) -> Any:
         response = super().getresponse()
-        self.answer: Any = response._original_response
+        answer: Any = response._original_response
         # Where requests would look for cookies, which are read elsewhere, and in linear time.
-        self.answer.msg = _NO_HEADERS
+        answer.msg = _NO_HEADERS
+        self.answer = answer
         return response
 
     def end_if_unclean(self, breaks_off: bool) -> None:

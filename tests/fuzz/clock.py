@@ -22,7 +22,7 @@ RATIO = 3.0
 """Times as long for twice the input that is still noise; what is quadratic comes to four."""
 FLOOR = 0.005
 """Seconds at the bound below which nothing is worth a ratio."""
-MEMORY = 64
+MEMORY = 128
 """Octets of memory for each octet of the input, besides a megabyte."""
 RUNS, RUNS_AGAIN = 2, 9
 KINDS = ("repeated", "nested", "interleaved", "prefixed")
