@@ -56,6 +56,8 @@ CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER)
 
 MAX_LEGS = 50_000
 """Legs remembered; the oldest is forgotten first, for some never hang up as far as we hear."""
+MAX_TOLD = 1000
+"""Subscribers who have talked to one client in one call, or whose telephones have rung; no more are told."""
 MAX_LOOPS = 8
 """Loopback channels in a row that are followed."""
 
@@ -128,6 +130,7 @@ class Conversations:
     Args:
         plan: Tells a subscriber's extension from a client's number.
         has_key: Whether somebody of that name has a key in 1C: he is a subscriber, whatever he is called.
+        believes_keys: A key that a leg carries is the subscriber's. False where anybody can tell events.
     """
 
     def __init__(
@@ -135,7 +138,10 @@ class Conversations:
         plan: NumberPlan,
         has_key: Callable[[str], bool] = lambda name: False,
         max_legs: int = MAX_LEGS,
+        *,
+        believes_keys: bool = True,
     ) -> None:
+        self._believes_keys = believes_keys
         self.contacts = Contacts(max_legs)
         self._people = People(plan, has_key, self.contacts.whose)
         self._max_legs = max_legs
@@ -234,7 +240,7 @@ class Conversations:
         set_ = ours(event)
         if set_:
             leg.base = set_.get("base") or leg.base
-            leg.key = set_.get("key") or leg.key
+            leg.key = (self._believes_keys and set_.get("key")) or leg.key
             if not leg.outbound and (given := set_.get("caller")):
                 leg.party = Party(given, self._people.is_subscriber(given))
         if leg.from_outside and leg.party.name:
@@ -349,7 +355,7 @@ class Conversations:
         if client.party.why and not self._people.is_number(number):
             return None
         what = (subscriber.party.name, ringing)
-        if what in client.told:  # hold and resume, or back from a transfer
+        if what in client.told or len(client.told) >= MAX_TOLD:  # hold and resume, or back from a transfer
             return None
         client.told.add(what)
         client.told_as = client.told_as or client_uuid
@@ -379,6 +385,8 @@ class Conversations:
             one_uuid, one, two_uuid, two = two_uuid, two, one_uuid, one
         what = (two_uuid, False)
         if not one.from_outside or one.party.why or not two.party.why or what in one.told:
+            return None
+        if len(one.told) >= MAX_TOLD:
             return None
         one.told.add(what)
         return Unidentified(one_uuid, two_uuid, self._number(one), two.party.name, two.party.why)

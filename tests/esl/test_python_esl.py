@@ -33,7 +33,11 @@ class Peer:
         ours, self.socket = socket.socketpair()
         self.heard: list[Message] = []
         self.ended = 0
-        self.line = Line(ours, self.heard.append, self._end, "esl-test")
+        self.line = Line(ours, self._hear, self._end, "esl-test")
+
+    def _hear(self, message: Message) -> None:
+        self.heard.append(message)
+        self.line.listen()
 
     def _end(self) -> None:
         self.ended += 1
