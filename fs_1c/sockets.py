@@ -29,8 +29,10 @@ AT_A_TIME = 64 * 1024
 """Octets of one `recv`, and so many one connection may bring in a turn; a channel's data has 6 000."""
 UNREAD = 16
 """So many times `AT_A_TIME` are read, and thrown away, of a connection that is closed."""
-EVENTS = 200
-"""Connections that one turn looks at, and accepts: others have the loop, too."""
+EVENTS = 100
+"""Connections that one turn looks at: others have the loop, too."""
+ACCEPTED = 50
+"""Connections that one turn accepts; whoever was accepted before has his answer between two of them."""
 PAUSE = 1.0
 """Seconds between log lines about refused connections, and between attempts where not even that works."""
 LINES = 10
@@ -267,7 +269,7 @@ class Sockets(Generic[L]):
             self._came(came)
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(EVENTS):
+        for _ in range(ACCEPTED):
             try:
                 connected, peer = listening.accept()
             except BlockingIOError:

@@ -306,6 +306,8 @@ class Connection:
         """Takes what has come, and acts on it if it is a new call's and little. Never raises: others wait for
         their turn.
         """
+        if self._carrier is None:
+            return  # hung up on, since it came
         self._ended = ended
         if data:
             self._reader.feed(data)
@@ -461,6 +463,7 @@ class Connection:
     def keeps_too_much(self) -> None:
         """Ends the connection: somebody must, and it has brought the most that is unfinished."""
         self._broken("too many octets of unfinished messages")
+        self._door.keeps(self, 0)
 
     def _broken(self, why: str) -> None:
         self.flush()
