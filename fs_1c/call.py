@@ -129,6 +129,34 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """A call with a client: he calls, or a subscriber calls him. Told as soon as his number is settled, for a
+    dialplan may mend it: when the first telephone rings, at an answer, or when he has reached nobody.
+
+    Attributes:
+        call_uuid: By which all that follows of the call is told; mostly the client's leg.
+        leg_uuid: The client's leg.
+        number: The client's number as the switch knows it, any form; empty: withheld.
+        destination: The number that was dialled, or empty.
+        base: The 1C base that the dialplan chose for the call, or empty.
+        extension: The subscriber who calls, of an outgoing call.
+        asked_by: His leg.
+        outgoing: A subscriber calls the client.
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    number: str
+    destination: str = ""
+    base: str = ""
+    extension: str = ""
+    asked_by: str = ""
+    outgoing: bool = False
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A client and a subscriber now hear each other, or the subscriber's telephone rings for the client.
 
@@ -146,6 +174,7 @@ class Conversation:
         age: Seconds since it began: it is learnt later after a lost connection to the switch.
         how: How he has come to talk to the client.
         by: Who had to do with that: the extension that rang, or talked to the client before; or empty.
+        at: When it began; seconds since the epoch by the switch's clock, 0: it does not say.
     """
 
     call_uuid: str
@@ -161,13 +190,63 @@ class Conversation:
     age: float = 0.0
     how: How = How.ANSWERED
     by: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """A client and a subscriber who talked do not hear each other any more: parked, transferred, or the end.
+
+    Attributes:
+        call_uuid, leg_uuid: As of the `Conversation`.
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A client and a subscriber who had parted hear each other again; there is no second card for that.
+
+    Attributes:
+        call_uuid, leg_uuid, extension: As of a `Conversation`; the leg may be another one.
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    extension: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A call is being recorded.
+
+    Attributes:
+        call_uuid: As of the `Conversation`.
+        file: Where, as the switch has it.
+    """
+
+    call_uuid: str
+    file: str
 
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """A leg has ended: a card that has not opened by now is of no use to it."""
+    """A leg has ended: a card that has not opened by now is of no use to it.
+
+    Attributes:
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+        cause: FreeSWITCH's Hangup-Cause, such as NORMAL_CLEARING or USER_BUSY; empty: not told.
+    """
 
     leg_uuid: str
+    at: float = 0.0
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +259,7 @@ class Unidentified:
         number: The client's.
         name: What the other is called, as far as that goes; may be empty.
         why: What was looked at, in words for an engineer.
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
     """
 
     call_uuid: str
@@ -187,9 +267,27 @@ class Unidentified:
     number: str
     name: str
     why: str
+    at: float = 0.0
 
 
-CallEvent = Conversation | HungUp | Unidentified
+@dataclass(frozen=True, slots=True)
+class TalksOutside:
+    """A client talks to somebody outside who was called for him: a manager's mobile. There is no card.
+
+    Attributes:
+        call_uuid: As of the call's beginning.
+        leg_uuid: The other's.
+        number: Whom the switch has called.
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    number: str
+    at: float = 0.0
+
+
+CallEvent = Began | Conversation | Unidentified | TalksOutside | Parted | Resumed | Recorded | HungUp
 """What channel events tell us."""
 
 

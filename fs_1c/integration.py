@@ -181,6 +181,8 @@ class Integration:
                 self._heard(event)
             case Unidentified():
                 self._unidentified(event)
+            case _:
+                self._heard(event)
 
     # 1C has changed.
 

@@ -4,9 +4,10 @@ Doors feed it (`call_from_channel`, `Conversations`); everybody else listens to 
 other room reads what a switch says to find out who somebody is.
 """
 
-from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
+from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
 from fs_1c.talk.identity import Event, People
 from fs_1c.talk.incoming import ALWAYS, PERHAPS, call_from_channel
+from fs_1c.talk.legs import is_uuid
 from fs_1c.talk.story import Observer, Stories, Story
 
 __all__ = [

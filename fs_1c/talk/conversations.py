@@ -20,27 +20,25 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeGuard
+from itertools import chain
 
-from fs_1c.call import CallEvent, Conversation, How, HungUp, Unidentified
+from fs_1c.call import (
+    Began,
+    CallEvent,
+    Conversation,
+    How,
+    HungUp,
+    Parted,
+    Recorded,
+    Resumed,
+    TalksOutside,
+    Unidentified,
+)
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conferences import CONFERENCE, Conferences
 from fs_1c.talk.contacts import REGISTER, UNREGISTER, Contacts
-from fs_1c.talk.identity import (
-    MAX_VALUE,
-    Event,
-    Party,
-    People,
-    far_end,
-    is_loopback,
-    number_now,
-    other_end,
-    other_was_called,
-    ours,
-    same_number,
-    value,
-)
+from fs_1c.talk.identity import Event, Party, People, number_now, ours, same_number, value
+from fs_1c.talk.legs import Leg, is_uuid, other_leg, own_leg
 
 EVENTS = (
     "CHANNEL_CREATE",
@@ -48,7 +46,9 @@ EVENTS = (
     "CHANNEL_PROGRESS_MEDIA",
     "CHANNEL_ANSWER",
     "CHANNEL_BRIDGE",
+    "CHANNEL_UNBRIDGE",
     "CHANNEL_HANGUP_COMPLETE",
+    "RECORD_START",
 )
 """What a listener must subscribe to."""
 CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER)
@@ -58,69 +58,12 @@ MAX_LEGS = 50_000
 """Legs remembered; the oldest is forgotten first, for some never hang up as far as we hear."""
 MAX_TOLD = 1000
 """Subscribers who have talked to one client in one call, or whose telephones have rung; no more are told."""
+MAX_FILES = 100
+"""Recordings of a leg that wait to be told of."""
 MAX_LOOPS = 8
 """Loopback channels in a row that are followed."""
-
-# Who rings for whom where there is no originator: mod_callcenter, mod_fifo, enterprise dialling (`:_:`).
-_RINGS_FOR = (
-    "variable_cc_member_session_uuid",
-    "variable_fifo_bridge_uuid",
-    "variable_ent_originate_aleg_uuid",
-)
-
-
-def is_uuid(value: object) -> TypeGuard[str]:
-    """Whether a channel may be called that: it may be a SIP Call-ID, but is one word. Another could not be
-    asked about."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_VALUE and value.isprintable() and " " not in value
-
-
-@dataclass(slots=True)
-class _Leg:
-    """One leg.
-
-    Attributes:
-        party: Who is at its far end.
-        outbound: FreeSWITCH has called him, and not he FreeSWITCH.
-        destination: The number that was dialled when it was created.
-        originator: The leg for which he was called, or empty.
-        loopback: It is one end of a loopback channel, or of a call of the switch to itself.
-        loops_to: The other end of that, or empty: not known yet.
-        talks_to: The leg that it is bridged to, or empty.
-        number: The number as it now is, of a caller from outside.
-        looked_at: What of his that was made of.
-        shows: The number that his telephone shows, if somebody has him called.
-        asked_by: The subscriber who has had him called, or empty.
-        told: (extension, ringing) of what we have told about this client.
-        told_as: The uuid by which that was told.
-        talked: Extensions that have talked to this client, in order.
-        forwarded: The extension whose telephone has sent this client's call on.
-    """
-
-    party: Party
-    outbound: bool
-    destination: str = ""
-    domain: str = ""
-    base: str = ""
-    key: str = ""
-    originator: str = ""
-    loopback: bool = False
-    loops_to: str = ""
-    call_id: str = ""
-    answered: bool = False
-    talks_to: str = ""
-    number: str = ""
-    looked_at: tuple[str | None, ...] = ()
-    shows: str = ""
-    asked_by: str = ""
-    told: set[tuple[str, bool]] = field(default_factory=set)
-    told_as: str = ""
-    talked: list[str] = field(default_factory=list)
-    forwarded: str = ""
-
-    @property
-    def from_outside(self) -> bool:
-        return not self.outbound and not self.loopback and not self.party.subscriber
+MAX_PATH = 1024
+"""Characters of a recording's path."""
 
 
 class Conversations:
@@ -145,9 +88,10 @@ class Conversations:
         self.contacts = Contacts(max_legs)
         self._people = People(plan, has_key, self.contacts.whose)
         self._max_legs = max_legs
-        self._legs: OrderedDict[str, _Leg] = OrderedDict()
+        self._legs: OrderedDict[str, Leg] = OrderedDict()
         self._by_call_id: dict[str, str] = {}
         self._conferences = Conferences()
+        self._event: Event = {}  # the latest
 
     def __len__(self) -> int:
         return len(self._legs)
@@ -158,6 +102,7 @@ class Conversations:
 
     def feed(self, event: Event) -> tuple[CallEvent, ...]:
         """Takes one event. Returns what it tells: mostly nothing; of who joins a conference, perhaps much."""
+        self._event = event
         name = event.get("Event-Name")
         if name == "CUSTOM":
             return self._custom(event)
@@ -170,26 +115,38 @@ class Conversations:
             case "CHANNEL_DATA":
                 return self._dumped(uuid, event)
             case "CHANNEL_PROGRESS" | "CHANNEL_PROGRESS_MEDIA":
-                return _told(self._rings(uuid, self._own(uuid, event)))
+                return self._rings(uuid, self._own(uuid, event))
             # CALL_UPDATE: all that an async socket hears of a callee's answer, the caller being answered.
             case "CHANNEL_ANSWER" | "CALL_UPDATE":
                 leg = self._own(uuid, event)
                 # A caller who hears early media is answered when his callee is.
                 return self._answered(uuid, leg, both=name == "CALL_UPDATE" or not leg.outbound)
             case "CHANNEL_BRIDGE":
-                return _told(self._bridged(uuid, event))
+                return self._bridged(uuid, event)
+            case "CHANNEL_UNBRIDGE":
+                return self._unbridged(event)
+            case "RECORD_START":
+                return self._recorded(uuid, self._own(uuid, event), event)
             case "CHANNEL_HANGUP_COMPLETE":
-                if event.get("Hangup-Cause") == "REDIRECTION_TO_NEW_DESTINATION":
+                cause = value(event, "Hangup-Cause")
+                if cause == "REDIRECTION_TO_NEW_DESTINATION":
                     self._forwards(uuid)
-                return (self.gone(uuid),)
+                return self.gone(uuid, cause)
         return ()
 
-    def gone(self, uuid: str) -> HungUp:
-        """That leg is not up any more, whether we have heard of its end or not."""
-        leg = self._legs.pop(uuid, None)
+    def gone(self, uuid: str, cause: str = "") -> tuple[CallEvent, ...]:
+        """What it tells that a leg is not up any more, whether we have heard of its end or not."""
+        leg = self._legs.get(uuid)
+        began: tuple[CallEvent, ...] = ()
         if leg is not None:
+            began = self._reached_nobody(uuid, leg)
+            del self._legs[uuid]
             self._forget(uuid, leg)
-        return HungUp(uuid)
+        return (*began, HungUp(uuid, self._now(), cause))
+
+    def _now(self) -> float:
+        """The switch's clock, as of the latest event."""
+        return _seconds(self._event.get("Event-Date-Timestamp"))
 
     def _forwards(self, uuid: str) -> None:
         leg = self._legs.get(uuid)
@@ -197,7 +154,7 @@ class Conversations:
         if leg and found:
             found[1].forwarded = leg.party.name
 
-    def _forget(self, uuid: str, leg: _Leg) -> None:
+    def _forget(self, uuid: str, leg: Leg) -> None:
         if (other := self._legs.get(leg.talks_to)) and other.talks_to == uuid:
             other.talks_to = ""
         if self._by_call_id.get(leg.call_id) == uuid:
@@ -213,7 +170,9 @@ class Conversations:
 
     def _meets(self, uuid: str) -> tuple[CallEvent, ...]:
         """Whoever is in a conference hears all who are there."""
-        return _told(*(self._talk(uuid, other) for other in self._conferences.with_whom(uuid)))
+        return tuple(
+            chain.from_iterable(self._talk(uuid, other) for other in self._conferences.with_whom(uuid))
+        )
 
     def _dumped(self, uuid: str, dump: Event) -> tuple[CallEvent, ...]:
         """What a switch says about a channel when it is asked (`uuid_dump`), or on `connect`."""
@@ -223,19 +182,19 @@ class Conversations:
             return self._meets(uuid)
         # The bond and the other leg's headers stay when it is parked; this variable goes.
         leg.talks_to = value(dump, "variable_bridge_to")
-        return _told(self._talk(uuid, leg.talks_to, _seconds_since(dump, "Caller-Channel-Bridged-Time")))
+        return self._talk(uuid, leg.talks_to, _seconds_since(dump, "Caller-Channel-Bridged-Time"))
 
-    def _own(self, uuid: str, event: Event) -> _Leg:
+    def _own(self, uuid: str, event: Event) -> Leg:
         """The leg that an event is about."""
         leg = self._legs.get(uuid)
         if leg is None:
-            leg = self._learn(uuid, _own_leg(event, self._people))
+            leg = self._learn(uuid, own_leg(event, self._people))
         self._mended(leg, event)
         if not leg.call_id and not leg.loopback and (call_id := value(event, "variable_sip_call_id")):
             self._called_itself(uuid, leg, call_id)
         return leg
 
-    def _mended(self, leg: _Leg, event: Event) -> None:
+    def _mended(self, leg: Leg, event: Event) -> None:
         """What the dialplan has set by now: variables come after the leg's creation, on its own events."""
         set_ = ours(event)
         if set_:
@@ -249,7 +208,7 @@ class Conversations:
                 leg.looked_at = look
                 leg.number = number_now(event, self._people, set_)
 
-    def _called_itself(self, uuid: str, leg: _Leg, call_id: str) -> None:
+    def _called_itself(self, uuid: str, leg: Leg, call_id: str) -> None:
         """A switch that calls itself by SIP has both legs of that call, with one Call-ID: a loopback."""
         leg.call_id = call_id
         other_uuid = self._by_call_id.setdefault(call_id, uuid)
@@ -264,8 +223,9 @@ class Conversations:
         if client is not None and came_in.told:
             client.told |= came_in.told
             client.told_as = client.told_as or came_in.told_as
+            client.began = client.began or came_in.began
 
-    def _learn(self, uuid: str, leg: _Leg) -> _Leg:
+    def _learn(self, uuid: str, leg: Leg) -> Leg:
         self._legs[uuid] = leg
         if len(self._legs) > self._max_legs:
             self._forget(*self._legs.popitem(last=False))
@@ -277,13 +237,13 @@ class Conversations:
                 leg.asked_by = client.party.name
         return leg
 
-    def _shown(self, client: _Leg, number: str) -> None:
+    def _shown(self, client: Leg, number: str) -> None:
         """A subscriber's telephone shows the client as that: so the dialplan has mended him by now."""
         people = self._people
         if people.is_number(number) and not same_number(number, client.destination, people):
             client.number = number
 
-    def _caller_of(self, leg: _Leg) -> tuple[str, _Leg] | None:
+    def _caller_of(self, leg: Leg) -> tuple[str, Leg] | None:
         """For whom he was called; through loopback channels, whose dialplan has him called for its own."""
         uuid = leg.originator
         for _ in range(MAX_LOOPS):
@@ -296,37 +256,64 @@ class Conversations:
             uuid = end.originator if end else ""
         return None
 
-    def _rings(self, uuid: str, leg: _Leg) -> CallEvent | None:
+    def _rings(self, uuid: str, leg: Leg) -> tuple[CallEvent, ...]:
         """A telephone rings, for the leg that has it called."""
         if leg.loopback or leg.talks_to or not leg.outbound:
-            return None
+            return ()
         found = self._caller_of(leg)
-        return None if found is None else self._pair(*found, uuid, leg, ringing=True)
+        return () if found is None else self._pair(*found, uuid, leg, ringing=True)
 
-    def _answered(self, uuid: str, leg: _Leg, *, both: bool) -> tuple[CallEvent, ...]:
+    def _answered(self, uuid: str, leg: Leg, *, both: bool) -> tuple[CallEvent, ...]:
         leg.answered = True
         if both and (other := self._legs.get(leg.talks_to)) is not None:
             other.answered = True
-        return _told(self._talk(uuid, leg.talks_to)) or self._meets(uuid)
+        return self._talk(uuid, leg.talks_to) or self._meets(uuid)
 
-    def _bridged(self, uuid: str, event: Event) -> CallEvent | None:
+    def _bridged(self, uuid: str, event: Event) -> tuple[CallEvent, ...]:
         a, b = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
         if not is_uuid(a) or not is_uuid(b) or a == b or uuid not in (a, b):
-            return None
+            return ()
         other_uuid = b if uuid == a else a
         own = self._own(uuid, event)
-        other = self._legs.get(other_uuid) or self._learn(other_uuid, _other_leg(event, self._people))
+        other = self._legs.get(other_uuid) or self._learn(other_uuid, other_leg(event, self._people))
         own.talks_to, other.talks_to = other_uuid, uuid
         own.answered = own.answered or event.get("Answer-State") not in ("early", "ringing")
         other.answered = other.answered or event.get("Other-Leg-Channel-Answered-Time") != "0"
         return self._talk(uuid, other_uuid)
 
-    def _talk(self, uuid: str, other_uuid: str, age: float = 0.0) -> CallEvent | None:
+    def _unbridged(self, event: Event) -> tuple[CallEvent, ...]:
+        ends = [self._end(event.get(name) or "") for name in ("Bridge-A-Unique-ID", "Bridge-B-Unique-ID")]
+        for uuid, other in (ends, ends[::-1]):
+            client = self._legs.get(uuid)
+            if client is not None and other in client.talking:
+                client.talking = tuple(leg for leg in client.talking if leg != other)
+                return (Parted(client.told_as or uuid, other, self._now()),)
+        return ()
+
+    def _recorded(self, uuid: str, leg: Leg, event: Event) -> tuple[CallEvent, ...]:
+        """A leg is recorded: which call that is may not be known yet."""
+        if len(leg.recorded) < MAX_FILES:
+            leg.recorded += ((event.get("Record-File-Path") or "")[:MAX_PATH],)
+        client_uuid, client = uuid, leg
+        if leg.party.subscriber:
+            client_uuid = self._end(leg.talks_to)
+            found = self._legs.get(client_uuid)
+            if found is None:
+                return ()
+            client = found
+        return self._files(client.told_as or client_uuid, leg) if client.began else ()
+
+    def _files(self, call_uuid: str, leg: Leg) -> tuple[CallEvent, ...]:
+        """The recordings of a leg that have not been told of."""
+        files, leg.recorded = leg.recorded, ()
+        return tuple(Recorded(call_uuid, file) for file in files if file)
+
+    def _talk(self, uuid: str, other_uuid: str, age: float = 0.0) -> tuple[CallEvent, ...]:
         """What these two, who are bridged, make: two people who hear each other, perhaps."""
         one_uuid, two_uuid = self._end(uuid), self._end(other_uuid)
         one, two = self._legs.get(one_uuid), self._legs.get(two_uuid)
         if one is None or two is None or not one.answered or not two.answered:
-            return None
+            return ()
         return self._pair(one_uuid, one, two_uuid, two, age=age)
 
     def _end(self, uuid: str) -> str:
@@ -340,30 +327,35 @@ class Conversations:
         return ""
 
     def _pair(
-        self, one_uuid: str, one: _Leg, two_uuid: str, two: _Leg, *, ringing: bool = False, age: float = 0.0
-    ) -> Conversation | Unidentified | None:
+        self, one_uuid: str, one: Leg, two_uuid: str, two: Leg, *, ringing: bool = False, age: float = 0.0
+    ) -> tuple[CallEvent, ...]:
         match one.party.subscriber, two.party.subscriber:
             case False, True:
                 client_uuid, client, leg_uuid, subscriber = one_uuid, one, two_uuid, two
-            case True, False if not ringing:  # what rings at the client is his own business
+            case True, False if ringing:
+                return self._begins(two_uuid, two)  # a client's telephone rings
+            case True, False:
                 client_uuid, client, leg_uuid, subscriber = two_uuid, two, one_uuid, one
             case False, False:
-                return None if ringing else self._unidentified(one_uuid, one, two_uuid, two)
+                return () if ringing else self._outside(one_uuid, one, two_uuid, two, age)
             case _:  # two subscribers
-                return None
+                return ()
         number = self._number(client)
         if client.party.why and not self._people.is_number(number):
-            return None
+            return ()
         what = (subscriber.party.name, ringing)
-        if what in client.told or len(client.told) >= MAX_TOLD:  # hold and resume, or back from a transfer
-            return None
+        if what in client.told:  # hold and resume, or back from a transfer
+            return () if ringing else self._again(client, leg_uuid, subscriber)
+        if len(client.told) >= MAX_TOLD:
+            return ()
+        began = self._begins(client_uuid, client)
         client.told.add(what)
-        client.told_as = client.told_as or client_uuid
         outgoing = self._has_called(leg_uuid, subscriber, client)
         how, by = (How.ANSWERED, "") if ringing or outgoing else _how(client, subscriber)
         if not ringing:
             client.talked.append(subscriber.party.name)
-        return Conversation(
+            client.talking += (leg_uuid,)
+        conversation = Conversation(
             call_uuid=client.told_as,
             leg_uuid=leg_uuid,
             number=number,
@@ -377,21 +369,74 @@ class Conversations:
             age=age,
             how=how,
             by=by,
+            at=max(0.0, self._now() - age),
+        )
+        return (
+            *began,
+            conversation,
+            *self._files(client.told_as, client),
+            *self._files(client.told_as, subscriber),
         )
 
-    def _unidentified(self, one_uuid: str, one: _Leg, two_uuid: str, two: _Leg) -> Unidentified | None:
-        """Of two people outside, one was called in a way that does not tell who he is."""
+    def _begins(self, uuid: str, client: Leg) -> tuple[CallEvent, ...]:
+        """The call of a client, if it has not been told of."""
+        client.told_as = client.told_as or uuid
+        if client.began:
+            return ()
+        client.began = True
+        found = self._caller_of(client) if client.outbound else None
+        asked_by, caller = found if found and found[1].party.subscriber else ("", None)
+        return (
+            Began(
+                call_uuid=client.told_as,
+                leg_uuid=uuid,
+                number=self._number(client),
+                destination=client.destination,
+                base=client.base,
+                extension=caller.party.name if caller else "",
+                asked_by=asked_by,
+                outgoing=client.outbound,
+                at=_seconds(client.created),
+            ),
+        )
+
+    def _reached_nobody(self, uuid: str, leg: Leg) -> tuple[CallEvent, ...]:
+        """The call of a client who has hung up, or did not answer, before anybody was told of it."""
+        if leg.began or leg.loopback or leg.party.subscriber:
+            return ()
+        if leg.outbound:
+            found = self._caller_of(leg)
+            is_client = found is not None and found[1].party.subscriber
+        else:
+            is_client = not leg.party.why or self._people.is_number(leg.number)
+        return self._begins(uuid, leg) if is_client else ()
+
+    def _again(self, client: Leg, leg_uuid: str, subscriber: Leg) -> tuple[CallEvent, ...]:
+        if leg_uuid in client.talking or len(client.talking) >= MAX_TOLD:
+            return ()
+        client.talking += (leg_uuid,)
+        return (Resumed(client.told_as, leg_uuid, subscriber.party.name, self._now()),)
+
+    def _outside(self, one_uuid: str, one: Leg, two_uuid: str, two: Leg, age: float) -> tuple[CallEvent, ...]:
+        """A client talks to somebody outside, whom the switch has called for him; or in a way that does not
+        tell who he is.
+        """
         if two.from_outside:
             one_uuid, one, two_uuid, two = two_uuid, two, one_uuid, one
         what = (two_uuid, False)
-        if not one.from_outside or one.party.why or not two.party.why or what in one.told:
-            return None
+        if not one.from_outside or one.party.why or two.from_outside or what in one.told:
+            return ()
         if len(one.told) >= MAX_TOLD:
-            return None
+            return ()
+        began = self._begins(one_uuid, one)
         one.told.add(what)
-        return Unidentified(one_uuid, two_uuid, self._number(one), two.party.name, two.party.why)
+        one.talking += (two_uuid,)
+        number, name, why, at = self._number(one), two.party.name, two.party.why, max(0.0, self._now() - age)
+        if why:
+            return (*began, Unidentified(one.told_as, two_uuid, number, name, why, at))
+        return (*began, TalksOutside(one.told_as, two_uuid, name, at))
 
-    def _number(self, client: _Leg) -> str:
+    def _number(self, client: Leg) -> str:
         """A client's number: as he calls now; of one who was called, as the subscriber has dialled it, for a
         trunk may want digits before it.
         """
@@ -403,7 +448,7 @@ class Conversations:
             return client.party.name
         return dialled
 
-    def _has_called(self, leg_uuid: str, subscriber: _Leg, client: _Leg) -> bool:
+    def _has_called(self, leg_uuid: str, subscriber: Leg, client: Leg) -> bool:
         """Whether this subscriber, and nobody else, has called that client."""
         found = self._caller_of(client) if client.outbound else None
         if found is None:
@@ -411,11 +456,7 @@ class Conversations:
         return found[0] == leg_uuid or found[1].party == subscriber.party
 
 
-def _told(*what: CallEvent | None) -> tuple[CallEvent, ...]:
-    return tuple(one for one in what if one is not None)
-
-
-def _how(client: _Leg, subscriber: _Leg) -> tuple[How, str]:
+def _how(client: Leg, subscriber: Leg) -> tuple[How, str]:
     """How he has come to talk to the client, and who had to do with it."""
     before = client.talked[-1] if client.talked else ""
     if not subscriber.outbound:  # he has dialled a code
@@ -427,45 +468,14 @@ def _how(client: _Leg, subscriber: _Leg) -> tuple[How, str]:
     return (How.FORWARDED, client.forwarded) if client.forwarded else (How.ANSWERED, "")
 
 
-def _own_leg(event: Event, people: People) -> _Leg:
-    outbound = event.get("Call-Direction") == "outbound"
-    loopback = is_loopback(event)
-    return _Leg(
-        far_end(event, people),
-        outbound,
-        destination=value(event, "Caller-Destination-Number"),
-        domain=_domain(event),
-        originator=_originator(event) if outbound else "",
-        shows=value(event, "Caller-Caller-ID-Number") if outbound else "",
-        loopback=loopback,
-        loops_to=value(event, "variable_other_loopback_leg_uuid") if loopback else "",
-    )
-
-
-def _originator(event: Event) -> str:
-    if event.get("Other-Type") == "originator":
-        return value(event, "Other-Leg-Unique-ID")
-    names = ("variable_originating_leg_uuid", *_RINGS_FOR)
-    return next((found for name in names if (found := value(event, name))), "")
-
-
-def _other_leg(event: Event, people: People) -> _Leg:
-    return _Leg(
-        other_end(event, people),
-        other_was_called(event),
-        destination=value(event, "Other-Leg-Destination-Number"),
-        domain=_domain(event),
-        loopback=is_loopback(event, "Other-Leg-Channel-Name"),
-    )
-
-
-def _domain(event: Event) -> str:
-    return value(event, "variable_dialed_domain") or value(event, "variable_domain_name")
+def _seconds(microseconds: str | None) -> float:
+    """A time of the switch's, in seconds since the epoch; 0 if it is none."""
+    if not microseconds or not microseconds.isdecimal() or len(microseconds) > 20:
+        return 0.0
+    return int(microseconds) / 1e6
 
 
 def _seconds_since(dump: Event, header: str) -> float:
-    """Age by the switch's own clock, whose times are in microseconds; 0 if it does not say."""
-    now, then = dump.get("Event-Date-Timestamp") or "", dump.get(header) or ""
-    if not (now.isdecimal() and then.isdecimal()) or len(now) > 20 or len(then) > 20 or int(then) == 0:
-        return 0.0
-    return max(0.0, (int(now) - int(then)) / 1e6)
+    """Age by the switch's own clock; 0 if it does not say."""
+    now, then = _seconds(dump.get("Event-Date-Timestamp")), _seconds(dump.get(header))
+    return max(0.0, now - then) if now and then else 0.0

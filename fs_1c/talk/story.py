@@ -8,55 +8,212 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from fs_1c.call import CallEvent, Conversation, Decision, HungUp, ScreenPop
+from fs_1c.call import (
+    Began,
+    CallEvent,
+    Conversation,
+    Decision,
+    How,
+    HungUp,
+    Parted,
+    Recorded,
+    Resumed,
+    ScreenPop,
+    TalksOutside,
+    Unidentified,
+)
+
+T = TypeVar("T")
 
 MAX_STORIES = 50_000
 """Calls whose story is kept; the oldest is forgotten first."""
+MAX_PARTS = 100
+"""Telephones that rang, talks, recordings of one call that are kept: the latest, of a queue that rings on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A subscriber's telephone rings for the client.
+
+    Attributes:
+        at, until: Seconds since the epoch by the switch's clock; `until` is None while it rings or he talks.
+        cause: Why it rings no more, FreeSWITCH's Hangup-Cause; empty: it rings, or he has answered.
+    """
+
+    extension: str
+    leg_uuid: str
+    at: float
+    until: float | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The client talks to somebody.
+
+    Attributes:
+        extension: The subscriber; empty: somebody outside, or nobody knows who.
+        name: What he is called, where he is no subscriber.
+        at, until: Seconds since the epoch by the switch's clock; `until` is None while they talk.
+        how: How he has come to talk to the client.
+        by: Who had to do with that: an extension, or empty.
+    """
+
+    extension: str
+    leg_uuid: str
+    at: float
+    until: float | None = None
+    how: How = How.ANSWERED
+    by: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One call so far.
+    """One call so far. Times are seconds since the epoch by the switch's clock.
 
     Attributes:
-        call_uuid: The client's leg.
-        number: The client's, any form.
+        call_uuid: What the call is called, mostly the client's leg.
+        number: The client's, any form; empty: withheld.
         destination: The number that was dialled, or empty.
+        base: The 1C base that the dialplan chose, or empty.
         outgoing: A subscriber has called the client.
-        rang: Extensions that rang, in order, each once.
-        talked: Extensions that talked to the client, in order, each once.
-        legs: The subscribers' legs of it that are up: uuid → extension, in the order in which they came.
-        ended: The client has hung up.
+        extension: Who, of an outgoing call.
+        began: When; 0: the switch does not say.
+        rings: Telephones of subscribers that rang, in order, each leg once.
+        talks: In order. After a pause (parked, and fetched again) there is another one.
+        recordings: Files, as the switch has them.
+        ended: When it was over, or None.
+        cause: The Hangup-Cause of the client's leg.
+        clients: The client's legs that are up; more than one while another trunk is tried.
+        asked_by: The leg of the subscriber who calls, of an outgoing call, while it is up.
     """
 
     call_uuid: str
     number: str
     destination: str = ""
+    base: str = ""
     outgoing: bool = False
-    rang: tuple[str, ...] = ()
-    talked: tuple[str, ...] = ()
-    legs: tuple[tuple[str, str], ...] = ()
-    ended: bool = False
+    extension: str = ""
+    began: float = 0.0
+    rings: tuple[Ring, ...] = ()
+    talks: tuple[Talk, ...] = ()
+    recordings: tuple[str, ...] = ()
+    ended: float | None = None
+    cause: str = ""
+    clients: tuple[str, ...] = ()
+    asked_by: str = ""
+
+    @property
+    def rang(self) -> tuple[str, ...]:
+        """Extensions that rang, in order, each once."""
+        return tuple(dict.fromkeys(ring.extension for ring in self.rings))
+
+    @property
+    def talked(self) -> tuple[str, ...]:
+        """Extensions that talked to the client, in order, each once."""
+        return tuple(dict.fromkeys(talk.extension for talk in self.talks if talk.extension))
+
+    @property
+    def talking(self) -> tuple[Talk, ...]:
+        """Who talks to the client now."""
+        return tuple(talk for talk in self.talks if talk.until is None)
+
+    @property
+    def answered(self) -> bool:
+        """Somebody has talked to the client; a greeting or a mailbox is nobody."""
+        return bool(self.talks)
+
+    @property
+    def missed(self) -> bool:
+        """The client has called, it is over, and nobody has talked to him."""
+        return self.ended is not None and not self.outgoing and not self.talks
+
+    @property
+    def seconds(self) -> float:
+        """How long the client had somebody to talk to, from the first word to the last, being put on hold or
+        handed over included; up to now only as far as the story goes.
+        """
+        if not self.talks:
+            return 0.0
+        last = max((talk.until for talk in self.talks if talk.until is not None), default=0.0)
+        if any(talk.until is None for talk in self.talks):
+            last = max(last, self.ended or 0.0)
+        return max(0.0, last - self.talks[0].at)
 
     def after(self, event: CallEvent) -> Story:
-        """The story with that event in it; the same if it is of another call."""
+        """The story with that event, which is about it, in it."""
         match event:
-            case Conversation(call_uuid=self.call_uuid):
-                who, leg = event.extension, event.leg_uuid
-                legs = (*(one for one in self.legs if one[0] != leg), (leg, who))
-                if event.ringing:
-                    return replace(self, rang=_with(self.rang, who), legs=legs)
-                return replace(self, talked=_with(self.talked, who), legs=legs)
-            case HungUp(leg_uuid=self.call_uuid):
-                return replace(self, legs=(), ended=True)
-            case HungUp(leg):
-                return replace(self, legs=tuple(one for one in self.legs if one[0] != leg))
+            case Began():
+                return replace(self, clients=(*self.clients, event.leg_uuid))
+            case Conversation(ringing=True):
+                if any(ring.leg_uuid == event.leg_uuid for ring in self.rings):
+                    return self
+                return replace(self, rings=_and(self.rings, Ring(event.extension, event.leg_uuid, event.at)))
+            case Conversation():
+                talk = Talk(event.extension, event.leg_uuid, event.at, how=event.how, by=event.by)
+                return self._with(talk, event.number)
+            case Resumed():
+                return self._with(Talk(event.extension, event.leg_uuid, event.at, how=How.FETCHED))
+            case Unidentified():
+                return self._with(Talk("", event.leg_uuid, event.at, name=event.name))
+            case TalksOutside():
+                return self._with(Talk("", event.leg_uuid, event.at, name=event.number))
+            case Parted(leg_uuid=leg):
+                return replace(self, talks=_until(self.talks, leg, event.at))
+            case Recorded(file=file) if file not in self.recordings:
+                return replace(self, recordings=_and(self.recordings, file))
+            case HungUp():
+                return self._without(event)
         return self
 
+    def _with(self, talk: Talk, number: str = "") -> Story:
+        if any(one.leg_uuid == talk.leg_uuid and one.until is None for one in self.talks):
+            return self  # another door has told of it
+        rings = tuple(
+            replace(ring, until=talk.at) if ring.leg_uuid == talk.leg_uuid and ring.until is None else ring
+            for ring in self.rings
+        )
+        return replace(self, rings=rings, talks=_and(self.talks, talk), number=number or self.number)
 
-def _with(extensions: tuple[str, ...], extension: str) -> tuple[str, ...]:
-    return extensions if extension in extensions else (*extensions, extension)
+    def _without(self, event: HungUp) -> Story:
+        """A leg has hung up: a client's, or a subscriber's."""
+        at, leg = event.at, event.leg_uuid
+        clients = tuple(one for one in self.clients if one != leg)
+        asked_by = "" if leg == self.asked_by else self.asked_by
+        # Of several trunks the next may be tried, as long as nobody has talked and he who calls is there.
+        over = not clients and (bool(self.talks) or not asked_by)
+        rings = tuple(
+            replace(ring, until=at, cause=event.cause)
+            if ring.until is None and (over or ring.leg_uuid == leg)
+            else ring
+            for ring in self.rings
+        )
+        talks = tuple(
+            replace(talk, until=at) if talk.until is None and (not clients or talk.leg_uuid == leg) else talk
+            for talk in self.talks
+        )
+        return replace(
+            self,
+            rings=rings,
+            talks=talks,
+            clients=clients,
+            asked_by=asked_by,
+            ended=at if over else None,
+            cause=event.cause if leg in self.clients else self.cause,
+        )
+
+
+def _and(parts: tuple[T, ...], part: T) -> tuple[T, ...]:
+    return (*parts[-MAX_PARTS + 1 :], part)
+
+
+def _until(talks: tuple[Talk, ...], leg: str, at: float) -> tuple[Talk, ...]:
+    return tuple(
+        replace(talk, until=at) if talk.leg_uuid == leg and talk.until is None else talk for talk in talks
+    )
 
 
 class Stories:
@@ -65,24 +222,28 @@ class Stories:
     def __init__(self, size: int = MAX_STORIES) -> None:
         self._size = size
         self._stories: OrderedDict[str, Story] = OrderedDict()
-        self._call_of: dict[str, str] = {}  # a subscriber's leg → the client's
+        self._call_of: dict[str, str] = {}  # a leg of a call → what the call is called
 
     def __len__(self) -> int:
         return len(self._stories)
 
     def heard(self, event: CallEvent) -> Story | None:
         """Takes an event; the story that goes on by it, or None: it is about nobody's."""
-        if isinstance(event, Conversation):
-            call = event.call_uuid
-            before = self._stories.get(call) or Story(call, event.number, event.destination, event.outgoing)
-            self._call_of[event.leg_uuid] = call
-        else:
+        if isinstance(event, HungUp):
             call = self._call_of.pop(event.leg_uuid, event.leg_uuid)
-            if (known := self._stories.get(call)) is None:
+        else:
+            call = self._call_of.get(event.call_uuid, event.call_uuid)
+        before = self._stories.get(call)
+        if isinstance(event, Began):
+            before, call = self._begun(event, before, call)
+        if before is None:
+            if not isinstance(event, Conversation | Unidentified):
                 return None
-            before = known
+            before = _unbegun(event)
+        if isinstance(event, Conversation | Resumed | Unidentified | TalksOutside):
+            self._call_of[event.leg_uuid] = call
         story = before.after(event)
-        if story.ended:
+        if story.ended is not None:
             self._forget(call)
         else:
             self._stories[call] = story
@@ -90,10 +251,52 @@ class Stories:
                 self._forget(next(iter(self._stories)))
         return story
 
+    def _begun(self, event: Began, before: Story | None, call: str) -> tuple[Story, str]:
+        """The story that begins, or that goes on by another trunk."""
+        asked_by = event.asked_by
+        known = self._stories.get(self._call_of.get(asked_by, "")) if asked_by else None
+        if before is None and known and known.number == event.number and not known.talks:
+            before, call = known, known.call_uuid
+        self._call_of[event.leg_uuid] = self._call_of[event.call_uuid] = call
+        if asked_by:
+            self._call_of[asked_by] = call
+        if before is not None:
+            return before, call
+        return (
+            Story(
+                event.call_uuid,
+                event.number,
+                event.destination,
+                event.base,
+                event.outgoing,
+                event.extension,
+                event.at,
+                asked_by=asked_by,
+            ),
+            call,
+        )
+
     def _forget(self, call: str) -> None:
         story = self._stories.pop(call, None)
-        for leg, _ in story.legs if story else ():
-            self._call_of.pop(leg, None)
+        if story is not None:
+            rang, talked = (ring.leg_uuid for ring in story.rings), (talk.leg_uuid for talk in story.talks)
+            for leg in (call, story.asked_by, *story.clients, *rang, *talked):
+                self._call_of.pop(leg, None)
+
+
+def _unbegun(event: Conversation | Unidentified) -> Story:
+    """A call whose beginning no door could tell of: it has only heard of those who talk."""
+    if isinstance(event, Unidentified):
+        return Story(event.call_uuid, event.number, clients=(event.call_uuid,))
+    return Story(
+        event.call_uuid,
+        event.number,
+        event.destination,
+        event.base,
+        event.outgoing,
+        began=event.at,
+        clients=(event.call_uuid,),
+    )
 
 
 class Observer:

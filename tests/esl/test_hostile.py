@@ -244,6 +244,38 @@ def test_events_that_wait_in_line_are_all_heard_and_so_is_the_end(monkeypatch: p
     asyncio.run(story())
 
 
+# Who may come at all.
+
+
+def test_whoever_comes_from_elsewhere_hears_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sockets, "PAUSE", 0.05)
+    peers, hears = 100, list[bytes]()
+
+    async def story() -> None:
+        allowed = {"outbound": {"listen": "127.0.0.1:0", "allow": ["10.0.0.0/24"]}}
+        async with attacked(esl=allowed) as (here, door):
+            for comes_from in ("192.0.2.9", "10.0.0.9"):
+                arrived = door._sockets._arrived  # type: ignore[union-attr]
+                with monkeypatch.context() as patch:
+                    patch.setattr(
+                        door._sockets, "_arrived", lambda one, _: arrived(one, comes_from)  # noqa: B023
+                    )
+                    for _ in range(peers if comes_from == "192.0.2.9" else 1):
+                        reader, writer = await asyncio.open_connection(*here.door)
+                        hears.append(await asyncio.wait_for(reader.read(9), 10))
+                        writer.close()
+            assert (await here.switch.call(here.script())).answered_by == "244"  # from the loopback
+            await until(lambda: "left out" in caplog.text)
+
+    asyncio.run(story())
+    assert hears == [b""] * peers + [b"connect\n\n"]
+    lines = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    told = "outbound door: 192.0.2.9 is not in esl.outbound.allow: hung up on"
+    assert 0 < lines.count(told) < peers
+
+
 # What is kept is bounded, in octets and in time.
 
 

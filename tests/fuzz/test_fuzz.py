@@ -11,7 +11,7 @@ import pytest
 
 from fs_1c import channel
 from fs_1c.esl import wire
-from fs_1c.talk.conversations import _Leg
+from fs_1c.talk.legs import Leg
 from tests import ROOT
 from tests.fuzz import engine
 from tests.fuzz.engine import CORPUS, Harness, attempt, corpus, run
@@ -85,13 +85,13 @@ def test_a_pair_told_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         def add(self, what: tuple[str, bool]) -> None:
             pass
 
-    original = _Leg.__init__
+    original = Leg.__init__
 
-    def forgets(self: _Leg, *given: object, **named: object) -> None:
+    def forgets(self: Leg, *given: object, **named: object) -> None:
         original(self, *given, **named)  # type: ignore[arg-type]
         self.told = Forgetful()
 
-    monkeypatch.setattr(_Leg, "__init__", forgets)
+    monkeypatch.setattr(Leg, "__init__", forgets)
     assert len(found("conversations").octets) < 100  # and made small
 
 

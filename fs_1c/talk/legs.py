@@ -1,0 +1,124 @@
+"""One leg of a call, as its own events tell of it; and how it is read from them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeGuard
+
+from fs_1c.talk.identity import (
+    MAX_VALUE,
+    Event,
+    Party,
+    People,
+    far_end,
+    is_loopback,
+    other_end,
+    other_was_called,
+    value,
+)
+
+# Who rings for whom where there is no originator: mod_callcenter, mod_fifo, enterprise dialling (`:_:`).
+_RINGS_FOR = (
+    "variable_cc_member_session_uuid",
+    "variable_fifo_bridge_uuid",
+    "variable_ent_originate_aleg_uuid",
+)
+
+
+def is_uuid(value: object) -> TypeGuard[str]:
+    """Whether a channel may be called that: it may be a SIP Call-ID, but is one word. Another could not be
+    asked about."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_VALUE and value.isprintable() and " " not in value
+
+
+@dataclass(slots=True)
+class Leg:
+    """One leg.
+
+    Attributes:
+        party: Who is at its far end.
+        outbound: FreeSWITCH has called him, and not he FreeSWITCH.
+        destination: The number that was dialled when it was created.
+        originator: The leg for which he was called, or empty.
+        loopback: It is one end of a loopback channel, or of a call of the switch to itself.
+        loops_to: The other end of that, or empty: not known yet.
+        talks_to: The leg that it is bridged to, or empty.
+        number: The number as it now is, of a caller from outside.
+        looked_at: What of his that was made of.
+        shows: The number that his telephone shows, if somebody has him called.
+        asked_by: The subscriber who has had him called, or empty.
+        told: (extension, ringing) of what we have told about this client.
+        told_as: The uuid by which that was told.
+        talked: Extensions that have talked to this client, in order.
+        forwarded: The extension whose telephone has sent this client's call on.
+        created: When it was, as the switch writes that; empty: it does not say.
+        began: It has been told that this client's call began.
+        talking: The subscribers' legs that hear this client now.
+        recorded: The files that it is recorded to and that have not been told of.
+    """
+
+    party: Party
+    outbound: bool
+    destination: str = ""
+    domain: str = ""
+    base: str = ""
+    key: str = ""
+    originator: str = ""
+    loopback: bool = False
+    loops_to: str = ""
+    call_id: str = ""
+    answered: bool = False
+    talks_to: str = ""
+    number: str = ""
+    looked_at: tuple[str | None, ...] = ()
+    shows: str = ""
+    asked_by: str = ""
+    told: set[tuple[str, bool]] = field(default_factory=set)
+    told_as: str = ""
+    talked: list[str] = field(default_factory=list)
+    forwarded: str = ""
+    created: str = ""
+    began: bool = False
+    talking: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
+
+    @property
+    def from_outside(self) -> bool:
+        return not self.outbound and not self.loopback and not self.party.subscriber
+
+
+def own_leg(event: Event, people: People) -> Leg:
+    outbound = event.get("Call-Direction") == "outbound"
+    loopback = is_loopback(event)
+    return Leg(
+        far_end(event, people),
+        outbound,
+        destination=value(event, "Caller-Destination-Number"),
+        domain=_domain(event),
+        originator=_originator(event) if outbound else "",
+        shows=value(event, "Caller-Caller-ID-Number") if outbound else "",
+        loopback=loopback,
+        loops_to=value(event, "variable_other_loopback_leg_uuid") if loopback else "",
+        created=value(event, "Caller-Channel-Created-Time"),
+    )
+
+
+def _originator(event: Event) -> str:
+    if event.get("Other-Type") == "originator":
+        return value(event, "Other-Leg-Unique-ID")
+    names = ("variable_originating_leg_uuid", *_RINGS_FOR)
+    return next((found for name in names if (found := value(event, name))), "")
+
+
+def other_leg(event: Event, people: People) -> Leg:
+    return Leg(
+        other_end(event, people),
+        other_was_called(event),
+        destination=value(event, "Other-Leg-Destination-Number"),
+        domain=_domain(event),
+        loopback=is_loopback(event, "Other-Leg-Channel-Name"),
+    )
+
+
+def _domain(event: Event) -> str:
+    return value(event, "variable_dialed_domain") or value(event, "variable_domain_name")
