@@ -25,11 +25,9 @@ from fs_1c.settings import Address
 
 log = logging.getLogger(__name__)
 
-AT_A_TIME = 64 * 1024
+AT_A_TIME = 16 * 1024
 """Octets of one `recv`, and so many one connection may bring in a turn; a channel's data has 6 000."""
-UNREAD = 16
-"""So many times `AT_A_TIME` are read, and thrown away, of a connection that is closed."""
-EVENTS = 100
+EVENTS = 50
 """Connections that one turn looks at: others have the loop, too."""
 ACCEPTED = 50
 """Connections that one turn accepts; whoever was accepted before has his answer between two of them."""
@@ -105,10 +103,8 @@ class Socket(Generic[L]):
         open_ = self._sockets.open
         if open_.get(self._descriptor) is self:  # and not another one, which has got its number since
             del open_[self._descriptor]
-            with contextlib.suppress(OSError):
-                for _ in range(UNREAD):  # to close it with something unread in it would be a reset
-                    if len(self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)) < AT_A_TIME:
-                        break
+            with contextlib.suppress(OSError):  # to close it with something unread in it would be a reset
+                self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
             self._connected.close()
             self.listener.lost()
 

@@ -34,8 +34,8 @@ async def listening_to(says: Callable[[asyncio.StreamWriter], None]) -> AsyncIte
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     with Integration(settings_for("http://127.0.0.1:9/")) as integration:
-        address: str = "127.0.0.1:%d" % server.sockets[0].getsockname()[1]
-        door = InboundDoor(integration, InboundSettings(address=address))  # type: ignore[arg-type]
+        port = server.sockets[0].getsockname()[1]
+        door = InboundDoor(integration, InboundSettings(address=f"127.0.0.1:{port}"))
         door.open()
         try:
             yield door
@@ -44,7 +44,9 @@ async def listening_to(says: Callable[[asyncio.StreamWriter], None]) -> AsyncIte
             server.close()
 
 
-def test_in_a_flood_of_events_others_have_the_loop_after_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_flood_of_events_others_have_the_loop_after_some_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     many, understood = 20_000, Listening.received
     heard = since = most = 0
 

@@ -1,7 +1,7 @@
-"""Calls, while somebody does his worst to the service from a process of his own: `python -m tests.service.hostile`.
+"""Calls, while somebody does his worst to the service: `python -m tests.service.hostile`.
 
-The service has a process of its own, too, and so has the simulated 1C. Half of the callers are remembered, the
-others are new. An attacker is a row in `ATTACKERS`.
+Attackers, the service and the simulated 1C have processes of their own. Half of the callers are remembered,
+the others are new. An attacker is a row in `ATTACKERS`.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def heads(port: int) -> None:
     """A channel's data of 250 kB, one connection after the other."""
     lines = b"".join(b"variable_x%d: %%41%%42\n" % i for i in range(11_000))
     data = _DATA[:-1] + lines + b"\n"
-    _again(port, lambda connection: (connection.sendall(data), connection.recv(4096), None)[2])
+    _again(port, lambda connection: connection.sendall(data))
 
 
 def mute(port: int) -> None:
@@ -267,7 +267,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("attack", nargs="*", choices=[*ATTACKERS, []], help="all, unless some are named")
     chosen = parser.parse_args().attack or list(ATTACKERS)
-    table = Table("attack", "remembered: median, p99, longest ms", "new: p99", "lost", "late", "MB", "processor")
+    table = Table(
+        "attack", "remembered: median, p99, longest ms", "new: p99", "lost", "late", "MB", "processor"
+    )
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
             seen = run(ATTACKERS[name], Path(folder))
