@@ -139,7 +139,8 @@ class OutboundDoor:
         self._sockets = None
 
     def _connected(self, connected: socket.socket, peer: str) -> None:
-        if self._settings.lets_in(peer) or peer == connected.getsockname()[0]:  # which is this machine's
+        lets_in = not self._settings.allow or self._settings.lets_in(peer)
+        if lets_in or peer == connected.getsockname()[0]:  # which is this machine's
             self.arrived(connected)
         else:
             connected.close()
@@ -155,7 +156,8 @@ class OutboundDoor:
         """A call has come and must be decided."""
         self._connections[connection] = None
         self._undecided.add(connection)
-        self._look_later()
+        if self._look is None:
+            self._look_later()
 
     def settled(self, connection: Connection) -> None:
         """Its call is decided, or gone; may be said more than once."""
@@ -165,7 +167,7 @@ class OutboundDoor:
 
     def _look_later(self) -> None:
         # One timer for all, since hardly any connection ever needs its own.
-        if self._look is None and self._connections:
+        if self._connections:
             self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_at_all)
 
     def _look_at_all(self) -> None:
@@ -253,7 +255,8 @@ class OutboundDoor:
     def went(self, connection: Connection) -> None:
         """The connection has ended."""
         self._connections.pop(connection, None)
-        self.keeps(connection, 0)
+        if connection in self.kept:
+            self.keeps(connection, 0)
 
 
 class Connection:
@@ -270,6 +273,7 @@ class Connection:
         "_started",
         "_task",
         "_unwritten",
+        "_waited",
         "busy",
     )
 
@@ -282,7 +286,7 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._started = 0.0
         self._unwritten = b""
-        self._ended = False
+        self._ended = self._waited = False
         self._messages = 0
         self._stands: tuple[State, int, float] | None = None  # how far it had come, and since when
 
@@ -317,7 +321,7 @@ class Connection:
                 self.read(1)
 
     def _wait(self) -> None:
-        self.busy = True
+        self.busy = self._waited = True
         self._door.waits(self)
         self._door.keeps(self, self._reader.held)
 
@@ -325,20 +329,10 @@ class Connection:
         """Acts on so many messages; returns how many there were. If there may be more it stands in line for
         them. Never raises.
         """
-        self.busy = False
-        read = self._read(most)
-        if read == most and self._reader.held and self._carrier is not None:
-            self._wait()
-        elif self._reader.held or self in self._door.kept:
-            self._door.keeps(self, self._reader.held if self._carrier is not None else 0)
-        return read
-
-    def _read(self, most: int) -> int:
+        self.busy, read = False, 0
         try:
-            for read in range(most):
-                if self._carrier is None or (message := self._reader.next()) is None:
-                    return read
-                self._messages += 1
+            while read < most and self._carrier is not None and (message := self._reader.next()) is not None:
+                read += 1
                 self._do(self._dialogue.received(message))
                 if self._dialogue.state is State.GONE:
                     self._gone()
@@ -347,7 +341,13 @@ class Connection:
         except Exception as error:
             log.exception("call=%s", self._uuid)
             self._broken(type(error).__name__)
-        return most
+        self._messages += read
+        kept = self._reader.held if self._carrier is not None else 0
+        if kept and read == most:
+            self._wait()
+        elif kept or self in self._door.kept:
+            self._door.keeps(self, kept)
+        return read
 
     def flush(self) -> None:
         """Sends what there is to be said."""
@@ -361,7 +361,8 @@ class Connection:
             return
         if self._ended:
             self._carrier.close()
-        else:
+        elif self._waited:
+            self._waited = False
             self._carrier.listen()
 
     def lost(self) -> None:

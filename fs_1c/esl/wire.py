@@ -266,7 +266,7 @@ class Reader:
     def _read_head(self) -> bool:
         buffer, at = self._buffer, self._at
         # Stray newlines between messages mean nothing; they are passed by, and what follows is not copied.
-        if not self._searched and (stray := _NEWLINES.match(buffer, at)):
+        if not self._searched and buffer[at : at + 1] == b"\n" and (stray := _NEWLINES.match(buffer, at)):
             self._at = at = stray.end()
         end = buffer.find(b"\n\n", at + max(0, self._searched - 1))
         # A newline at the end may be the first half of the empty line, and does not count then.

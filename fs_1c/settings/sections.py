@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.numbers import OWN_COUNTRY, NumberFormat, NumberPlan
 from fs_1c.settings.types import (
     Address,
     AddressField,
@@ -26,6 +26,7 @@ from fs_1c.settings.types import (
     FollowerTemplate,
     Network,
     NetworkField,
+    NumberPattern,
     Section,
     WithPassword,
 )
@@ -74,13 +75,15 @@ class NameShown(StrEnum):
 class RoutingSettings(Section):
     """From a manager's phone to a dial string, and what it shows.
 
-    `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in which it must say that it
-    does, unless it is outside; 0 when it need not.
+    `external_allow`: what may be dialled outside, in the form that the trunk is given; see
+    `fs_1c.numbers.refusal`. `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in
+    which it must say that it does, unless it is outside; 0 when it need not.
     """
 
     extension: ExtensionTemplate = "user/{extension}@{domain}"
     external: ExternalTemplate | None = None
     external_format: NumberFormat = NumberFormat.EIGHT
+    external_allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
     domain: str = ""
     ring_for: Duration = 20.0
     dead_after: DurationOrOff = 3.0
@@ -158,8 +161,8 @@ class OutboundSettings(Section):
         return self
 
     def lets_in(self, peer: str) -> bool:
-        """Whether a connection from that IP address is let in. One from the loopback always is."""
-        return not self.allow or _is_in(peer, self.allow)
+        """Whether `allow` lets in a connection from that IP address. One from the loopback it always does."""
+        return _is_in(peer, self.allow)
 
 
 class InboundSettings(WithPassword):
@@ -169,8 +172,14 @@ class InboundSettings(WithPassword):
     password: SecretStr = SecretStr("ClueCon")
 
 
+TOKEN_LENGTH = 16
+"""Characters that a token has at least, where others than this machine can try it."""
+
+
 class HttpSettings(Section):
-    """The door for 1C, monitoring and people. `token`: what `POST /forget` must show; empty: it is closed."""
+    """The door for 1C, monitoring and people. `token`: what each of them must show; empty: who is on this
+    machine reads, and nobody may have answers forgotten.
+    """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 9184)
@@ -193,7 +202,17 @@ class HttpSettings(Section):
             raise ValueError(
                 f"listen: {self.listen} can be reached from elsewhere; allowed only with token or token_file"
             )
+        if self.enabled and len(token) < TOKEN_LENGTH and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"token: {self.listen} can be reached from elsewhere; "
+                f"allowed: at least {TOKEN_LENGTH} characters"
+            )
         return self
+
+    @property
+    def token_is_set(self) -> bool:
+        """Must it be shown?"""
+        return bool(self.token_file or self.token.get_secret_value())
 
     def secret(self) -> str:
         """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
