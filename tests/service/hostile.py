@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import math
 import multiprocessing
 import re
 import select
@@ -24,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.processes import free_port, memory, processor_time, serving, wait_for
+from tests.recordings import messages as recorded
 from tests.recordings import records
 from tests.service.fault_table import known, simulator, stranger
 
@@ -34,7 +36,11 @@ Attacker = Callable[[int], None]
 """Attacks the outbound door at that port, for ever."""
 
 _DATA = next(r.data for r in records("outbound_sync_route") if r.direction == "<<<")
-_EVENTS = [r.data for r in records("outbound_async_bridge") if r.direction == "<<<"]
+_BRIDGED = b"".join(
+    message._lines[1:] + b"\n\n" + message.body
+    for message in recorded("outbound_async_bridge")
+    if message.event().get("Event-Name") == "CHANNEL_BRIDGE"
+)
 _NOTE = b"Content-Type: text/event-plain\nContent-Length: 22\n\nEvent-Name: HEARTBEAT\n"
 
 
@@ -64,7 +70,7 @@ class Seen:
 
 def percentile(values: list[float], share: float) -> float:
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)] if ordered else float("nan")
 
 
 def _again(port: int, what: Callable[[socket.socket], None]) -> None:
@@ -95,8 +101,7 @@ def messages(port: int) -> None:
 def events(port: int) -> None:
     """The channel's data of an async call, and then events without end: on 20 connections."""
     data = _DATA.replace(b"Socket-Mode: static", b"Socket-Mode: async")
-    bridges = b"".join(e for e in _EVENTS if b"CHANNEL_BRIDGE" in e) or _NOTE
-    _all_at_once(port, 20, data, bridges)
+    _all_at_once(port, 20, data, _BRIDGED * 10)
 
 
 def notes(port: int) -> None:
