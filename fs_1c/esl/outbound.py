@@ -41,7 +41,7 @@ AT_ONCE = 50
 """Messages that are acted upon before the answers to them are written."""
 ORDINARY = 32 * 1024
 """Octets up to which a new call's data is read before all else; it has 6 000."""
-SLICE, SLICE_OCTETS = 30, 128 * 1024
+SLICE, SLICE_OCTETS = 15, 64 * 1024
 """Messages, and octets, of all else that a turn of the loop reads: some milliseconds."""
 IN_A_ROW = 4
 """Messages of one connection before the next one has its turn."""

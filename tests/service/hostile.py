@@ -36,6 +36,10 @@ Attacker = Callable[[int], None]
 """Attacks the outbound door at that port, for ever."""
 
 _DATA = next(r.data for r in records("outbound_sync_route") if r.direction == "<<<")
+# Of a client with a manager: we stay with his call.
+_ASYNC = _DATA.replace(b"Socket-Mode: static", b"Socket-Mode: async").replace(
+    b"89235292926", known(0).encode()
+)
 _BRIDGED = b"".join(
     message._lines[1:] + b"\n\n" + message.body
     for message in recorded("outbound_async_bridge")
@@ -100,19 +104,19 @@ def messages(port: int) -> None:
 
 def events(port: int) -> None:
     """The channel's data of an async call, and then events without end: on 20 connections."""
-    data = _DATA.replace(b"Socket-Mode: static", b"Socket-Mode: async")
+    data = _ASYNC
     _all_at_once(port, 20, data, _BRIDGED * 10)
 
 
 def notes(port: int) -> None:
     """As `events`, of the smallest messages."""
-    data = _DATA.replace(b"Socket-Mode: static", b"Socket-Mode: async")
+    data = _ASYNC
     _all_at_once(port, 20, data, _NOTE * 200)
 
 
 def unfinished(port: int) -> None:
     """Bodies that never end: 20 connections drip them."""
-    head = _DATA.replace(b"Socket-Mode: static", b"Socket-Mode: async")
+    head = _ASYNC
     head += b"Content-Type: text/event-plain\nContent-Length: 250000\n\n" + b"x" * 240_000
     _all_at_once(port, 20, head, b"x", pause=0.05)
 
@@ -125,7 +129,7 @@ def large(port: int) -> None:
 
 def hoards(port: int) -> None:
     """300 connections that each keep what they may."""
-    head = _DATA.replace(b"Socket-Mode: static", b"Socket-Mode: async")
+    head = _ASYNC
     head += b"Content-Type: text/event-plain\nContent-Length: 262000\n\n" + b"x" * 261_000
     _all_at_once(port, 300, head, b"x", pause=1.0)
 
