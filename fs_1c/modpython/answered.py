@@ -18,8 +18,8 @@ BRIDGED_WITHIN = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 """Seconds between two looks; each takes some microseconds."""
 SHARE = 20
-"""How many times as long as its look lasted somebody waits until the next one: all Python of the switch stands
-still meanwhile, and whoever sends 40 kB of headers with his call makes 6 ms of it.
+"""How many times as long as its look lasted somebody waits until the next one. All Python of the switch
+stands still during a look, and whoever sends 40 kB of headers with his call makes 6 ms of it.
 """
 MAX_DUMP = 1 << 20
 """Characters of a channel's data; it has 15 000."""

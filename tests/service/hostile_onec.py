@@ -1,4 +1,4 @@
-"""A 1C that answers as the hostile would, by whom it is asked about; to whom it told the truth is written down.
+"""A 1C that answers as the hostile would, by whom it is asked about; what it was asked is written down.
 
 Known clients are answered rightly. Of the others, by the last digit of the number: one is dripped for as long
 as anybody listens; the rest is sent namespaces × children, or cookies of 60 kB.
