@@ -42,7 +42,7 @@ class Word:
     Attributes:
         role: What it is to the switch.
         who: Its token: host, process, and what tells this process from others, with colons between.
-        number: Counts its words.
+        number: Counts its words; 0: it is about to stop.
     """
 
     role: Role
@@ -98,6 +98,10 @@ class Duty:
         self._number += 1
         return Word(self.role, self.who, self._number)
 
+    def farewell(self) -> Word:
+        """Our last word, by which a reserve need not wait until it misses us."""
+        return Word(self.role, self.who, 0)
+
     def heard(self, word: Word, now: float) -> None:
         """Somebody's word has come, perhaps our own."""
         if word.who == self.who:
@@ -107,7 +111,7 @@ class Duty:
                 self._alone += 1
         elif word.role is Role.OWN:
             self.owner, self.owner_at = word.who, now
-            self._alone = 0
+            self._alone = 0 if word.number else GONE_AFTER
 
     def late(self, now: float) -> float:
         """How old what is read now may be, seconds: we were frozen, or the line was. 0: as good as new."""

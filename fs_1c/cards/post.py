@@ -111,6 +111,11 @@ class Post:
         self._duty.connected()
         self._tick(words)
 
+    def leave(self) -> None:
+        """We are about to stop listening."""
+        if self._words is not None:
+            self._write(self._words.announce(self._duty.farewell()))
+
     def lost(self) -> None:
         """We do not any more: what we have asked is to be asked again."""
         self._words = None

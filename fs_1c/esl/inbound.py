@@ -82,6 +82,8 @@ class InboundDoor:
 
     async def close(self) -> None:
         if self._task:
+            if self.post:
+                self.post.leave()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 

@@ -1,5 +1,5 @@
-"""Own service and reserve at one switch, as pure machines: what the reserve takes for gone, and what becomes of
-cards whatever is lost, killed, frozen or late. Nothing here waits: time is a number.
+"""Own service and reserve at one switch, as pure machines: what the reserve takes for gone, and what becomes
+of cards whatever is lost, killed, frozen or late. Nothing here waits: time is a number.
 """
 
 from __future__ import annotations
@@ -58,6 +58,17 @@ def test_a_reserve_keeps_talks_until_the_own_one_is_gone_and_stops_when_it_is_ba
     assert duty.due(now, USEFUL) == () and duty.passed(talk("call-2"), now) == (talk("call-2"),)
     duty.heard(Word(OWN, "a2", 1), now)
     assert duty.passed(talk("call-3"), now) == ()
+
+
+def test_an_own_service_that_says_farewell_is_gone_at_once() -> None:
+    own, duty = Duty(OWN, "a"), Duty(RESERVE, "b")
+    duty.connected()
+    word = own.say(0.0)
+    assert word is not None
+    duty.heard(word, 0.0)
+    assert duty.passed(talk(), 0.1) == ()
+    duty.heard(own.farewell(), 0.2)
+    assert [one.call_uuid for one in duty.due(0.2, USEFUL) if isinstance(one, Conversation)] == ["call-1"]
 
 
 def test_a_reserve_that_was_frozen_takes_nobody_for_gone() -> None:

@@ -1,5 +1,5 @@
-"""Several services, each a process, with one simulated switch: what dies, freezes and is cut off, and what that
-costs. A card is known by its client's number, of which each call has another.
+"""Several services, each a process, with one simulated switch: what dies, freezes and is cut off, and what
+that costs. A card is known by its client's number, of which each call has another.
 """
 
 from __future__ import annotations
