@@ -49,7 +49,8 @@ def talks(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk
 def late(redis: BoundedRedis) -> bool:
     """Whether a word is given up; else it must be answered."""
     try:
-        return bool(redis.send(("PING",)) != b"PONG")
+        redis.send(("PING",))
+        return False
     except Away:
         return True
 

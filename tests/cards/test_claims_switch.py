@@ -116,7 +116,7 @@ def test_what_becomes_of_a_card_that_is_anothers_or_over(
     onec: OneCSimulator, pops: Pops, taken: Taken, outcome: Outcome, by: str
 ) -> None:
     pop = ended(pops(onec.url).conversation(talk(), take=says(taken)))
-    assert (pop.outcome, pop.by, onec.cards) == (outcome, by, [])
+    assert (pop.outcome, pop.by, onec.cards) == (outcome, by, ())
 
 
 def test_a_switch_that_never_tells_costs_the_card_and_not_a_second_one(
@@ -124,7 +124,7 @@ def test_a_switch_that_never_tells_costs_the_card_and_not_a_second_one(
 ) -> None:
     always = Taken(lost=True)
     pop = ended(pops(onec.url, useful_for=0.6).conversation(talk(), take=says(*[always] * 50)))
-    assert (pop.outcome, pop.error and pop.error.kind, onec.cards) == (Outcome.FAILED, "switch", [])
+    assert (pop.outcome, pop.error and pop.error.kind, onec.cards) == (Outcome.FAILED, "switch", ())
 
 
 def test_of_a_card_that_another_door_has_the_switch_is_told_as_well(onec: OneCSimulator, pops: Pops) -> None:
