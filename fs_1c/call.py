@@ -109,12 +109,15 @@ class Decision:
         variables: Channel variables to set, in this order, name → value; `fs_1c_target` is among them if
             there is one.
         target: The dial string to bridge to, or None: the dialplan's own default stays.
+        refused: Which phone of the manager's is not rung because `routing.external_allow` does not allow it,
+            and why, in words for an engineer; or empty.
     """
 
     call: Call
     caller: Caller
     variables: tuple[tuple[str, str], ...]
     target: str | None
+    refused: str = ""
 
 
 class How(StrEnum):

@@ -3,14 +3,21 @@ r"""What may be written into a channel.
 FreeSWITCH expands every application argument, and the values of variables inside it, again and again: a
 client whose name is `${system(rm file)}` runs that command on the switch. Header lines of a command end at CR
 or LF without any escape, lists are split at a separator, `'` and `\` are syntax there, and a dial string has
-more of it: , | { } [ ] < > and `:_:`. Escaping cannot win, since nobody knows how often a value will be
-expanded or where a dialplan pastes it. So nothing here escapes. A text that people read loses or changes the
-characters with a meaning (`text`); a word that becomes part of a dial string is either made of plain
-characters or is refused (`word`).
+more of it: , | { } [ ] < > and `:_:`. `system` hands its argument to a shell, which has & ; ( ) * ? ! # and
+options that begin with a dash. Escaping cannot win, since nobody knows how often a value will be expanded or
+where a dialplan pastes it. So nothing here escapes. A text that people read loses or changes the characters
+with a meaning (`text`); a word that becomes part of a dial string is either made of plain characters or is
+refused (`word`).
+
+That makes a value harmless as an argument or a part of one: of an application, a list, a header, a dial
+string's variable, a shell command, with quotes around it or without. It does not where the text itself is
+what is done: as the first word of a shell command, as the name of an application, a function, a script or a
+file, as a regular expression (a dot is any character), or where something decodes it first.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -22,18 +29,17 @@ MAX_TEXT = 100
 
 MAX_WORD = 64
 
-# What a phone shows instead. Straight double quotes become « » in turn, as Russian company names are set.
-# `/`, `:` and `@` are no code, but FreeSWITCH takes a caller's name for a number and cuts it there: of
-# «Склад: Москва» a phone shows «Москва».
+# What a phone shows instead, in letters that windows-1251 has, as most phones with Cyrillic do. Straight
+# double quotes become « » in turn, as Russian company names are set. `/`, `:` and `@` are no code, but
+# FreeSWITCH takes a caller's name for a number and cuts it there: of «Склад: Москва» a phone shows «Москва».
 _LOOKS_LIKE = str.maketrans(
     {
         "$": "",
-        "{": "(",
-        "}": ")",
-        "[": "(",
-        "]": ")",
-        "<": "(",
-        ">": ")",
+        **dict.fromkeys("({[<", "‹"),
+        **dict.fromkeys(")}]>", "›"),
+        "&": "+",
+        "#": "№",
+        **dict.fromkeys("*?!", " "),
         "\\": "-",
         "|": "-",
         "/": "-",
@@ -49,7 +55,8 @@ _LOOKS_LIKE = str.maketrans(
         "%": " ",
     }
 )
-_WORD = re.compile(r"[0-9A-Za-z_+*#.-]+")
+_OPTION = re.compile(r"(?<!\S)-+")
+_WORD = re.compile(r"[0-9A-Za-z_+.][0-9A-Za-z_+.-]*")
 _HOST = re.compile(r"[0-9A-Za-z_.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -79,7 +86,8 @@ def forget() -> None:
 
 @remembered(4096)
 def text(value: str, limit: int = MAX_TEXT) -> str:
-    """A name or title that is harmless wherever a dialplan may paste it, still readable on a phone.
+    """A name or title that is harmless wherever a dialplan may paste it (what that means stands at the top),
+    still readable on a phone.
 
     Args:
         value: Any text, of any length.
@@ -93,15 +101,15 @@ def text(value: str, limit: int = MAX_TEXT) -> str:
     parts = kept.split('"')
     kept = parts[0] + "".join(("«" if i % 2 == 0 else "»") + part for i, part in enumerate(parts[1:]))
     kept = unicodedata.normalize("NFC", kept.translate(_LOOKS_LIKE))  # again: what stood between may be gone
-    kept = " ".join(kept.split())
+    kept = _OPTION.sub("–", " ".join(kept.split()))
     if kept.strip("_").lower() == "undef":  # the value `_undef_` unsets a variable
         kept = kept.strip("_")
     return kept if len(kept) <= limit else kept[: limit - 1].rstrip() + "…"
 
 
 def word(value: str) -> str | None:
-    """`value` if it is made of digits, ASCII letters and ``_ + * # . -`` only, else None: fit for a dial
-    string.
+    """`value` if it is made of digits, ASCII letters and ``_ + . -`` only and begins with no dash, else None:
+    fit for a dial string.
     """
     return value if len(value) <= MAX_WORD and _WORD.fullmatch(value) else None
 
@@ -120,6 +128,16 @@ def plain(text: str) -> str:
     return "".join(
         c if c.isprintable() else " " if unicodedata.category(c) == "Zs" else repr(c)[1:-1] for c in text
     )
+
+
+def json_line(value: object) -> str:
+    """`value` as one line of JSON, for a terminal as for a program: letters are left as they are, and what a
+    terminal would act upon is escaped (\\u001b, \\u202e, half a surrogate). Raises TypeError.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 def line(value: str) -> str:

@@ -154,10 +154,11 @@ class Integration:
     def decided(self, decision: Decision) -> None:
         """Tells the log and the observers: after the fact, since a call must not wait for these."""
         caller = decision.caller
-        level = logging.WARNING if caller.result in (Result.LATE, Result.FAILED) else logging.INFO
+        amiss = decision.refused or caller.result in (Result.LATE, Result.FAILED)
+        level = logging.WARNING if amiss else logging.INFO
         log.log(
             level,
-            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s",
+            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s%s",
             decision.call.uuid,
             caller.number.e164 if caller.number else "-",
             caller.result,
@@ -165,6 +166,7 @@ class Integration:
             caller.took * 1000,
             decision.target or "-",
             f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
+            f" refused={decision.refused}" if decision.refused else "",
         )
         for observer in self.observers:
             observer.decided(decision)

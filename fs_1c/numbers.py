@@ -1,4 +1,4 @@
-"""Phone numbers: what was received ↔ E.164 (the cache key) ↔ the form a base is asked in.
+"""Phone numbers: what was received ↔ E.164 (the cache key) ↔ the form a base is asked in; which may be rung.
 
 Google's phonenumbers does the reading. Around it stand the rules it does not have, because it answers "what
 could this mean?" and a switch needs "is this a client's number at all?": it would make +7244 out of extension
@@ -17,6 +17,21 @@ import phonenumbers
 MAX_LENGTH = 64
 """Longer than any number, in characters; what is longer was not typed on a phone."""
 
+MAX_DIALLED = 20
+"""Characters of what a trunk may be given: 8 10 and the fifteen digits of E.164 are eighteen."""
+
+OWN_COUNTRY = "own-country"
+"""Among patterns of what may be dialled: the country's own numbers that cost no more than a call."""
+
+_USUAL = frozenset(
+    {
+        phonenumbers.PhoneNumberType.FIXED_LINE,
+        phonenumbers.PhoneNumberType.MOBILE,
+        phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE,
+        phonenumbers.PhoneNumberType.TOLL_FREE,
+        phonenumbers.PhoneNumberType.VOIP,
+    }
+)
 _WITHHELD = frozenset(
     "anonymous restricted unknown unavailable private withheld blocked asterisk freeswitch none".split()
 )
@@ -173,6 +188,54 @@ def _e164(digits: str, country: str, *, surely: bool = False) -> str | None:
 def _reads_as_itself(e164: str) -> bool:
     try:
         parsed = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == e164
+
+
+@lru_cache(maxsize=4096)
+def refusal(number: Number, dialled: str, allow: tuple[str, ...], plan: NumberPlan) -> str:
+    """Why a telephone must not be rung from here, in words for an engineer; empty: it may. Never raises.
+
+    Args:
+        number: Whose it is.
+        dialled: What the trunk is given for it.
+        allow: `OWN_COUNTRY`, and patterns of the whole of `dialled`, which the settings have found to be
+            good ones. What none of them allows is refused.
+    """
+    if len(dialled) > MAX_DIALLED:
+        return "it is too long for a telephone number"
+    if any(one != OWN_COUNTRY and re.fullmatch(one, dialled, re.ASCII) for one in allow):
+        return ""
+    if OWN_COUNTRY not in allow:
+        return "it is none of the allowed"
+    return _not_usual(number.e164, dialled, plan.country)
+
+
+def _not_usual(e164: str, dialled: str, country: str) -> str:
+    """Why that is no usual number of the country; empty: it is one. What the library does not know is none:
+    nobody could say what a call there costs.
+    """
+    parsed = phonenumbers.parse(e164)
+    region = phonenumbers.region_code_for_number(parsed)
+    if region != country:
+        return f"it is a number of {region}, not of {country}" if region else "it is in no numbering plan"
+    kind = phonenumbers.number_type(parsed)
+    if kind not in _USUAL:
+        return f"its kind is {phonenumbers.PhoneNumberType.to_string(kind).lower().replace('_', ' ')}"
+    # As received a trunk may understand it otherwise than `read`: 98 923… has an outside line before it
+    # here, and is in Iran there.
+    if not _dials(dialled, e164, country) or phonenumbers.connects_to_emergency_number(dialled, country):
+        return f"a trunk may take it for another one than {e164}"
+    return ""
+
+
+def _dials(dialled: str, e164: str, country: str) -> bool:
+    digits = re.sub(r"[^+0-9]", "", dialled)
+    if "+" in digits or f"+{digits}" == e164:
+        return digits in (e164, e164[1:])
+    try:
+        parsed = phonenumbers.parse(digits, country)
     except phonenumbers.NumberParseException:
         return False
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == e164

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
@@ -10,33 +11,36 @@ from hypothesis import strategies as st
 
 from fs_1c import channel
 
-FORBIDDEN = set("${}[]<>\\|^~'`,=;%\"/:@")
+FORBIDDEN = set("${}[]<>\\|^~'`,=;%\"/:@&()*?!#")
 NASTY = [*sorted(FORBIDDEN), *"_ \n\r\0\u0301\u0338\u037e\u1fef\u2028\u202eaé"]
 ANY_TEXT = st.text(st.characters()) | st.lists(st.sampled_from(NASTY), max_size=30).map("".join)
 
 NAMES = [
     ("Фэйковый чиж", "Фэйковый чиж"),
     (" Фэйковый чиж\n", "Фэйковый чиж"),
-    ('ООО "Рога & Копыта"', "ООО «Рога & Копыта»"),
+    ('ООО "Рога & Копыта"', "ООО «Рога + Копыта»"),
     ('АО "Рога" и "Копыта"', "АО «Рога» и «Копыта»"),
     ("ИП Лебедева А. В., Бердск", "ИП Лебедева А. В. Бердск"),
-    ("${system(rm -rf /)}", "(system(rm -rf -))"),
-    ("$${domain}", "(domain)"),
-    ("\\${uuid}", "-(uuid)"),
-    ("A < B > C", "A ( B ) C"),
-    ("O'Brien [VIP]", "O’Brien (VIP)"),
+    ("${system(rm -rf /)}", "‹system‹rm –rf –››"),
+    ("$${domain}", "‹domain›"),
+    ("\\${uuid}", "–‹uuid›"),
+    ("A < B > C", "A ‹ B › C"),
+    ("O'Brien [VIP]", "O’Brien ‹VIP›"),
     ("скидка 10%; код=5", "скидка 10 код-5"),
     ("a|b^^,c", "a-b c"),
     ("user/100:_:user/101", "user-100 _ user-101"),
-    ("Склад: Москва / Бердск @ дом", "Склад Москва - Бердск дом"),
+    ("Склад: Москва / Бердск @ дом", "Склад Москва – Бердск дом"),
     ("_undef_", "undef"),
     ("_UNDEF_", "UNDEF"),
     ("ООО\u00a0Ромашка\tи\r\nпартнёры", "ООО Ромашка и партнёры"),
     ("Ромашка\u202egnp.exe", "Ромашка gnp.exe"),
     ("Cafe\u0301 и И\u0306од", "Café и Йод"),
     ("Клиент 😀", "Клиент 😀"),
+    ("Иванов (СПб) - VIP!", "Иванов ‹СПб› – VIP"),
+    ("Магазин #5 *новый* кто?", "Магазин №5 новый кто"),
+    ("--option -x а-б", "–option –x а-б"),
     ("\ufeffООО", "ООО"),
-    ("\x00\x1b[31m", "(31m"),
+    ("\x00\x1b[31m", "‹31m"),
     ("", ""),
     (" \n ", ""),
     ("$$$", ""),
@@ -60,12 +64,13 @@ def test_a_text_is_harmless_on_one_line_bounded_and_stable(value: str, limit: in
     assert shown.strip() == shown
     assert len(shown.splitlines()) <= 1
     assert len(shown) <= limit
+    assert not re.search(r"(^|\s)-", shown)
     assert "_undef_" not in {shown, shown.lower()}
     assert channel.text(shown, limit) == shown
     shown.encode()  # no half of a surrogate pair
 
 
-@given(st.text("абвгдеёжзийклмнопрстуфхцчшщъыьэюя АБВ.-&()«»№0123456789", max_size=100))
+@given(st.text("абвгдеёжзийклмнопрстуфхцчшщъыьэюя АБВ.«»№+0123456789", max_size=100))
 def test_ordinary_names_are_left_as_they_are(name: str) -> None:
     assert channel.text(name) == " ".join(name.split())
 
@@ -77,14 +82,28 @@ def test_what_is_cut_is_marked() -> None:
     assert len(channel.text("а" * 10_000_000)) == channel.MAX_TEXT
 
 
-@pytest.mark.parametrize("value", ["244", "+79235292926", "*72", "#31", "ivan.petrov-2_x", "a" * 64])
+@pytest.mark.parametrize("value", ["244", "+79235292926", "ivan.petrov-2_x", "a" * 64])
 def test_a_plain_word_is_let_through(value: str) -> None:
     assert channel.word(value) == value
 
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "2 44", "244\n", "244,user/1", "244|1", "${x}", "244@evil", "user/244", "Иван", "٢٤٤", "a" * 65]
+    [
+        "",
+        " ",
+        "2 44",
+        "244\n",
+        "244,user/1",
+        "244|1",
+        "${x}",
+        "244@evil",
+        "user/244",
+        "Иван",
+        "٢٤٤",
+        "a" * 65,
+        "-n",
+    ]
     + [f"24{c}4" for c in sorted(FORBIDDEN)],
 )
 def test_a_word_with_anything_else_in_it_is_refused(value: str) -> None:
@@ -95,7 +114,8 @@ def test_a_word_with_anything_else_in_it_is_refused(value: str) -> None:
 def test_a_word_is_plain_or_nothing(value: str) -> None:
     if (word := channel.word(value)) is not None:
         assert word == value
-        assert all(c.isascii() and (c.isalnum() or c in "_+*#.-") for c in word)
+        assert all(c.isascii() and (c.isalnum() or c in "_+.-") for c in word)
+        assert word[0] != "-"
 
 
 @pytest.mark.parametrize(

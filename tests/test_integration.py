@@ -304,3 +304,17 @@ def test_the_log_tells_each_calls_story_and_no_secret(
     assert "number=+79990000000 result=failed" in story[2][1]
     for secret in (KEY, PASSWORD, "on-the-leg"):
         assert secret not in caplog.text
+
+
+def test_whom_it_does_not_ring_is_said_with_the_calls_uuid(
+    integration: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    clients = (Client("89235292926", "Фэйковый чиж", "0", "+53 5 123-45-67"),)
+    with OneCSimulator(OneCSimulatorSettings(port=0, clients=clients)) as onec:
+        here = integration(onec.url, routing={"external": "sofia/gateway/trunk/{number}"})
+        assert here.decide(call()).target is None
+        here.close()
+    (line,) = [one for one in caplog.records if "refused" in one.getMessage()]
+    assert line.levelname == "WARNING"
+    assert "call=call-1 " in line.getMessage()
+    assert "8105351234567 is not dialled" in line.getMessage()

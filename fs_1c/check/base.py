@@ -171,14 +171,17 @@ def _is_xml(octets: bytes) -> bool:
 
 
 def dial_string(written: str, policy: RoutingSettings, plan: NumberPlan) -> str:
-    """What the routing makes of a manager's phone: `ext:244`, `out:89161234567`, or empty: nothing. Without
-    `routing.external` a number outside is what it would be, if there is nothing else.
+    """What the routing makes of a manager's phone: `ext:244`, `out:89161234567`, `refused:` and why, or
+    empty: nothing. Without `routing.external` a number outside is what it would be, if there is nothing else.
     """
     for external in (policy.external and "out:{number}", "out:{number}"):
         probe = policy.model_copy(
             update={"extension": "ext:{extension}", "external": external, "then": (), "category": ()}
         )
         caller = Caller(None, Result.FOUND, manager=written)
-        if target := decide(Call("check", ""), caller, probe, plan).target:
-            return target.partition("]")[2]
+        decision = decide(Call("check", ""), caller, probe, plan)
+        if decision.target:
+            return decision.target.partition("]")[2]
+        if decision.refused:
+            return f"refused:{decision.refused}"
     return ""

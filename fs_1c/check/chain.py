@@ -7,7 +7,17 @@ from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
 
-from fs_1c.check import answer_step, base, load_step, number_step, reach_step, service, settings_step, switch
+from fs_1c.check import (
+    answer_step,
+    base,
+    load_step,
+    number_step,
+    reach_step,
+    routing_step,
+    service,
+    settings_step,
+    switch,
+)
 from fs_1c.check.base import Base
 from fs_1c.check.bounds import Budget, at_once, begin
 from fs_1c.check.finding import Finding, skipped
@@ -28,6 +38,7 @@ LIMITS = {
     "settings": 8.0,
     "files": 8.0,
     "subscribers": 8.0,
+    "routing": 4.0,
     "state": 4.0,
     "dns": 5.0,
     "tcp": 8.0,
@@ -109,6 +120,7 @@ class _OwnFiles:
             _step("settings", self._secrets, _DISK),
             _step("files", lambda: settings_step.files(settings, self._path), _DISK),
             _step("subscribers", self._subscribers, _DISK),
+            _step("routing", lambda: routing_step.routing(settings), _DISK),
             _step("state", lambda: settings_step.state(settings), _DISK),
         ]
 

@@ -131,12 +131,19 @@ def _manager(base: Base, written: str) -> Finding:
     kind, _, phone = target.partition(":")
     if kind == "ext":
         return _inside(base, phone)
-    if kind == "out" and routing.external is None:
+    if kind in ("out", "refused") and routing.external is None:
         return warning(
             "manager",
             f"the manager's phone {written} is outside, and routing.external is not set",
             "His clients' calls go to the dialplan's default target.",
             'Set routing.external, for example to "sofia/gateway/trunk/{number}".',
+        )
+    if kind == "refused":
+        return warning(
+            "manager",
+            phone,
+            "His clients' calls go to whoever follows him, or to the dialplan's default target.",
+            "If it should be rung: add a pattern of it to routing.external_allow.",
         )
     if kind == "out":
         return ok("manager", f"the manager's phone {written} is outside and called by routing.external")

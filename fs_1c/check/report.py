@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 import threading
 import time
@@ -18,6 +17,7 @@ from rich.status import Status
 from rich.text import Text
 
 from fs_1c import __version__
+from fs_1c.channel import json_line
 from fs_1c.check import chain
 from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, Level, exit_code
@@ -99,7 +99,7 @@ def as_object(found: Sequence[Finding], code: int, took: float) -> dict[str, Any
 
 
 def _tell(console: Console, told: dict[str, Any]) -> None:
-    console.file.write(json.dumps(told, ensure_ascii=False) + "\n")
+    console.file.write(f"{json_line(told)}\n")
 
 
 def _sum(found: Sequence[Finding]) -> Text:

@@ -13,7 +13,7 @@ from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
-from fs_1c.settings import DEFAULT_BASE, Address, Settings
+from fs_1c.settings import DEFAULT_BASE, TOKEN_LENGTH, Address, Settings
 
 FILE_WITHIN = 3.0
 """Seconds for one file; a network disk that hangs must not hold up the rest."""
@@ -65,6 +65,15 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
             locked.add(link)
             continue
         mask.learn(secret, username)
+        if read == settings.http.secret and settings.http.enabled and 0 < len(secret) < TOKEN_LENGTH:
+            found.append(
+                warning(
+                    STEP,
+                    f"http.token has {len(secret)} characters",
+                    "Whoever reaches the status page, through a proxy say, can try short ones.",
+                    f"At least {TOKEN_LENGTH}: openssl rand -hex 16",
+                )
+            )
         if secret != secret.strip():
             found.append(
                 warning(

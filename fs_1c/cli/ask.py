@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from fs_1c.call import Caller, Outcome, Result, ScreenPop
+from fs_1c.channel import json_line
 from fs_1c.cli.common import out, refuse_unknown_base, usable_settings
 from fs_1c.cli.terminal import say
 from fs_1c.integration import Integration
@@ -23,7 +23,7 @@ def lookup(config: Path, number: str, *, base: str, as_json: bool) -> int:
     with Integration(settings) as integration:
         caller = integration.lookup(number, base)
     if as_json:
-        typer.echo(json.dumps(caller_as_json(number, caller), ensure_ascii=False))
+        typer.echo(json_line(caller_as_json(number, caller)))
     else:
         _show_caller(number, caller)
     malformed = caller.error is not None and caller.error.message == "malformed"
@@ -40,7 +40,7 @@ def pop(config: Path, number: str, *, extension: str, key: str, base: str, as_js
     with Integration(settings) as integration:
         told = integration.pop(number, extension=extension, key=key, base=base)
     if as_json:
-        typer.echo(json.dumps(pop_as_json(told), ensure_ascii=False))
+        typer.echo(json_line(pop_as_json(told)))
     else:
         reason = (
             f": {told.error.message}" if told.error else " (1C took it; whether it was shown it never says)"

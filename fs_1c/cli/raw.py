@@ -15,12 +15,12 @@ from xml.sax.saxutils import escape
 import typer
 
 from fs_1c.cards import Subscribers
+from fs_1c.channel import plain
 from fs_1c.cli.common import refuse_unknown_base, usable_settings
 from fs_1c.numbers import NotANumber, read
 from fs_1c.onec import OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.settings import Settings
 
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SHORT = 4
 """Octets of a secret that is looked for as a word of its own only."""
 
@@ -51,7 +51,7 @@ def lookup(config: Path, number: str, *, base: str) -> int:
         told = masked(str(error).encode("utf-8", "replace"), _secrets(settings, name)).decode(
             "utf-8", "replace"
         )
-        typer.echo(f"{number} (asked as {asked_as}): failed: {told}", err=True)
+        typer.echo(plain(f"{number} (asked as {asked_as}): failed: {told}"), err=True)
         return 4
     finally:
         session.close()
@@ -92,7 +92,8 @@ def _secrets(settings: Settings, base: str) -> set[bytes]:
 
 def _show(octets: bytes) -> None:
     if sys.stdout.isatty():  # what would move the cursor is shown, and not done
-        octets = _CONTROL.sub(lambda found: b"\\x%02x" % found[0][0], octets)
+        lines = octets.decode("utf-8", "backslashreplace").replace("\r\n", "\n").split("\n")
+        octets = "\n".join(map(plain, lines)).encode()
         octets = octets if octets.endswith(b"\n") or not octets else octets + b"\n"
     sys.stdout.buffer.write(octets)
     sys.stdout.buffer.flush()

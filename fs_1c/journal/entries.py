@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from fs_1c.call import Conversation, Decision, ScreenPop
+from fs_1c.call import Conversation, Decision, Failure, ScreenPop
 from fs_1c.numbers import Number, NumberPlan, read
 
 VERSION = 3
 """Of the file's tables."""
+NOT_ALLOWED = "not-allowed"
+"""The `error_kind` of a decision whose manager's phone must not be rung."""
 MAX_TEXT = 512
 """Characters of a text that are kept; longer ones are not what they claim to be."""
 MAX_ROWS = 100
@@ -66,7 +68,8 @@ class DecisionEntry(NamedTuple):
         destination: The number that was dialled.
         base: The name of the 1C base that was, or would have been, asked.
         result, source: Values of `fs_1c.call.Result` and `Source`.
-        error_kind, error: Why there is no answer; empty if there is one.
+        error_kind, error: Why there is no answer, or (`NOT_ALLOWED`) why a phone that it names is not rung;
+            else empty.
         title: The client's name; None: names are not kept.
         target: The dial string, or None: the dialplan's own default stayed.
         took: Seconds that the caller waited.
@@ -182,6 +185,8 @@ def of_decision(decision: Decision, titles: bool, told: float) -> DecisionEntry:
         told: When the decision was told; seconds since the epoch.
     """
     call, caller, error = decision.call, decision.caller, decision.caller.error
+    if decision.refused:  # there is an answer then, and no other error
+        error = Failure(NOT_ALLOWED, decision.refused)
     # A caller who does not want to be identified is not identified here either.
     received = "" if call.private else call.number
     row = DecisionEntry(

@@ -5,8 +5,6 @@ What clients, callers and 1C wrote is shown, but never reaches a terminal as any
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +12,8 @@ from typing import Any
 from rich.cells import cell_len
 
 from fs_1c.call import How, Outcome, Result, Source
-from fs_1c.channel import plain
-from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, TalkEntry
+from fs_1c.channel import json_line, plain
+from fs_1c.journal.entries import NOT_ALLOWED, CallEntry, DecisionEntry, PopEntry, TalkEntry
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""
@@ -122,13 +120,19 @@ def _sent(decision: DecisionEntry) -> str:
     """Where the call was sent, and why there."""
     manager = decision.manager.strip("0 \u00a0")  # an empty number may come as 0
     nobody = "1C names no manager"
-    if manager:
+    refused = decision.error_kind == NOT_ALLOWED
+    if refused:
+        nobody = decision.error
+    elif manager:
         nobody = f"manager {decision.manager} is no extension, nor a number that routing.external can dial"
     if decision.target is not None:
         # As fs_1c.routing begins with a manager's phone.
         if decision.target.startswith(("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")):
             then = ", then to whom the settings let follow" if "|" in decision.target else ""
-            return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}."
+            passed = f"; {nobody}" if refused else ""
+            return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}{passed}."
+        if refused:
+            return f"Sent to {decision.target}: to whom the settings let follow the manager; {nobody}."
         return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."
     why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: "nobody is known who should have it"}
     return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
@@ -219,9 +223,8 @@ def _became(pop: PopEntry) -> str:
 
 
 def to_json(entries: Sequence[CallEntry]) -> str:
-    """All entries as one line of JSON, with what a terminal would act upon escaped."""
-    text = json.dumps([as_json(entry) for entry in entries], ensure_ascii=False)
-    return re.sub("[^ -~]", lambda c: c[0] if c[0].isprintable() else json.dumps(c[0])[1:-1], text)
+    """All entries as one line of JSON."""
+    return json_line([as_json(entry) for entry in entries])
 
 
 def as_json(entry: CallEntry) -> dict[str, Any]:

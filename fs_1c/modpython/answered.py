@@ -26,8 +26,10 @@ def conversation(uuid: str, people: People) -> Conversation | None:
     client and subscriber.
     """
     from fs_1c.call import Conversation
-    from fs_1c.talk import Conversations
+    from fs_1c.talk import Conversations, is_uuid
 
+    if not is_uuid(uuid):
+        return None
     ends, pause = time.monotonic() + BRIDGED_WITHIN, FIRST_PAUSE
     while time.monotonic() < ends and freeswitch().running():
         # Not `bridge_uuid` nor the bond: these stay when the bridge is over, as after a blind transfer.
@@ -48,10 +50,12 @@ def conversation(uuid: str, people: People) -> Conversation | None:
 
 def _legs(uuid: str) -> Iterator[dict[str, str]]:
     """The data of the channel, of whomever it is bridged to, and of those behind loopback channels."""
+    from fs_1c.talk import is_uuid
+
     wanted, seen = [uuid], set[str]()
     while wanted and len(seen) < MAX_LEGS:
         one = wanted.pop()
-        if one in seen:
+        if one in seen or not is_uuid(one):
             continue
         seen.add(one)
         dump = api("uuid_dump", f"{one} json")  # in the form `plain` a value could begin another header

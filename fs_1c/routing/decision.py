@@ -2,7 +2,9 @@
 
 1C's words enter a dial string only as a checked `channel.word`; everything else in it is the administrator's.
 If 1C knows no manager, or names one that cannot be dialled, there is no target and the dialplan's own default
-stays; but a client of a category that has a rule of its own goes by that rule even without a manager.
+stays; but a client of a category that has a rule of its own goes by that rule even without a manager. A phone
+outside that must not be rung (`external_allow`) is passed over like one where nobody answers: the manager's
+next phone rings, or whoever follows him.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 from fs_1c import channel
 from fs_1c.call import Call, Caller, Decision, Result
-from fs_1c.numbers import Number, NumberPlan, read
+from fs_1c.numbers import Number, NumberPlan, read, refusal
 from fs_1c.routing.name import shown
 from fs_1c.routing.phones import candidates
 from fs_1c.settings import RoutingSettings
@@ -28,7 +30,7 @@ class _Phone(NamedTuple):
 
 def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> Decision:
     """What to do with `call`, knowing `caller`. Never raises; the values are harmless inside a channel."""
-    variables, target = _said(
+    variables, target, refused = _said(
         caller.result,
         caller.number.e164 if caller.number else "",
         caller.title,
@@ -39,7 +41,7 @@ def decide(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan
         policy,
         plan,
     )
-    return Decision(call, caller, variables, target)
+    return Decision(call, caller, variables, target, refused)
 
 
 @channel.remembered(4096)
@@ -53,8 +55,8 @@ def _said(
     domain: str,
     policy: RoutingSettings,
     plan: NumberPlan,
-) -> tuple[tuple[tuple[str, str], ...], str | None]:
-    """The variables and the target of a call.
+) -> tuple[tuple[tuple[str, str], ...], str | None, str]:
+    """The variables and the target of a call, and which phone is not rung, and why.
 
     Args:
         e164: The caller's number, or empty.
@@ -65,8 +67,8 @@ def _said(
     # it.
     domain = channel.host(domain) or "${domain}"
     found = result is Result.FOUND
-    manager = _manager(written, domain, policy, plan) if found else None
-    target = _target(category, manager, domain, policy) if found else None
+    manager, refused = _manager(written, domain, policy, plan) if found else (None, "")
+    target = _target(category, manager, bool(refused), domain, policy) if found else None
     variables = (
         ("fs_1c_result", result.value),
         ("fs_1c_number", e164),
@@ -76,13 +78,15 @@ def _said(
         ("effective_caller_id_name", shown(title, name, policy.name)),
         ("fs_1c_target", target or ""),
     )
-    return tuple(variable for variable in variables if variable[1]), target
+    return tuple(variable for variable in variables if variable[1]), target, refused
 
 
-def _target(category: str, manager: _Phone | None, domain: str, policy: RoutingSettings) -> str | None:
-    """The dial string for a client of that category, whose manager has that phone."""
+def _target(
+    category: str, manager: _Phone | None, refused: bool, domain: str, policy: RoutingSettings
+) -> str | None:
+    """The dial string for a client of that category, whose manager has that phone, or one that is refused."""
     rule = next((rule for rule in policy.category if rule.category == category), None)
-    if manager is None and rule is None:
+    if manager is None and rule is None and not refused:
         return None
     followers = [_fill(template, domain=domain) for template in (rule.then if rule else policy.then)]
     steps = [f"[{_patience(manager, policy)}]{manager.endpoint}"] if manager else []
@@ -103,24 +107,36 @@ def _patience(manager: _Phone, policy: RoutingSettings) -> str:
     return f"{which}={max(1, round(policy.dead_after))},{rings}"
 
 
-def _manager(written: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | None:
-    """The first of the manager's phones that can be dialled: an extension, or outside."""
+def _manager(
+    written: str, domain: str, policy: RoutingSettings, plan: NumberPlan
+) -> tuple[_Phone | None, str]:
+    """The first of the manager's phones that can be dialled and may be: an extension, or outside. And which
+    one before it may not be, and why.
+    """
+    refused = ""
     for one in candidates(written, plan):
         if one.extension:
             endpoint = _fill(policy.extension, extension=one.written, domain=domain)
-            return _Phone(one.written, endpoint, True) if endpoint else None
-        if (outside := _outside(one.written, domain, policy, plan)) is not None:
-            return outside
-    return None
+            return _Phone(one.written, endpoint, True) if endpoint else None, refused
+        outside = _outside(one.written, domain, policy, plan)
+        if isinstance(outside, _Phone):
+            return outside, refused
+        refused = refused or outside
+    return None, refused
 
 
-def _outside(phone: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | None:
+def _outside(phone: str, domain: str, policy: RoutingSettings, plan: NumberPlan) -> _Phone | str:
+    """A phone outside, or why it must not be rung; empty: it cannot be dialled at all."""
     number = read(phone.strip(" -."), plan)
     if policy.external is None or not isinstance(number, Number):
-        return None
+        return ""
     dialled = channel.word(number.written(policy.external_format))
     endpoint = _fill(policy.external, number=dialled, domain=domain)
-    return _Phone(dialled, endpoint, False) if dialled and endpoint else None
+    if not dialled or not endpoint:
+        return ""
+    if why := refusal(number, dialled, policy.external_allow, plan):
+        return f"{dialled} is not dialled: {why} (routing.external_allow)"
+    return _Phone(dialled, endpoint, False)
 
 
 def _fill(template: str, **values: str | None) -> str | None:

@@ -8,6 +8,7 @@ nothing and know no dialect.
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
 from fs_1c.settings.file import DEFAULT_BASE, Settings, SettingsError, build, load
 from fs_1c.settings.sections import (
+    TOKEN_LENGTH,
     BreakerSettings,
     HttpSettings,
     InboundSettings,
@@ -27,6 +28,7 @@ from fs_1c.settings.types import Address, parse_address, parse_duration
 
 __all__ = [
     "DEFAULT_BASE",
+    "TOKEN_LENGTH",
     "Address",
     "BreakerSettings",
     "DialectName",

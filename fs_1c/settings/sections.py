@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.numbers import OWN_COUNTRY, NumberFormat, NumberPlan
 from fs_1c.settings.types import (
     Address,
     AddressField,
@@ -23,6 +23,7 @@ from fs_1c.settings.types import (
     ExtensionTemplate,
     ExternalTemplate,
     FollowerTemplate,
+    NumberPattern,
     Section,
     WithPassword,
 )
@@ -71,13 +72,15 @@ class NameShown(StrEnum):
 class RoutingSettings(Section):
     """From a manager's phone to a dial string, and what it shows.
 
-    `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in which it must say that it
-    does, unless it is outside; 0 when it need not.
+    `external_allow`: what may be dialled outside, in the form that the trunk is given; see
+    `fs_1c.numbers.refusal`. `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in
+    which it must say that it does, unless it is outside; 0 when it need not.
     """
 
     extension: ExtensionTemplate = "user/{extension}@{domain}"
     external: ExternalTemplate | None = None
     external_format: NumberFormat = NumberFormat.EIGHT
+    external_allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
     domain: str = ""
     ring_for: Duration = 20.0
     dead_after: DurationOrOff = 3.0
@@ -171,8 +174,14 @@ class InboundSettings(WithPassword):
         return f"{self.name} ({self.address})" if self.name else str(self.address)
 
 
+TOKEN_LENGTH = 16
+"""Characters that a token has at least, where others than this machine can try it."""
+
+
 class HttpSettings(Section):
-    """The door for 1C, monitoring and people. `token`: what `POST /forget` must show; empty: it is closed."""
+    """The door for 1C, monitoring and people. `token`: what each of them must show; empty: who is on this
+    machine reads, and nobody may have answers forgotten.
+    """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 9184)
@@ -195,7 +204,17 @@ class HttpSettings(Section):
             raise ValueError(
                 f"listen: {self.listen} can be reached from elsewhere; allowed only with token or token_file"
             )
+        if self.enabled and len(token) < TOKEN_LENGTH and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"token: {self.listen} can be reached from elsewhere; "
+                f"allowed: at least {TOKEN_LENGTH} characters"
+            )
         return self
+
+    @property
+    def token_is_set(self) -> bool:
+        """Must it be shown?"""
+        return bool(self.token_file or self.token.get_secret_value())
 
     def secret(self) -> str:
         """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""

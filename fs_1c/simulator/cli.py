@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import signal
 import sys
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from fs_1c.channel import json_line, plain
 from fs_1c.settings import Address, parse_address
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import (
@@ -158,7 +158,7 @@ def _show(result: CallResult, as_json: bool) -> None:
         name: value for name, value in result.variables.items() if name.startswith(("fs_1c_", "effective_"))
     }
     if as_json:
-        typer.echo(json.dumps(told, ensure_ascii=False))
+        typer.echo(json_line(told))
         return
     lookup = {"lookup": f"{result.lookup_ms:.1f} ms"} if result.lookup_ms is not None else {}
     shown = {"service": result.service_outcome, **lookup, **ours}
@@ -166,4 +166,4 @@ def _show(result: CallResult, as_json: bool) -> None:
     shown |= {"bridged to": result.bridged_to or "nobody", **answered}
     shown |= {"CODE RUN": "; ".join(result.executed_code)} if result.executed_code else {}
     for key, value in shown.items():
-        typer.echo(f"{key:22}{value}")
+        typer.echo(plain(f"{key:22}{value}"))

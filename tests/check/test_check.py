@@ -54,7 +54,18 @@ def test_a_chain_that_is_well_has_nothing_wrong_and_nothing_changes(tmp_path: Pa
         assert set(levels.values()) == {Level.OK}
         assert {where for where, _ in levels} == {"settings", "base", "switch", "service"}
         assert {step for _, step in levels} == {
-            *("settings", "state", "dns", "tcp", "http", "authentication", "service", "sessions", "number"),
+            *(
+                "settings",
+                "routing",
+                "state",
+                "dns",
+                "tcp",
+                "http",
+                "authentication",
+                "service",
+                "sessions",
+                "number",
+            ),
             *("manager", "latency", "event-socket", "password", "version", "modules", "database"),
             *("outbound", "http-door", "breaker"),
         }

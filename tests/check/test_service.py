@@ -128,6 +128,18 @@ def test_what_a_running_service_says_of_itself(
     the_one(health({**HEALTH, **change}), level, step, *words)
 
 
+def test_the_token_is_shown_to_the_service_and_another_one_is_told_apart() -> None:
+    with RawServer(says(http_answer(json.dumps(HEALTH).encode()))) as server:
+        listen = server.url.split("/")[2]
+        assert bad(seen(http={"listen": listen, "token": "t0ken-of-the-service"})) == []
+    assert b"authorization: bearer t0ken-of-the-service\r\n" in server.requests[-1].lower()
+    refused = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+    with RawServer(says(refused)) as server:
+        found = seen(http={"listen": server.url.split("/")[2], "token": "t0ken-of-the-service"})
+    wrong = the_one(found, PROBLEM, "http-door", "another token", "reload")
+    assert "t0ken-of" not in str(wrong)
+
+
 @pytest.mark.parametrize("told", [None, [], "well", {"ready": True}, {"doors": None, "bases": [1]}])
 def test_nonsense_at_the_http_door_does_no_harm(told: Any) -> None:
     found = health(told)

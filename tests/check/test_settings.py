@@ -15,7 +15,7 @@ from fs_1c.cards.subscribers import MAX_FILE
 from fs_1c.check import keys, settings_step
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
-from fs_1c.settings import SubscribersSettings, load
+from fs_1c.settings import SubscribersSettings, build, load
 from tests.check.conftest import bad, check, the_one
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
@@ -43,6 +43,17 @@ def secret_file(folder: Path, name: str, mode: int = 0o640, content: bytes = b"s
     path.write_bytes(content)
     path.chmod(mode)
     return path
+
+
+@pytest.mark.parametrize(("token", "short"), [("", False), ("x" * 15, True), ("x" * 16, False)])
+def test_a_token_that_can_be_guessed(token: str, short: bool) -> None:
+    found, _ = settings_step.secrets(
+        build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, "http": {"token": token}}), Mask()
+    )
+    if short:
+        the_one(found, WARNING, "settings", "http.token has 15 characters", "openssl")
+    else:
+        assert not bad(found)
 
 
 # Files.

@@ -109,7 +109,7 @@ def test_the_card_opens_once_and_nothing_leaves(settings: Path, freeswitch: Fake
         modpython.runtime(f" {CALLER} ")
     modpython.runtime("")
     modpython.runtime("nobody")
-    freeswitch.channels[CALLER] = {"variable_bridge_to": "1 2 3"}
+    freeswitch.before = lambda: next(iter(()))  # it fails
     modpython.runtime(CALLER)
 
     def told() -> list[str]:
@@ -123,3 +123,27 @@ def test_the_card_opens_once_and_nothing_leaves(settings: Path, freeswitch: Fake
     errors = [line for level, line in freeswitch.log if level == "ERR"]
     assert errors[0].startswith("api_on_answer: ")
     assert errors[1].startswith(f"call={CALLER} pop failed\nTraceback")
+
+
+HOSTILE = ["x y", "x\ny", "caller bridge_to", "x\u2028y", "A" * 5000, "", "x\x00", "\u202ex", "x\u00a0y"]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_no_name_of_a_channel_becomes_another_command(
+    freeswitch: FakeFreeSwitch, monkeypatch: pytest.MonkeyPatch, hostile: str
+) -> None:
+    """A channel may be called as its SIP Call-ID is."""
+    asked: list[str] = []
+    execute = freeswitch.execute
+
+    def overheard(command: str, argument: str) -> str:
+        asked.append(f"{command} {argument}")
+        return execute(command, argument)
+
+    freeswitch.execute = overheard  # type: ignore[method-assign]
+    assert begun(hostile) is None
+    assert asked == []
+    freeswitch.channels = {CALLER: inbound(**TALKING, variable_bridge_to=hostile or " ")}
+    monkeypatch.setattr(answered, "BRIDGED_WITHIN", 0.05)
+    assert begun(CALLER) is None
+    assert set(asked) <= {f"uuid_getvar {CALLER} bridge_to", f"uuid_dump {CALLER} json"}

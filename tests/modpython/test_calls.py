@@ -28,7 +28,7 @@ def test_a_decision_reaches_the_channel(settings: Path, here: Process) -> None:
     hidden = session(variables={"privacy_hide_number": "true", "caller_id_name": "\udcff${x}\udcc8"})
     modpython.handler(hidden, "")
     assert hidden.variables["fs_1c_result"] == "skipped"
-    assert hidden.variables["effective_caller_id_name"] == "\ufffd(x)\ufffd"
+    assert hidden.variables["effective_caller_id_name"] == "\ufffd‹x›\ufffd"
 
 
 @pytest.mark.parametrize(

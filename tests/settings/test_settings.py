@@ -227,6 +227,12 @@ WRONG = {
         "allowed: a number and ms, s, m, h or d",
     ),
     f"{ONEC}[routing]\nexternal = ''": ("routing.external", "allowed: a dial string"),
+    f'{ONEC}[routing]\nexternal_allow = "^8"': ("routing.external_allow", "tuple"),
+    f'{ONEC}[routing]\nexternal_allow = ["own-country", "Russia"]': (
+        "routing.external_allow.1",
+        "allowed: own-country, or a pattern of a whole number, such as ^8[0-9]{10}$",
+    ),
+    f"{ONEC}[routing]\nexternal_allow = ['[9-0]']": ("routing.external_allow.0", "is no pattern: bad"),
     f'{ONEC}[routing]\nthen = ["user/1\'2"]': ("routing.then.0", "without quotes"),
     f'{ONEC}[routing]\nextension = "user/{{manager}}"': (
         "routing.extension",
@@ -237,6 +243,8 @@ WRONG = {
     f'{ONEC}[[routing.category]]\nis = ""\nthen = []': ("routing.category.0.is", "at least 1"),
     f'{ONEC}[numbers]\ncountry = "Russia"': ("numbers.country", "^[A-Z]{2}$"),
     f'{ONEC}[numbers]\narea_code = "(383)"': ("numbers.area_code", "[0-9]"),
+    f'{ONEC}[http]\nlisten = "0.0.0.0:9184"': ("http", "allowed only with token"),
+    f'{ONEC}[http]\nlisten = "0.0.0.0:9184"\ntoken = "fifteen-letters"': ("http", "at least 16 characters"),
     f"{ONEC}[typo]\nx = 1": ("typo", "there is no such setting"),
     '[onec.a]\nurl = "http://a/"\ndestinations = ["1"]\n[onec.b]\nurl = "http://b/"\ndestinations = ["1"]': (
         "onec.b.destinations",

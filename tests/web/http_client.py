@@ -10,7 +10,7 @@ import requests
 
 from tests.world import World
 
-TOKEN = "t0ken-of-1C"
+TOKEN = "t0ken-of-1C-and-us"
 HTTP = {"token": TOKEN}
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 POST = f"POST /forget HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode()

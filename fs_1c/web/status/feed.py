@@ -79,7 +79,7 @@ class Feed(Observer):
         return events[start : start + limit], missed
 
     async def news(self, after: int | None) -> None:
-        """Waits until there is an event above `after`; not at all once the feed is closed."""
+        """Waits until there is an event above `after`, or `wake`; not at all once the feed is closed."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         with self._lock:
@@ -118,9 +118,10 @@ class Feed(Observer):
     def _call(self, loop: asyncio.AbstractEventLoop | None) -> None:
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-                loop.call_soon_threadsafe(self._wake)
+                loop.call_soon_threadsafe(self.wake)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Whoever waits looks what there is. In their loop."""
         with self._lock:
             waiting, self._waiting = self._waiting, set()
         for waiter in waiting:
