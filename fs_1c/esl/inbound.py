@@ -166,7 +166,7 @@ class InboundDoor:
     def _begin(self) -> Listening:
         """Raises OSError when the password's file cannot be read."""
         token = self.post.token if self.post else ""
-        return Listening(self.settings.secret(), self._conversations, token)
+        return Listening(self.settings.secret(), self._conversations, self.settings.name, token)
 
     async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
         """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:

@@ -34,7 +34,6 @@ MAX_CHANNELS = 20_000
 SERVICE = "fs_1c::service"
 """The events by which services that listen to one switch hear of each other."""
 MAX_TOKEN = 100
-_REALM = "fs_1c"
 
 
 class Refused(Exception):
@@ -90,12 +89,15 @@ class Listening:
     Args:
         password: The event socket's.
         conversations: Outlives the connection: what it knows is still true after a reconnect.
-        token: Ours among the services that listen to this switch; empty: it has no name.
+        name: That the switch has in the settings; who gives it another has nothing to do with us.
+        token: Ours among the services that give it that name.
     """
 
-    def __init__(self, password: str, conversations: Conversations, token: str = "") -> None:
+    def __init__(self, password: str, conversations: Conversations, name: str = "", token: str = "") -> None:
         self._password = password
+        self._name = name
         self._token = token
+        self._realm = f"fs_1c.{name}"
         self._holders: dict[str, str] = {}  # ticket → who has it
         self._conversations = conversations
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
@@ -142,7 +144,12 @@ class Listening:
 
     def announce(self, word: Word) -> bytes:
         """What to write to say that we are there."""
-        headers = (("FS-1C-Role", word.role), ("FS-1C-Service", word.who), ("FS-1C-Number", str(word.number)))
+        headers = (
+            ("FS-1C-Switch", self._name),
+            ("FS-1C-Role", word.role),
+            ("FS-1C-Service", word.who),
+            ("FS-1C-Number", str(word.number)),
+        )
         return self._ask(_Asked.ALIVE, commands.send_event(SERVICE, headers))
 
     def take(self, key: str, leg_uuid: str, ticket: str) -> bytes:
@@ -150,20 +157,20 @@ class Listening:
         what is claimed is let go only after its end.
         """
         questions = (
-            (_Asked.CLAIM, f"hash insert_ifempty/{_REALM}/{key}/{self._token}"),
-            (_Asked.HOLDER, f"hash select/{_REALM}/{key}"),
+            (_Asked.CLAIM, f"hash insert_ifempty/{self._realm}/{key}/{self._token}"),
+            (_Asked.HOLDER, f"hash select/{self._realm}/{key}"),
             (_Asked.UP, f"uuid_exists {leg_uuid}"),
         )
         return b"".join(self._ask(what, commands.api(words), ticket) for what, words in questions)
 
     def let_go(self, key: str) -> bytes:
         """What to write to forget a claim of ours, when nobody can ask about it any more."""
-        return self._ask(_Asked.ALIVE, commands.api(f"hash delete_ifmatch/{_REALM}/{key}/{self._token}"))
+        return self._ask(_Asked.ALIVE, commands.api(f"hash delete_ifmatch/{self._realm}/{key}/{self._token}"))
 
     def _event(self, message: Message) -> Heard:
         event = message.event()
         if event.get("Event-Subclass") == SERVICE:
-            return _word(event)
+            return _word(event, self._name)
         if event.get("Event-Name") == "BACKGROUND_JOB":
             result = message.event_body.decode("utf-8", "replace").strip()
             return Heard(job=(event.get("Job-UUID") or "", "" if result.startswith("-ERR") else result))
@@ -181,7 +188,7 @@ class Listening:
                 if not message.reply.startswith("+OK"):
                     raise Refused("the password is wrong")
                 wanted = [*EVENTS, "BACKGROUND_JOB", "HEARTBEAT", "CUSTOM", *CUSTOM_EVENTS]
-                wanted += [SERVICE] if self._token else []
+                wanted += [SERVICE] if self._name else []
                 return Heard(self._ask(_Asked.EVENTS, commands.subscribe(wanted)))
             case _Asked.EVENTS:
                 if not message.reply.startswith("+OK"):
@@ -226,8 +233,10 @@ class Listening:
         return b"".join(self._ask(_Asked.DUMP, commands.api(f"uuid_dump {uuid}"), uuid) for uuid in new)
 
 
-def _word(event: Headers) -> Heard:
+def _word(event: Headers, name: str) -> Heard:
     """What another service says may be anybody's text."""
+    if (other := event.get("FS-1C-Switch") or "") != name:
+        return Heard(problem=f"another service calls this switch {other[:32]!r}")
     role, who, number = (event.get(f"FS-1C-{name}") or "" for name in ("Role", "Service", "Number"))
     if role not in list(Role) or not (0 < len(who) <= MAX_TOKEN) or not re.fullmatch("[0-9]{1,15}", number):
         return _NOTHING

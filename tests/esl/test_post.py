@@ -58,7 +58,7 @@ def test_a_card_is_claimed_at_the_switch_and_let_go_after_the_call(monkeypatch: 
         call = asyncio.create_task(here.switch.call(here.script(talk=0.5)))
         assert await here.carded(1) == CARD
         ((key, holder),) = here.switch.hash.items()
-        assert key.startswith("fs_1c_") and key.endswith(":244")
+        assert key.startswith("fs_1c.sw3_") and key.endswith(":244")
         (door,) = here.service.inbound
         assert door.post and holder == door.post.token
         await call
@@ -159,6 +159,29 @@ def test_a_reserve_takes_over_from_nobody_and_gives_way(
     assert "its own service is gone; the reserve takes over" in caplog.text
 
 
+def test_a_service_that_gives_the_switch_another_name_is_no_neighbour(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(post, "EVERY", 0.02)
+
+    async def story(here: World) -> None:
+        stranger = {
+            "address": f"127.0.0.1:{here.switch.event_socket_port}",
+            "name": "test",
+            "role": "reserve",
+        }
+        esl = {"outbound": {"enabled": False}, "inbound": [stranger]}
+        other = Service(settings_for(here.onec.url, esl=esl))
+        await other.start()
+        await until(lambda: other.posts()[0].owner == "gone")
+        await here.switch.call(here.script(talk=0.5))
+        assert await here.carded(2) == CARD * 2
+        await other.stop()
+
+    run(story)
+    assert caplog.text.count("another service calls this switch 'test'") == 1
+
+
 def test_what_is_asked_while_the_line_is_down_is_to_be_asked_again() -> None:
     async def story(here: World) -> None:
         (door,) = here.service.inbound
@@ -177,8 +200,9 @@ plain = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_siz
 @given(plain | st.sampled_from(list(Role)), plain, plain | st.from_regex("[0-9]{1,20}", fullmatch=True))
 def test_any_words_of_others_are_words_or_nothing(role: str, who: str, number: str) -> None:
     head = f"Event-Name: CUSTOM\nEvent-Subclass: {SERVICE}\nFS-1C-Role: {role}\nFS-1C-Service: {who}\n"
+    head += "FS-1C-Switch: sw3\n"
     body = f"{head}FS-1C-Number: {number}\n\n".encode()
-    listening = Listening("", Conversations(NumberPlan()), "us:1:x")
+    listening = Listening("", Conversations(NumberPlan()), "sw3", "us:1:x")
     heard = listening.received(Message(b"Content-Type: text/event-plain", body))
     assert heard == Heard() or isinstance(heard.word, Word)
     assert heard.word is None or len(heard.word.who) <= 100
