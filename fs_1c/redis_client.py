@@ -127,6 +127,11 @@ class BoundedRedis:
                 raise
             return job.result(max(0.0, job.sent_at + self._timeout - time.monotonic()))
 
+    def lied(self) -> Away:
+        """To be raised: the last reply was none that a Redis gives to such a word; that is a failure, too."""
+        self._failed(TypeError(), 0.0, definite=True)
+        return Away()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
