@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -83,30 +82,16 @@ def test_two_in_a_row_are(talks: Talks, server: RedisServer, caplog: pytest.LogC
     assert time.monotonic() - started < 5
 
 
-def test_words_on_their_way_together_are_one_hiccup(
-    talks: Talks, server: RedisServer, caplog: pytest.LogCaptureFixture
-) -> None:
-    redis = talks(0.4)
-    together = threading.Barrier(8)
-
-    def word(_: int) -> bool:
-        together.wait(SOON)
-        return late(redis)
-
-    server.process.send_signal(signal.SIGSTOP)
-    with ThreadPoolExecutor(8) as threads:
-        assert all(threads.map(word, range(8)))
-    assert redis.up
-    server.process.send_signal(signal.SIGCONT)
-    until(lambda: not late(redis))
-    assert states(caplog) == []
-
-
 class Slow:
-    """A client each of whose answers takes a while."""
+    """A client each of whose answers takes a while.
 
-    def __init__(self, seconds: float) -> None:
+    Attributes:
+        batches: How many words went out together, each time.
+    """
+
+    def __init__(self, *seconds: float) -> None:
         self.seconds = seconds
+        self.batches: list[int] = []
 
     def pipeline(self, *, transaction: bool) -> Slow:
         self.words = 0
@@ -116,12 +101,28 @@ class Slow:
         self.words += 1
 
     def execute(self, *, raise_on_error: bool) -> list[bytes]:
-        time.sleep(self.seconds)
+        time.sleep(self.seconds[len(self.batches)])
+        self.batches.append(self.words)
         return [b"PONG"] * self.words
 
 
+def test_words_on_their_way_together_are_one_hiccup(caplog: pytest.LogCaptureFixture) -> None:
+    client = Slow(0.4, 2.5, 0.0)
+    redis = BoundedRedis(cast(Any, client), "nowhere", 1.0)
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(late, redis)
+        until(lambda: redis._busy_since > 0)
+        others = [threads.submit(late, redis) for _ in range(8)]
+        assert not first.result(SOON) and all(one.result(SOON) for one in others)
+    assert client.batches == [1, 8]
+    assert redis.up
+    until(lambda: redis._busy_since == 0)
+    assert not late(redis) and states(caplog) == []
+    redis.close()
+
+
 def test_to_have_waited_behind_others_is_not_redis_fault(caplog: pytest.LogCaptureFixture) -> None:
-    client: Any = Slow(0.6)
+    client: Any = Slow(0.6, 0.6)
     redis = BoundedRedis(client, "nowhere", 1.0)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(redis.send, ("PING",))
