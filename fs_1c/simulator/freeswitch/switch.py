@@ -19,7 +19,7 @@ from fs_1c.simulator.freeswitch.listener import Listener
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings
 from fs_1c.simulator.freeswitch.wire import Command, Event, parse_event
 
-MODULES = ("mod_commands", "mod_dptools", "mod_event_socket", "mod_sofia")
+MODULES = ("mod_commands", "mod_dptools", "mod_event_socket", "mod_hash", "mod_sofia")
 _COLUMNS = {
     "uuid": "Unique-ID",
     "direction": "Call-Direction",
