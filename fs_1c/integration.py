@@ -150,7 +150,9 @@ class Integration:
 
     def decide(self, call: Call) -> Decision:
         """What to do with the call; blocks the thread, until the deadline at the most. Never raises."""
-        caller = self._directory(call).lookup(call.number, self._deadline(call), private=call.private)
+        caller = self._directory(call).lookup(
+            call.number, self._deadline(call), private=call.private, trunk=call.trunk
+        )
         decision = self._decision(call, caller)
         self.decided(decision)
         return decision
@@ -160,7 +162,9 @@ class Integration:
         carried it out.
         """
         directory = self._directory(call)
-        caller = await directory.lookup_async(call.number, self._deadline(call), private=call.private)
+        caller = await directory.lookup_async(
+            call.number, self._deadline(call), private=call.private, trunk=call.trunk
+        )
         return self._decision(call, caller)
 
     def decide_now(self, call: Call) -> Decision | None:
