@@ -225,7 +225,9 @@ class Post:
         if self._settings.role is Role.OWN:
             owner: Literal["present", "gone", "unknown"] = "present" if self._words else "gone"
             if duty.owner:
-                self._warn("%s is its own service, too: one of the two should be the reserve", duty.owner)
+                self._warn(
+                    "%s is its own service, too: one of the two should be the reserve", host_of(duty.owner)
+                )
         elif self._words is None or duty.deaf:
             owner = "unknown"
         elif duty.acts:

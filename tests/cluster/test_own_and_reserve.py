@@ -148,8 +148,8 @@ def test_what_happens_to_the_reserve_costs_nothing(
             await here.opened(await here.calls(12))
             await what(here, own, reserve)
             await here.opened(await here.calls(24))
-            assert await here.over() == dict.fromkeys(here.numbers, 1)
             assert what is both_restarted or not told(reserve, TAKES_OVER)
+            assert await here.over() == dict.fromkeys(here.numbers, 1)
 
     asyncio.run(story())
 
