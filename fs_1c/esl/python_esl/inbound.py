@@ -8,7 +8,7 @@ import socket
 from fs_1c.esl import inbound
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.listening import Listening
-from fs_1c.esl.python_esl import Line, only_loopback
+from fs_1c.esl.python_esl.line import Line, only_loopback
 from fs_1c.esl.wire import Message, Reader, WireError
 from fs_1c.settings import Address
 
