@@ -153,10 +153,15 @@ def test_on_a_disk_that_hangs_one_call_waits_and_the_others_do_not(
 
     waits: list[float] = []
     wait = here._idle.wait
+
+    def noted(within: float) -> bool:
+        waits.append(within)
+        return wait(within)
+
     with monkeypatch.context() as patched:
         patched.setattr(process, hangs, hanging)
         patched.setattr(modpython, "STARTS_WITHIN", 0.05)
-        patched.setattr(here._idle, "wait", lambda within: waits.append(within) or wait(within))
+        patched.setattr(here._idle, "wait", noted)
         for _ in range(5):
             calling = session()
             modpython.handler(calling, "bridge")

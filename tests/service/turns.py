@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 _RECORD = struct.Struct("=dQd64s")
-_HISTORY = 0.02
+_LONG = 0.02
 """Seconds: longer turns are counted."""
 
 
@@ -57,7 +57,8 @@ def measure(path: Path) -> None:
     """Measures all loops of this process from now on, which has one."""
     with path.open("r+b") as file:
         seen = mmap.mmap(file.fileno(), _RECORD.size)
-    once, run = asyncio.base_events.BaseEventLoop._run_once, asyncio.events.Handle._run  # type: ignore[attr-defined]
+    once = asyncio.base_events.BaseEventLoop._run_once  # type: ignore[attr-defined]
+    run = asyncio.events.Handle._run
     now = time.thread_time
 
     def measured_run(self: Any) -> None:
@@ -74,10 +75,10 @@ def measure(path: Path) -> None:
         once(self)
         took = now() - began
         longest, long, callback, where = _RECORD.unpack(seen[:])
-        if took > longest or took > _HISTORY:
-            seen[:] = _RECORD.pack(max(took, longest), long + (took > _HISTORY), callback, where)
+        if took > longest or took > _LONG:
+            seen[:] = _RECORD.pack(max(took, longest), long + (took > _LONG), callback, where)
 
-    asyncio.events.Handle._run = measured_run  # type: ignore[attr-defined]
+    asyncio.events.Handle._run = measured_run  # type: ignore[method-assign]
     asyncio.base_events.BaseEventLoop._run_once = measured_once  # type: ignore[attr-defined]
 
 
