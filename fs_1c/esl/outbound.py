@@ -13,6 +13,7 @@ import contextlib
 import logging
 import socket
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from fs_1c.call import Call, Decision
@@ -21,7 +22,7 @@ from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, OutboundSettings
-from fs_1c.sockets import Came, Sockets
+from fs_1c.sockets import Came, Sockets, waited
 
 log = logging.getLogger(__name__)
 
@@ -66,11 +67,14 @@ class OutboundDoor:
         self._untold: list[Decision] = []
         self._look: asyncio.TimerHandle | None = None
 
-    async def open(self) -> None:
-        """Starts to listen. Raises OSError when the address cannot be had."""
+    async def open(self, handed: Sequence[socket.socket] = ()) -> None:
+        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken."""
         sockets: Sockets[Connection] = Sockets(self.arrived, self._came)
         try:
-            await sockets.listen(self._settings.listen)
+            if handed:
+                sockets.take_over(handed)
+            else:
+                await sockets.listen(self._settings.listen)
         except OSError:
             sockets.close()
             raise
@@ -110,7 +114,7 @@ class OutboundDoor:
         """FreeSWITCH has connected."""
         if self._sockets is not None:
             connection = Connection(self, self._settings.linger)
-            connection.begin(self._sockets.take(connected, connection))
+            connection.begin(self._sockets.take(connected, connection), waited(connected))
 
     def begun(self, connection: Connection) -> None:
         """A call has come and must be decided."""
@@ -188,10 +192,10 @@ class Connection:
         self._started = 0.0
         self._unwritten = b""
 
-    def begin(self, carrier: Carrier) -> None:
-        """FreeSWITCH has connected, and waits for the first command."""
+    def begin(self, carrier: Carrier, waited: float) -> None:
+        """FreeSWITCH has connected, `waited` seconds ago, and waits for the first command."""
         self._carrier = carrier
-        self._started = time.monotonic()
+        self._started = time.monotonic() - waited
         carrier.write(commands.CONNECT)
         self._door.begun(self)
 
@@ -253,7 +257,7 @@ class Connection:
         if self._dialogue.state is not State.DECIDING:
             return  # the caller has gone meanwhile
         try:
-            decision = self._door.integration.decide_now(call)
+            decision = self._door.integration.decide_now(call, self._started)
         except Exception:
             log.exception("call=%s cannot be decided", call.uuid)
             self._decided(None)
@@ -266,7 +270,7 @@ class Connection:
     async def _decide_later(self, call: Call) -> None:
         decision: Decision | None = None
         try:
-            decision = await self._door.integration.decide_async(call)
+            decision = await self._door.integration.decide_async(call, self._started)
         except Exception:
             log.exception("call=%s cannot be decided", call.uuid)
         self._decided(decision)
