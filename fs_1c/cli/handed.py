@@ -1,6 +1,6 @@
 """What systemd hands over, sd_listen_fds(3): sockets that listen already, and go on while the service is
-restarted. Whoever connects meanwhile waits for the next process, in silence; so somebody looks after them from
-its first moment on, before all else is loaded, and when it fails. Nothing heavy is imported here.
+restarted. Whoever connects meanwhile waits for the next process, in silence; so somebody looks after them
+from its first moment on, before all else is loaded, and when it fails. Nothing heavy is imported here.
 """
 
 from __future__ import annotations

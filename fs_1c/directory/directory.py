@@ -180,9 +180,13 @@ class Directory:
             if isinstance(number, NotANumber):
                 raise ValueError(f"not a number that 1C could be asked about: {number.reason}")
             e164 = number.e164
-        if self._shared is not None:
-            self._shared.forget(e164)  # first: else the others' answer could come back from there
-        return self._forget(e164)
+        return self.erase(e164)[0]
+
+    def erase(self, e164: str | None) -> tuple[int, bool]:
+        """Forgets one number, or all, and says besides whether Redis, if there is one, could do so too."""
+        # First: else the others' answer could come back from there.
+        done = self._shared is None or self._shared.forget(e164)
+        return self._forget(e164), done
 
     @property
     def breaker(self) -> BreakerState:

@@ -13,7 +13,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -26,7 +26,7 @@ from fs_1c import __version__
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, HttpSettings
 from fs_1c.web.exchange import Refusal, body_of, guarded, text
-from fs_1c.web.gate import Gate, visitor
+from fs_1c.web.gate import Gate, Visitor, visitor
 from fs_1c.web.metrics import CONTENT_TYPE, Metrics
 from fs_1c.web.server import HttpServer
 from fs_1c.web.status import Feed, StatusPage
@@ -119,6 +119,7 @@ class HttpDoor:
                     ("GET", "/health"): self._health,
                     ("GET", "/metrics"): self._metrics,
                     ("POST", "/forget"): self._forget,
+                    ("POST", "/erase"): self._erase,
                     ("POST", "/login"): self._gate.login,
                     ("POST", "/logout"): self._gate.logout,
                     **self._status.endpoints(),
@@ -150,9 +151,7 @@ class HttpDoor:
         return {"ready": all(doors.values()), "doors": doors}
 
     async def _forget(self, request: Request) -> Response:
-        integration, who = self.integration, visitor(request)
-        if not who.token:
-            raise Refusal(403, "closed: set http.token or http.token_file in the settings to open it")
+        integration, who = self.integration, _with_token(request)
         asked = read_forget(await body_of(request))
         try:
             count = await self._in_thread(lambda: integration.forget(asked.number, asked.base))
@@ -161,8 +160,30 @@ class HttpDoor:
         log.info("http door: %s told to forget %r: %d forgotten", who.client, asked.number or "all", count)
         return JSONResponse({"forgotten": count})
 
+    async def _erase(self, request: Request) -> Response:
+        integration, who = self.integration, _with_token(request)
+        asked = read_forget(await body_of(request))
+        if asked.number is None or asked.base:
+            raise Refusal(400, "allowed: number, alone")
+        number = asked.number
+        try:
+            erased = await self._in_thread(lambda: integration.erase(number))
+        except ValueError as error:
+            raise Refusal(400, str(error)) from None
+        # Not whom: the log would keep him.
+        log.info("http door: %s told to erase a client: %s", who.client, erased)
+        return JSONResponse(asdict(erased))
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _with_token(request: Request) -> Visitor:
+    """Who asks, if a token is set, which he has shown then. Raises `Refusal`."""
+    who = visitor(request)
+    if not who.token:
+        raise Refusal(403, "closed: set http.token or http.token_file in the settings to open it")
+    return who
 
 
 def read_forget(body: bytes) -> Forget:

@@ -36,7 +36,7 @@ async def journal(here: World, query: str, ready: Callable[[Any], object] = bool
     """What the journal says once it says what is waited for: it is written a little later."""
     async with asyncio.timeout(10):
         while True:
-            answer = await ask(here, "GET", f"/journal?{query}")
+            answer = await ask(here, "GET", f"/journal?{query}", headers=SHOWN)
             if answer.status_code == 200 and ready(answer.json()):
                 return answer.json()
             await asyncio.sleep(0.02)
