@@ -37,11 +37,9 @@ def caller(listening: socket.socket) -> socket.socket:
 
 def test_the_kernel_tells_how_long_somebody_has_waited() -> None:
     for host in ("127.0.0.1", "::1"):
-        with listener(host) as listening, caller(listening) as early:
+        with listener(host) as listening, caller(listening):
             began = time.monotonic()
-            time.sleep(0.2)
-            early.sendall(b"impatient")  # what is said meanwhile does not make him younger
-            time.sleep(0.1)
+            time.sleep(0.3)
             accepted, _ = listening.accept()
             with accepted:
                 assert 0.25 < waited(accepted) <= time.monotonic() - began + 0.05
@@ -76,14 +74,9 @@ def test_callers_come_in_by_what_was_handed_over(tmp_path: Path, names: str) -> 
 
 def test_both_addresses_of_localhost_and_the_http_door(tmp_path: Path) -> None:
     with listener() as four, listener("::1", four.getsockname()[1]) as six, listener() as http:
-        config = write(
-            tmp_path,
-            NOWHERE,
-            f'[http]\nenabled = true\nlisten = "{where(http)}"\n',
-            listen=f"localhost:{four.getsockname()[1]}",
-        )
+        config = write(tmp_path, NOWHERE, listen=f"localhost:{four.getsockname()[1]}")
         several, names = [four, http, six], "outbound:http:outbound"
-        with handed_over(config, tmp_path / "log", several, names):
+        with handed_over(config, tmp_path / "log", several, names, FS_1C_HTTP__LISTEN=where(http)):
             for listening in (four, six):
                 with caller(listening) as one:
                     assert one.recv(100) == b"connect\n\n"
