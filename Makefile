@@ -29,9 +29,11 @@ bench: $(VENV)/.ready
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.service.soak 1800
 
-# SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file.
+# SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file. Then the same parsers under
+# the clock: twice the input, twice the time.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
+	$(BIN)/python -m tests.fuzz --clock --seconds $(or $(SECONDS),60)
 
 # python-ESL, for `transport = "python-esl"`: its build needs g++, Python's headers, a swig before 4, and both in two
 # steps.

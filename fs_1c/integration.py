@@ -138,7 +138,9 @@ class Integration:
 
     def decide(self, call: Call) -> Decision:
         """What to do with the call; blocks the thread, until the deadline at the most. Never raises."""
-        caller = self._directory(call).lookup(call.number, self._deadline(call), private=call.private)
+        caller = self._directory(call).lookup(
+            call.number, self._deadline(call), private=call.private, trunk=call.trunk
+        )
         decision = self._decision(call, caller)
         self.decided(decision)
         return decision
@@ -152,7 +154,7 @@ class Integration:
         """
         directory = self._directory(call)
         caller = await directory.lookup_async(
-            call.number, self._deadline(call), private=call.private, since=since
+            call.number, self._deadline(call), private=call.private, trunk=call.trunk, since=since
         )
         return self._decision(call, caller)
 

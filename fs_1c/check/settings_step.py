@@ -89,6 +89,10 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
                     "Take it out, unless the password really has it.",
                 )
             )
+    for base in settings.onec.values():
+        mask.learn(base.proxy.get_secret_value())
+        user, _, password = base.through()[1].partition(":")
+        mask.learn(password, user)
     if settings.redis:
         url = settings.redis.url.get_secret_value()
         mask.learn(url)

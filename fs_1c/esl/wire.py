@@ -25,6 +25,7 @@ MAX_BODY = 16 * 1024 * 1024
 VARIABLE = b"\nvariable_"
 _CHANNEL_DATA = b"\nEvent-Name: CHANNEL_DATA\n"
 """How the answer to `connect` begins."""
+_NEWLINES = re.compile(b"\n+")
 
 
 @lru_cache(1024)
@@ -256,8 +257,9 @@ class Reader:
 
     def _read_head(self) -> bool:
         buffer, at = self._buffer, self._at
-        if not self._searched and buffer[at : at + 1] == b"\n":  # stray ones between messages mean nothing
-            self._at = at = len(buffer) - len(buffer[at:].lstrip(b"\n"))
+        # Stray newlines between messages mean nothing; they are passed by, and what follows is not copied.
+        if not self._searched and (stray := _NEWLINES.match(buffer, at)):
+            self._at = at = stray.end()
         end = buffer.find(b"\n\n", at + max(0, self._searched - 1))
         # A newline at the end may be the first half of the empty line, and does not count then.
         if (end if end >= 0 else len(buffer) - buffer.endswith(b"\n")) - at > self._max_headers:

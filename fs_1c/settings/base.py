@@ -7,8 +7,9 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from fs_1c.numbers import NumberFormat
 from fs_1c.settings.types import Duration, DurationOrOff, Section, WithPassword, XmlName
@@ -61,14 +62,15 @@ class OneCSettings(WithPassword):
     keep_warm: DurationOrOff = 900.0
     timeout: Duration = 10.0
     ca_file: Path | None = None
-    proxy: str = ""
+    proxy: SecretStr = SecretStr("")
     destinations: tuple[str, ...] = ()
 
     @field_validator("proxy")
     @classmethod
-    def _proxy(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^\s/]+/?", value):
-            raise ValueError("allowed: http://HOST:PORT")
+    def _proxy(cls, value: SecretStr) -> SecretStr:
+        given = value.get_secret_value()
+        if given and not (re.fullmatch(r"https?://([^\s/@]*@)?[^\s/@]+/?", given) and _names_a_port(given)):
+            raise ValueError("allowed: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, percent-encoded")
         return value
 
     @field_validator("url")
@@ -86,3 +88,17 @@ class OneCSettings(WithPassword):
         if value and not os.access(value, os.R_OK):
             raise ValueError(f"{value} cannot be read")
         return value
+
+    def through(self) -> tuple[str, str]:
+        """The proxy's URL without its login, and the login as `user:password`; both may be empty."""
+        scheme, _, rest = self.proxy.get_secret_value().partition("://")
+        login, _, place = rest.rpartition("@")
+        return (f"{scheme}://{place}" if place else ""), unquote(login)
+
+
+def _names_a_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -33,7 +33,9 @@ class LookupSettings(Section):
     """How long a caller waits (`deadline`) and how long answers are good for; seconds.
 
     A known client is fresh for `fresh_for`, then for `stale_for` more he is answered at once and refreshed
-    behind.
+    behind. `new_per_second`: numbers that are not remembered, of one trunk (a network address), which 1C is
+    asked about; 0: without bound. By default as many as if each channel of a primary rate interface (30) had
+    another call in each second, and fewer than four sessions answer at 0.1 s: a flood leaves room for others.
     """
 
     deadline: Duration = 0.8
@@ -41,6 +43,7 @@ class LookupSettings(Section):
     stale_for: DurationOrOff = 86400.0
     unknown_for: Duration = 60.0
     size: int = Field(100_000, ge=1, le=10_000_000)
+    new_per_second: int = Field(30, ge=0, le=100_000)
 
 
 class BreakerSettings(Section):

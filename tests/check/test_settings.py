@@ -71,6 +71,17 @@ def test_a_password_file_that_everybody_reads(tmp_path: Path, mode: int) -> None
     the_one(found, WARNING, "settings", f"chmod 640 {password}", "onec.password_file")
 
 
+def test_a_proxys_password_is_masked(tmp_path: Path) -> None:
+    path = tmp_path / "fs-1c.toml"
+    path.write_text(
+        '[onec]\nurl = "http://1c.example/b"\nproxy = "http://SOAP:s3cret%20mine@proxy.example:1"\n'
+    )
+    mask = Mask()
+    settings_step.secrets(load(path), mask)
+    told = "http://SOAP:s3cret%20mine@proxy.example:1 s3cret mine s3cret%20mine U09BUDpzM2NyZXQgbWluZQ=="
+    assert mask.text(told) == "*** *** *** ***"
+
+
 def test_secrets_in_settings_that_everybody_reads(tmp_path: Path) -> None:
     found = seen(tmp_path, onec=f'password = "{SECRET}"', mode=0o644)
     the_one(found, WARNING, "settings", "keys, password", f"chmod 640 {tmp_path}/fs-1c.toml")

@@ -20,7 +20,7 @@ from fs_1c.directory.breaker import Breaker, BreakerState
 from fs_1c.directory.cache import Cache
 from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.onec import Answer
-from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.pool import WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import SEED, SOON, base, until
@@ -196,7 +196,9 @@ def test_an_answer_that_came_between_the_look_and_the_turn_is_taken(onec: OneCSi
         number = here.directory.known(SEED)
         assert isinstance(number, Number)
         here.lookup(SEED)  # somebody else's, meanwhile
-        found = here.directory._ask(number, Urgency.CALLER).future.result(SOON)
+        request = here.directory._ask(number, SOON)
+        assert request is not None
+        found = request.future.result(SOON)
         assert (found.answer.manager, found.source) == ("244", Source.CACHE)
         assert asked(onec) == 1
         seen = here.directory._cache.get(number.e164)

@@ -70,6 +70,12 @@ def test_a_call_is_made_of_the_headers_that_are_taken_from_the_channels_data() -
     assert asked - {"variable_fs_1c_key"} == set(CALL_HEADERS)  # whose key it is, no lookup wants to know
 
 
+def test_a_call_says_who_has_sent_it() -> None:
+    call = talk("outbound_sync_route")[2].call
+    assert call is not None
+    assert call.trunk == "127.0.0.1"
+
+
 def test_the_recorded_service_spoke_the_same_commands() -> None:
     # The recording is what FreeSWITCH accepted: the same application, then the same exit.
     recorded = sent("outbound_sync_route")

@@ -202,6 +202,8 @@ WRONG = {
     f'{ONEC}dialect = "mobilon"': ("onec.dialect", "'mobilon-1', 'mobilon-2' or 'mobilon-3'"),
     f'{ONEC}session_mode = "never"': ("onec.session_mode", "'auto', 'per-request' or 'ibsession'"),
     f'{ONEC}proxy = "SOAP:{SECRET}@proxy"': ("onec.proxy", "http://HOST:PORT"),
+    f'{ONEC}proxy = "http://SOAP:{SECRET}@proxy:99999"': ("onec.proxy", "http://HOST:PORT"),
+    f'{ONEC}proxy = "http://SOAP:{SECRET}@[proxy"': ("onec.proxy", "http://HOST:PORT"),
     f'{ONEC}names = {{ key = "<Key>" }}': ("onec.names.key", "pattern"),
     f'{ONEC}[screenpop]\nuseful_for = "0s"': ("screenpop.useful_for", "greater than 0"),
     f'{ONEC}timeout = "soon"': ("onec.timeout", "allowed: a number and ms, s, m, h or d"),
@@ -263,6 +265,14 @@ def test_a_wrong_setting_is_one_line_with_its_file_its_key_and_what_is_allowed(
     assert said in problem
     assert "\n" not in problem
     assert SECRET not in problem
+
+
+def test_a_proxys_password_is_shown_nowhere() -> None:
+    made = settings(f'{ONEC}proxy = "http://SO%40P:{SECRET}@proxy.example:3128/"')
+    assert SECRET not in f"{made!r}{made}{made.model_dump()}{made.model_dump_json()}"
+    base = made.onec["default"]
+    assert base.through() == ("http://proxy.example:3128/", f"SO@P:{SECRET}")
+    assert settings(ONEC).onec["default"].through() == ("", "")
 
 
 def test_every_wrong_setting_is_told_at_once() -> None:
