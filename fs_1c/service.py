@@ -11,13 +11,14 @@ from fs_1c.esl import InboundDoor, OutboundDoor, doors
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, Settings
 from fs_1c.sockets import WrongSocket, must_stand_at
+from fs_1c.timers import STALLS
 from fs_1c.web import HttpDoor
 
 log = logging.getLogger(__name__)
 
 DRAIN = 5.0
 """Seconds in which a stopping service finishes what it does."""
-HANDOVER = 0.1
+HANDOVER = 0.25
 """Seconds that each of its last two steps may take, decisions and the end of sessions, while callers wait for
 its successor.
 """
@@ -84,6 +85,7 @@ class Service:
             self.inbound.append(listener)
             self._switches.append(switch.address)
         self.integration.keep_warm()
+        STALLS.watch()
 
     def doors(self) -> dict[str, bool]:
         """The doors for calls, by the names they have in the log, and whether calls can come through."""

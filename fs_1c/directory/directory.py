@@ -27,6 +27,7 @@ from fs_1c.directory.watch import Watch
 from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
 from fs_1c.onec import Answer, Client, OneCError, Urgency, WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
+from fs_1c.timers import STALLS
 
 log = logging.getLogger(__name__)
 
@@ -160,10 +161,11 @@ class Directory:
             waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
             left = started + waits - time.monotonic()
-            done, _ = await asyncio.wait({waiter}, timeout=max(0.0, left))
+            await asyncio.wait({waiter}, timeout=max(0.0, left))
         finally:
             self._left(request)
-        return self._caller(known, request, started, waits, in_time=bool(done))
+        # Not whether the loop has noticed: if it stood still, an answer that is there is not late.
+        return self._caller(known, request, started, waits, in_time=request.future.done())
 
     def known(self, received: str, *, private: bool = False, since: float | None = None) -> Caller | Number:
         """What can be said without waiting: a `Caller`; else the `Number` that 1C must be asked about."""
@@ -424,9 +426,13 @@ class Directory:
         return self._failed(number, Result.SKIPPED, 0.0, why)
 
     def _count(self, request: _Request, error: BaseException | None, took: float) -> None:
-        """Tells the watch of a request once: at its end, or when a caller has to go on to whom 1C owes it."""
+        """Tells the watch of a request once: at its end, or when a caller has to go on to whom 1C owes it.
+
+        Of one that was under way while we did not run ourselves nothing can be told.
+        """
         with self._lock:
             if request.counted:
                 return
             request.counted = True
-        self._watch.record(error, took)
+        if not STALLS.since(request.made):
+            self._watch.record(error, took)
