@@ -73,12 +73,10 @@ class Service:
                 await self._open("outbound", outbound.open, "esl.outbound.listen", esl.outbound.listen)
                 self.outbound = outbound
                 for caller in self._let_in():
-                    outbound.arrived(caller)
+                    outbound.let_in(caller)
         except (AddressTaken, WrongSocket):
             await self.stop()
             raise
-        if self.outbound and esl.outbound.listen.host not in ("127.0.0.1", "::1", "localhost"):
-            log.warning("outbound door: anybody who reaches %s can ask about clients", esl.outbound.listen)
         for switch in esl.inbound:
             listener = inbound_door(self.integration, switch)
             listener.open()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Sequence
 
 from fs_1c.esl.dialogue import State
@@ -71,12 +70,14 @@ class _LineConnection(Connection):
 
         self._carrier = self._line = line = Line(connected, self._received, ended, "esl-call")
         lines.add(line)
-        self._started = time.monotonic() - waited(connected)
+        self._since_now(waited(connected))
         self._door.begun(self)
 
     def _received(self, message: Message) -> None:
+        self._line.listen()
         if self._carrier is None or self._line.is_closing():
             return
+        self._messages += 1
         try:
             self._do(self._dialogue.received(message))
         except WireError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from enum import StrEnum
+from functools import lru_cache
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,8 @@ from fs_1c.settings.types import (
     ExtensionTemplate,
     ExternalTemplate,
     FollowerTemplate,
+    Network,
+    NetworkField,
     NumberPattern,
     Section,
     WithPassword,
@@ -140,11 +143,29 @@ class SubscribersSettings(Section):
 
 
 class OutboundSettings(Section):
-    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds."""
+    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds.
+
+    `allow`: the networks of the switches on other machines. Whoever connects is believed, so without it the
+    door is for this machine alone.
+    """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 8084)
+    allow: tuple[NetworkField, ...] = ()
     linger: int = Field(5, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _safe(self) -> OutboundSettings:
+        if self.enabled and not self.allow and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"listen: {self.listen} can be reached from elsewhere; allowed only with allow, the networks"
+                ' of the switches, such as ["10.0.0.0/24"]'
+            )
+        return self
+
+    def lets_in(self, peer: str) -> bool:
+        """Whether `allow` lets in a connection from that IP address. One from the loopback it always does."""
+        return _is_in(peer, self.allow)
 
 
 class InboundSettings(WithPassword):
@@ -209,6 +230,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@lru_cache(1024)
+def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:
+    address = ip_address(peer)
+    # So IPv4 comes to whoever listens at [::].
+    address = (address.version == 6 and address.ipv4_mapped) or address
+    return address.is_loopback or any(address in network for network in networks)
 
 
 class RedisSettings(Section):
