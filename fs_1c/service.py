@@ -100,15 +100,19 @@ class Service:
         kept waiting for no longer than `HANDOVER`.
         """
         self._stopping = True
-        closing: list[Awaitable[None]] = [listener.close() for listener in self.inbound]
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + DRAIN
+        await asyncio.gather(*(listener.close() for listener in self.inbound))
+        finishing: list[Awaitable[None]] = [asyncio.to_thread(self.integration.finish_cards, DRAIN / 2)]
         if self.http:
-            closing.append(self.http.close())
-        await asyncio.gather(*closing)
-        await asyncio.to_thread(self.integration.finish_cards, DRAIN / 2)
-        within = HANDOVER if self._handed.get("outbound") else DRAIN / 2
+            finishing.append(self.http.close())
+        await asyncio.gather(*finishing)
+        handed = bool(self._handed.get("outbound"))
         if self.outbound:
-            await self.outbound.close(within)
-        await asyncio.to_thread(self.integration.close, within)
+            await self.outbound.close(HANDOVER if handed else max(HANDOVER, (ends - loop.time()) / 2))
+        left = HANDOVER if handed else max(HANDOVER, ends - loop.time())
+        await asyncio.to_thread(self.integration.close, min(DRAIN / 2, left))
+        STALLS.end()
 
     async def _open(
         self,

@@ -100,12 +100,18 @@ class Stalls:
         self._told = told
         self._stalls: deque[tuple[float, float]] = deque(maxlen=100)
         self._last: float | None = None
+        self._ticket = 0
 
     def watch(self) -> None:
-        """From now on, for as long as the process lives; may be said again."""
+        """From now on, until `end`; may be said again."""
         if self._last is None:
             self._last = time.monotonic()
-            self._timers.after(BEAT, self._beat)
+            self._ticket = self._timers.after(BEAT, self._beat)
+
+    def end(self) -> None:
+        self._timers.cancel(self._ticket)
+        self._last = None
+        self._stalls.clear()
 
     def since(self, began: float) -> float:
         """Seconds that it has stood still since then, on the monotonic clock. It may be that nobody else has
@@ -119,7 +125,7 @@ class Stalls:
 
     def _beat(self) -> None:
         last, now = self._last, time.monotonic()
-        self._timers.after(BEAT, self._beat)
+        self._ticket = self._timers.after(BEAT, self._beat)
         if last is not None and now - last >= LEAST:
             self._stalls.append((last, now))
             self._told(now - last)

@@ -28,6 +28,7 @@ from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, OutboundSettings
 from fs_1c.sockets import Came, Complaints, Sockets, waited
+from fs_1c.timers import STALLS
 
 log = logging.getLogger(__name__)
 
@@ -464,6 +465,7 @@ class Connection:
             if self._stands is None or self._stands[:2] != (state, self._messages):
                 self._stands = (state, self._messages, now)
             since = self._stands[2]
+        now -= STALLS.since(since)  # while we did not run we did not hear
         late = now - since >= FIRST_WORD
         if state is State.CONNECTING and late:
             self._broken(f"no channel data within {FIRST_WORD:g} s")
