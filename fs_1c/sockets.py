@@ -42,6 +42,8 @@ BACKLOG = 4096
 
 _ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _HEARD = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+KERNEL_TICK = 10
+"""Milliseconds by which the kernel may count, at the most; less is no waiting at all."""
 _LAST_ACK = struct.Struct("56xI")
 """Of Linux's `struct tcp_info`: `tcpi_last_ack_recv`, milliseconds."""
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -97,17 +99,18 @@ def _address(name: tuple[Any, ...]) -> Address:
 
 
 def waited(connected: socket.socket) -> float:
-    """Seconds, to the millisecond, for which a connection that has just been accepted had waited for that.
+    """Seconds for which a connection that has just been accepted had waited for that.
 
     Its peer's handshake was the last that had to be acknowledged: whoever connects to us lets us speak first.
     """
     try:
+        milliseconds: int
         (milliseconds,) = _LAST_ACK.unpack(
             connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK.size)
         )
     except (OSError, struct.error):  # no TCP, or no Linux
         return 0.0
-    return float(milliseconds) / 1000
+    return milliseconds / 1000 if milliseconds >= KERNEL_TICK else 0.0
 
 
 class Socket(Generic[L]):

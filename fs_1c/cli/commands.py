@@ -40,7 +40,8 @@ def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None
     """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
     # Callers wait for this start; nearly all that it loads stays, and need not be looked through meanwhile.
     gc.disable()
-    from fs_1c.cli.handed import Handed, WrongSocket
+    from fs_1c.cli.handed import Handed
+    from fs_1c.sockets import WrongSocket
 
     try:
         with Handed() as handed:

@@ -27,7 +27,8 @@ def test_a_restart_refuses_nobody_and_nobody_loses_his_name_before_his_time(tmp_
     log = tmp_path / "log"
 
     async def story(listening: socket.socket) -> list[Told]:
-        port, calls = listening.getsockname()[1], []
+        port = listening.getsockname()[1]
+        calls: list[asyncio.Task[Told]] = []
 
         async def traffic() -> None:
             while True:
