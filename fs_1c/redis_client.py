@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0
 """Seconds that Redis is left alone after a failure; each further one doubles it, up to `MAX_PAUSE`."""
 MAX_PAUSE = 10.0
+HICCUP = 0.5
+"""Seconds for which it may be late."""
 
 Command = tuple[str | bytes | int | float, ...]
 
@@ -70,8 +72,8 @@ class BoundedRedis:
     (connecting, logging in, each part of a reply) and name resolution not at all. What is asked at the same
     time goes out together.
 
-    Redis is left alone when it has refused or broken off, or has been late twice in a row: once is a hiccup,
-    of which a busy machine has many. One that only takes no writes (it is full, or a replica) is read on.
+    Redis is left alone when it has refused or broken off, or is late and stays so for `HICCUP` seconds: a busy
+    machine has many that are shorter, and each caller loses no more than his own word. One that only takes no writes (it is full, or a replica) is read on.
 
     Args:
         probe: Must go well when Redis was away, or took no writes.
@@ -225,7 +227,7 @@ class BoundedRedis:
         with self._lock:
             if self._pause or self._closed:
                 return
-            if not definite and _is_late(error) and self._is_first(sent_at or self._busy_since):
+            if not definite and _is_late(error) and self._is_hiccup(sent_at or self._busy_since):
                 return
             self._pause = FIRST_PAUSE
             self._again_at = time.monotonic() + self._pause
@@ -233,9 +235,9 @@ class BoundedRedis:
         state = _state(str(error), error)
         log.warning("Redis at %s %s (%s); going on without it", self._where, state, why(error))
 
-    def _is_first(self, began: float) -> bool:
-        """Whether something that was late is to be overlooked: it is the first, or was on its way together
-        with that, or has waited behind others of ours only. Called with the lock.
+    def _is_hiccup(self, began: float) -> bool:
+        """Whether something that was late is to be overlooked: it is the first for a while, or was on its way
+        together with that, or has waited behind others of ours only. Called with the lock.
 
         Args:
             began: When Redis was told; of what it was not told, when that was told which stood before.
@@ -245,8 +247,8 @@ class BoundedRedis:
             return True
         if not self._late_at:
             self._late_at = now
-            return True
-        return began < self._late_at and now - self._late_at < 0.9 * self._timeout
+        late_for = now - self._late_at
+        return late_for < HICCUP or (began < self._late_at and late_for < 0.9 * self._timeout)
 
     def _work(self) -> None:
         while True:

@@ -55,7 +55,7 @@ def test_redis_killed_and_1c_fails(switch: Open, server: RedisServer) -> None:
         switch().ask(NUMBER, ask_1c)
 
 
-def test_a_hung_redis_costs_two_timeouts_and_then_one_a_second(
+def test_a_hung_redis_costs_a_timeout_each_and_soon_one_a_second(
     switch: Open, server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = switch(timeout=0.1)
@@ -69,7 +69,7 @@ def test_a_hung_redis_costs_two_timeouts_and_then_one_a_second(
         took.append(time.monotonic() - started)
         time.sleep(0.001)
     slow = [seconds for seconds in took if seconds > 0.09]
-    assert len(slow) <= 4 and max(took) < 2 * 0.1 + 0.1, slow
+    assert len(slow) <= redis_client.HICCUP / 0.1 + 3 and max(took) < 2 * 0.1 + 0.1, slow
     assert lines(caplog) == ["is away"]
     monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.1)
     server.process.send_signal(signal.SIGCONT)
