@@ -98,7 +98,7 @@ class RedisServer:
 
 
 class Line:
-    """A line to a server on the loopback, which can be cut: whoever is connected is, and nobody else can be."""
+    """A line to a server on the loopback, which can be cut for all who use it."""
 
     def __init__(self, port: int) -> None:
         self._to = port
