@@ -72,8 +72,9 @@ class BoundedRedis:
     (connecting, logging in, each part of a reply) and name resolution not at all. What is asked at the same
     time goes out together.
 
-    Redis is left alone when it has refused or broken off, or is late and stays so for `HICCUP` seconds: a busy
-    machine has many that are shorter, and each caller loses no more than his own word. One that only takes no writes (it is full, or a replica) is read on.
+    Redis is left alone when it has refused or broken off, or is late and stays so for `HICCUP` seconds: a
+    busy machine has many that are shorter, and each caller loses no more than his own word. One that only
+    takes no writes (it is full, or a replica) is read on.
 
     Args:
         probe: Must go well when Redis was away, or took no writes.

@@ -14,11 +14,13 @@ from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.network import Place
 from fs_1c.esl import commands
-from fs_1c.settings import Address, HttpSettings, Settings, SettingsError, is_loopback
+from fs_1c.settings import Address, HttpSettings, Settings, SettingsError
 
 ANSWER_WITHIN = 3.0
 MAX_HEALTH = 256 * 1024
 TOKEN_WITHIN = 3.0
+MANY = 1 << 16
+"""Addresses of a network in which there are others than switches."""
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  listens everywhere, is called here
 _NO_NAMES = "Calls go on to their default target, without the caller's name."
 
@@ -49,15 +51,16 @@ def outbound(settings: Settings) -> tuple[list[Finding], bool | None]:
         remedy = "See what it is (ss -ltnp), or set another port in esl.outbound.listen and in the dialplan."
         return [problem("outbound", what, _NO_NAMES, remedy)], False
     found = [ok("outbound", f"the service waits for calls at {door.listen}")]
-    if not is_loopback(door.listen.host):
-        found.append(
-            warning(
-                "outbound",
-                f"anybody who reaches {door.listen} can ask about clients",
-                "The event socket has no password in this direction.",
-                "Listen on 127.0.0.1 if FreeSWITCH is on this machine, or firewall the port.",
+    for allowed in door.allow:
+        if allowed.num_addresses > MANY:
+            found.append(
+                warning(
+                    "outbound",
+                    f"whoever is in {allowed} can ask about clients at {door.listen}",
+                    "The event socket has no password in this direction; esl.outbound.allow is all there is.",
+                    "Name the switches' own addresses there.",
+                )
             )
-        )
     return found, True
 
 

@@ -221,7 +221,7 @@ class Forgetting:
                 return message
             if second == 5:
                 pubsub.ping()
-            if self._untold or self._generation is None or self._deaf:
+            if self._untold or self._generation is None or self._deaf or not self._redis.up:
                 self._caught_up(on_missed)
         return None
 

@@ -10,12 +10,14 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from fs_1c.cards import KEY
+from fs_1c.call import CallEvent
+from fs_1c.cards import KEY, Post
 from fs_1c.esl.listening import Heard, Listening, Refused
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
@@ -35,6 +37,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between attempts; short, since each second away is a card that opens late."""
 LOOK_AGAIN = (0.5, 2.0, 10.0)
 """Seconds after a connect when it is asked again what is up (see `listening`)."""
+IN_A_ROW = 30
+"""Messages after which others have the loop: calls are decided there."""
+UNFINISHED = 60.0
+"""Seconds within which a message that has begun must end; of `show channels` of 20 000 there are 20 MB."""
+MAX_JOBS = 10_000
+"""Questions that wait for the switch's answer; beyond that nothing is asked."""
+MAX_TOLD = 100
+"""Different complaints about a switch's answers."""
 REFUSED_PAUSE = 10.0
 """Seconds before a switch that refused our password or address is asked again."""
 
@@ -48,12 +58,13 @@ class InboundDoor:
 
     Attributes:
         ready: Set while we are connected and subscribed.
+        post: Ours at a switch that has a name.
     """
 
     def __init__(self, integration: Integration, settings: InboundSettings) -> None:
         self.integration = integration
         self.ready = asyncio.Event()
-        self._settings = settings
+        self.settings = settings
         self._conversations = Conversations(
             integration.people.plan, lambda name: self.integration.people.has_key(name)
         )
@@ -63,6 +74,16 @@ class InboundDoor:
         self._listening: Listening | None = None  # while we are connected and subscribed
         self._writer: asyncio.StreamWriter | None = None
         self._jobs: dict[str, Future[str]] = {}
+        self.post = (
+            Post(
+                settings,
+                lambda event, take: self.integration.happened(event, self.ask, take),
+                lambda conversation: self.integration.wants_card(conversation),
+                lambda: self.integration.settings.screenpop.useful_for,
+            )
+            if settings.name
+            else None
+        )
 
     def open(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -70,6 +91,8 @@ class InboundDoor:
 
     async def close(self) -> None:
         if self._task:
+            if self.post:
+                self.post.leave()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -80,7 +103,7 @@ class InboundDoor:
         found: Future[str] = Future()
 
         def send() -> None:
-            if self._listening is None or self._writer is None:
+            if self._listening is None or self._writer is None or len(self._jobs) >= MAX_JOBS:
                 found.set_result("")
                 return
             job = str(uuid.uuid4())
@@ -112,21 +135,21 @@ class InboundDoor:
             except (OSError, WireError, EOFError) as error:
                 why = str(error) or type(error).__name__
             except Exception:
-                log.exception("inbound door %s: unexpected", self._settings.address)
+                log.exception("inbound door %s: unexpected", self.settings)
                 why = "unexpected error"
             if self.ready.is_set():
                 self.ready.clear()
                 pause = wait = FIRST_PAUSE
                 told = ""
             if why != told:
-                log.warning("inbound door %s: %s; trying again", self._settings.address, why)
+                log.warning("inbound door %s: %s; trying again", self.settings, why)
                 told = why
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
         """One connection, from connect to its end."""
-        host, port = self._settings.address
+        host, port = self.settings.address
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 stream, self._writer = await asyncio.open_connection(host, port)
@@ -134,20 +157,34 @@ class InboundDoor:
             raise OSError(f"no connection within {CONNECT_WITHIN:g} s") from None
         try:
             reader = Reader(skip=True)
-            listening = Listening(self._settings.secret(), self._conversations)
+            listening = self._begin()
+            messages, ended = 0, time.monotonic()  # and when the last of them had
             while True:
                 octets = await self._patiently(lambda: stream.read(256 * 1024), listening)
                 if not octets:
                     raise EOFError("the switch closed the connection")
+                whole = not reader.held
                 reader.feed(octets)
                 while (message := reader.next()) is not None:
                     heard = listening.received(message)
                     if heard.closed:
                         return
                     self._do(heard, listening, self._writer)
+                    messages, whole = messages + 1, True
+                    if messages % IN_A_ROW == 0:
+                        await asyncio.sleep(0)
+                if whole:
+                    ended = time.monotonic()
+                elif time.monotonic() - ended > UNFINISHED:
+                    raise WireError(f"a message has not ended within {UNFINISHED:g} s")
         finally:
             self._writer.transport.abort()
             self._lost()
+
+    def _begin(self) -> Listening:
+        """Raises OSError when the password's file cannot be read."""
+        token = self.post.token if self.post else ""
+        return Listening(self.settings.secret(), self._conversations, self.settings.name, token)
 
     async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
         """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:
@@ -167,6 +204,8 @@ class InboundDoor:
         lost, self._jobs = self._jobs, {}
         for found in lost.values():
             found.set_result("")
+        if self.post:
+            self.post.lost()
 
     def _do(self, heard: Heard, listening: Listening, writer: asyncio.StreamWriter) -> None:
         if heard.write:
@@ -176,14 +215,27 @@ class InboundDoor:
             self.ready.set()
             for seconds in LOOK_AGAIN:
                 asyncio.get_running_loop().call_later(seconds, self._look_again, listening)
-            log.info("inbound door %s: listening", self._settings.address)
+            if self.post:
+                self.post.connected(listening, writer.write)
+            log.info("inbound door %s: listening", self.settings)
         if heard.job is not None and (found := self._jobs.pop(heard.job[0], None)):
             found.set_result(heard.job[1])
-        if heard.problem and heard.problem not in self._told:
+        if heard.problem and heard.problem not in self._told and len(self._told) < MAX_TOLD:
             self._told.add(heard.problem)
-            log.warning("inbound door %s: %s; going on without it", self._settings.address, heard.problem)
+            log.warning("inbound door %s: %s; going on without it", self.settings, heard.problem)
+        if self.post and heard.word:
+            self.post.heard(heard.word)
+        if self.post and heard.taken:
+            self.post.told(*heard.taken)
         for event in heard.happened:
-            try:
+            self.act(event)
+
+    def act(self, event: CallEvent) -> None:
+        """What a channel event has told is acted upon, if that is on us."""
+        try:
+            if self.post is None:
                 self.integration.happened(event, self.ask)
-            except Exception:
-                log.exception("inbound door %s: %r", self._settings.address, event)
+            else:
+                self.post.happened(event)
+        except Exception:
+            log.exception("inbound door %s: %r", self.settings, event)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from enum import StrEnum
+from functools import lru_cache
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,8 @@ from fs_1c.settings.types import (
     ExtensionTemplate,
     ExternalTemplate,
     FollowerTemplate,
+    Network,
+    NetworkField,
     NumberPattern,
     Section,
     WithPassword,
@@ -140,18 +143,59 @@ class SubscribersSettings(Section):
 
 
 class OutboundSettings(Section):
-    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds."""
+    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds.
+
+    `allow`: the networks of the switches on other machines. Whoever connects is believed, so without it the
+    door is for this machine alone.
+    """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 8084)
+    allow: tuple[NetworkField, ...] = ()
     linger: int = Field(5, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _safe(self) -> OutboundSettings:
+        if self.enabled and not self.allow and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"listen: {self.listen} can be reached from elsewhere; allowed only with allow, the networks"
+                ' of the switches, such as ["10.0.0.0/24"]'
+            )
+        return self
+
+    def lets_in(self, peer: str) -> bool:
+        """Whether `allow` lets in a connection from that IP address. One from the loopback it always does."""
+        return _is_in(peer, self.allow)
+
+
+class Role(StrEnum):
+    """What a service is to a switch that it listens to."""
+
+    OWN = "own"
+    RESERVE = "reserve"  # acts only while the own one is gone
 
 
 class InboundSettings(WithPassword):
-    """One switch whose event socket is listened to."""
+    """One switch whose event socket is listened to. `name`: the same in all services that listen to it, which
+    then claim its cards at the switch itself; `role` among these.
+    """
 
     address: AddressField = Address("127.0.0.1", 8021)
     password: SecretStr = SecretStr("ClueCon")
+    name: str = ""
+    role: Role = Role.OWN
+
+    @model_validator(mode="after")
+    def _named(self) -> InboundSettings:
+        if self.name and not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,31}", self.name):
+            raise ValueError("name: allowed: up to 32 Latin letters, digits, dots, dashes and underscores")
+        if self.role is Role.RESERVE and not self.name:
+            raise ValueError("role: a reserve needs the name that the switch has in its own service, too")
+        return self
+
+    def __str__(self) -> str:
+        """As it stands in the log."""
+        return f"{self.name} ({self.address})" if self.name else str(self.address)
 
 
 TOKEN_LENGTH = 16
@@ -211,6 +255,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@lru_cache(1024)
+def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:
+    address = ip_address(peer)
+    # So IPv4 comes to whoever listens at [::].
+    address = (address.version == 6 and address.ipv4_mapped) or address
+    return address.is_loopback or any(address in network for network in networks)
+
+
 class RedisSettings(Section):
     """Shared by several switches. `timeout`: seconds that any word with it may take; `prefix` of all its
     keys. With `sentinels` they are asked where the master of `service` is, and the URL's host is nobody.
@@ -244,6 +296,13 @@ class EslSettings(Section):
     transport: Literal["own", "python-esl"] = "own"
     outbound: OutboundSettings = OutboundSettings()
     inbound: tuple[InboundSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _switches_are_told_apart(self) -> EslSettings:
+        names = [switch.name for switch in self.inbound if switch.name]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"inbound: {twice[0]}: two switches have that name")
+        return self
 
     @model_validator(mode="after")
     def _library_can_serve(self) -> EslSettings:

@@ -86,10 +86,11 @@ def background(work: Any, *given: Any) -> Iterator[None]:
 
 
 def test_a_door_that_others_can_reach() -> None:
-    settings = settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": {"listen": f"0.0.0.0:{free_port()}"}})
+    door = {"listen": f"0.0.0.0:{free_port()}", "allow": ["10.0.0.0/8", "192.0.2.0/24"]}
+    settings = settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": door})
     with serving(settings):
         found = [one for one in check(settings) if one.where == "service"]
-    the_one(found, WARNING, "outbound", "anybody who reaches 0.0.0.0", "127.0.0.1", "firewall")
+    the_one(found, WARNING, "outbound", "whoever is in 10.0.0.0/8 can ask", "no password", "own addresses")
 
 
 def test_what_listens_everywhere_is_looked_for_here() -> None:

@@ -16,6 +16,7 @@ from fs_1c import redis_client
 from fs_1c.call import Caller, Result, Source
 from fs_1c.directory import BreakerState, Directory, asking
 from fs_1c.directory.shared import SharedAnswers
+from fs_1c.directory.turn import Shared
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings, RedisSettings
@@ -101,7 +102,7 @@ def test_who_is_late_after_he_has_waited_counts_by_1cs_share_of_it(
     assert service.directory.lookup(SEED, 0.5).result is Result.LATE
     assert service.directory.breaker is BreakerState.CLOSED  # 1C has had half of it
     assert service.directory.lookup("89030000000", 0.5).result is Result.LATE
-    assert service.directory.breaker is BreakerState.OPEN  # all of it
+    assert str(service.directory.breaker) == "open"  # all of it
 
 
 def test_a_caller_waits_for_another_for_half_of_his_time_at_the_most(
@@ -116,7 +117,7 @@ def test_a_caller_waits_for_another_for_half_of_his_time_at_the_most(
 
 def test_an_answer_that_comes_meanwhile_is_taken(service: Service, server: RedisServer, switch: Open) -> None:
     came = switch().turn(NUMBER).result(SOON)
-    assert not isinstance(came, asking.Shared)
+    assert not isinstance(came, Shared)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(service.directory.lookup, SEED)
         until(lambda: server.looked() >= 2)
@@ -193,8 +194,8 @@ def test_a_full_redis_is_read_on(
     assert lines(caplog) == ["is full"]
     assert one.forget("+79000000002") is True  # that makes room
     server.client.config_set("maxmemory", 0)
-    until(lambda: one.ask("+79000000003", lambda: KNOWN)[1])
-    assert one.up and lines(caplog) == ["is full", "is back"]
+    until(lambda: one.ask("+79000000003", lambda: KNOWN)[1] and one.up)
+    assert lines(caplog) == ["is full", "is back"]
 
 
 def test_a_replica_is_read_on(switch: Open, server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -111,12 +111,17 @@ def test_dumps_alone_as_mod_python3_has_them_tell_who_talks_at_the_end(path: Pat
 
 async def through_the_library(feed: list[Message]) -> list[Message]:
     """What python-ESL makes of it."""
-    from fs_1c.esl.python_esl import Line
+    from fs_1c.esl.python_esl.line import Line
 
     heard: list[Message] = []
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    line = Line(ours, heard.append, lambda: None, "esl-test")
+
+    def hear(message: Message) -> None:
+        heard.append(message)
+        line.listen()
+
+    line = Line(ours, hear, lambda: None, "esl-test")
     octets = b"".join(b"%s\n\n%s" % (message._lines[1:], message.body) for message in feed)
     await asyncio.get_running_loop().sock_sendall(theirs, CONNECTED + octets)
     await until(lambda: len(heard) > len(feed))

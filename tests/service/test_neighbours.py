@@ -34,8 +34,9 @@ def settings(folder: Path, onec: OneCSimulator, url: str) -> Path:
 
 async def door(log: Path) -> tuple[str, int]:
     """Where the service takes calls."""
-    text = await asyncio.to_thread(wait_for, log, "http door: listening")
-    found = re.search(r"outbound door: listening on (\S+):(\d+)", text)
+    listens = re.compile(r"outbound door: listening on (\S+):(\d+)\n")
+    await until(lambda: log.exists() and bool(listens.search(log.read_text())))
+    found = listens.search(log.read_text())
     assert found
     return found[1], int(found[2])
 

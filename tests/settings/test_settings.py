@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import mobilon
 from fs_1c.settings import Settings, SettingsError, build, load
-from fs_1c.settings.types import Address, parse_address, parse_duration
+from fs_1c.settings.types import Address, parse_address, parse_duration, parse_network
 
 EXAMPLE = """
 [onec]
@@ -216,6 +216,11 @@ WRONG = {
     f'{ONEC}[subscribers]\nkeys = "{SECRET}"': ("subscribers.keys", "dictionary"),
     f'{ONEC}[subscribers.keys]\n244 = ["{SECRET}"]': ("subscribers.keys.244", "string"),
     f'{ONEC}[[esl.inbound]]\npassword = ["{SECRET}"]': ("esl.inbound.0.password", "string"),
+    f'{ONEC}[[esl.inbound]]\nname = "sw 3"': ("esl.inbound.0", "letters"),
+    f'{ONEC}[[esl.inbound]]\nname = "sw/3"': ("esl.inbound.0", "letters"),
+    f'{ONEC}[[esl.inbound]]\nrole = "reserve"': ("esl.inbound.0", "needs the name"),
+    f'{ONEC}[[esl.inbound]]\nname = "sw3"\nrole = "spare"': ("esl.inbound.0.role", "'own' or 'reserve'"),
+    f'{ONEC}[[esl.inbound]]\nname = "a"\n[[esl.inbound]]\nname = "a"': ("esl", "two switches"),
     f'{ONEC}[[esl.inbound]]\naddress = "pbx"': ("esl.inbound.0.address", "HOST:PORT"),
     f'{ONEC}[esl.outbound]\nlisten = "127.0.0.1:99999"': ("esl.outbound.listen", "such as 127.0.0.1:8084"),
     f'{ONEC}[lookup]\ndeadline = "5 weeks"': ("lookup.deadline", "such as 800ms"),
@@ -345,3 +350,59 @@ def test_durations_are_read_as_seconds(text: object, seconds: float) -> None:
 def test_addresses_are_read_and_written_alike(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert str(address) == text
+
+
+def door(**given: object) -> Settings:
+    return build({"onec": {"url": "http://1c.example/ws"}, "esl": {"outbound": given}}, "fs-1c.toml")
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8084", "[::]:8084", "10.0.0.5:8084", "pbx.example:8084"])
+def test_the_outbound_door_is_open_to_others_only_if_it_is_said_to_whom(listen: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        door(listen=listen)
+    (line,) = error.value.problems
+    assert line.startswith(f"fs-1c.toml: esl.outbound: listen: {listen} can be reached from elsewhere")
+    assert "allowed only with allow" in line
+    assert door(listen=listen, enabled=False)
+    assert door(listen=listen, allow=["10.0.0.0/24"])
+
+
+@pytest.mark.parametrize("network", ["10.0.0.5/24", "pbx.example", "", "10.0.0", "::/129", "1"])
+def test_what_is_no_network_is_said(network: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        door(allow=[network])
+    (line,) = error.value.problems
+    assert line.startswith("fs-1c.toml: esl.outbound.allow.0: allowed: networks, such as 10.0.0.0/24")
+
+
+@pytest.mark.parametrize(
+    ("allow", "peer", "in_"),
+    [
+        (["10.0.0.0/24"], "10.0.0.255", True),
+        (["10.0.0.0/24"], "10.0.1.0", False),
+        (["10.0.0.0/24"], "::ffff:10.0.0.7", True),
+        (["10.0.0.0/24"], "::ffff:10.0.1.7", False),
+        (["::ffff:10.0.0.0/120"], "10.0.0.7", True),
+        (["::ffff:10.0.0.5"], "10.0.0.5", True),
+        (["10.0.0.5"], "10.0.0.5", True),
+        (["10.0.0.5"], "10.0.0.6", False),
+        (["10.0.0.5"], "127.0.0.1", True),
+        (["10.0.0.5"], "::1", True),
+        (["10.0.0.5"], "::ffff:127.0.0.2", True),
+        (["10.0.0.5", "fd00::/64"], "fd00::1", True),
+        (["fd00::/64"], "fd01::1", False),
+        (["fe80::/10"], "fe80::1%eth0", True),
+        (["::/0"], "10.0.0.5", False),
+        (["0.0.0.0/0"], "2001:db8::1", False),
+    ],
+)
+def test_who_is_let_in(allow: list[str], peer: str, in_: bool) -> None:
+    assert door(listen="0.0.0.0:8084", allow=allow).esl.outbound.lets_in(peer) is in_
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_network_or_refused(text: str) -> None:
+    try:
+        parse_network(text)
+    except ValueError as error:
+        assert "allowed: networks" in str(error)

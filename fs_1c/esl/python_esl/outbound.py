@@ -9,7 +9,7 @@ import time
 
 from fs_1c.esl.dialogue import State
 from fs_1c.esl.outbound import Connection, OutboundDoor
-from fs_1c.esl.python_esl import Line, only_loopback
+from fs_1c.esl.python_esl.line import Line, only_loopback
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import OutboundSettings
@@ -73,8 +73,10 @@ class _LineConnection(Connection):
         self._door.begun(self)
 
     def _received(self, message: Message) -> None:
+        self._line.listen()
         if self._carrier is None or self._line.is_closing():
             return
+        self._messages += 1
         try:
             self._do(self._dialogue.received(message))
         except WireError as error:
