@@ -51,6 +51,7 @@ class Request:
 
     Attributes:
         urgency: What it is worth when no caller waits for it.
+        max_age: Seconds that another switch's answer may be old; None: fresh by the settings.
         callers: How many wait.
         until: The latest deadline of any of them, on the monotonic clock.
         job: What waits for its turn at the pool; None while that is not so.
@@ -62,6 +63,7 @@ class Request:
     """
 
     urgency: Urgency
+    max_age: float | None = None
     callers: int = 0
     until: float = 0.0
     job: Future[Found] | None = None
@@ -123,7 +125,10 @@ class Asking:
             request = self._requests.get(number.e164)
             joined = request is not None
             if request is None:
-                request = Request(Urgency.REFRESH if until is None else Urgency.ABANDONED)
+                if until is None:
+                    request = Request(Urgency.REFRESH, JUST_ASKED)
+                else:
+                    request = Request(Urgency.ABANDONED, 0.0 if seen == NOTHING_LATER else None)
                 if come := self._later(number.e164, seen):
                     request.future.set_result(come)
                     return request
@@ -202,7 +207,7 @@ class Asking:
             wait_for = min(WAIT_FOR, FOR_ANOTHER * (request.until - request.made))
         turn = self._shared.turn(
             number.e164,
-            max_age=JUST_ASKED if request.urgency is Urgency.REFRESH else None,
+            max_age=request.max_age,
             wait_for=wait_for,
             # Who has hung up keeps no other switch from asking.
             wanted=lambda: request.callers > 0 or request.begun > 0,

@@ -21,7 +21,7 @@ from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings, RedisSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator
-from tests.directory.conftest import KNOWN, NUMBER, TITLE, Open, lines, never
+from tests.directory.conftest import KEY, KNOWN, NUMBER, TITLE, Open, lines, never
 from tests.directory.test_shared import entry
 from tests.redis_server import NEEDED, RedisServer, needs_redis
 from tests.support import SEED, SOON, base, until
@@ -125,6 +125,12 @@ def test_an_answer_that_comes_meanwhile_is_taken(service: Service, server: Redis
         caller = waiting.result(SOON)
     assert (caller.title, caller.source) == (TITLE, Source.SHARED)
     assert service.pool.last_taken == 0.0  # no worker has heard of it
+
+
+def test_an_engineer_who_asks_1c_is_told_what_1c_says(service: Service, server: RedisServer) -> None:
+    server.client.set(KEY, entry(title="from before"))
+    assert service.directory.ask(SEED).title not in ("", "from before")
+    assert service.directory.lookup(SEED).source is Source.CACHE
 
 
 def test_a_claim_is_kept_while_1c_thinks_and_not_for_those_who_have_hung_up(
