@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fs_1c.settings import RedisSettings, SettingsError
-from fs_1c.timers import TIMERS
+from fs_1c.timers import STALLS, TIMERS
 
 if TYPE_CHECKING:
     import redis
@@ -244,7 +244,7 @@ class BoundedRedis:
             began: When Redis was told; of what it was not told, when that was told which stood before.
         """
         now = time.monotonic()
-        if not began or now - began < 0.9 * self._timeout:
+        if not began or now - began < 0.9 * self._timeout or STALLS.since(began):
             return True
         if not self._late_at:
             self._late_at = now

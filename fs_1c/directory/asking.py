@@ -23,6 +23,7 @@ from fs_1c.directory.turn import Shared, Turn
 from fs_1c.directory.watch import Watch
 from fs_1c.numbers import Number, NumberFormat
 from fs_1c.onec import Answer, Client, OneCError, Urgency, WorkerPool
+from fs_1c.timers import STALLS
 
 log = logging.getLogger(__name__)
 
@@ -280,9 +281,13 @@ class Asking:
             request.future.set_exception(end)
 
     def _count(self, request: Request, error: BaseException | None, took: float) -> None:
-        """Tells the watch of a request once: at its end, or when a caller has to go on to whom 1C owes it."""
+        """Tells the watch of a request once: at its end, or when a caller has to go on to whom 1C owes it.
+
+        Of one that was under way while we did not run ourselves nothing can be told.
+        """
         with self._lock:
             if request.counted:
                 return
             request.counted = True
-        self._watch.record(error, took)
+        if not STALLS.since(request.made):
+            self._watch.record(error, took)

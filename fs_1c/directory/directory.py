@@ -103,13 +103,22 @@ class Directory:
         return self._or_remembered(known, caller)
 
     async def lookup_async(
-        self, received: str, deadline: float | None = None, *, private: bool = False, trunk: str | None = None
+        self,
+        received: str,
+        deadline: float | None = None,
+        *,
+        private: bool = False,
+        trunk: str | None = None,
+        since: float | None = None,
     ) -> Caller:
         """The same for an event loop: waits without blocking it. Cancelled, for the caller has hung up, it
         leaves the request to the others who wait.
+
+        Args:
+            since: When the caller began to wait, on the monotonic clock; his deadline counts from there.
         """
-        started = time.monotonic()
-        known = self.known(received, private=private)
+        started = time.monotonic() if since is None else since
+        known = self.known(received, private=private, since=started)
         if isinstance(known, Caller):
             return known
         waits = self._settings.deadline if deadline is None else deadline
@@ -121,15 +130,17 @@ class Directory:
             # Takes the result if nobody waits for it any more, so that asyncio does not complain of it.
             waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
-            done, _ = await asyncio.wait({waiter}, timeout=waits)
+            left = started + waits - time.monotonic()
+            await asyncio.wait({waiter}, timeout=max(0.0, left))
         finally:
             self._asking.left(request)
-        caller = self._caller(known, request, started, waits, in_time=bool(done))
+        # Not whether the loop has noticed: if it stood still, an answer that is there is not late.
+        caller = self._caller(known, request, started, waits, in_time=request.future.done())
         return self._or_remembered(known, caller)
 
-    def known(self, received: str, *, private: bool = False) -> Caller | Number:
+    def known(self, received: str, *, private: bool = False, since: float | None = None) -> Caller | Number:
         """What can be said without waiting: a `Caller`; else the `Number` that 1C must be asked about."""
-        started = time.monotonic()
+        started = time.monotonic() if since is None else since
         number = NotANumber("withheld") if private else read(received, self._plan)
         if isinstance(number, NotANumber):
             return self._skipped(number)
