@@ -371,7 +371,9 @@ class Integration:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
         self.subscribers.close()
-        for base in self._bases.values():
+        for name, base in self._bases.items():
+            if base.directory.untold and not self._relieved:
+                log.warning("1C base %s: what was forgotten is not told to other services any more", name)
             base.directory.close()
             base.pool.close(max(0.0, ends - time.monotonic()))
         if not self._relieved:  # else the next one goes on with these

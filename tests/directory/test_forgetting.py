@@ -184,8 +184,17 @@ def test_if_nobody_can_tell_him_he_tells_what_he_knows(cut_off: Service, onec: O
     assert (caller.result, caller.manager, caller.source) == (Result.FOUND, "244", Source.STALE)
 
 
+def test_who_stops_says_what_he_has_not_told(
+    onec: OneCSimulator, server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Integration(settings_for(onec.url, redis={"url": server.url})) as integration:
+        server.kill()
+        assert integration.forget(SEED).untold == ("default",)
+    assert caplog.text.count("is not told to other services any more") == 1
+
+
 def test_settings_that_are_read_again_lose_nothing_that_was_not_told(
-    onec: OneCSimulator, server: RedisServer
+    onec: OneCSimulator, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = settings_for(onec.url, redis={"url": server.url})
     with Integration(settings) as before:
@@ -201,3 +210,4 @@ def test_settings_that_are_read_again_lose_nothing_that_was_not_told(
             server.start()
             until(lambda: after.states()["default"].untold == 0)
             until(lambda: bool(after.states()["default"].redis_up))
+    assert "any more" not in caplog.text
