@@ -73,6 +73,7 @@ def test_a_frozen_service_disables_nobody_else(tmp_path: Path, onec: OneCSimulat
                 doors = [await door(log) for log in logs]
                 async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
                     numbers = [f"8903000000{n}" for n in range(4)]
+                    await until(lambda: len(onec.requests) == 2)  # both have tried 1C
                     onec.fault = Fault("mute-after-request")
                     began = [asyncio.create_task(call(switch, number, doors[0])) for number in numbers]
                     await until(lambda: len(asked(onec)) == 4)
