@@ -20,7 +20,7 @@ FLOORS = (
     ("service",),
     ("esl", "modpython", "web"),
     ("integration",),
-    ("cards", "directory", "journal", "routing"),
+    ("cards", "directory", "history", "journal", "routing"),
     ("onec", "talk"),
     ("redis_client", "sockets"),
     ("settings",),
