@@ -18,7 +18,7 @@ from concurrent.futures import Future
 from enum import IntEnum
 from typing import TypeVar
 
-from fs_1c.onec import connection
+from fs_1c.onec import connection, dialects
 from fs_1c.onec.client import Client, OnRequest
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.session import SessionPolicy
@@ -48,6 +48,10 @@ class WorkerPool:
         name: The base's name, for threads and logs.
         settings: The base; `sessions` is the number of workers.
         told: Hears of each request: operation, seconds, the error's kind.
+
+    Attributes:
+        needs_key: Its 1C knows a person by his key, not by his extension.
+        tells: By which words it is told what becomes of a call (see `Dialect.tells`).
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class WorkerPool:
         self.name = name
         self._told = told
         connection.prepare(settings)
+        dialect = dialects.of(settings)
+        self.needs_key, self.tells = dialect.needs_key, dialect.tells
         self._settings = settings
         self._policy = SessionPolicy(settings.session_mode)
         self._jobs: list[tuple[Urgency, int, Callable[[Client], None]]] = []
