@@ -32,7 +32,7 @@ from fs_1c.call import (
     ScreenPop,
     Unidentified,
 )
-from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, open_card
+from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, no_key, open_card
 from fs_1c.directory import BreakerState, Directory, SharedAnswers
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
@@ -285,12 +285,12 @@ class Integration:
     def pop(self, number: str, *, extension: str = "", key: str = "", base: str = "") -> ScreenPop:
         """Opens a card, now, for a subscriber given by extension or by key; waits for the outcome."""
         whose = key or self.subscribers.key(extension)
-        if not whose:
-            return ScreenPop(Outcome.NO_KEY, error=Failure("no-key", f"extension {extension} has no key"))
+        chosen = self._base(base)
+        if (unknown := no_key(chosen.pool, extension, whose)) is not None:
+            return unknown
         parsed = read(number, self.plan)
         if not isinstance(parsed, Number):
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
-        chosen = self._base(base)
         card = Card(parsed.written(chosen.number_format), whose, extension, when=time.time())
         return open_card(chosen.pool, card, 1.0).result()
 

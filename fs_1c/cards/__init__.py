@@ -5,7 +5,7 @@ come from `Subscribers`. `open_card` opens one without asking for any right: an 
 """
 
 from fs_1c.cards.claims import Claims
-from fs_1c.cards.screenpop import ScreenPops, open_card
+from fs_1c.cards.screenpop import ScreenPops, no_key, open_card
 from fs_1c.cards.subscribers import KEY, MAX_FILE, Ask, Subscribers, parse
 
-__all__ = ["KEY", "MAX_FILE", "Ask", "Claims", "ScreenPops", "Subscribers", "open_card", "parse"]
+__all__ = ["KEY", "MAX_FILE", "Ask", "Claims", "ScreenPops", "Subscribers", "no_key", "open_card", "parse"]

@@ -90,12 +90,14 @@ class ScreenPops:
 
     def _send(self, opening: _Open, number: Number, key: str) -> None:
         conversation = opening.conversation
-        if not key:
-            why = Failure("no-key", f"extension {conversation.extension} has no key")
-            opening.told.set_result(ScreenPop(Outcome.NO_KEY, error=why))
-            return
         pool, form = self._base(conversation)
-        card = Card(number.written(form), key, conversation.extension, conversation.call_uuid, time.time())
+        if (unknown := no_key(pool, conversation.extension, key)) is not None:
+            opening.told.set_result(unknown)
+            return
+        line = "" if conversation.outgoing else conversation.destination
+        card = Card(
+            number.written(form), key, conversation.extension, conversation.call_uuid, time.time(), line
+        )
         open_card(pool, card, opening.useful_for, opening.may_open, opening.told)
 
     def _ended(self, opening: _Open) -> None:
@@ -144,6 +146,14 @@ class _Open:
 
 def _refusal(kind: str, message: str) -> OneCError:
     return OneCError(kind, message, Reached.NO, base_down=False)
+
+
+def no_key(pool: WorkerPool, extension: str, key: str) -> ScreenPop | None:
+    """What becomes of a card if 1C could not know whose it is; None: it can."""
+    if key if pool.needs_key else extension:
+        return None
+    why = f"extension {extension} has no key" if extension else "1C knows people by their extensions alone"
+    return ScreenPop(Outcome.NO_KEY, error=Failure("no-key", why))
 
 
 def open_card(

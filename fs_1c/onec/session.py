@@ -18,7 +18,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 
-from fs_1c.onec import errors
+from fs_1c.onec import dialects, errors
 from fs_1c.onec.connection import Connection
 from fs_1c.onec.cookies import Cookies
 from fs_1c.onec.dialects.protocol import Request, Response
@@ -27,8 +27,6 @@ from fs_1c.settings import OneCSettings, SessionMode
 
 log = logging.getLogger(__name__)
 
-DESCRIBE = Request("describe", "GET", "?wsdl")
-"""Any 1C service answers that, and runs none of its code for it."""
 FINISH_WITHIN = 1.0
 """Seconds that a farewell may take; a session that is not finished ages out by itself."""
 LOST_AT_ONCE = 3
@@ -63,6 +61,7 @@ class Session:
     def __init__(self, settings: OneCSettings, policy: SessionPolicy, heard: bytearray | None = None) -> None:
         self._settings = settings
         self._policy = policy
+        self._farewells = dialects.of(settings).farewells()
         self._connection = Connection(settings, heard)
         self._cookies = Cookies()
         self._served = 0  # good answers in this session
@@ -136,9 +135,8 @@ class Session:
     def _finish(self) -> None:
         headers = (("IBSession", "finish"), *self._cookies.header())
         self._cookies.give_up()
-        # Where the description is forbidden, the service itself takes the farewell.
         ends = time.monotonic() + FINISH_WITHIN
-        for request in (DESCRIBE, replace(DESCRIBE, path="")):
+        for request in self._farewells:
             try:
                 told = self._connection.request(replace(request, headers=headers), ends=ends)
             except OneCError as error:

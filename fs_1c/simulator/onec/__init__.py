@@ -12,11 +12,12 @@ from fs_1c.simulator.onec.clients import Client, ClientFileError
 from fs_1c.simulator.onec.faults import KINDS as FAULT_KINDS
 from fs_1c.simulator.onec.faults import Fault, catalogue, fault_of, one_line
 from fs_1c.simulator.onec.sessions import Stats
-from fs_1c.simulator.onec.settings import OneCSimulatorSettings
+from fs_1c.simulator.onec.settings import REHEARSAL, OneCSimulatorSettings
 from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedRequest
 
 __all__ = [
     "FAULT_KINDS",
+    "REHEARSAL",
     "Card",
     "Client",
     "ClientFileError",
