@@ -199,7 +199,7 @@ WRONG = {
     f'{ONEC}number_format = "9"': ("onec.number_format", "'8', '+7', '7', 'national' or 'as-received'"),
     f"{ONEC}sessions = 0": ("onec.sessions", "greater than or equal to 1"),
     f'{ONEC}sessions = "many"': ("onec.sessions", "integer"),
-    f'{ONEC}dialect = "mobilon"': ("onec.dialect", "'mobilon-1', 'mobilon-2' or 'mobilon-3'"),
+    f'{ONEC}dialect = "mobilon"': ("onec.dialect", "'mobilon-1', 'mobilon-2', 'mobilon-3' or 'itoolabs'"),
     f'{ONEC}session_mode = "never"': ("onec.session_mode", "'auto', 'per-request' or 'ibsession'"),
     f'{ONEC}proxy = "SOAP:{SECRET}@proxy"': ("onec.proxy", "http://HOST:PORT"),
     f'{ONEC}names = {{ key = "<Key>" }}': ("onec.names.key", "pattern"),
