@@ -211,6 +211,7 @@ REFUSED: dict[str, tuple[int, str, tuple[str, Reached, bool]]] = {
     "session": (400, "Не указан заголовок управления сеансами", ("session", NO, True)),
     "unknown command": (501, "", ("unknown-command", NO, False)),
     "code": (500, PLACE, ("fault", YES, False)),
+    "code, under another status": (400, PLACE, ("fault", YES, False)),
     "base": (500, "1C:Enterprise 8 application error", ("base-down", MAYBE, True)),
     "password": (401, "", ("unauthorized", NO, True)),
     "not there": (404, "<html>404</html>", ("not-published", NO, True)),

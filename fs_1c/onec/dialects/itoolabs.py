@@ -158,7 +158,7 @@ def _refused(response: Response, text: str) -> OneCError:
     status, said = response.status, errors.words(text)
     if status in (200, 204):
         return errors.by_words(said) or _not_1c("a page" if _PAGE.match(text) else "markup")
-    if status == 500 and errors.has_place(text):
+    if errors.has_place(text):  # under whatever status: code has run
         return errors.fault(text, status)
     row = _UNKNOWN if status == 501 else None
     if status == 400 and not text.startswith("<") and errors.by_words(said) is None:
