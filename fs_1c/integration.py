@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from fs_1c.call import (
     Conversation,
     Decision,
     Failure,
+    HistoryWord,
     HungUp,
     Outcome,
     Result,
@@ -34,17 +35,18 @@ from fs_1c.call import (
 )
 from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, no_key, open_card
 from fs_1c.directory import BreakerState, Directory, SharedAnswers
+from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import Card, WorkerPool
 from fs_1c.routing import decide
 from fs_1c.settings import Settings, load
-from fs_1c.talk import Observer, People, Stories
+from fs_1c.talk import Observer, People, Stories, Story
 
 log = logging.getLogger(__name__)
 
 ERASE_WITHIN = 30.0
-"""Seconds that the journal may take to erase a client: its file is written anew."""
+"""Seconds that the journal, and the history, may take to erase a client: a file is written anew."""
 MAX_DEADLINE = 10.0
 """Seconds; a dialplan that grants more has a typing error in it, and its callers would hang up."""
 
@@ -72,6 +74,7 @@ class Erased:
     Attributes:
         calls, cards, talks: The journal's rows.
         answers: What was remembered here of 1C's answers.
+        words: That 1C was to be told of his calls.
         left: What could not be erased, and why; a line each.
     """
 
@@ -79,6 +82,7 @@ class Erased:
     cards: int
     talks: int
     answers: int
+    words: int
     left: tuple[str, ...]
 
 
@@ -118,10 +122,14 @@ class Integration:
         self._claims: Claims = (
             before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
         )
-        self._pops = ScreenPops(self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop)
+        self.history: History | None = before.history if before else None
+        if not before and settings.history.enabled:
+            self.history = History(history_file(settings), self._office())
+        self._pops = ScreenPops(
+            self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history
+        )
         self.journal: Journal | None = before.journal if before else _journal(settings)
-        if self.journal:
-            self.observers.append(self.journal)
+        self.observers += [one for one in (self.journal, self.history) if one]
         self._relieved = False
         # Last: if anything above has failed, the one before goes on with all this.
         if before:
@@ -188,26 +196,41 @@ class Integration:
         Args:
             ask: Asks the directory of the conversation's switch for the subscriber's key, if it must be.
         """
+        return self._conversation(conversation, ask)
+
+    def _conversation(
+        self, conversation: Conversation, ask: Ask | None, switch: str = ""
+    ) -> Future[ScreenPop] | None:
+        # Told first: a card may have to wait for what 1C is told of its call.
+        self._heard(conversation, switch)
         told = self._pops.conversation(conversation, ask)
-        self._heard(conversation)
         if told is not None:
             told.add_done_callback(lambda ended: self._popped(conversation, ended.result()))
             base = self._base(conversation.base, conversation.destination)
             base.directory.renew(conversation.number)
         return told
 
-    def happened(self, event: CallEvent, ask: Ask | None = None) -> None:
-        """What channel events have told; returns at once."""
+    def happened(self, event: CallEvent, ask: Ask | None = None, switch: str = "") -> None:
+        """What channel events have told; returns at once.
+
+        Args:
+            switch: Whose events, by its address, if it is listened to.
+        """
         match event:
             case Conversation():
-                self.conversation(event, ask)
+                self._conversation(event, ask, switch)
             case HungUp(leg_uuid):
                 self._pops.hung_up(leg_uuid)
-                self._heard(event)
+                self._heard(event if event.at else replace(event, at=time.time()), switch)
             case Unidentified():
-                self._unidentified(event)
+                self._unidentified(event, switch)
             case _:
-                self._heard(event)
+                self._heard(event, switch)
+
+    def legs(self, switch: str) -> set[str]:
+        """Legs that were up at that switch, as far as this service knows from before its start."""
+        with self._telling:
+            return self._stories.legs(switch)
 
     # 1C has changed.
 
@@ -240,9 +263,16 @@ class Integration:
         done = [base.directory.erase(number) for base in self._bases.values()]
         channel.forget()
         numbers.forget()
+
+        def is_his(text: str) -> bool:
+            return bool(text) and in_e164(text, self.plan) == number
+
         for observer in self.observers:
-            observer.erased(lambda text: bool(text) and in_e164(text, self.plan) == number)
+            observer.erased(is_his)
         rows, left = ErasedRows(), []
+        words, why = self.history.erase(is_his, ERASE_WITHIN) if self.history else (0, "")
+        if why:
+            left.append(f"history: {why}")
         try:
             rows = self.journal.erase(number, ERASE_WITHIN) if self.journal else rows
         except JournalError as error:
@@ -251,7 +281,7 @@ class Integration:
             left.append(f"journal: {rows.left}")
         if not all(reached for _, reached in done):
             left.append("Redis: away, not erased")
-        return Erased(rows.calls, rows.pops, rows.talks, sum(count for count, _ in done), tuple(left))
+        return Erased(rows.calls, rows.pops, rows.talks, sum(count for count, _ in done), words, tuple(left))
 
     def health(self) -> dict[str, dict[str, object]]:
         """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been
@@ -302,6 +332,13 @@ class Integration:
         for base in self._bases.values():
             base.pool.keep_warm()
 
+    def tell_history(self) -> None:
+        """1C is told what becomes of calls, and what it has not been told before, until `close`. Who hears of
+        all calls does that, once on a machine. Returns at once.
+        """
+        if self.history:
+            self.history.open(self._office())
+
     def close(self, timeout: float = 5.0) -> None:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
@@ -311,8 +348,9 @@ class Integration:
             base.pool.close(max(0.0, ends - time.monotonic()))
         if not self._relieved:  # else the next one goes on with these
             self._claims.close(max(0.1, ends - time.monotonic()))
-            if self.journal:
-                self.journal.close(max(0.1, ends - time.monotonic()))
+            for kept in (self.history, self.journal):
+                if kept:
+                    kept.close(max(0.1, ends - time.monotonic()))
 
     def __enter__(self) -> Integration:
         return self
@@ -338,19 +376,39 @@ class Integration:
     def _decision(self, call: Call, caller: Caller) -> Decision:
         return decide(call, caller, self.settings.routing, self.plan)
 
-    def _unidentified(self, event: Unidentified) -> None:
+    def _unidentified(self, event: Unidentified, switch: str) -> None:
         log.warning("call=%s no card at leg=%s: %s", event.call_uuid, event.leg_uuid, event.why)
         conversation = Conversation(event.call_uuid, event.leg_uuid, event.number, event.name)
-        self._heard(event)
+        self._heard(event, switch)
         self._popped(
             conversation, ScreenPop(Outcome.NO_SUBSCRIBER, error=Failure("no-subscriber", event.why))
         )
 
-    def _heard(self, event: CallEvent) -> None:
+    def _heard(self, event: CallEvent, switch: str) -> None:
         with self._telling:
-            story = self._stories.heard(event)
+            story = self._stories.heard(event, switch)
         for observer in self.observers:
             observer.heard(event, story)
+
+    def _restore(self, stories: list[Story]) -> None:
+        with self._telling:
+            self._stories.restore(stories)
+
+    def _told(self, word: HistoryWord) -> None:
+        for observer in self.observers:
+            observer.told(word)
+
+    def _office(self) -> Office:
+        return Office(
+            {name: Base(base.pool, base.number_format) for name, base in self._bases.items()},
+            lambda story: self.settings.base_for(story.base, story.destination),
+            self.subscribers.key,
+            self._restore,
+            self._told,
+            self.plan,
+            policy_of(self.settings),
+            self.settings.history.keep_for,
+        )
 
     def _asked(self, base: str, operation: str, took: float, error: str) -> None:
         for observer in self.observers:

@@ -56,6 +56,7 @@ class Service:
             self.inbound.append(listener)
             self._switches.append(switch.address)
         self.integration.keep_warm()
+        self.integration.tell_history()
 
     def doors(self) -> dict[str, bool]:
         """The doors for calls, by the names they have in the log, and whether calls can come through."""
@@ -85,6 +86,8 @@ class Service:
         for kept in ("state", "journal"):
             if getattr(old.settings, kept) != getattr(settings, kept):
                 log.warning("settings: %s takes effect after a restart", kept)
+        if old.settings.history.enabled != settings.history.enabled:
+            log.warning("settings: history.enabled takes effect after a restart")
         if old.settings.redis != settings.redis:
             log.warning("settings: redis takes effect for cards after a restart, for lookups now")
         for kept in ("enabled", "listen"):
@@ -95,6 +98,7 @@ class Service:
             if door is not None:
                 door.integration = self.integration
         self.integration.keep_warm()
+        self.integration.tell_history()
         await asyncio.to_thread(old.close, DRAIN / 2)
         log.info("settings: read again")
 

@@ -63,6 +63,7 @@ class InboundDoor:
         self.integration = integration
         self.ready = asyncio.Event()
         self._settings = settings
+        self._switch = str(settings.address)
         self._conversations = Conversations(
             integration.people.plan, lambda name: self.integration.people.has_key(name)
         )
@@ -143,7 +144,7 @@ class InboundDoor:
             raise OSError(f"no connection within {CONNECT_WITHIN:g} s") from None
         try:
             reader = Reader(skip=True)
-            listening = Listening(self._settings.secret(), self._conversations)
+            listening = self._begin()
             messages, ended = 0, time.monotonic()  # and when the last of them had
             while True:
                 octets = await self._patiently(lambda: stream.read(256 * 1024), listening)
@@ -166,6 +167,11 @@ class InboundDoor:
         finally:
             self._writer.transport.abort()
             self._lost()
+
+    def _begin(self) -> Listening:
+        return Listening(
+            self._settings.secret(), self._conversations, lambda: self.integration.legs(self._switch)
+        )
 
     async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
         """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:
@@ -202,6 +208,6 @@ class InboundDoor:
             log.warning("inbound door %s: %s; going on without it", self._settings.address, heard.problem)
         for event in heard.happened:
             try:
-                self.integration.happened(event, self.ask)
+                self.integration.happened(event, self.ask, self._switch)
             except Exception:
                 log.exception("inbound door %s: %r", self._settings.address, event)

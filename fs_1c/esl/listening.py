@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -72,10 +73,17 @@ class Listening:
     Args:
         password: The event socket's.
         conversations: Outlives the connection: what it knows is still true after a reconnect.
+        before: Tells the legs that were up before this service was started.
     """
 
-    def __init__(self, password: str, conversations: Conversations) -> None:
+    def __init__(
+        self,
+        password: str,
+        conversations: Conversations,
+        before: Callable[[], set[str]] = lambda: set(),
+    ) -> None:
         self._password = password
+        self._before = before
         self._conversations = conversations
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
@@ -103,7 +111,8 @@ class Listening:
 
     def look_again(self) -> bytes:
         """What to write to ask once more, about channels that were not asked about."""
-        return self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
+        before = self._dump([leg for leg in sorted(self._before()) if is_uuid(leg)])
+        return before + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
     def still_there(self) -> bytes:
         """What to write to a switch that has been silent for long, to have any answer of it."""

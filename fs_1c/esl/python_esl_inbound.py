@@ -27,7 +27,7 @@ class PythonEslInboundDoor(InboundDoor):
 
     async def _listen(self) -> None:
         """One connection, from connect to its end."""
-        listening = Listening(self._settings.secret(), self._conversations)
+        listening = self._begin()
         messages: asyncio.Queue[Message | None] = asyncio.Queue()
         try:
             async with asyncio.timeout(inbound.CONNECT_WITHIN):

@@ -83,8 +83,10 @@ def itoolabs(
     """«Универсальный itoolabs»: INCOMING or OUTGOING, then COMPLETED or CANCELLED, then `history`.
 
     ACCEPTED opens the card, so the cards say it. Of an unknown call nothing is taken, so the first word waits
-    for somebody whom it can be about, and for no longer than the call lasts.
+    for somebody whom it can be about, and for no longer than the call lasts. Without a number nothing is.
     """
+    if not after.number:
+        return ()
     first = _first(after, policy, manager)
     over = after.ended is not None
     begins = bool(first) and not (before is not None and _first(before, policy, manager))
@@ -101,11 +103,22 @@ def itoolabs(
 
 def owner(story: Story, policy: Policy, manager: str) -> str:
     """The extension of who is to own the call if it is missed; empty: nobody."""
+    return _heir(story.rang, policy, manager)
+
+
+def owns(extension: str, policy: Policy, manager: str) -> bool:
+    """Whether he is to own it by the card that opens when his telephone rings. Who will be the last to ring
+    nobody knows by then.
+    """
+    return bool(extension) and _heir((extension,), policy, manager) == extension
+
+
+def _heir(rang: tuple[str, ...], policy: Policy, manager: str) -> str:
     match policy.missed_owner:
         case "manager":
-            return manager or (story.rang[-1] if story.rang else "")
+            return manager or (rang[-1] if rang else "")
         case "last-rung":
-            return story.rang[-1] if story.rang else ""
+            return rang[-1] if rang else ""
         case "nobody":
             return ""
         case extension:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 _EVERYBODY = stat.S_IROTH | stat.S_IWOTH
 _WELL_KNOWN = "ClueCon"
-_KEPT = ("journal.db", "claims.db")
+_KEPT = ("journal.db", "claims.db", "history.db")
 _told: set[Path] = set()
 
 

@@ -126,7 +126,7 @@ def test_rows_that_still_wait_for_the_disk_go_as_well(state: Path, monkeypatch: 
 def test_a_reader_keeps_the_log_from_being_emptied_and_that_is_said(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fs_1c.journal.file.BUSY", 0.05)
+    monkeypatch.setattr("fs_1c.sqlite_file.file.BUSY", 0.05)
     file = state / "journal.db"
     fill(file, 10)
     with writing(file) as journal:
