@@ -33,14 +33,14 @@ from fs_1c.call import (
     ScreenPop,
     Unidentified,
 )
-from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, no_key, open_card
+from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, Take, no_key, open_card
 from fs_1c.directory import BreakerState, Directory, SharedAnswers
 from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import Card, WorkerPool
 from fs_1c.routing import decide
-from fs_1c.settings import Settings, load
+from fs_1c.settings import Role, Settings, load
 from fs_1c.talk import Observer, People, Stories, Story
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,20 @@ class BaseState:
     remembered: int
     sessions: int
     sessions_allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsState:
+    """How it is with what services know of each other's cards.
+
+    Attributes:
+        redis_up: Whether Redis answers, as far as claims have noticed; None: there is none.
+        unshared: Cards that opened though neither their switch nor Redis could tell whether another service
+            had opened them; since the start.
+    """
+
+    redis_up: bool | None
+    unshared: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,35 +204,44 @@ class Integration:
 
     # Somebody answers.
 
-    def conversation(self, conversation: Conversation, ask: Ask | None = None) -> Future[ScreenPop] | None:
+    def conversation(
+        self, conversation: Conversation, ask: Ask | None = None, take: Take | None = None
+    ) -> Future[ScreenPop] | None:
         """Opens the client's card at the subscriber who talks to him, once; returns at once.
 
         Args:
             ask: Asks the directory of the conversation's switch for the subscriber's key, if it must be.
+            take: Claims the card at the conversation's switch, if that has a name.
         """
-        return self._conversation(conversation, ask)
+        return self._conversation(conversation, ask, take)
 
     def _conversation(
-        self, conversation: Conversation, ask: Ask | None, switch: str = ""
+        self, conversation: Conversation, ask: Ask | None, take: Take | None, switch: str = ""
     ) -> Future[ScreenPop] | None:
         # Told first: a card may have to wait for what 1C is told of its call.
         self._heard(conversation, switch)
-        told = self._pops.conversation(conversation, ask)
+        told = self._pops.conversation(conversation, ask, take)
         if told is not None:
             told.add_done_callback(lambda ended: self._popped(conversation, ended.result()))
             base = self._base(conversation.base, conversation.destination)
             base.directory.renew(conversation.number)
         return told
 
-    def happened(self, event: CallEvent, ask: Ask | None = None, switch: str = "") -> None:
+    def wants_card(self, conversation: Conversation) -> bool:
+        """Whether the settings want a card for such a conversation."""
+        return self._pops.wants(conversation)
+
+    def happened(
+        self, event: CallEvent, ask: Ask | None = None, take: Take | None = None, switch: str = ""
+    ) -> None:
         """What channel events have told; returns at once.
 
         Args:
-            switch: Whose events, by its address, if it is listened to.
+            switch: Whose events, by its name or address, if it is listened to.
         """
         match event:
             case Conversation():
-                self._conversation(event, ask, switch)
+                self._conversation(event, ask, take, switch)
             case HungUp(leg_uuid):
                 self._pops.hung_up(leg_uuid)
                 self._heard(event if event.at else replace(event, at=time.time()), switch)
@@ -305,6 +328,10 @@ class Integration:
             name: BaseState(base.directory.breaker, len(base.directory), *base.pool.sessions)
             for name, base in self._bases.items()
         }
+
+    def claims(self) -> ClaimsState:
+        """How the claims of cards are at this moment."""
+        return ClaimsState(self._claims.redis_up, self._claims.unshared)
 
     # An engineer asks.
 
@@ -408,6 +435,7 @@ class Integration:
             self.plan,
             policy_of(self.settings),
             self.settings.history.keep_for,
+            frozenset(one.name for one in self.settings.esl.inbound if one.role is Role.RESERVE),
         )
 
     def _asked(self, base: str, operation: str, took: float, error: str) -> None:

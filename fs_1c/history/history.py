@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
-from fs_1c.call import Began, CallEvent, Decision, Failure, HistoryWord, Recorded, Taken
+from fs_1c.call import Began, CallEvent, Decision, Failure, HistoryWord, Recorded, Told
 from fs_1c.history import kept
 from fs_1c.history.kept import Waits, Word
 from fs_1c.history.outbox import Changes, Key, Outbox
@@ -40,7 +40,7 @@ ANSWERS_WITHIN = 5.0
 _TABLES: dict[str, Table] = {"mobilon": mobilon, "itoolabs": itoolabs}
 _CARDS_NEED_WORDS = frozenset(["itoolabs"])
 """Where a card does not open at a call that 1C has not been told of."""
-_TAKEN = {Fate.TOLD: Taken.TOLD, Fate.UNKNOWN: Taken.UNKNOWN, Fate.REFUSED: Taken.REFUSED}
+_TOLD = {Fate.TOLD: Told.TOLD, Fate.UNKNOWN: Told.UNKNOWN, Fate.REFUSED: Told.REFUSED}
 
 
 def history_file(settings: Settings) -> Path | None:
@@ -72,6 +72,7 @@ class Office:
         restore: Gets the stories that the process before has left, with calls that are up.
         told: Hears what became of each word.
         keep_for: Seconds after which 1C need not be told any more.
+        others: Switches of whose calls another service tells, by name.
     """
 
     bases: Mapping[str, Base]
@@ -82,6 +83,7 @@ class Office:
     plan: NumberPlan
     policy: Policy
     keep_for: float
+    others: frozenset[str] = frozenset()
 
 
 class History(Observer):
@@ -96,7 +98,7 @@ class History(Observer):
     """
 
     def __init__(self, path: Path | None, office: Office) -> None:
-        self.counted: Counter[tuple[str, Taken]] = Counter()
+        self.counted: Counter[tuple[str, Told]] = Counter()
         self._office = office
         self._outbox = Outbox(path, self)
         self._path = path
@@ -209,7 +211,7 @@ class History(Observer):
         name = office.base_of(story)
         base = office.bases.get(name)
         table = base.table if base else None
-        if table is None or self._pace(name).silent:
+        if table is None or self._pace(name).silent or story.switch in office.others:
             return
         before, manager = self._before.get(call), self._managers.get(call, "")
         if before is None:
@@ -267,7 +269,7 @@ class History(Observer):
                 if manager:
                     _remember(self._managers, story.call_uuid, manager)
         for word in unknown:
-            self._settled(word, Taken.UNKNOWN, Failure("killed", "the service died while it was being told"))
+            self._settled(word, Told.UNKNOWN, Failure("killed", "the service died while it was being told"))
         if up or unknown:
             log.info("history: %d calls were up, of %d words 1C may have been told", len(up), len(unknown))
         self._office.restore(up)
@@ -357,7 +359,7 @@ class History(Observer):
             return
         fate = became(error, word.tries, once=word.once)
         self._landed(key, word, fate, str(error or ""), changes)
-        if taken := _TAKEN.get(fate.fate):
+        if taken := _TOLD.get(fate.fate):
             failure = error.failure() if error else None
             changes.after.append(partial(self._settled, word, taken, failure))
         elif error is not None:
@@ -400,22 +402,22 @@ class History(Observer):
     def _pace(self, name: str) -> Pace:
         return self._paces.setdefault(name, Pace())
 
-    def _settled(self, word: Word, taken: Taken, failure: Failure | None) -> None:
+    def _settled(self, word: Word, told: Told, failure: Failure | None) -> None:
         """It has come to an end: the log and the observers are told."""
-        self.counted[word.base, taken] += 1
-        told = HistoryWord(
+        self.counted[word.base, told] += 1
+        became = HistoryWord(
             word.base,
             word.call,
             word.state,
             word.extension,
-            taken,
+            told,
             word.at,
             max(0.0, time.time() - word.at),
             failure,
         )
-        _log(told)
+        _log(became)
         try:
-            self._office.told(told)
+            self._office.told(became)
         except Exception:
             log.exception("history")
 
@@ -431,7 +433,7 @@ class History(Observer):
                 f" ({words[0].error})" if words[0].error else "",
             )
         for word in words:
-            self._settled(word, Taken.GIVEN_UP, None)
+            self._settled(word, Told.GIVEN_UP, None)
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -451,7 +453,7 @@ def _remember(where: OrderedDict[str, Any], call: str, what: Any) -> None:
 
 
 def _log(word: HistoryWord) -> None:
-    amiss = word.taken in (Taken.UNKNOWN, Taken.REFUSED)
+    amiss = word.told in (Told.UNKNOWN, Told.REFUSED)
     log.log(
         logging.WARNING if amiss else logging.DEBUG,
         "call=%s history %s extension=%s base=%s %s after %.1fs%s",
@@ -459,7 +461,7 @@ def _log(word: HistoryWord) -> None:
         word.state,
         word.extension or "-",
         word.base,
-        word.taken,
+        word.told,
         word.took,
         f" error={word.error.kind}: {word.error.message}" if word.error else "",
     )

@@ -107,7 +107,9 @@ class Outbox:
         self.lost = 0
         self._path = path
         self._sender = sender
-        self._file = SqliteFile(path, kept.SCHEMA, kept.VERSION, "history", durable=True) if path else None
+        self._file = (
+            SqliteFile(path, lambda _: kept.SCHEMA, kept.VERSION, "history", durable=True) if path else None
+        )
         self._lock: int | None = None
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._hurry = threading.Event()

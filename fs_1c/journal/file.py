@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fs_1c.journal.entries import SCHEMA, TABLES, VERSION, ErasedRows
+from fs_1c.journal.entries import ADDED, SCHEMA, TABLES, VERSION, ErasedRows
 from fs_1c.numbers import NumberPlan, in_e164
 from fs_1c.sqlite_file import SqliteFile
 
@@ -16,7 +16,7 @@ class JournalFile:
     """The file, for one thread. Its methods raise sqlite3.Error and OSError; after that it is opened anew."""
 
     def __init__(self, path: Path) -> None:
-        self._file = SqliteFile(path, SCHEMA, VERSION, "journal")
+        self._file = SqliteFile(path, _schema, VERSION, "journal")
 
     def run(self, statements: Iterable[tuple[str, Sequence[Any]]]) -> int:
         """Does them all or none. Returns the number of rows they changed. Raises `Newer` besides."""
@@ -47,6 +47,18 @@ class JournalFile:
     def forget_broken(self, before: float) -> None:
         """Deletes what was set aside, if it is from before that time: it is personal data as well."""
         self._file.forget_broken(before)
+
+
+def _schema(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """What makes the tables, and gives those of an older version their new columns."""
+    older = [
+        f"ALTER TABLE {table} ADD COLUMN {name} TEXT NOT NULL DEFAULT ''"
+        for table, names in ADDED.items()
+        for there in [{row[1] for row in connection.execute(f"PRAGMA table_info({table})")}]
+        for name in names
+        if there and name not in there
+    ]
+    return (*older, *SCHEMA)
 
 
 def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> dict[str, int]:

@@ -8,7 +8,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from fs_1c.settings import close_to_others
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Schema = Callable[[sqlite3.Connection], Iterable[str]]
 
 BUSY = 2.0
 """Seconds to wait for another process' transaction."""
@@ -33,15 +34,13 @@ class SqliteFile:
 
     Args:
         path: Made when missing, mode 0640, as its folder is.
-        schema: Statements that make the tables, on whichever older version; the last one sets `user_version`.
+        schema: Tells what makes the tables of what is there; the last statement sets `user_version`.
         version: Of the tables.
         what: The file's owner, for the log.
         durable: What was committed survives a power failure, too, and not only this process.
     """
 
-    def __init__(
-        self, path: Path, schema: Sequence[str], version: int, what: str, *, durable: bool = False
-    ) -> None:
+    def __init__(self, path: Path, schema: Schema, version: int, what: str, *, durable: bool = False) -> None:
         self.path = path
         self._schema = schema
         self._version = version
@@ -73,7 +72,7 @@ class SqliteFile:
         _let_readers_be(connection)
         if version < self._version:
             connection.execute("BEGIN IMMEDIATE")
-            for statement in self._schema:
+            for statement in self._schema(connection):
                 connection.execute(statement)
             connection.execute("COMMIT")
         # NORMAL: a power failure may take the last rows.
