@@ -280,9 +280,9 @@ class History(Observer):
         now, wake = time.monotonic(), self._prune_at
         if now >= self._prune_at:
             wake = self._prune_at = now + PRUNE_EVERY
-            if given_up := kept.prune(connection, time.time(), self._office.keep_for):
+            if given_up := kept.prune(connection, time.time(), self._office.keep_for, flying):
                 wake = self._prune_at = now
-                self._given_up([word for word in given_up if (word.base, word.call) not in flying])
+                self._given_up(given_up)
         chosen: list[Word] = []
         for name, base in self._office.bases.items():
             if base.table is None:
@@ -422,16 +422,15 @@ class History(Observer):
             log.exception("history")
 
     def _given_up(self, words: list[Word]) -> None:
-        if words:
-            log.warning(
-                "history: %d words of %d calls given up, the first call=%s base=%s: 1C was away for %s s%s",
-                len(words),
-                len({(word.base, word.call) for word in words}),
-                words[0].call,
-                words[0].base,
-                f"{self._office.keep_for:g}",
-                f" ({words[0].error})" if words[0].error else "",
-            )
+        log.warning(
+            "history: %d words of %d calls given up, the first call=%s base=%s: 1C was away for %g s%s",
+            len(words),
+            len({(word.base, word.call) for word in words}),
+            words[0].call,
+            words[0].base,
+            self._office.keep_for,
+            f" ({words[0].error})" if words[0].error else "",
+        )
         for word in words:
             self._settled(word, Told.GIVEN_UP, None)
 

@@ -235,8 +235,12 @@ def stories(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     return connection.execute("SELECT story, manager FROM stories ORDER BY at").fetchall()
 
 
-def prune(connection: sqlite3.Connection, now: float, keep_for: float) -> list[Word]:
-    """Forgets a portion of what is too old. Returns the words among it, which nobody will be told."""
+def prune(
+    connection: sqlite3.Connection, now: float, keep_for: float, flying: set[tuple[str, str]]
+) -> list[Word]:
+    """Forgets a portion of what is too old, but for the calls of which a word is under way. Returns the words
+    among it, which nobody will be told.
+    """
     old = now - SAID_FOR
     # A clock that was wrong has left times that have not come yet.
     connection.execute("DELETE FROM said WHERE at < ? OR at > ?", (old, now + SAID_FOR))
@@ -244,7 +248,7 @@ def prune(connection: sqlite3.Connection, now: float, keep_for: float) -> list[W
     rows = connection.execute(
         f"{_SELECT} WHERE made < ? ORDER BY made LIMIT {PORTION}", (now - keep_for,)
     ).fetchall()
-    given_up = [_word(row) for row in rows]
+    given_up = [word for word in map(_word, rows) if (word.base, word.call) not in flying]
     for word in given_up:
         over(connection, word)
     return given_up

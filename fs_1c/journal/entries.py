@@ -323,7 +323,7 @@ def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> l
 
 
 def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
-    old = version_of(connection) < 3
+    old = version_of(connection, VERSION) < 3
     found: dict[type[Row], list[tuple[Any, ...]]] = {
         kind: connection.execute(
             f"SELECT {_columns(kind, old)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
