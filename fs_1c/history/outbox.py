@@ -184,9 +184,8 @@ class Outbox:
         self._hurry.set()
         if self._thread is not None:
             self._thread.join(timeout)
-            left = self._jobs.qsize() + self.lost
-            if self._thread.is_alive() or left:
-                log.warning("history: closed with words missing, about %d", left)
+            if (left := self._jobs.qsize()) or self._thread.is_alive():
+                log.warning("history: closed, and what has happened last is not written down: %d", left)
 
     # The thread.
 
@@ -229,6 +228,9 @@ class Outbox:
         written = self._written(changes)
         if written is None:
             return
+        if self._ill and self._file and self._memory is None and self._jobs.qsize() < BATCH:
+            self._ill = False
+            log.warning("history %s is written again; words lost meanwhile: %d", self._path, self.lost)
         chosen, firsts, in_memory = written
         for word in chosen:
             self.flying[word.base, word.call] = in_memory
@@ -251,7 +253,7 @@ class Outbox:
         """
         for _ in range(3):
             try:
-                connection = self._connection()
+                connection = self._connection(changes)
                 in_memory = connection is self._memory
                 connection.execute("BEGIN IMMEDIATE")
                 self._apply(connection, changes, away=in_memory and self._file is not None)
@@ -323,14 +325,15 @@ class Outbox:
         for base in changes.silent:
             kept.silence(connection, base)
 
-    def _connection(self) -> sqlite3.Connection:
-        """Where things are kept now. Raises sqlite3.Error, OSError, `Newer`."""
+    def _connection(self, changes: Changes) -> sqlite3.Connection:
+        """Where these are kept now. Raises sqlite3.Error, OSError, `Newer`."""
         file, memory = self._file, self._memory
         if memory is None or file is None:
             return self._opened(file) if file else (memory or _in_memory())
         if time.monotonic() >= self._again_at or self._returning:
             try:
-                self._come_back(file, memory)
+                busy = any(self.flying.values()) or any(in_memory for *_, in_memory in changes.ended)
+                self._come_back(file, memory, busy=busy)
             except (sqlite3.Error, OSError, Newer) as error:
                 file.failed(error)
                 self._again_at, self._returning = time.monotonic() + AGAIN, False
@@ -350,10 +353,12 @@ class Outbox:
         self._sender.found(stories, unknown)
         return connection
 
-    def _come_back(self, file: SqliteFile, memory: sqlite3.Connection) -> None:
-        """The file has what the memory has, if it can be written and nothing of the memory is under way."""
+    def _come_back(self, file: SqliteFile, memory: sqlite3.Connection, *, busy: bool) -> None:
+        """The file has what the memory has, if it can be written and nothing of the memory is under way
+        (`busy`).
+        """
         connection = self._opened(file)
-        if any(self.flying.values()):
+        if busy:
             connection.execute("INSERT OR REPLACE INTO said VALUES ('', '', '', ?)", (time.time(),))
             self._returning = True  # so that there is an end of it
             return
@@ -371,8 +376,7 @@ class Outbox:
         self._owed.clear()
         self._fresh.clear()
         self._over.clear()
-        self._returning = self._ill = False
-        log.warning("history %s is written again; words lost meanwhile: %d", self._path, self.lost)
+        self._returning = False
 
     def _trouble(self, error: Exception) -> bool:
         """Something is wrong with where things are kept; whether there is another place now."""
