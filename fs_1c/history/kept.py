@@ -189,14 +189,17 @@ def again(connection: sqlite3.Connection, word: Word, error: str, at: float, tri
     connection.execute("UPDATE calls SET next_at = ? WHERE base = ? AND call = ?", (at, word.base, word.call))
 
 
-def begin(connection: sqlite3.Connection) -> list[Word]:
+def begin(connection: sqlite3.Connection, turn: float) -> list[Word]:
     """Another process goes on with this: no call pauses. Takes out, and returns, what was leaving when the
-    one before died: 1C may have it.
+    one before died: 1C may have it, or be at it still, so the call goes on at `turn`.
     """
     connection.execute("UPDATE calls SET next_at = 0 WHERE next_at > 0")
     found = [_word(row) for row in connection.execute(f"{_SELECT} WHERE leaving").fetchall()]
     for word in found:
         over(connection, word)
+        connection.execute(
+            "UPDATE calls SET next_at = ? WHERE base = ? AND call = ?", (turn, word.base, word.call)
+        )
     return found
 
 

@@ -45,6 +45,8 @@ GATHER = 0.02
 """Seconds in which more may come for the same transaction, if nobody is in a hurry."""
 AGAIN = 10.0
 """Seconds between attempts to have the disk back."""
+AFTER_A_DEATH = 2.0
+"""Seconds that 1C has for what a service that has died had sent it."""
 HUNG = 10.0
 """Seconds for which the thread may be at one thing."""
 
@@ -346,7 +348,7 @@ class Outbox:
             self._lock = _locked(file.path)
         connection = file.open()
         connection.execute("BEGIN IMMEDIATE")
-        unknown = kept.begin(connection)
+        unknown = kept.begin(connection, time.monotonic() + AFTER_A_DEATH)
         stories = kept.stories(connection)
         connection.execute("COMMIT")
         self._begun = True
