@@ -34,6 +34,8 @@ PRUNE_EVERY = 600.0
 """Seconds between two looks for what is too old."""
 BEFORE_A_CARD = 3.0
 """Seconds that a card may wait for the words that must come before it."""
+MARKED_WITHIN = 5.0
+"""Seconds that the disk may take to write down that a word leaves."""
 ANSWERS_WITHIN = 5.0
 """Seconds that a question about what waits may take."""
 
@@ -343,10 +345,21 @@ class History(Observer):
             word.once,
         )
         try:
-            client.tell(state)
+            client.tell(state, lambda: self._leaves(word))
         except OneCError as error:
             return error
         return None
+
+    def _leaves(self, word: Word) -> None:
+        """On a worker, just before a word leaves that must not be said twice: that is written down."""
+        marked: Future[bool] = Future()
+        self._outbox.put(lambda changes: changes.leaving.append((word, marked)), hurry=True)
+        try:
+            if marked.result(MARKED_WITHIN):
+                return
+        except TimeoutError:
+            pass
+        raise OneCError("busy", "the disk has not taken it", Reached.NO, base_down=False)
 
     def _ended(self, word: Word, error: OneCError | None, changes: Changes) -> None:
         key = word.base, word.call

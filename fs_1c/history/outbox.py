@@ -1,9 +1,9 @@
 """Where the words that 1C is to be told wait: on the disk before they are sent, in order within a call.
 
 One thread has the file. What others want done waits in a queue; all that has come goes into one transaction,
-in which the next words are chosen, too, and they leave after its end. So whatever must not be said twice
-stands there as leaving when it leaves, and a process that is killed at any moment knows when it is started
-again what 1C may have.
+in which the next words are chosen, too, and they are sent after its end. What must not be said twice is
+marked as leaving by a transaction of its own, just before its last octets leave; so a process that is killed
+at any moment knows when it is started again what 1C may have, and that is little.
 
 While the file is away (full, read-only, locked by another service) the same tables are kept in memory,
 bounded, and go behind what is in the file when it is back. Words whose call has others in the file wait till
@@ -65,6 +65,7 @@ class Changes:
         stories: As they are now, with the manager's extension; None: it is over.
         ended: Words that were sent: what becomes of them, why, and whether it was the memory that had them.
         silent: Bases that take nothing.
+        leaving: Words that are about to leave, and who waits for that to be written down: whether it was.
         first: A call's next word must leave now: who waits for it.
         asked: Something is to be read, or changed.
         after: To be done when it is written.
@@ -75,6 +76,7 @@ class Changes:
     stories: dict[str, tuple[Story, str] | None] = field(default_factory=dict)
     ended: list[tuple[Word, Became, str, bool]] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    leaving: list[tuple[Word, Future[bool]]] = field(default_factory=list)
     first: list[tuple[Key, Future[Word | None]]] = field(default_factory=list)
     asked: list[tuple[Callable[[sqlite3.Connection], Any], Future[Any]]] = field(default_factory=list)
     after: list[Callable[[], None]] = field(default_factory=list)
@@ -272,10 +274,14 @@ class Outbox:
                 self.lost += len(changes.words)
                 changes.words, changes.stories = [], {}
             else:
+                for word, marked in changes.leaving:
+                    marked.set_result(self.flying.get((word.base, word.call)) == in_memory)
                 for waits, answer in asked:
                     if waits.set_running_or_notify_cancel():
                         waits.set_result(answer)
                 return chosen, firsts, in_memory
+        for _, marked in changes.leaving:
+            marked.set_result(False)
         self.lost += len(changes.words)
         return None
 
@@ -291,9 +297,6 @@ class Outbox:
         else:
             others, self._wake_at = self._sender.choose(connection, flying | set(firsts))
             chosen += others
-        for word in chosen:
-            if word.once:
-                kept.leaves(connection, word)
         if self._memory is not None and self._file is not None:
             self._wake_at = min(self._wake_at, self._again_at)
         return chosen, set(firsts)
@@ -323,6 +326,9 @@ class Outbox:
                 _settle(connection, *one[:3])
             else:
                 self._owed.append(one)
+        for word, _ in changes.leaving:
+            if self.flying.get((word.base, word.call)) == (connection is self._memory):
+                kept.leaves(connection, word)
         self._silent.update(changes.silent)
         for base in changes.silent:
             kept.silence(connection, base)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from fs_1c.onec import dialects
-from fs_1c.onec.connection import AT_LEAST
+from fs_1c.onec.connection import AT_LEAST, before_it_leaves
 from fs_1c.onec.dialects.answer import checked
 from fs_1c.onec.dialects.protocol import Answer, CallState, Card, Request, Response
 from fs_1c.onec.errors import OneCError, Reached
@@ -59,15 +59,16 @@ class Client:
         with _without(card.key):
             return self._call(self._dialect.card(card), self._dialect.accepted, careful=True)
 
-    def tell(self, call: CallState) -> None:
-        """Tells what has become of a call. What is harmful twice (`once`) is treated as a card is.
+    def tell(self, call: CallState, leaves: Callable[[], None] = lambda: None) -> None:
+        """Tells what has become of a call. What is harmful twice (`once`) is treated as a card is, and
+        `leaves` is called just before it does; nothing leaves if that raises `OneCError`.
 
         A base that takes no such thing raises the kind `no-history`: nothing of it needs to be told again.
         """
         request = self._dialect.state(call)
         if request is None:
             raise OneCError("no-history", "this dialect has no words for it", Reached.NO, base_down=False)
-        with _without(call.key):
+        with _without(call.key), before_it_leaves(leaves):
             self._call(request, lambda response: self._dialect.taken(response, call), careful=call.once)
 
     def warm_up(self) -> None:

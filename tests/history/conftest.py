@@ -42,8 +42,10 @@ class Ear:
         self.awake: OneCError | None = None
         self.probes = 0
 
-    def tell(self, client: Client, state: CallState) -> None:
+    def tell(self, client: Client, state: CallState, leaves: Callable[[], None]) -> None:
         self.before(state)
+        if state.once:
+            leaves()
         with self.lock:
             self.told.append((state.call, state.state))
         self.after(state)
@@ -61,7 +63,7 @@ class Ear:
 @pytest.fixture
 def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     one = Ear()
-    monkeypatch.setattr(Client, "tell", lambda client, state: one.tell(client, state))
+    monkeypatch.setattr(Client, "tell", lambda client, state, leaves: one.tell(client, state, leaves))
     monkeypatch.setattr(Client, "warm_up", lambda client: one.warm_up(client))
     monkeypatch.setattr("fs_1c.history.pace.FIRST_PAUSE", 0.01)
     monkeypatch.setattr("fs_1c.history.pace.LONGEST_PAUSE", 0.05)

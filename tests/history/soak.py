@@ -1,6 +1,6 @@
 """`python -m tests.history.soak [CALLS] [SECONDS]`: 1C is away while that many calls of four words are made;
-then it is back, and for so many seconds the outbox catches up beside callers' lookups. Says rows, memory, disk,
-rates, and how long lookups took before and meanwhile. Exits 1 if a word is told out of order or twice.
+then it is back, and for so many seconds the outbox catches up beside callers' lookups. Says rows, memory,
+disk, rates, and how long lookups took before and meanwhile. Exits 1 if a word is told out of order or twice.
 
 One process has 1C (four sessions, 10 ms), another the service; the memory is the service's.
 """
@@ -22,9 +22,9 @@ from fs_1c.onec import Urgency
 from fs_1c.settings import build
 from fs_1c.talk import Observer
 from tests import ROOT
-from tests.cli.support import free_port
 from tests.history.conftest import TOLD_OF_AN_ANSWERED_CALL as ALL
 from tests.history.conftest import answered, settings
+from tests.processes import free_port
 
 
 class Hears(Observer):

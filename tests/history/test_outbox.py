@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 import time
 from collections import defaultdict
+from concurrent.futures import Future
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -48,6 +49,7 @@ class Machine(RuleBasedStateMachine):
 
     def start(self) -> None:
         self.flying: list[Word] = []
+        self.marked: list[Word] = []  # of these, that may have left
         self.outbox = Outbox(Path(self.folder.name) / "history.db", self)
 
     def teardown(self) -> None:
@@ -58,6 +60,7 @@ class Machine(RuleBasedStateMachine):
             if not self.flying:
                 break
             for one in list(self.flying):
+                self.leaves(one)
                 self.arrives(one)
                 self.ends(one, Fate.TOLD)
         assert not self.flying
@@ -97,6 +100,7 @@ class Machine(RuleBasedStateMachine):
             for one in changes:
                 into.words += one.words
                 into.ended += one.ended
+                into.leaving += one.leaving
 
         try:
             self.outbox._turn([all_of_it])
@@ -109,7 +113,7 @@ class Machine(RuleBasedStateMachine):
                 self.written[told.call].append(int(told.state))
 
     def crash(self) -> None:
-        for one in self.flying:
+        for one in self.marked:
             if self.dies_after_arrival:
                 self.arrives(one)
         if self.outbox._file:
@@ -122,8 +126,23 @@ class Machine(RuleBasedStateMachine):
     def arrives(self, one: Word) -> None:
         self.told[one.call].append(int(one.state))
 
+    def leaves(self, one: Word) -> bool:
+        """Whether its octets may leave; the process may die in this."""
+        if one in self.marked:
+            return True
+        if (one.call, int(one.state)) in self.once:
+            marked: Future[bool] = Future()
+            self.turn(Changes(leaving=[(one, marked)]))
+            if not marked.done():
+                return False  # it has died
+            assert marked.result()
+        self.marked.append(one)
+        return True
+
     def ends(self, one: Word, fate: Fate) -> None:
         self.flying.remove(one)
+        if one in self.marked:
+            self.marked.remove(one)
         in_memory = self.outbox.flying.pop((one.base, one.call))
         tries = one.tries + 1 if fate is Fate.AGAIN else 0
         if fate is Fate.UNKNOWN:
@@ -145,9 +164,19 @@ class Machine(RuleBasedStateMachine):
         self.turn()
 
     @precondition(lambda self: self.flying)
+    @rule(data=st.data())
+    def one_leaves(self, data: st.DataObject) -> None:
+        self.leaves(data.draw(st.sampled_from(self.flying)))
+
+    @precondition(lambda self: self.flying)
     @rule(data=st.data(), how=st.sampled_from(["told", "lost", "unanswered"]))
     def one_ends(self, data: st.DataObject, how: str) -> None:
         one = data.draw(st.sampled_from(self.flying))
+        self.dies = data.draw(st.sampled_from(["", "", "before the end of the transaction"]))
+        left = self.leaves(one)
+        self.dies = ""
+        if not left:
+            return
         harmful = (one.call, int(one.state)) in self.once
         if how != "lost":
             self.arrives(one)

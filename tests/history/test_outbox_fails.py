@@ -266,7 +266,7 @@ def test_a_process_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
         logging.basicConfig(stream=sys.stdout, format="%(message)s", level="WARNING")
         outbox.AGAIN = pace.FIRST_PAUSE = pace.LONGEST_PAUSE = 0.05
         ear = Ear()
-        Client.tell = lambda client, state: ear.tell(client, state)
+        Client.tell = lambda client, state, leaves: ear.tell(client, state, leaves)
         Client.warm_up = lambda client: ear.warm_up(client)
         away(ear)
         folder = Path(sys.argv[1])
