@@ -37,8 +37,8 @@ class Ear:
     def __init__(self) -> None:
         self.told: list[tuple[str, str]] = []
         self.lock = threading.Lock()
-        self.before: Callable[[CallState], None] = lambda state: None
-        self.after: Callable[[CallState], None] = lambda state: None
+        self.before: Callable[[CallState], object] = lambda state: None
+        self.after: Callable[[CallState], object] = lambda state: None
         self.awake: OneCError | None = None
         self.probes = 0
 

@@ -276,7 +276,7 @@ def test_a_client_is_erased_where_no_service_runs(ear: Ear, tmp_path: Path) -> N
 
 def test_a_call_is_not_held_up_by_a_1c_that_hangs(ear: Ear, tmp_path: Path) -> None:
     goes_on = threading.Event()
-    ear.before = lambda state: goes_on.wait(SOON) and None
+    ear.before = lambda state: goes_on.wait(SOON)
     with telling(tmp_path, onec={"sessions": 4}) as one:
         pool = one._bases["default"].pool
         happen(one, *(answered(f"call-{i}") for i in range(20)))

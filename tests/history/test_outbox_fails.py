@@ -111,7 +111,7 @@ def test_the_disk_is_away_while_words_are_under_way(
 ) -> None:
     """What became of them is written down when it is back: nothing is said twice."""
     disk, goes_on = Disk(monkeypatch), threading.Event()
-    ear.before = lambda state: goes_on.wait(SOON) and None
+    ear.before = lambda state: goes_on.wait(SOON)
     with telling(tmp_path) as one:
         happen(one, *(answered(f"call-{i}") for i in range(3)))
         until(lambda: one._bases["default"].pool.sessions[0] == 3)
@@ -242,7 +242,8 @@ def test_a_disk_that_hangs(
 
     def hang(*given: Any, **named: Any) -> sqlite3.Connection:
         goes_on.wait(SOON * 2)
-        return connect(*given, **named)
+        connection: sqlite3.Connection = connect(*given, **named)
+        return connection
 
     monkeypatch.setattr(sqlite3, "connect", hang)
     with telling(tmp_path) as one:

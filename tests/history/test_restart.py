@@ -10,10 +10,11 @@ import pytest
 
 from fs_1c.call import Began, Conversation, HungUp, Outcome, TalksOutside
 from fs_1c.esl.listening import Listening
+from fs_1c.history.outbox import Changes
 from fs_1c.history.stories import as_json, of_json
 from fs_1c.integration import Integration
 from fs_1c.numbers import NumberPlan
-from fs_1c.onec import CallState, Client, OneCError, Reached
+from fs_1c.onec import CallState, Card, Client, OneCError, Reached
 from fs_1c.settings import build
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from fs_1c.talk import Conversations, Stories, Story
@@ -167,7 +168,11 @@ def test_a_card_does_not_wait_for_a_disk_that_hangs(
     one = of_unf(tmp_path, unf.url, 2)
     assert one.history is not None
     goes_on = threading.Event()
-    one.history._outbox.put(lambda changes: goes_on.wait(SOON) and None)
+
+    def hang(changes: Changes) -> None:
+        goes_on.wait(SOON)
+
+    one.history._outbox.put(hang)
     begun, talk = answered("call-1")[:2]
     assert isinstance(talk, Conversation)
     one.happened(begun, switch="sw")
@@ -182,7 +187,12 @@ def test_a_card_of_a_base_that_is_away_is_tried_again_with_its_word(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cards: list[str] = []
-    monkeypatch.setattr(Client, "open_card", lambda client, card: cards.append(card.call) or True)
+
+    def open_card(client: Client, card: Card) -> bool:
+        cards.append(card.call)
+        return True
+
+    monkeypatch.setattr(Client, "open_card", open_card)
 
     def before(state: CallState) -> None:
         if len(ear.told) == 0 and not cards and next(tries) < 2:
