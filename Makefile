@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench fuzz soak esl clean
+.PHONY: demo test lint bench fuzz soak esl lock sbom clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -29,9 +29,11 @@ bench: $(VENV)/.ready
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.service.soak 1800
 
-# SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file.
+# SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file. Then the same parsers under
+# the clock: twice the input, twice the time.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
+	$(BIN)/python -m tests.fuzz --clock --seconds $(or $(SECONDS),60)
 
 # python-ESL, for `transport = "python-esl"`: its build needs g++, Python's headers, a swig before 4, and both in two
 # steps.
@@ -39,6 +41,23 @@ esl: $(VENV)/.ready
 	$(BIN)/python -m pip --quiet install --disable-pip-version-check setuptools wheel 'swig<4'
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip --quiet install --disable-pip-version-check \
 	    --no-build-isolation python-ESL==1.4.18
+
+# What an installation gets: every package with its version and the hashes of its files, for Python 3.11 and newer on
+# Linux, and what builds this one. Takes the newest that setup.cfg allows: look at the difference before you commit it.
+lock: build/tools/.ready
+	printf 'setuptools>=70.1\n' | build/tools/bin/uv pip compile setup.cfg - --extra redis --upgrade --universal \
+	    --python-version 3.11 --no-emit-package colorama --generate-hashes --no-emit-index-url \
+	    --custom-compile-command 'make lock' --quiet --output-file requirements.lock
+
+# The bill of materials of the same (CycloneDX), made from requirements.lock when somebody asks for it.
+sbom: build/tools/.ready
+	build/tools/bin/cyclonedx-py requirements --output-reproducible --output-file build/sbom.json requirements.lock
+	@echo build/sbom.json
+
+build/tools/.ready:
+	$(PYTHON) -m venv --clear build/tools
+	build/tools/bin/pip --quiet install --disable-pip-version-check uv cyclonedx-bom
+	touch $@
 
 # Debian keeps ensurepip in a package of its own (python3-venv). Without it `python3 -m venv` fails,
 # and the pip that is there puts one into the bare environment instead.

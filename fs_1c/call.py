@@ -13,7 +13,7 @@ class Result(StrEnum):
 
     FOUND = "found"
     UNKNOWN = "unknown"  # 1C answered: no such client
-    SKIPPED = "skipped"  # 1C was not asked: an extension, a withheld or malformed number
+    SKIPPED = "skipped"  # 1C was not asked: an extension, a withheld or malformed number, a flood of new ones
     LATE = "late"  # no answer by the deadline; the call went on without it
     FAILED = "failed"  # 1C, or the way to it, failed
 
@@ -43,6 +43,7 @@ class Call:
         base: The 1C base that the dialplan chose (`fs_1c_base`), or empty.
         deadline: Seconds that the dialplan grants the lookup (`fs_1c_deadline`), or None for the setting.
         default_target: The dialplan's own dial string (`fs_1c_default_target`), or empty.
+        trunk: The network address of whoever has sent us the call, or empty when the switch tells of none.
     """
 
     uuid: str
@@ -54,6 +55,7 @@ class Call:
     base: str = ""
     deadline: float | None = None
     default_target: str = ""
+    trunk: str = ""
 
 
 @dataclass(frozen=True, slots=True)

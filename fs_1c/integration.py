@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from fs_1c import channel
+from fs_1c import channel, numbers
 from fs_1c.call import (
     Call,
     Caller,
@@ -34,8 +34,8 @@ from fs_1c.call import (
 )
 from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, no_key, open_card
 from fs_1c.directory import BreakerState, Directory, SharedAnswers
-from fs_1c.journal import Journal, journal_file
-from fs_1c.numbers import Number, NumberFormat, read
+from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
+from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import Card, WorkerPool
 from fs_1c.routing import decide
 from fs_1c.settings import Settings, load
@@ -43,6 +43,8 @@ from fs_1c.talk import Observer, People, Stories
 
 log = logging.getLogger(__name__)
 
+ERASE_WITHIN = 30.0
+"""Seconds that the journal may take to erase a client: its file is written anew."""
 MAX_DEADLINE = 10.0
 """Seconds; a dialplan that grants more has a typing error in it, and its callers would hang up."""
 
@@ -61,6 +63,23 @@ class BaseState:
     remembered: int
     sessions: int
     sessions_allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased of one client.
+
+    Attributes:
+        calls, cards, talks: The journal's rows.
+        answers: What was remembered here of 1C's answers.
+        left: What could not be erased, and why; a line each.
+    """
+
+    calls: int
+    cards: int
+    talks: int
+    answers: int
+    left: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +136,9 @@ class Integration:
 
     def decide(self, call: Call) -> Decision:
         """What to do with the call; blocks the thread, until the deadline at the most. Never raises."""
-        caller = self._directory(call).lookup(call.number, self._deadline(call), private=call.private)
+        caller = self._directory(call).lookup(
+            call.number, self._deadline(call), private=call.private, trunk=call.trunk
+        )
         decision = self._decision(call, caller)
         self.decided(decision)
         return decision
@@ -127,7 +148,9 @@ class Integration:
         carried it out.
         """
         directory = self._directory(call)
-        caller = await directory.lookup_async(call.number, self._deadline(call), private=call.private)
+        caller = await directory.lookup_async(
+            call.number, self._deadline(call), private=call.private, trunk=call.trunk
+        )
         return self._decision(call, caller)
 
     def decide_now(self, call: Call) -> Decision | None:
@@ -201,6 +224,34 @@ class Integration:
         bases = [self._bases[base]] if base else self._bases.values()
         channel.forget()
         return sum(one.directory.forget(number) for one in bases)
+
+    def erase(self, received: str) -> Erased:
+        """Erases what is kept of one client: what 1C said, here and in Redis, and all that the journal has.
+        Blocks, for `ERASE_WITHIN` seconds at the most. Should he call again, that is kept again.
+
+        Args:
+            received: His number in any form; or, as the journal has it, what a trunk sent in place of one.
+
+        Raises ValueError if that is none that anything could be kept of.
+        """
+        number = in_e164(received.strip(), self.plan)
+        if getattr(read(number, self.plan), "reason", "") == "withheld":
+            raise ValueError("no number: nothing is kept by it")
+        done = [base.directory.erase(number) for base in self._bases.values()]
+        channel.forget()
+        numbers.forget()
+        for observer in self.observers:
+            observer.erased(lambda text: bool(text) and in_e164(text, self.plan) == number)
+        rows, left = ErasedRows(), []
+        try:
+            rows = self.journal.erase(number, ERASE_WITHIN) if self.journal else rows
+        except JournalError as error:
+            left.append(f"journal: {error}")
+        if rows.left:
+            left.append(f"journal: {rows.left}")
+        if not all(reached for _, reached in done):
+            left.append("Redis: away, not erased")
+        return Erased(rows.calls, rows.pops, rows.talks, sum(count for count, _ in done), tuple(left))
 
     def health(self) -> dict[str, dict[str, object]]:
         """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been

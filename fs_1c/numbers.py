@@ -152,6 +152,18 @@ def read(received: str, plan: NumberPlan) -> Number | NotANumber:
     return NotANumber("malformed") if e164 is None else Number(e164, received.strip())
 
 
+def in_e164(received: str, plan: NumberPlan) -> str:
+    """The number in E.164; what is none as it was received."""
+    number = read(received, plan)
+    return number.e164 if isinstance(number, Number) else received
+
+
+def forget() -> None:
+    """Forgets the numbers that were read and written last."""
+    read.cache_clear()
+    _written.cache_clear()
+
+
 def _outside_line(digits: str, country: str) -> str | None:
     """The number behind the digit by which a PBX has got its line, as in 9 8 923 529-29-26. In Russia only,
     where none of its own numbers looks like that.

@@ -83,6 +83,11 @@ class BoundedRedis:
             log.warning("Redis at %s is back", self._where)
         return reply
 
+    def lied(self) -> Away:
+        """To be raised: the last reply was none that a Redis gives to such a word; that is a failure, too."""
+        self._failed(TypeError())
+        return Away()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

@@ -50,8 +50,6 @@ class Service:
         except AddressTaken:
             await self.stop()
             raise
-        if self.outbound and esl.outbound.listen.host not in ("127.0.0.1", "::1", "localhost"):
-            log.warning("outbound door: anybody who reaches %s can ask about clients", esl.outbound.listen)
         for switch in esl.inbound:
             listener = inbound_door(self.integration, switch)
             listener.open()

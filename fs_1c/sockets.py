@@ -25,14 +25,16 @@ from fs_1c.settings import Address
 
 log = logging.getLogger(__name__)
 
-AT_A_TIME = 64 * 1024
-"""Octets of one `recv`; a channel's data has 6 000."""
-PIECES = 16
-"""So many times `AT_A_TIME` one connection may bring in a turn."""
-EVENTS = 200
-"""Connections that one turn looks at, and accepts: others have the loop, too."""
+AT_A_TIME = 16 * 1024
+"""Octets of one `recv`, and so many one connection may bring in a turn; a channel's data has 6 000."""
+EVENTS = 50
+"""Connections that one turn looks at: others have the loop, too."""
+ACCEPTED = 50
+"""Connections that one turn accepts; whoever was accepted before has his answer between two of them."""
 PAUSE = 1.0
 """Seconds between log lines about refused connections, and between attempts where not even that works."""
+LINES = 10
+"""Log lines in a `PAUSE` about what anybody could cause at will."""
 BACKLOG = 4096
 """Connections that wait to be accepted."""
 
@@ -48,6 +50,12 @@ class Listener(Protocol):
     def deaf(self) -> bool:
         """Nothing that comes is of any interest to it but the end."""
 
+    @property
+    def busy(self) -> bool:
+        """It has not done yet with what came before: what comes, the end, too, stays where it is, until
+        `Socket.listen`.
+        """
+
     def lost(self) -> None:
         """The connection has ended, from whichever side. Must not raise."""
 
@@ -61,10 +69,11 @@ class Socket(Generic[L]):
     """One connection. As with asyncio's transports, nothing here raises.
 
     Attributes:
+        left: Something has come while the listener was busy.
         listener: To whom it belongs.
     """
 
-    __slots__ = ("_connected", "_descriptor", "_sockets", "_unsent", "listener")
+    __slots__ = ("_connected", "_descriptor", "_sockets", "_unsent", "left", "listener")
 
     def __init__(self, sockets: Sockets[L], connected: socket.socket, descriptor: int, listener: L) -> None:
         self.listener = listener
@@ -72,6 +81,7 @@ class Socket(Generic[L]):
         self._connected = connected  # blocks if one lets it: whatever is called here says that it must not
         self._descriptor = descriptor
         self._unsent = b""
+        self.left = False
 
     def write(self, data: bytes) -> None:
         """Sends it now; and what the kernel has no room for, as soon as it has."""
@@ -93,7 +103,8 @@ class Socket(Generic[L]):
         open_ = self._sockets.open
         if open_.get(self._descriptor) is self:  # and not another one, which has got its number since
             del open_[self._descriptor]
-            self.read(0)  # to close it with something unread in it would be a reset
+            with contextlib.suppress(OSError):  # to close it with something unread in it would be a reset
+                self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
             self._connected.close()
             self.listener.lost()
 
@@ -104,22 +115,28 @@ class Socket(Generic[L]):
         except OSError:
             return "-"
 
+    def listen(self) -> None:
+        """The listener is not busy any more."""
+        if self.left and self._sockets.open.get(self._descriptor) is self:
+            self.left = False
+            self._told_again()
+
     def read(self, events: int) -> tuple[bytes, bool]:
         """What has come, and whether the peer has hung up after it."""
-        pieces: list[bytes] = []
         try:
-            while len(pieces) < PIECES:
-                data = self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
-                if len(data) < AT_A_TIME:
-                    ended = not data or bool(events & _ENDED)
-                    return (b"".join((*pieces, data)) if pieces else data), ended
-                pieces.append(data)
-            self._sockets.poll.modify(self._descriptor, _HEARD)  # tells again that there is more
+            data = self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
         except BlockingIOError:
-            pass
+            return b"", False
         except OSError:
-            return b"".join(pieces), True
-        return b"".join(pieces), False
+            return b"", True
+        if len(data) == AT_A_TIME:
+            self._told_again()
+            return data, False
+        return data, not data or bool(events & _ENDED)
+
+    def _told_again(self) -> None:
+        """What there is of it is told once more in the next turn."""
+        self._sockets.poll.modify(self._descriptor, _HEARD | (select.EPOLLOUT if self._unsent else 0))
 
     def go_on(self) -> None:
         """There is room in the kernel again."""
@@ -130,12 +147,34 @@ class Socket(Generic[L]):
             self._sockets.poll.modify(self._descriptor, _HEARD)
 
 
+class Complaints:
+    """Warnings that anybody could cause at will: `LINES` a second, and how many more there were."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told = 0
+
+    def add(self, line: str, *values: object) -> None:
+        if not self._told:
+            asyncio.get_running_loop().call_later(PAUSE, self._begin_anew)
+        self._told += 1
+        if self._told <= LINES:
+            self._log.warning(line, *values)
+
+    def _begin_anew(self) -> None:
+        if self._told > LINES:
+            self._log.warning("%d more such lines in a second are left out", self._told - LINES)
+        self._told = 0
+
+
 class Sockets(Generic[L]):
     """Listens, accepts, and watches what has been accepted.
 
     Args:
-        arrived: Is given each accepted socket, which belongs to it from then on; mostly it will `take` it.
+        arrived: Is given each accepted socket, which belongs to it from then on, and its peer's address;
+            mostly it will `take` it.
         came: Is told all that has come in a turn of the loop; closes what has ended. Must not raise.
+        spare: Closes one that can be spared, since descriptors have run out; False: there is none.
 
     Attributes:
         open: The sockets that were taken, by descriptor.
@@ -143,11 +182,14 @@ class Sockets(Generic[L]):
     """
 
     def __init__(
-        self, arrived: Callable[[socket.socket], None], came: Callable[[list[Came[L]]], None]
+        self,
+        arrived: Callable[[socket.socket, str], None],
+        came: Callable[[list[Came[L]]], None],
+        spare: Callable[[], bool] = lambda: False,
     ) -> None:
         self.open: dict[int, Socket[L]] = {}
         self.poll = select.epoll()
-        self._arrived, self._came = arrived, came
+        self._arrived, self._came, self._spare = arrived, came, spare
         self._listening: dict[int, socket.socket] = {}
         self._reserve: int | None = None  # a descriptor to give up when there are no others
         self._refused = 0
@@ -213,7 +255,9 @@ class Sockets(Generic[L]):
                 continue
             if events & select.EPOLLOUT:
                 one.go_on()
-            if not one.listener.deaf:
+            if one.listener.busy:
+                one.left = True
+            elif not one.listener.deaf:
                 came.append((one.listener, *one.read(events)))
             elif events & _ENDED:
                 came.append((one.listener, b"", True))
@@ -221,17 +265,17 @@ class Sockets(Generic[L]):
             self._came(came)
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(EVENTS):
+        for _ in range(ACCEPTED):
             try:
-                connected, _ = listening.accept()
+                connected, peer = listening.accept()
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED and not self._refuse(listening, error):
+                if error.errno in _EXHAUSTED and not self._spare() and not self._refuse(listening, error):
                     return
                 continue
             try:
-                self._arrived(connected)
+                self._arrived(connected, peer[0])
             except Exception:
                 log.exception("a connection cannot be served")
                 connected.close()

@@ -27,6 +27,7 @@ _FORKS = multiprocessing.get_context("forkserver")
 # What `fs-1c` itself loads only when it is needed.
 _COMMANDS = [
     "fs_1c.cli.ask",
+    "fs_1c.cli.erase",
     "fs_1c.cli.forget",
     "fs_1c.cli.serve",
     "fs_1c.check.report",

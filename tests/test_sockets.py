@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fs_1c import sockets as module
 from fs_1c.settings.types import Address
-from fs_1c.sockets import AT_A_TIME, PIECES, Came, Socket, Sockets
+from fs_1c.sockets import AT_A_TIME, Came, Socket, Sockets
 from tests.processes import no_descriptors_left
 from tests.world import until
 
@@ -29,7 +29,7 @@ class Hearing:
     """Hears all; says nothing of its own."""
 
     def __init__(self) -> None:
-        self.deaf = False
+        self.deaf = self.busy = False
         self.heard = b""
         self.told = 0
         self.ended = 0
@@ -52,7 +52,7 @@ class Door:
         self.all: list[Hearing] = []
         self.stumbles = False
 
-    def _arrived(self, connected: socket.socket) -> None:
+    def _arrived(self, connected: socket.socket, peer: str) -> None:
         if self.stumbles:
             raise ZeroDivisionError
         hearing = Hearing()
@@ -113,7 +113,7 @@ def test_what_is_said_is_heard_whole_and_so_is_the_end(pieces: list[bytes], at_o
 
 
 def test_one_that_says_very_much_has_its_turns_like_the_others() -> None:
-    much = os.urandom(3 * PIECES * AT_A_TIME + 17)
+    much = os.urandom(48 * AT_A_TIME + 17)
 
     async def story() -> None:
         async with door() as here:
@@ -136,7 +136,6 @@ def test_one_that_says_very_much_has_its_turns_like_the_others() -> None:
 
 def test_what_is_left_for_the_next_turn_needs_no_further_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AT_A_TIME", 1000)
-    monkeypatch.setattr(module, "PIECES", 2)
 
     async def story() -> None:
         async with door() as here:
@@ -307,7 +306,7 @@ def test_a_name_is_listened_at_wherever_it_points() -> None:
 def test_a_port_that_somebody_has_is_said() -> None:
     async def story() -> None:
         async with door() as here:
-            other = Sockets[Hearing](lambda _: None, lambda _: None)
+            other = Sockets[Hearing](lambda _, peer: None, lambda _: None)
             with pytest.raises(OSError) as told:
                 await other.listen(here.sockets.address)
             assert told.value.errno == errno.EADDRINUSE

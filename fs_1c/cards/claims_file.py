@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
+from fs_1c.settings import close_to_others
+
 log = logging.getLogger(__name__)
 
 CLAIM_SECONDS = 24 * 3600.0
@@ -173,6 +175,9 @@ class ClaimsFile:
         with _alone(self._path.parent):
             if not self._path.exists():
                 self._create()
+            close_to_others(self._path.parent, 0o770)
+            for end in ("", "-wal", "-shm"):
+                close_to_others(Path(f"{self._path}{end}"), 0o660)  # a group that somebody has let in stays
             self._inode = _inode(self._path)
             if not os.access(self._path, os.W_OK, effective_ids=True):
                 # Not left to SQLite, which would put files beside it that nobody could ever write.

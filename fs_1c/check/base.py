@@ -13,11 +13,10 @@ from fs_1c.call import Call, Caller, Result
 from fs_1c.check.bounds import at_once
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
-from fs_1c.check.settings_step import setting
 from fs_1c.numbers import NumberPlan
 from fs_1c.onec import NOBODY, Answer, OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.routing import decide
-from fs_1c.settings import OneCSettings, RoutingSettings, Settings
+from fs_1c.settings import OneCSettings, RoutingSettings, Settings, setting
 
 LONGEST = 10.0
 """Seconds that one request may take here, even if the settings allow more."""

@@ -126,7 +126,7 @@ class _OwnFiles:
 
     def _secrets(self) -> list[Finding]:
         found, self.locked = settings_step.secrets(self._settings, self._mask)
-        return [settings_step.read(self._path), *found]
+        return [settings_step.read(self._path), *settings_step.plain_http(self._settings), *found]
 
     def _subscribers(self) -> list[Finding]:
         found, self.keys = settings_step.subscribers(self._settings, self._mask)

@@ -14,10 +14,13 @@ from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.network import Place
 from fs_1c.esl import commands
-from fs_1c.settings import Address, Settings, SettingsError, is_loopback
+from fs_1c.settings import Address, HttpSettings, Settings, SettingsError
 
 ANSWER_WITHIN = 3.0
 MAX_HEALTH = 256 * 1024
+TOKEN_WITHIN = 3.0
+MANY = 1 << 16
+"""Addresses of a network in which there are others than switches."""
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  listens everywhere, is called here
 _NO_NAMES = "Calls go on to their default target, without the caller's name."
 
@@ -48,15 +51,16 @@ def outbound(settings: Settings) -> tuple[list[Finding], bool | None]:
         remedy = "See what it is (ss -ltnp), or set another port in esl.outbound.listen and in the dialplan."
         return [problem("outbound", what, _NO_NAMES, remedy)], False
     found = [ok("outbound", f"the service waits for calls at {door.listen}")]
-    if not is_loopback(door.listen.host):
-        found.append(
-            warning(
-                "outbound",
-                f"anybody who reaches {door.listen} can ask about clients",
-                "The event socket has no password in this direction.",
-                "Listen on 127.0.0.1 if FreeSWITCH is on this machine, or firewall the port.",
+    for allowed in door.allow:
+        if allowed.num_addresses > MANY:
+            found.append(
+                warning(
+                    "outbound",
+                    f"whoever is in {allowed} can ask about clients at {door.listen}",
+                    "The event socket has no password in this direction; esl.outbound.allow is all there is.",
+                    "Name the switches' own addresses there.",
+                )
             )
-        )
     return found, True
 
 
@@ -92,7 +96,11 @@ def http(settings: Settings, running: bool | None) -> tuple[list[Finding], bool]
         return [skipped("http-door", "http is off, or http.listen leaves the port open")], False
     lost = "Monitoring and `forget` do not work."
     try:
-        health = _health(here(door.listen))
+        health = _health(here(door.listen), _token(door))
+    except PermissionError:
+        what = f"the service at {door.listen} has another token than these settings"
+        remedy = "Have it read the settings again: systemctl reload fs-1c, or kill -HUP."
+        return [problem("http-door", what, lost, remedy)], False
     except requests.exceptions.ReadTimeout:
         what = f"{door.listen} takes the connection and is mute"
         return [problem("http-door", what, lost, "Restart the service.")], False
@@ -109,12 +117,25 @@ def http(settings: Settings, running: bool | None) -> tuple[list[Finding], bool]
     return [*_doors(health), *_bases(health, settings), *_version(health)], True
 
 
-def _health(address: Address) -> dict[str, Any] | None:
+def _token(door: HttpSettings) -> str:
+    """Nothing if it cannot be read, which is told where the secrets are read."""
+    try:
+        return within(TOKEN_WITHIN, door.secret)
+    except (OSError, UnicodeDecodeError, OutOfTime):
+        return ""
+
+
+def _health(address: Address, token: str) -> dict[str, Any] | None:
     """What /health says; None if that is nothing of ours. Raises requests.RequestException or ValueError."""
     with requests.Session() as session:
         session.trust_env = False  # a proxy of the environment does not know this machine's loopback
         url = f"http://{address}/health"
-        with session.get(url, timeout=ANSWER_WITHIN, allow_redirects=False, stream=True) as answer:
+        shown = {"Authorization": f"Bearer {token}"} if token else {}
+        with session.get(
+            url, headers=shown, timeout=ANSWER_WITHIN, allow_redirects=False, stream=True
+        ) as answer:
+            if answer.status_code in (401, 403):
+                raise PermissionError
             body = answer.raw.read(MAX_HEALTH)
     try:
         told = json.loads(body)

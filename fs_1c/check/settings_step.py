@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import os
-import stat
-import tomllib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 from fs_1c.check import keys as subscriber_keys
 from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
-from fs_1c.settings import DEFAULT_BASE, Address, Settings
+from fs_1c.settings import (
+    TOKEN_LENGTH,
+    Address,
+    Settings,
+    inline_secrets,
+    is_loopback,
+    open_to_all,
+    secret_files,
+    setting,
+)
 
 FILE_WITHIN = 3.0
 """Seconds for one file; a network disk that hangs must not hold up the rest."""
 STEP = "settings"
-_WELL_KNOWN = "ClueCon"
 
-
-def setting(base: str, name: str) -> str:
-    """The key of a base's setting, as it stands in the file."""
-    return f"onec.{name}" if base == DEFAULT_BASE else f"onec.{base}.{name}"
+T = TypeVar("T")
 
 
 def read(path: Path) -> Finding:
@@ -65,6 +71,15 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
             locked.add(link)
             continue
         mask.learn(secret, username)
+        if read == settings.http.secret and settings.http.enabled and 0 < len(secret) < TOKEN_LENGTH:
+            found.append(
+                warning(
+                    STEP,
+                    f"http.token has {len(secret)} characters",
+                    "Whoever reaches the status page, through a proxy say, can try short ones.",
+                    f"At least {TOKEN_LENGTH}: openssl rand -hex 16",
+                )
+            )
         if secret != secret.strip():
             found.append(
                 warning(
@@ -74,6 +89,10 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
                     "Take it out, unless the password really has it.",
                 )
             )
+    for base in settings.onec.values():
+        mask.learn(base.proxy.get_secret_value())
+        user, _, password = base.through()[1].partition(":")
+        mask.learn(password, user)
     if settings.redis:
         url = settings.redis.url.get_secret_value()
         mask.learn(url)
@@ -97,10 +116,9 @@ def _unreadable(name: str, error: Exception) -> Finding:
 
 def files(settings: Settings, path: Path) -> list[Finding]:
     """Files with secrets in them that anybody on this machine can read."""
-    named = [(setting(name, "password_file"), base.password_file) for name, base in settings.onec.items()]
-    named += [("esl.inbound.password_file", switch.password_file) for switch in settings.esl.inbound]
-    named += [("http.token_file", settings.http.token_file), ("subscribers.file", settings.subscribers.file)]
-    if inline := sorted(_inline(path)):
+    named = secret_files(settings)
+    nothing: list[str] = []
+    if inline := _within(lambda: inline_secrets(path), nothing):
         named.append((f"the settings, which hold {', '.join(inline)}", path))
     return [
         warning(
@@ -110,36 +128,32 @@ def files(settings: Settings, path: Path) -> list[Finding]:
             f"chgrp it to the group of the service's user, then: chmod 640 {file}",
         )
         for what, file in named
-        if file is not None and _open_to_all(file)
+        if _within(partial(open_to_all, file), False)
     ]
 
 
-def _open_to_all(path: Path) -> bool:
+def _within(look: Callable[[], T], otherwise: T) -> T:
     try:
-        return bool(within(FILE_WITHIN, path.stat).st_mode & (stat.S_IROTH | stat.S_IWOTH))
-    except (OSError, OutOfTime):
-        return False  # told already, where it is read
+        return within(FILE_WITHIN, look)
+    except OutOfTime:
+        return otherwise  # told already, where it is read
 
 
-def _inline(path: Path) -> Iterator[str]:
-    """The names of secrets that stand in the settings file itself."""
-    try:
-        data = tomllib.loads(within(FILE_WITHIN, lambda: path.read_text("utf-8")))
-    except (OSError, ValueError, OutOfTime):
-        return  # nothing but the environment, or a file that is away by now
-    yield from set(_secret_names(data))
-
-
-def _secret_names(table: dict[str, object], within_keys: bool = False) -> Iterator[str]:
-    for name, value in table.items():
-        rows = value if isinstance(value, list) else [value]
-        for row in rows:
-            if isinstance(row, dict):
-                yield from _secret_names(row, within_keys=name == "keys")
-            elif within_keys:
-                yield "keys"
-            elif name in ("password", "token") and row not in ("", _WELL_KNOWN):
-                yield name
+def plain_http(settings: Settings) -> list[Finding]:
+    """Bases that are sent a password over another machine's network as it is."""
+    return [
+        warning(
+            STEP,
+            f"{setting(name, 'url')} is plain http, and 1C is sent a password",
+            f"Whoever is on the way to {host} reads it, and what 1C says of clients.",
+            "Publish the base over https (ca_file for a certificate of your own), or keep the way private "
+            "(a VPN, a network of its own).",
+        )
+        for name, base in settings.onec.items()
+        if base.username and base.url.startswith("http://")
+        for host in [urlsplit(base.url).hostname or ""]
+        if not is_loopback(host)
+    ]
 
 
 def subscribers(settings: Settings, mask: Mask) -> tuple[list[Finding], Keys]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from fs_1c.onec import PRESETS, Mobilon
+from fs_1c.onec import PRESETS, Mobilon, document
 from fs_1c.settings import DialectName
 
 MAX_NAME = 100
@@ -50,12 +50,8 @@ class Mismatch:
 
 def read(body: bytes) -> Described | None:
     """The description in these octets, or None: this is no WSDL."""
-    if b"<!DOCTYPE" in body[:4096]:  # 1C never sends one: whoever does means no good
-        return None
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
-    try:
-        root = etree.fromstring(body.lstrip(b"\xef\xbb\xbf \t\r\n"), parser)
-    except (etree.XMLSyntaxError, ValueError):
+    root = document(body)
+    if root is None:
         return None
     if etree.QName(root).localname != "definitions":
         return None

@@ -92,6 +92,17 @@ def forget(
 
 
 @app.command()
+def erase(
+    number: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)],
+    config: SettingsFile = DEFAULT_FILE,
+) -> None:
+    """Erase what is kept of a client: the journal's rows, what 1C said of him, here and in Redis."""
+    from fs_1c.cli.erase import run
+
+    raise typer.Exit(run(config, number))
+
+
+@app.command()
 def journal(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import requests
 import typer
 
 from fs_1c.cli.common import refuse_unknown_base, usable_settings
-from fs_1c.settings import Address
+from fs_1c.cli.running import stranger, tell
 
 
 def run(config: Path, number: str, *, everything: bool, base: str) -> int:
@@ -25,35 +23,13 @@ def run(config: Path, number: str, *, everything: bool, base: str) -> int:
         if not there:
             typer.echo(f"{config}: http: without {setting} the running service cannot be told", err=True)
             return 2
-    body = {"all": True} if everything else {"number": number}
-    status, told = _tell(door.listen, token, {**body, "base": base})
-    if status != 200:
-        typer.echo(f"forget: {told}", err=True)
-        return 2 if status == 400 else 1
-    typer.echo(f"forgotten: {told}")
-    return 0
-
-
-def _tell(listen: Address, token: str, body: dict[str, Any]) -> tuple[int, str]:
-    """Tells the running service to forget. Returns the status (0: none came), and how many or why not."""
-    every = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  listens everywhere, is called here
-    address = Address(every.get(listen.host, listen.host), listen.port)
-    with requests.Session() as session:
-        session.trust_env = False  # a proxy would be given the token, and .netrc would replace it
+    body: dict[str, object] = {"all": True} if everything else {"number": number}
+    status, why, told = tell(door, "/forget", {**body, "base": base}, 10.0)
+    if status == 200:
         try:
-            answer = session.post(
-                f"http://{address}/forget",
-                json=body,
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=10,
-                allow_redirects=False,
-            )
-            if answer.status_code == 200:
-                return 200, str(int(answer.json()["forgotten"]))
-        except (requests.ConnectionError, requests.Timeout):
-            return 0, f"the service cannot be reached at {address}; is it running?"
-        except (requests.RequestException, ValueError, KeyError, TypeError):
-            return 0, f"what answers at {address} is not this service"
-    why = "".join(c if c.isprintable() else " " for c in answer.text[:200]).strip()
-    refused = "" if answer.status_code == 400 else f"refused by {address}: {answer.status_code} "
-    return answer.status_code, refused + why
+            typer.echo(f"forgotten: {int(told['forgotten'])}")
+            return 0
+        except (KeyError, TypeError, ValueError):
+            why = stranger(door)
+    typer.echo(f"forget: {why}", err=True)
+    return 2 if status == 400 else 1

@@ -16,7 +16,7 @@ from fs_1c.cli.log import log_to_stderr
 from fs_1c.cli.systemd import Systemd
 from fs_1c.cli.watchdog import Watchdog
 from fs_1c.service import AddressTaken, Service
-from fs_1c.settings import Settings, SettingsError, load
+from fs_1c.settings import Settings, SettingsError, load, readable_by_all
 
 
 def run(config: Path, *, verbose: bool) -> None:
@@ -36,6 +36,7 @@ def run(config: Path, *, verbose: bool) -> None:
 
 
 async def _serve(settings: Settings, config: Path, *, watched: bool) -> None:
+    _warn(settings, config)
     service = Service(settings)
     systemd = Systemd()
     loop = asyncio.get_running_loop()
@@ -50,6 +51,7 @@ async def _serve(settings: Settings, config: Path, *, watched: bool) -> None:
             try:
                 # The disk may take its time; calls do not wait for it.
                 fresh = await asyncio.to_thread(load, config)
+                await asyncio.to_thread(_warn, fresh, config)
                 if not stop.is_set():
                     await service.reload(fresh)
             except SettingsError as error:
@@ -79,6 +81,11 @@ async def _serve(settings: Settings, config: Path, *, watched: bool) -> None:
     await service.stop()
     watching.end()
     systemd.close()
+
+
+def _warn(settings: Settings, config: Path) -> None:
+    for line in readable_by_all(settings, config):
+        logging.getLogger(__name__).warning("settings: %s", line)
 
 
 def _doors(service: Service) -> str:

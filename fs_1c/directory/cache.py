@@ -42,8 +42,12 @@ class Cache:
             good_for = settings.fresh_for + settings.stale_for if known else settings.unknown_for
             return remembered.asked_at + good_for
 
+        def empty() -> TLRUCache[str, Remembered]:
+            return TLRUCache(settings.size, until, timer=_now)
+
         self._fresh_for = settings.fresh_for
-        self._answers: TLRUCache[str, Remembered] = TLRUCache(settings.size, until, timer=_now)
+        self._empty = empty
+        self._answers = empty()
         self._lock = threading.Lock()  # cachetools' caches are not for sharing between threads
 
     def get(self, number: str) -> Remembered | None:
@@ -65,11 +69,12 @@ class Cache:
 
     def forget(self, number: str | None) -> int:
         """Forgets one number, or all; returns how many were remembered."""
+        if number is None:
+            empty = self._empty()
+            with self._lock:  # to take them out one by one would have calls wait for all of them
+                answers, self._answers = self._answers, empty
+            return len(answers)
         with self._lock:
-            if number is None:
-                count = len(self._answers)
-                self._answers.clear()
-                return count
             return 0 if self._answers.pop(number, None) is None else 1
 
     def __len__(self) -> int:

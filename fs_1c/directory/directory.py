@@ -1,7 +1,8 @@
 """Who is calling: a remembered answer at once, else one request per number, shared by all who wait for it.
 
 Nobody waits beyond his deadline, nor for a base that counts as down. A request that comes too late for its
-caller goes on and fills the cache for the next; a stale answer is given at once and renewed behind.
+caller, or whose caller has hung up, is in nobody's way: it is made last, and fills the cache for the next
+call. A stale answer is given at once and renewed behind.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functools import partial
 from fs_1c.call import Caller, Failure, Result, Source
 from fs_1c.directory.breaker import BreakerState
 from fs_1c.directory.cache import Cache
+from fs_1c.directory.flood import Flood
 from fs_1c.directory.shared import SharedAnswers
 from fs_1c.directory.watch import Watch
 from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
@@ -32,6 +34,8 @@ JUST_ASKED = 60.0
 """Seconds in which an answer is not worth renewing after a call."""
 NOTHING_LATER = math.inf
 """No remembered answer is later: 1C must be asked."""
+PATIENCE = 0.9
+"""Of his deadline: 1C has had a caller's time if it had so much of it, for some goes by elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,30 @@ class _Found:
     age: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Request:
-    """One request about one number, and all who wait for it."""
+    """One request about one number, and all who wait for it.
 
+    Attributes:
+        urgency: What it is worth when no caller waits for it.
+        callers: How many wait.
+        until: The latest deadline of any of them, on the monotonic clock.
+        job: What waits for its turn at the pool; None while that is not so.
+        made: When it was wanted first.
+        begun: When a worker took it; 0.0: none has.
+        onec_took: Seconds, if 1C was asked and has answered.
+        counted: The watch knows of it.
+    """
+
+    urgency: Urgency
+    callers: int = 0
+    until: float = 0.0
+    job: Future[_Found] | None = None
     future: Future[_Found] = field(default_factory=Future)
-    begun: float = 0.0  # when a worker took it
-    onec_took: float | None = None  # seconds, if 1C was asked and has answered
-    counted: bool = False  # the watch knows of it
+    made: float = field(default_factory=time.monotonic)
+    begun: float = 0.0
+    onec_took: float | None = None
+    counted: bool = False
 
 
 class Directory:
@@ -80,6 +100,7 @@ class Directory:
         self._settings = settings
         self._cache = Cache(settings)
         self._watch = Watch(pool, breaker or BreakerSettings(), settings.deadline)
+        self._flood = Flood(pool.name, settings.new_per_second)
         self._shared = shared
         if shared is not None:
             shared.listen(self._forgotten_elsewhere)
@@ -88,32 +109,50 @@ class Directory:
 
     # A caller waits.
 
-    def lookup(self, received: str, deadline: float | None = None, *, private: bool = False) -> Caller:
-        """Who calls from `received`; blocks the thread, for `deadline` seconds at the most. Never raises."""
+    def lookup(
+        self, received: str, deadline: float | None = None, *, private: bool = False, trunk: str | None = None
+    ) -> Caller:
+        """Who calls from `received`; blocks the thread, for `deadline` seconds at the most. Never raises.
+
+        Args:
+            trunk: Where the call came from: what it brings of new numbers is bounded. None: nothing is.
+        """
         started = time.monotonic()
         known = self.known(received, private=private)
         if isinstance(known, Caller):
             return known
-        request = self._ask(known, Urgency.CALLER)
         waits = self._settings.deadline if deadline is None else deadline
-        done, _ = concurrent.futures.wait([request.future], waits)
+        request = self._ask(known, started + waits, trunk=trunk)
+        if request is None:
+            return self._too_many(known)
+        try:
+            done, _ = concurrent.futures.wait([request.future], waits)
+        finally:
+            self._left(request)
         return self._caller(known, request, started, waits, in_time=bool(done))
 
     async def lookup_async(
-        self, received: str, deadline: float | None = None, *, private: bool = False
+        self, received: str, deadline: float | None = None, *, private: bool = False, trunk: str | None = None
     ) -> Caller:
-        """The same for an event loop: waits without blocking it."""
+        """The same for an event loop: waits without blocking it. Cancelled, for the caller has hung up, it
+        leaves the request to the others who wait.
+        """
         started = time.monotonic()
         known = self.known(received, private=private)
         if isinstance(known, Caller):
             return known
-        request = self._ask(known, Urgency.CALLER)
         waits = self._settings.deadline if deadline is None else deadline
-        waiter = asyncio.wrap_future(request.future)
-        # Takes the result if nobody waits for it any more, so that asyncio does not complain of it.
-        waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-        # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
-        done, _ = await asyncio.wait({waiter}, timeout=waits)
+        request = self._ask(known, started + waits, trunk=trunk)
+        if request is None:
+            return self._too_many(known)
+        try:
+            waiter = asyncio.wrap_future(request.future)
+            # Takes the result if nobody waits for it any more, so that asyncio does not complain of it.
+            waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
+            done, _ = await asyncio.wait({waiter}, timeout=waits)
+        finally:
+            self._left(request)
         return self._caller(known, request, started, waits, in_time=bool(done))
 
     def known(self, received: str, *, private: bool = False) -> Caller | Number:
@@ -146,7 +185,9 @@ class Directory:
         number = read(received, self._plan)
         if isinstance(number, NotANumber):
             return self._skipped(number)
-        request = self._ask(number, Urgency.CALLER, NOTHING_LATER)
+        request = self._ask(number, math.inf, NOTHING_LATER)
+        if request is None:
+            return self._too_many(number)
         concurrent.futures.wait([request.future])
         return self._caller(number, request, started, 0.0, in_time=True)
 
@@ -170,9 +211,13 @@ class Directory:
             if isinstance(number, NotANumber):
                 raise ValueError(f"not a number that 1C could be asked about: {number.reason}")
             e164 = number.e164
-        if self._shared is not None:
-            self._shared.forget(e164)  # first: else the others' answer could come back from there
-        return self._forget(e164)
+        return self.erase(e164)[0]
+
+    def erase(self, e164: str | None) -> tuple[int, bool]:
+        """Forgets one number, or all, and says besides whether Redis, if there is one, could do so too."""
+        # First: else the others' answer could come back from there.
+        done = self._shared is None or self._shared.forget(e164)
+        return self._forget(e164), done
 
     @property
     def breaker(self) -> BreakerState:
@@ -206,23 +251,39 @@ class Directory:
 
     def _refresh(self, number: Number, seen: float) -> None:
         if self._watch.allows():
-            self._ask(number, Urgency.REFRESH, seen)
+            self._ask(number, None, seen)
 
-    def _ask(self, number: Number, urgency: Urgency, seen: float | None = None) -> _Request:
-        """The one request about `number` that is under way, or a new one.
+    def _ask(
+        self, number: Number, until: float | None, seen: float | None = None, trunk: str | None = None
+    ) -> _Request | None:
+        """The one request about `number` that is under way, or a new one; None if these are too many.
 
         Args:
+            until: A caller's deadline, who must say `_left` when he waits no more; None: nobody waits.
             seen: Of when the answer is that the asker has seen, None if he saw none: a later one will do.
         """
         with self._lock:
             request = self._asking.get(number.e164)
-            if request is not None:
-                return request
-            request = _Request()
-            if come := self._later(number.e164, seen):
-                request.future.set_result(come)
-                return request
-            self._asking[number.e164] = request
+            joined = request is not None
+            if request is None:
+                request = _Request(Urgency.REFRESH if until is None else Urgency.ABANDONED)
+                if come := self._later(number.e164, seen):
+                    request.future.set_result(come)
+                    return request
+                if trunk is not None and not self._flood.allows(trunk, request.made):
+                    return None
+                self._asking[number.e164] = request
+            if until is not None:
+                request.callers += 1
+                request.until = max(request.until, until)
+        if not joined:
+            self._submit(number, request)
+        elif until is not None and request.job is not None:
+            self._pool.hurry(request.job, until)
+        return request
+
+    def _submit(self, number: Number, request: _Request) -> None:
+        """Has 1C asked, as urgently as those who wait for it by now want it."""
         asked_as = number.written(self._format)
 
         def job(client: Client) -> _Found:
@@ -234,11 +295,31 @@ class Directory:
                 request.onec_took = time.monotonic() - started
                 return answer
 
-            return self._answer(number.e164, ask_1c, urgency)
+            return self._answer(number.e164, ask_1c, request.urgency)
 
-        future = self._pool.submit(urgency, job)
+        waited_for = request.callers > 0
+        if waited_for:
+            future = self._pool.submit(Urgency.CALLER, job, request.until)
+        else:
+            future = self._pool.submit(request.urgency, job)
+        request.job = future
+        if not waited_for and request.callers:  # somebody has joined meanwhile
+            self._pool.hurry(future, request.until)
         future.add_done_callback(partial(self._answered, number.e164, request))
-        return request
+
+    def _left(self, request: _Request) -> None:
+        """A caller does not wait any more: he has his answer, or has hung up, or it was too late for him."""
+        if request.future.done():
+            return
+        with self._lock:
+            request.callers -= 1
+            others = request.callers
+        if request.job is None:
+            return
+        if not others:
+            self._pool.leave(request.job, request.urgency)
+        else:
+            self._pool.hurry(request.job, request.until)
 
     def _later(self, e164: str, seen: float | None) -> _Found | None:
         """An answer that came between the asker's look and his turn. Called with the lock."""
@@ -256,7 +337,7 @@ class Directory:
             answer, elsewhere = self._shared.ask(e164, ask_1c, max_age=max_age)
         except OneCError:
             remembered = self._shared.get(e164)  # perhaps stale, and better than nothing
-            if remembered is None or urgency is not Urgency.CALLER:
+            if remembered is None or urgency is Urgency.REFRESH:
                 raise
             return _Found(remembered.answer, Source.STALE, time.time() - remembered.asked_at)
         if not elsewhere:
@@ -283,7 +364,11 @@ class Directory:
     ) -> Caller:
         took = time.monotonic() - started
         if not in_time:
-            self._count(request, None, math.inf)
+            # 1C's fault, or only that of those before him? It has had his time if his request was with it,
+            # or if no worker came free meanwhile: numbers without end, each answered in time, are no fault.
+            since = request.begun or max(request.made, self._pool.last_taken)
+            if time.monotonic() - since >= PATIENCE * min(waited, self._settings.deadline):
+                self._count(request, None, math.inf)
             late = Failure("late", f"no answer within {waited * 1000:.0f} ms")
             return self._failed(number, Result.LATE, took, late)
         error = request.future.exception()
@@ -321,8 +406,15 @@ class Directory:
         why = Failure("skipped", number.reason)
         return Caller(None, Result.SKIPPED, error=why, base=self._pool.name)
 
+    def _too_many(self, number: Number) -> Caller:
+        """The call goes on at once, and nobody was asked."""
+        why = Failure(
+            "flood", f"its trunk brings more than {self._settings.new_per_second} new numbers a second"
+        )
+        return self._failed(number, Result.SKIPPED, 0.0, why)
+
     def _count(self, request: _Request, error: BaseException | None, took: float) -> None:
-        """Tells the watch of a request once: at its end, or when the first caller has to go on."""
+        """Tells the watch of a request once: at its end, or when a caller has to go on to whom 1C owes it."""
         with self._lock:
             if request.counted:
                 return

@@ -32,8 +32,12 @@ MAX_AHEAD = 5.0
 """Seconds that an entry may be ahead of Redis' clock, which is another machine's after a failover; it counts
 as of now. Further ahead it is none of ours: it would be of now at each look, and so stay fresh for ever.
 """
-MAX_SWEEP = 10_000
-"""Steps of a thousand keys in which all answers of a base are looked for."""
+MAX_SWEEP, SWEEP_WITHIN = 10_000, 20.0
+"""Steps of a thousand keys in which all answers of a base are looked for, and seconds for all of them."""
+MAX_FORGOTTEN, FLOOD_PAUSE = 500, 1.0
+"""Words a second about what others forget that are followed one by one. Whoever says more is not listened to
+for some seconds, and all answers of the base are forgotten once instead.
+"""
 
 # The answer unless it is the one that the asker has seen; else, if he wants it, the claim. An array of
 # answer, seconds and microseconds of Redis' clock, 1 for a claim taken.
@@ -42,8 +46,12 @@ local size = redis.pcall('STRLEN', KEYS[1])
 if type(size) == 'table' or size > tonumber(ARGV[1]) then redis.call('DEL', KEYS[1]) end
 local answer = redis.call('GET', KEYS[1]) or ''
 local mine = 0
-if answer == ARGV[2] and ARGV[4] ~= '0'
-    and redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then mine = 1 end
+if answer == ARGV[2] and ARGV[4] ~= '0' then
+    -- A claim without an end, or with a later one than ours would have, is nobody's who asks 1C.
+    local left = redis.call('PTTL', KEYS[2])
+    if left == -1 or left > 2 * tonumber(ARGV[4]) then redis.call('DEL', KEYS[2]) end
+    if redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then mine = 1 end
+end
 local now = redis.call('TIME')
 return {answer, now[1], now[2], mine}
 """
@@ -58,6 +66,12 @@ if ARGV[2] ~= '' then
     redis.call('SET', KEYS[1], asked .. ARGV[2], 'PX', ARGV[4])
 end
 return 1
+"""
+# One step. What keys are called stays there: whoever else writes may have given them names of megabytes.
+_SWEEP = """
+local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 1000)
+for _, key in ipairs(found[2]) do redis.call('UNLINK', key) end
+return found[1]
 """
 
 
@@ -205,16 +219,21 @@ class SharedAnswers:
         keys = self._keys(e164)
         wanted = self._claim_ms if token else 0
         reply = self._send(("EVAL", _TURN, 2, *keys, MAX_ENTRY, seen, token, wanted))
-        raw = bytes(reply[0])
-        now = int(reply[1]) + int(reply[2]) / 1e6
+        try:
+            raw, seconds, micros, mine = reply
+            now = int(seconds) + int(micros) / 1e6
+        except (TypeError, ValueError):
+            raise self._redis.lied() from None
+        if not isinstance(raw, bytes) or len(raw) > MAX_ENTRY:
+            raise self._redis.lied()
         entry = _read(raw)
         if entry is None or entry[1] > now + MAX_AHEAD:
             if raw and raw != seen:
                 self._send(("DEL", keys[0]))
-            return raw, None, bool(reply[3])
+            return raw, None, mine == 1
         answer, asked_at = entry
         age = max(0.0, now - asked_at)
-        return raw, (answer, age) if age < self._good_for(answer)[1] else None, bool(reply[3])
+        return raw, (answer, age) if age < self._good_for(answer)[1] else None, mine == 1
 
     def _settle(self, e164: str, token: str, answer: Answer | None = None, age: float = 0.0) -> None:
         """Gives the claim back, if it is still ours, with the answer that was asked for `age` seconds ago."""
@@ -238,19 +257,21 @@ class SharedAnswers:
     def _sweep(self) -> bool:
         """Deletes all answers and claims of this base; False if there are too many keys. Raises `Away`."""
         pattern = re.sub(r"([\[\]*?\\])", r"\\\1", self._prefix) + "+*"
-        cursor: Any = 0
+        cursor: Any = b"0"
+        ends = time.monotonic() + SWEEP_WITHIN
         for _ in range(MAX_SWEEP):
-            cursor, keys = self._send(("SCAN", cursor, "MATCH", pattern, "COUNT", 1000))
-            if keys:
-                self._send(("UNLINK", *keys))
-            if not int(cursor):
-                return True
-        return False
+            cursor = self._send(("EVAL", _SWEEP, 0, cursor, pattern))
+            if not isinstance(cursor, bytes) or not cursor.isdigit():
+                raise self._redis.lied()
+            if cursor == b"0" or time.monotonic() > ends:
+                break
+        return bool(cursor == b"0")
 
     def _listen(self, on_forget: Callable[[str, str | None], None]) -> None:
         # With nobody's clock running: the first word takes longest, and a caller would give up on Redis.
         concurrent.futures.wait([self._redis.open()])
         pause, told = 0.0, False
+        flood = _Flood()
         while not self._closed.wait(pause):
             pause = min(pause * 2 or redis_client.FIRST_PAUSE, redis_client.MAX_PAUSE)
             pubsub = self._hearing.pubsub()
@@ -260,7 +281,12 @@ class SharedAnswers:
                     if heard["type"] == "subscribe":
                         pause, told = redis_client.FIRST_PAUSE, False
                         self._works()
+                        if flood.over():
+                            _call(on_forget, json.dumps({"base": self._base, "number": None}).encode())
                     elif heard["type"] == "message":
+                        if flood.begins():
+                            pause = FLOOD_PAUSE
+                            break
                         _call(on_forget, heard["data"])
             except Exception as error:
                 # When Redis is away that is told by the line; here only that it does not let us listen.
@@ -288,6 +314,34 @@ class SharedAnswers:
         except Away:
             return False
         return True
+
+
+class _Flood:
+    """Counts what is heard; `MAX_FORGOTTEN` words a second are no flood."""
+
+    def __init__(self) -> None:
+        self._since, self._heard, self._told_at = 0.0, 0, -math.inf
+
+    def begins(self) -> bool:
+        """One more word; is that too many?"""
+        now = time.monotonic()
+        if now - self._since >= 1.0:
+            self._since, self._heard = now, 0
+        self._heard += 1
+        if self._heard <= MAX_FORGOTTEN:
+            return False
+        if now - self._told_at > 60.0:
+            self._told_at = now
+            log.warning(
+                "Redis: more than %d words a second of what to forget; all is forgotten instead",
+                MAX_FORGOTTEN,
+            )
+        return True
+
+    def over(self) -> bool:
+        """It is listened to again; was it a flood that had ended that?"""
+        ended, self._heard = self._heard > MAX_FORGOTTEN, 0
+        return ended
 
 
 def _read(raw: bytes) -> tuple[Answer, float] | None:

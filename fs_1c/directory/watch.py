@@ -5,6 +5,7 @@ down.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from concurrent.futures import Future
 
@@ -79,9 +80,14 @@ class Watch:
             if self._breaker.state is BreakerState.OPEN:
                 TIMERS.after(self._pause / 10, self._try)
             return
-        started = time.monotonic()
+        began = math.inf  # until a worker has taken it: what it waits for is not this one's time
+
+        def probe(client: Client) -> None:
+            nonlocal began
+            began = time.monotonic()
+            client.warm_up()
 
         def tried(future: Future[None]) -> None:
-            self._breaker.tried(self._well(future.exception(), time.monotonic() - started))
+            self._breaker.tried(self._well(future.exception(), time.monotonic() - began))
 
-        self._pool.submit(Urgency.REFRESH, Client.warm_up).add_done_callback(tried)
+        self._pool.submit(Urgency.PROBE, probe).add_done_callback(tried)

@@ -48,6 +48,8 @@ class Step:
 
 _CONNECTED = ("Event-Name", *ALWAYS, "Socket-Mode")
 _NOTHING = Step()
+MAX_LEGS = 100
+"""Legs of one call that are remembered."""
 _BRIDGE_UUID = "fs-1c-bridge-{uuid}"
 _CS_EXECUTE = "4"
 
@@ -89,16 +91,24 @@ class Dialogue:
 
     def received(self, message: Message) -> Step:
         """Takes one message. Raises `WireError` when it is none that FreeSWITCH could send here."""
-        match message.content_type:
+        kind, connecting = message.content_type, self.state is State.CONNECTING
+        match kind:
             case "text/disconnect-notice":
                 lingering = message.get("Content-Disposition") == "linger"
                 self.state = State.GONE
                 return Step(close=not lingering)
+            case "command/reply" if connecting:
+                return self._connected(message)
+            case _ if connecting:
+                raise WireError(f"before the channel's data came {kind[:80]!r}")
             case "text/event-plain":
                 return self._event(message.event())
-            case "command/reply" if self.state is State.CONNECTING:
-                return self._connected(message)
         return _NOTHING
+
+    @property
+    def lingers(self) -> int:
+        """Seconds for which FreeSWITCH keeps the connection after the hang-up."""
+        return self._linger if self._async else 0
 
     def decided(self, decision: Decision | None) -> bytes:
         """What to write, now that the call is decided (None: it could not be). Empty: the caller has gone."""
@@ -139,7 +149,10 @@ class Dialogue:
         names = ("hangup_after_bridge", "continue_on_fail", "socket_resume")
         self._set = frozenset(name for name in names if data.get(f"variable_{name}"))
         self._hangup_after_bridge = data.get("variable_hangup_after_bridge") in (None, "true")
-        self._conversations = Conversations(self._people.plan, self._people.has_key)
+        # Whoever reaches the port says what he likes: he names nobody's key, and has no room for many legs.
+        self._conversations = Conversations(
+            self._people.plan, self._people.has_key, MAX_LEGS, believes_keys=False
+        )
         self._conversations.feed(data)
         return Step(write=commands.linger(self._linger) + commands.MYEVENTS, decide=self.call)
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -35,6 +36,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between attempts; short, since each second away is a card that opens late."""
 LOOK_AGAIN = (0.5, 2.0, 10.0)
 """Seconds after a connect when it is asked again what is up (see `listening`)."""
+IN_A_ROW = 30
+"""Messages after which others have the loop: calls are decided there."""
+UNFINISHED = 60.0
+"""Seconds within which a message that has begun must end; of `show channels` of 20 000 there are 20 MB."""
+MAX_JOBS = 10_000
+"""Questions that wait for the switch's answer; beyond that nothing is asked."""
+MAX_TOLD = 100
+"""Different complaints about a switch's answers."""
 REFUSED_PAUSE = 10.0
 """Seconds before a switch that refused our password or address is asked again."""
 
@@ -80,7 +89,7 @@ class InboundDoor:
         found: Future[str] = Future()
 
         def send() -> None:
-            if self._listening is None or self._writer is None:
+            if self._listening is None or self._writer is None or len(self._jobs) >= MAX_JOBS:
                 found.set_result("")
                 return
             job = str(uuid.uuid4())
@@ -135,16 +144,25 @@ class InboundDoor:
         try:
             reader = Reader(skip=True)
             listening = Listening(self._settings.secret(), self._conversations)
+            messages, ended = 0, time.monotonic()  # and when the last of them had
             while True:
                 octets = await self._patiently(lambda: stream.read(256 * 1024), listening)
                 if not octets:
                     raise EOFError("the switch closed the connection")
+                whole = not reader.held
                 reader.feed(octets)
                 while (message := reader.next()) is not None:
                     heard = listening.received(message)
                     if heard.closed:
                         return
                     self._do(heard, listening, self._writer)
+                    messages, whole = messages + 1, True
+                    if messages % IN_A_ROW == 0:
+                        await asyncio.sleep(0)
+                if whole:
+                    ended = time.monotonic()
+                elif time.monotonic() - ended > UNFINISHED:
+                    raise WireError(f"a message has not ended within {UNFINISHED:g} s")
         finally:
             self._writer.transport.abort()
             self._lost()
@@ -179,7 +197,7 @@ class InboundDoor:
             log.info("inbound door %s: listening", self._settings.address)
         if heard.job is not None and (found := self._jobs.pop(heard.job[0], None)):
             found.set_result(heard.job[1])
-        if heard.problem and heard.problem not in self._told:
+        if heard.problem and heard.problem not in self._told and len(self._told) < MAX_TOLD:
             self._told.add(heard.problem)
             log.warning("inbound door %s: %s; going on without it", self._settings.address, heard.problem)
         for event in heard.happened:

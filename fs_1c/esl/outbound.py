@@ -4,6 +4,10 @@ A remembered answer takes no task and no thread. Calls come in bursts, and a pro
 much faster than several in turn; so what has come in a turn of the loop is taken from its sockets first, then
 all of it is read, then all of it is decided, then all decisions are written (at most `AT_ONCE`, so that the
 first need not wait for a thousand others), and only then are they told to the log and the others.
+
+Whoever connects may be hostile, and then he costs the others little. A new call's little data goes before all
+else. What is large or many waits in line, its rest in the kernel: of that a turn has a slice, from one
+connection after the other. What is kept unfinished is bounded in octets, of all together, and in time.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import contextlib
 import logging
 import socket
 import time
+from collections import deque
 from typing import Protocol
 
 from fs_1c.call import Call, Decision
@@ -21,17 +26,31 @@ from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, OutboundSettings
-from fs_1c.sockets import Came, Sockets
+from fs_1c.sockets import Came, Complaints, Sockets
 
 log = logging.getLogger(__name__)
 
-FIRST_WORD = 10.0
-"""Seconds within which FreeSWITCH must send the channel's data; it takes a millisecond. It may become twice
-as long until somebody looks.
+FIRST_WORD = 5.0
+"""Seconds within which FreeSWITCH must send the channel's data, end a message that it has begun, and hang up
+after `exit`; it takes a millisecond. It may become twice as long until somebody looks.
 """
+MUTE = 0.2
+"""Seconds without a word after which a connection can be spared when descriptors have run out."""
 
 AT_ONCE = 50
 """Messages that are acted upon before the answers to them are written."""
+ORDINARY = 32 * 1024
+"""Octets up to which a new call's data is read before all else; it has 6 000."""
+SLICE, SLICE_OCTETS = 15, 64 * 1024
+"""Messages, and octets, of all else that a turn of the loop reads: some milliseconds."""
+IN_A_ROW = 4
+"""Messages of one connection before the next one has its turn."""
+MAX_MESSAGE = 256 * 1024
+"""Octets of a message's header lines, and of its body."""
+MAX_KEPT = 16 * 1024 * 1024
+"""Octets that are kept of messages, of all connections together. Beyond that the one with most of them is
+hung up on, unless its call is just being decided.
+"""
 
 
 class Carrier(Protocol):
@@ -43,6 +62,9 @@ class Carrier(Protocol):
     def close(self) -> None:
         """Hangs up; the connection's `lost` is called, now or later."""
 
+    def listen(self) -> None:
+        """What has come is read: now the rest may come."""
+
     def peer(self) -> str:
         """Who is at the other end, for a log line."""
 
@@ -52,23 +74,33 @@ class OutboundDoor:
 
     Args:
         integration: What decides; may be exchanged while the door is open.
-        settings: Where to listen.
+        settings: Where to listen, and to whom.
+
+    Attributes:
+        kept: Octets that are kept of a connection's messages: of those that have brought half a message, or
+            more than can be read at once.
+        complaints: Warnings about peers.
     """
 
     def __init__(self, integration: Integration, settings: OutboundSettings) -> None:
         self.integration = integration
         self._settings = settings
         self._sockets: Sockets[Connection] | None = None
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}  # in the order in which they came
         self._undecided: set[Connection] = set()
         self._all_decided: asyncio.Event | None = None  # while somebody waits for it
         self._asking: list[tuple[Connection, Call]] = []
         self._untold: list[Decision] = []
         self._look: asyncio.TimerHandle | None = None
+        self._in_line: deque[Connection] = deque()
+        self._catching_up = False  # in the next turn
+        self.kept: dict[Connection, int] = {}
+        self._kept_in_all = 0
+        self.complaints = Complaints(log)
 
     async def open(self) -> None:
         """Starts to listen. Raises OSError when the address cannot be had."""
-        sockets: Sockets[Connection] = Sockets(self.arrived, self._came)
+        sockets: Sockets[Connection] = Sockets(self._connected, self._came, self._spare)
         try:
             await sockets.listen(self._settings.listen)
         except OSError:
@@ -106,6 +138,14 @@ class OutboundDoor:
         self._sockets.close()
         self._sockets = None
 
+    def _connected(self, connected: socket.socket, peer: str) -> None:
+        lets_in = not self._settings.allow or self._settings.lets_in(peer)
+        if lets_in or peer == connected.getsockname()[0]:  # which is this machine's
+            self.arrived(connected)
+        else:
+            connected.close()
+            self.complaints.add("outbound door: %s is not in esl.outbound.allow: hung up on", peer)
+
     def arrived(self, connected: socket.socket) -> None:
         """FreeSWITCH has connected."""
         if self._sockets is not None:
@@ -114,10 +154,10 @@ class OutboundDoor:
 
     def begun(self, connection: Connection) -> None:
         """A call has come and must be decided."""
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._undecided.add(connection)
         if self._look is None:
-            self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_for_silent)
+            self._look_later()
 
     def settled(self, connection: Connection) -> None:
         """Its call is decided, or gone; may be said more than once."""
@@ -125,25 +165,68 @@ class OutboundDoor:
         if self._all_decided is not None and not self._undecided:
             self._all_decided.set()
 
-    def _look_for_silent(self) -> None:
+    def _look_later(self) -> None:
         # One timer for all, since hardly any connection ever needs its own.
+        if self._connections:
+            self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_at_all)
+
+    def _look_at_all(self) -> None:
         self._look = None
-        for connection in list(self._undecided):
-            connection.must_have_spoken()
-        if self._undecided:
-            self._look = asyncio.get_running_loop().call_later(FIRST_WORD, self._look_for_silent)
+        now = time.monotonic()
+        for connection in list(self._connections):
+            connection.must_have_moved(now)
+        self._look_later()
+
+    def _spare(self) -> bool:
+        latest = time.monotonic() - MUTE
+        for connection in self._connections:
+            if connection.can_be_spared(latest):
+                connection.close()
+                self.complaints.add("outbound door: out of descriptors: an idle connection was hung up on")
+                return True
+        return False
 
     def _came(self, came: list[Came[Connection]]) -> None:
         for start in range(0, len(came), AT_ONCE):
             some = came[start : start + AT_ONCE]
-            for connection, data, _ in some:
-                if data:
-                    connection.read(data)
-            self.decide()
-            for connection, _, ended in some:
-                connection.flush()
-                if ended:
-                    connection.close()
+            for connection, data, ended in some:
+                connection.heard(data, ended)
+            self._answer([connection for connection, _, _ in some])
+        if not self._catching_up:
+            self._catch_up()
+
+    def _answer(self, some: list[Connection]) -> None:
+        self.decide()
+        for connection in some:
+            connection.flush()
+            connection.done()
+        while self._kept_in_all > MAX_KEPT:
+            idle = [connection for connection in self.kept if not connection.deciding]
+            max(idle or self.kept, key=self.kept.__getitem__).keeps_too_much()
+
+    def _catch_up(self) -> None:
+        self._catching_up = False
+        line, some, messages, octets = self._in_line, [], SLICE, SLICE_OCTETS
+        while line and messages > 0 and octets > 0:
+            some.append(connection := line.popleft())
+            before = self.kept.get(connection, 0)
+            messages -= connection.read(IN_A_ROW)
+            octets -= before - self.kept.get(connection, 0)
+        if some:
+            self._answer(some)
+        if line:
+            self._catching_up = True
+            asyncio.get_running_loop().call_soon(self._catch_up)
+
+    def waits(self, connection: Connection) -> None:
+        """It has more to be read than may be at once."""
+        self._in_line.append(connection)
+
+    def keeps(self, connection: Connection, octets: int) -> None:
+        """So much of a connection's messages is kept now."""
+        self._kept_in_all += octets - self.kept.pop(connection, 0)
+        if octets:
+            self.kept[connection] = octets
 
     def asks(self, connection: Connection, call: Call) -> None:
         """A call must be decided, when all that came with it has been read."""
@@ -171,22 +254,41 @@ class OutboundDoor:
 
     def went(self, connection: Connection) -> None:
         """The connection has ended."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
+        if connection in self.kept:
+            self.keeps(connection, 0)
 
 
 class Connection:
     """One call's connection."""
 
-    __slots__ = ("_carrier", "_dialogue", "_door", "_reader", "_started", "_task", "_unwritten")
+    __slots__ = (
+        "_carrier",
+        "_dialogue",
+        "_door",
+        "_ended",
+        "_messages",
+        "_reader",
+        "_stands",
+        "_started",
+        "_task",
+        "_unwritten",
+        "_waited",
+        "busy",
+    )
 
     def __init__(self, door: OutboundDoor, linger: int) -> None:
+        self.busy = False  # it stands in line
         self._door = door
-        self._reader = Reader()
+        self._reader = Reader(MAX_MESSAGE, MAX_MESSAGE)
         self._dialogue = Dialogue(linger, door.integration.people)
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
         self._started = 0.0
         self._unwritten = b""
+        self._ended = self._waited = False
+        self._messages = 0
+        self._stands: tuple[State, int, float] | None = None  # how far it had come, and since when
 
     def begin(self, carrier: Carrier) -> None:
         """FreeSWITCH has connected, and waits for the first command."""
@@ -200,11 +302,37 @@ class Connection:
         """Only replies and a goodbye are left; FreeSWITCH closes the connection."""
         return self._dialogue.state is State.LEAVING
 
-    def read(self, data: bytes) -> None:
-        """Acts on what has come. Never raises: others wait for their turn."""
-        self._reader.feed(data)
+    @property
+    def deciding(self) -> bool:
+        return self._dialogue.state is State.DECIDING
+
+    def heard(self, data: bytes, ended: bool) -> None:
+        """Takes what has come, and acts on it if it is a new call's and little. Never raises: others wait for
+        their turn.
+        """
+        if self._carrier is None:
+            return  # hung up on, since it came
+        self._ended = ended
+        if data:
+            self._reader.feed(data)
+            if self._dialogue.state is not State.CONNECTING or self._reader.held > ORDINARY:
+                self._wait()
+            else:
+                self.read(1)
+
+    def _wait(self) -> None:
+        self.busy = self._waited = True
+        self._door.waits(self)
+        self._door.keeps(self, self._reader.held)
+
+    def read(self, most: int) -> int:
+        """Acts on so many messages; returns how many there were. If there may be more it stands in line for
+        them. Never raises.
+        """
+        self.busy, read = False, 0
         try:
-            while self._carrier is not None and (message := self._reader.next()) is not None:
+            while read < most and self._carrier is not None and (message := self._reader.next()) is not None:
+                read += 1
                 self._do(self._dialogue.received(message))
                 if self._dialogue.state is State.GONE:
                     self._gone()
@@ -213,12 +341,29 @@ class Connection:
         except Exception as error:
             log.exception("call=%s", self._uuid)
             self._broken(type(error).__name__)
+        self._messages += read
+        kept = self._reader.held if self._carrier is not None else 0
+        if kept and read == most:
+            self._wait()
+        elif kept or self in self._door.kept:
+            self._door.keeps(self, kept)
+        return read
 
     def flush(self) -> None:
         """Sends what there is to be said."""
         unwritten, self._unwritten = self._unwritten, b""
         if unwritten and self._carrier is not None and self._dialogue.state is not State.GONE:
             self._carrier.write(unwritten)
+
+    def done(self) -> None:
+        """What has come is acted upon, and answered: but for what stands in line."""
+        if self._carrier is None or self.busy:
+            return
+        if self._ended:
+            self._carrier.close()
+        elif self._waited:
+            self._waited = False
+            self._carrier.listen()
 
     def lost(self) -> None:
         """The connection has ended."""
@@ -292,15 +437,39 @@ class Connection:
             log.info("call=%s gone after %.0fms, undecided", self._uuid, took)
         self._door.settled(self)
 
-    def must_have_spoken(self) -> None:
-        """Ends the connection if FreeSWITCH has not sent the channel's data in time."""
-        if self._dialogue.state is State.CONNECTING and time.monotonic() - self._started >= FIRST_WORD:
+    def must_have_moved(self, now: float) -> None:
+        """Ends the connection if something has not come in time that FreeSWITCH sends at once."""
+        state, since = self._dialogue.state, self._started
+        if state is State.DECIDING or (state is State.FOLLOWING and not self._reader.held):
+            self._stands = None
+            return
+        if state is not State.CONNECTING:
+            if self._stands is None or self._stands[:2] != (state, self._messages):
+                self._stands = (state, self._messages, now)
+            since = self._stands[2]
+        late = now - since >= FIRST_WORD
+        if state is State.CONNECTING and late:
             self._broken(f"no channel data within {FIRST_WORD:g} s")
+        elif state is State.FOLLOWING and late:
+            self._broken(f"a message has not ended within {FIRST_WORD:g} s")
+        elif now - since >= FIRST_WORD + self._dialogue.lingers:
+            self.close()
+
+    def can_be_spared(self, latest: float) -> bool:
+        """Nothing is expected of it any more, or there was nothing at that time yet."""
+        if self._dialogue.state is State.CONNECTING:
+            return self._started <= latest
+        return self._dialogue.state is State.LEAVING
+
+    def keeps_too_much(self) -> None:
+        """Ends the connection: somebody must, and it has brought the most that is unfinished."""
+        self._broken("too many octets of unfinished messages")
+        self._door.keeps(self, 0)
 
     def _broken(self, why: str) -> None:
         self.flush()
         if self._carrier is not None:
-            log.warning(
+            self._door.complaints.add(
                 "outbound door: call=%s connection from %s closed: %s", self._uuid, self._carrier.peer(), why
             )
             self._carrier.close()

@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 MAX_PIECES = 4
 """Times 64 kB of header lines; a channel with 150 variables has 6 kB."""
+UNREAD = 4
+"""Messages that wait for the loop; then the thread waits, and the rest stays in the kernel."""
 WRITE_WITHIN = 0.25
 """Seconds that a write may hold up the loop. It takes no time, as all that is said on a connection fits into
 the kernel's buffer; a peer that reads nothing at all is left.
@@ -50,7 +52,7 @@ class Line(asyncio.Transport):
 
     Args:
         connected: The connected socket; belongs to the line from now on.
-        received: Gets each message, on the loop's thread.
+        received: Gets each message, on the loop's thread; says `listen` when it is done with.
         ended: Is told on the loop's thread when the connection has ended, once.
         name: Of the thread.
 
@@ -72,6 +74,7 @@ class Line(asyncio.Transport):
             self._connection: Any = None  # once the library has been answered
             self._pieces: tuple[Any, ...] = ()
             self._closing = False
+            self._room = threading.Semaphore(UNREAD)
             self.gone = self._loop.create_future()
             connected.setblocking(True)
             timeval = struct.pack("ll", 0, int(WRITE_WITHIN * 1e6))
@@ -99,8 +102,13 @@ class Line(asyncio.Transport):
         """Hangs up; `ended` is told when the thread has noticed."""
         if not self._closing:
             self._closing = True
+            self._room.release()
             with contextlib.suppress(OSError):  # the peer was faster
                 self._socket.shutdown(socket.SHUT_RDWR)
+
+    def listen(self) -> None:
+        """One of the messages is done with: another one may come."""
+        self._room.release()
 
     def abort(self) -> None:
         self.close()
@@ -139,10 +147,13 @@ class Line(asyncio.Transport):
                 self._socket.close()
 
     def _tell(self, event: Any) -> None:
+        if self._closing:
+            return
         pieces = (*self._pieces, event)
         message = as_message(pieces)
         if message.content_type:
             self._pieces = ()
+            self._room.acquire()
             self._loop.call_soon_threadsafe(self._received, message)
         elif len(pieces) < MAX_PIECES:
             self._pieces = pieces

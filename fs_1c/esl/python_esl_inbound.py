@@ -46,6 +46,7 @@ class PythonEslInboundDoor(InboundDoor):
                 if heard.closed:
                     return
                 self._do(heard, listening, self._writer)
+                line.listen()
         finally:
             line.abort()
             self._lost()

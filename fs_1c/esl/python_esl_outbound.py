@@ -73,8 +73,10 @@ class _LineConnection(Connection):
         self._door.begun(self)
 
     def _received(self, message: Message) -> None:
+        self._line.listen()
         if self._carrier is None or self._line.is_closing():
             return
+        self._messages += 1
         try:
             self._do(self._dialogue.received(message))
         except WireError as error:

@@ -25,6 +25,7 @@ MAX_BODY = 16 * 1024 * 1024
 VARIABLE = b"\nvariable_"
 _CHANNEL_DATA = b"\nEvent-Name: CHANNEL_DATA\n"
 """How the answer to `connect` begins."""
+_NEWLINES = re.compile(b"\n+")
 
 
 @lru_cache(1024)
@@ -219,6 +220,12 @@ class Reader:
         self._head: Message | None = None  # its body is on its way
         self._missing = 0  # octets of that body, in all
 
+    @property
+    def held(self) -> int:
+        """Octets that are kept, of a message that has begun or of several that nobody has asked for yet."""
+        kept = len(self._buffer) - self._at
+        return kept if self._head is None else kept + len(self._head._lines)
+
     def feed(self, octets: bytes) -> None:
         """Takes what a `recv` gave."""
         if self._to_skip:
@@ -252,12 +259,15 @@ class Reader:
                 self._at, self._missing = body_ends, 0
         if self._at == len(self._buffer):
             self._buffer, self._at = b"", 0
+        elif message is None and self._at:  # what was read already is not kept until the rest comes
+            self._buffer, self._at = self._buffer[self._at :], 0
         return message
 
     def _read_head(self) -> bool:
         buffer, at = self._buffer, self._at
-        if not self._searched and buffer[at : at + 1] == b"\n":  # stray ones between messages mean nothing
-            self._at = at = len(buffer) - len(buffer[at:].lstrip(b"\n"))
+        # Stray newlines between messages mean nothing; they are passed by, and what follows is not copied.
+        if not self._searched and buffer[at : at + 1] == b"\n" and (stray := _NEWLINES.match(buffer, at)):
+            self._at = at = stray.end()
         end = buffer.find(b"\n\n", at + max(0, self._searched - 1))
         # A newline at the end may be the first half of the empty line, and does not count then.
         if (end if end >= 0 else len(buffer) - buffer.endswith(b"\n")) - at > self._max_headers:

@@ -7,6 +7,7 @@ it to people, `to_json` to programs. The status page shows the same rows before 
 from fs_1c.journal.entries import (
     CallEntry,
     DecisionEntry,
+    ErasedRows,
     JournalError,
     PopEntry,
     calls,
@@ -20,6 +21,7 @@ from fs_1c.journal.writer import Journal, journal_file
 __all__ = [
     "CallEntry",
     "DecisionEntry",
+    "ErasedRows",
     "Journal",
     "JournalError",
     "PopEntry",

@@ -158,6 +158,20 @@ class CallEntry:
     talks: tuple[TalkEntry, ...] = ()
 
 
+class ErasedRows(NamedTuple):
+    """What was erased of one client.
+
+    Attributes:
+        calls, pops, talks: Rows of each table.
+        left: What may hold something of him still, and why; empty: nothing does.
+    """
+
+    calls: int = 0
+    pops: int = 0
+    talks: int = 0
+    left: str = ""
+
+
 Row = DecisionEntry | PopEntry | TalkEntry
 TABLES: dict[type[Row], str] = {DecisionEntry: "calls", PopEntry: "pops", TalkEntry: "talks"}
 

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fs_1c.journal.entries import BUSY, SCHEMA, VERSION, version_of
+from fs_1c.journal.entries import BUSY, SCHEMA, TABLES, VERSION, ErasedRows, version_of
+from fs_1c.numbers import NumberPlan, in_e164
+from fs_1c.settings import close_to_others
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,38 @@ class JournalFile:
             raise
         return changed
 
+    def erase(self, number: str, plan: NumberPlan) -> ErasedRows:
+        """Deletes one client's rows and all others of his calls; nothing of them is in the file afterwards.
+        Raises `Newer` besides.
+
+        Args:
+            number: E.164, or as received if it is none.
+        """
+        if not self._path.exists():
+            return ErasedRows(left=self._set_aside_before())
+        try:
+            connection = self._open()
+            (before,) = connection.execute("PRAGMA secure_delete").fetchone()
+            connection.execute("PRAGMA secure_delete = ON")
+            connection.execute("BEGIN IMMEDIATE")
+            deleted = _delete(connection, number, plan)
+            connection.execute("COMMIT")
+            left = _wiped(connection)
+            connection.execute(f"PRAGMA secure_delete = {before}")
+        except BaseException as error:
+            self.close()
+            if _is_corrupt(error):
+                self._set_aside()
+            raise
+        left = left or self._set_aside_before()
+        return ErasedRows(deleted["calls"], deleted["pops"], deleted["talks"], left)
+
+    def _set_aside_before(self) -> str:
+        """What `_set_aside` has left, which nobody can look into."""
+        if not any(self._path.parent.glob(f"{self._path.name}.broken-*")):
+            return ""
+        return f"what was corrupt may have something of him: delete {self._path}.broken-*"
+
     def close(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -67,6 +101,9 @@ class JournalFile:
         # holds in this process.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o640))
+        close_to_others(self._path.parent, 0o770)
+        for end in ("", "-wal", "-shm"):  # SQLite makes these like the file, but takes them as they are
+            close_to_others(Path(f"{self._path}{end}"), 0o640)
         self._inode = _inode(self._path)
         self._connection = connection = sqlite3.connect(
             self._path, timeout=BUSY, isolation_level=None, cached_statements=8
@@ -109,6 +146,44 @@ class JournalFile:
         log.warning(
             "journal %s was corrupt and is begun anew; the old one is %s %s", self._path, kept, broken
         )
+
+
+def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> dict[str, int]:
+    """Rows deleted, by table."""
+    numbers, calls = {number}, set()
+    for table in TABLES.values():
+        # What could be read when it was written stands there in E.164.
+        unread = connection.execute(f"SELECT DISTINCT number FROM {table} WHERE number NOT GLOB '+[0-9]*'")  # noqa: S608
+        numbers |= {text for (text,) in unread if text and in_e164(text, plan) == number}
+    for table in TABLES.values():
+        for text in numbers:
+            found = connection.execute(f"SELECT DISTINCT call FROM {table} WHERE number = ?", (text,))  # noqa: S608
+            calls |= {uuid for (uuid,) in found if uuid}
+    deleted = {}
+    for table in TABLES.values():
+        rows = 0
+        for column, values in (("number", numbers), ("call", calls)):
+            given = [(value,) for value in values]
+            rows += connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", given).rowcount  # noqa: S608
+        deleted[table] = rows
+    return deleted
+
+
+def _wiped(connection: sqlite3.Connection) -> str:
+    """Has nothing of deleted rows left in the file and beside it; else says why that may not be so.
+
+    Deleted octets are overwritten, but pages that were split or freed before still have copies of rows that
+    had been there: only a file that is written anew has none.
+    """
+    left = ""
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        left = f"the file could not be written anew ({error}); copies may be in its free pages: erase again"
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy and not left:
+        left = "somebody reads the file, and its write-ahead log could not be emptied: erase again"
+    return left
 
 
 def _let_readers_be(connection: sqlite3.Connection) -> None:

@@ -93,9 +93,9 @@ def _said(decision: DecisionEntry) -> str:
             return f"1C ({asked}) knows the client: {name}; category {category}, manager {manager}."
         case Result.UNKNOWN:
             return f"1C ({asked}) knows no such client. If it should: does it keep numbers in this form?"
-        case Result.SKIPPED:
+        case Result.SKIPPED if decision.error_kind != "flood":
             return f"1C was not asked: the number is {decision.error or 'none'}."
-        case Result.FAILED if decision.error_kind == "down":
+        case Result.SKIPPED | Result.FAILED if decision.error_kind in ("flood", "down"):
             return f"1C was not asked: {decision.error}."
         case Result.FAILED if decision.error_kind == "not-understood":
             raw = "`fs-1c lookup --raw` shows what came"

@@ -14,12 +14,16 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from fs_1c.call import CallEvent, Conversation, Decision, ScreenPop
 from fs_1c.journal.entries import (
     TABLES,
+    ErasedRows,
+    JournalError,
     Newer,
     PopEntry,
     Row,
@@ -61,6 +65,14 @@ _DELETE = [
 ]
 
 
+@dataclass(slots=True)
+class _Erasure:
+    """A client's rows must go, among them all that were told before."""
+
+    number: str
+    done: Future[ErasedRows] = field(default_factory=Future)
+
+
 def _insert(kind: type[Row], rows: int) -> str:
     names = kind._fields
     row = f"({', '.join('?' * len(names))})"
@@ -96,8 +108,8 @@ class Journal(Observer):
         self._settings = settings
         self._plan = plan
         # Its put never waits, not even for a reader that is in the middle of something.
-        self._queue: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
-        self._waiting: list[Row] = []  # taken from the queue, not written yet; the writer's own
+        self._queue: queue.SimpleQueue[Row | _Erasure | None] = queue.SimpleQueue()
+        self._waiting: list[Row | _Erasure] = []  # taken from the queue, not written yet; the writer's own
         self._prune_at = 0.0
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
@@ -127,6 +139,30 @@ class Journal(Observer):
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended."""
         self._tell(lambda: of_pop(conversation, pop, time.time()))
+
+    def erase(self, number: str, timeout: float) -> ErasedRows:
+        """Erases one client's rows; blocks, for at most `timeout` seconds.
+
+        Args:
+            number: E.164, or as received if it is none.
+
+        Raises JournalError if that is not done; if it is only late, it is done when the disk allows.
+        """
+        if self._thread is None and not self._path.exists():
+            return ErasedRows()
+        erasure = _Erasure(number)
+        if not self._closed.is_set():
+            try:
+                if self._thread is None:
+                    self._start()
+                self._queue.put(erasure)
+                return erasure.done.result(timeout)
+            except TimeoutError:
+                late = f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
+                raise JournalError(late) from None
+            except RuntimeError as error:  # no more threads
+                raise JournalError(str(error)) from None
+        raise JournalError("it is closed")
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what waits, for at most `timeout` seconds. What is told afterwards is not written."""
@@ -200,7 +236,8 @@ class Journal(Observer):
                 except Exception as error:
                     lasts = may_pass(error)
                     self._fails(error, 0 if lasts else len(self._waiting))
-                    self._waiting = self._waiting if lasts else []
+                    if not lasts:
+                        self._drop(error)
                     if closing:
                         return
                     self._closed.wait(pause)
@@ -211,7 +248,7 @@ class Journal(Observer):
         finally:
             self._file.close()
 
-    def _gather(self, seconds: float) -> list[Row]:
+    def _gather(self, seconds: float) -> list[Row | _Erasure]:
         """What is in the queue, after waiting for a first row for at most `seconds`; while many come, with
         those that come meanwhile.
         """
@@ -232,14 +269,19 @@ class Journal(Observer):
 
     def _write(self) -> None:
         if self._waiting:
-            self._waiting = [_in_e164(row, self._plan) for row in self._waiting]
+            told = [_in_e164(row, self._plan) for row in self._waiting if not isinstance(row, _Erasure)]
             statements = []
             for kind in TABLES:
-                rows = [row for row in self._waiting if type(row) is kind]
+                rows = [row for row in told if type(row) is kind]
                 for some in (rows[i : i + AT_ONCE] for i in range(0, len(rows), AT_ONCE)):
                     statements.append((_insert(kind, len(some)), list(chain.from_iterable(some))))
-            self._file.run(statements)
-            self._waiting = []
+            if statements:
+                self._file.run(statements)
+            erasures = [one for one in self._waiting if isinstance(one, _Erasure)]
+            self._waiting = [*erasures]
+            for one in erasures:
+                one.done.set_result(self._file.erase(one.number, self._plan))
+                self._waiting.remove(one)
 
     def _prune(self) -> None:
         """Deletes a portion of what is too old; the rest soon."""
@@ -251,7 +293,15 @@ class Journal(Observer):
 
     def _refuse(self) -> None:
         self._closed.set()
-        self._waiting = []
         with contextlib.suppress(queue.Empty):
             while True:
-                self._queue.get_nowait()
+                if row := self._queue.get_nowait():
+                    self._waiting.append(row)
+        self._drop(JournalError("no journal is kept; the log says why"))
+
+    def _drop(self, error: Exception) -> None:
+        """What waits is given up."""
+        for one in self._waiting:
+            if isinstance(one, _Erasure):
+                one.done.set_exception(JournalError(str(error)))
+        self._waiting = []

@@ -32,6 +32,7 @@ class Channel:
         "Caller-Orig-Caller-ID-Number": "orig_caller_id_number",
         "Caller-Caller-ID-Number": "caller_id_number",
         "Caller-Caller-ID-Name": "caller_id_name",
+        "Caller-Network-Addr": "network_addr",
         "Caller-Destination-Number": "destination_number",
         "Caller-Privacy-Hide-Number": "privacy_hide_number",
     }

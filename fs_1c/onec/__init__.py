@@ -12,8 +12,10 @@ from fs_1c.onec.connection import Connection, prepare
 from fs_1c.onec.dialects.answer import checked
 from fs_1c.onec.dialects.mobilon import DESCRIBE, PRESETS, Mobilon, described_at, mobilon
 from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, NOBODY, Answer, CallState, Card
+from fs_1c.onec.dialects.soap import document
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.pool import WorkerPool
+from fs_1c.onec.queue import Urgency
 from fs_1c.onec.session import Session, SessionPolicy
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "checked",
     "described_at",
     "dialects",
+    "document",
     "mobilon",
     "prepare",
 ]

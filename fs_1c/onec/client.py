@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from fs_1c.onec import dialects
+from fs_1c.onec.connection import AT_LEAST
 from fs_1c.onec.dialects.answer import checked
 from fs_1c.onec.dialects.protocol import Answer, CallState, Card, Request, Response
 from fs_1c.onec.errors import OneCError, Reached
@@ -38,14 +39,17 @@ class Client:
         policy: SessionPolicy | None = None,
         told: OnRequest = lambda operation, took, error: None,
     ) -> None:
+        self._timeout = settings.timeout
         self._dialect = dialects.of(settings)
         self._told = told
         self._session = Session(settings, policy or SessionPolicy(settings.session_mode))
 
     def lookup(self, number: str) -> Answer:
         """Who calls from `number`, which is written in the base's own form."""
-        text = self._call(self._dialect.lookup(number), self._dialect.said)
-        return checked(self._dialect.understood(text))
+        return self._call(
+            self._dialect.lookup(number),
+            lambda response: checked(self._dialect.understood(self._dialect.said(response))),
+        )
 
     def open_card(self, card: Card) -> bool:
         """Opens a card. True if 1C has accepted the request; whether the card is shown it never says.
@@ -76,9 +80,11 @@ class Client:
 
     def _call(self, request: Request, read: Callable[[Response], T], *, careful: bool = False) -> T:
         started = time.monotonic()
+        ends = started + self._timeout
         kind = "internal"
         try:
-            result = read(self._session.send(request, careful=careful))
+            response = self._session.send(request, careful=careful, ends=ends)
+            result = _in_time(lambda: read(response), ends + AT_LEAST)
             kind = ""
             return result
         except OneCError as error:
@@ -97,3 +103,18 @@ def _without(key: str) -> Iterator[None]:
         if key:
             error.message = error.message.replace(key, "***")
         raise
+
+
+def _in_time(read: Callable[[], T], ends: float) -> T:
+    """What has been read by then. Later it is a time-out, whatever it says: so is an answer that takes long
+    to read, as one that is long on its way.
+    """
+    try:
+        result = read()
+    except OneCError:
+        if time.monotonic() <= ends:
+            raise
+    else:
+        if time.monotonic() <= ends:
+            return result
+    raise OneCError("timeout", "the answer took too long to be read", Reached.MAYBE, base_down=True)

@@ -5,8 +5,8 @@ whose last octet was never accepted by the network cannot have been executed. re
 HTTP; a subclass of urllib3's connection watches what passes through it.
 
 An answer belongs to the request that it follows on a kept connection, and to nothing else. So a connection on
-which anything but one clean answer came (an interim 102 or 103, octets behind the answer, two lengths of one
-body, a body that breaks off) is never used again: what comes next there might be the answer to somebody
+which anything but one clean answer came (an interim 102 or 103, octets behind the answer, its length told
+twice, a body that breaks off) is never used again: what comes next there might be the answer to somebody
 else's question. Neither is one on which something comes before the whole question has left. What cannot be
 told from an answer is a second one that comes after that: HTTP has no name for whose it is.
 """
@@ -22,7 +22,7 @@ import socket
 import ssl
 import threading
 import time
-import zlib
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -36,17 +36,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.wait import wait_for_read
 
-from fs_1c import __version__
+from fs_1c import __version__, channel
 from fs_1c.onec import dialects
 from fs_1c.onec.dialects.protocol import Request, Response
 from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec.reading import MAX_FRAMING, MAX_RESPONSE, Octets, body_of, breaks_off
 from fs_1c.settings import OneCSettings
 from fs_1c.timers import TIMERS
 
-MAX_RESPONSE = 1 << 18
-"""Octets of a response that are read; 1C's answer has some hundreds."""
-MAX_HEARD = 1 << 20
-"""Octets that are written down for who wants to see what came."""
 MAX_INTERIM = 10
 """Interim answers (1xx) before the answer."""
 CONNECT_WITHIN = 5.0
@@ -90,24 +87,7 @@ class _Here(threading.local):
 _here = _Here()
 
 
-class _Heard(io.RawIOBase):
-    """What comes, written down on its way."""
-
-    def __init__(self, raw: io.RawIOBase, heard: bytearray) -> None:
-        self._raw, self._heard = raw, heard
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        count = self._raw.readinto(buffer)
-        if count and len(self._heard) < MAX_HEARD:
-            self._heard += bytes(buffer[:count])
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
+_NO_END = "nobody can say where the answer ends"
 
 
 class _Answer(http.client.HTTPResponse):
@@ -118,30 +98,45 @@ class _Answer(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *given: Any, **more: Any) -> None:
         super().__init__(sock, *given, **more)
         self._socket = sock
-        if _here.progress is not None and _here.progress.heard is not None:
-            self.fp = io.BufferedReader(_Heard(self.fp.detach(), _here.progress.heard))
+        heard = None if _here.progress is None else _here.progress.heard
+        self._octets = Octets(self.fp.detach(), heard)
+        self.fp = io.BufferedReader(self._octets)
+        self._interim = 0
 
     def _read_status(self) -> tuple[str, int, str]:
-        """As http.client reads it, but that passes 100 over and takes 102 and 103 for answers."""
-        for _ in range(MAX_INTERIM):
+        """As http.client reads it, but that passes over any number of 100, and takes 102 for an answer."""
+        while self._interim < MAX_INTERIM:
             read: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
-            if not 101 < read[1] < 200:
+            if not 100 <= read[1] < 200 or read[1] == 101:
                 return read
-            self.unclean = True
+            self._interim += 1
+            self.unclean = self.unclean or read[1] != 100
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"more than {MAX_INTERIM} interim answers")
 
     def begin(self) -> None:
         super().begin()
-        lengths = self.headers.get_all("Content-Length") or []
-        encodings = self.headers.get_all("Transfer-Encoding") or []
+        self._octets.left += MAX_RESPONSE + MAX_FRAMING
+        self._is_framed_once()
+        if self.unclean or self.status == 101:
+            self.unclean = self.will_close = True
+
+    def _is_framed_once(self) -> None:
+        """Raises `HTTPException` if two things tell where the body ends (RFC 9112, 6.3). Nobody knows by
+        which of them a proxy on the way has gone, and so whether these octets answer our question.
+        """
+        lengths = [length.strip() for length in self.headers.get_all("Content-Length") or []]
+        encodings = [one.strip().lower() for one in self.headers.get_all("Transfer-Encoding") or []]
         # int() takes +5 and 5_0 for numbers, too.
-        well = all(re.fullmatch("[0-9]{1,18}", length.strip()) for length in lengths)
-        well = well and all(encoding.strip().lower() == "chunked" for encoding in encodings)
-        if not well or len(lengths) + len(encodings) > 1 or self.status == 101:
-            self.unclean = True
-        if self.unclean:
+        well = all(re.fullmatch("[0-9]{1,18}", length) for length in lengths) and len(set(lengths)) < 2
+        if not well or encodings not in ([], ["chunked"]) or (encodings and lengths):
             self.will_close = True
+            told = [
+                *(f"Content-Length {one}" for one in lengths),
+                *(f"Transfer-Encoding {one}" for one in encodings),
+            ]
+            raise http.client.HTTPException(f"{_NO_END}: {', '.join(told)[:100]}")
+        self.unclean = self.unclean or len(lengths) > 1
 
     def _close_conn(self) -> None:
         # What has come behind the body lies in the buffer, which http.client forgets with the answer.
@@ -149,10 +144,16 @@ class _Answer(http.client.HTTPResponse):
             timeout = self._socket.gettimeout()
             with contextlib.suppress(OSError, ValueError):
                 self._socket.settimeout(0)
-                self.unclean = self.unclean or bool(self.fp.peek(1))
+                try:
+                    self.unclean = self.unclean or bool(self.fp.peek(1))
+                except OneCError:  # more than may come
+                    self.unclean = True
             with contextlib.suppress(OSError):
                 self._socket.settimeout(timeout)
         super()._close_conn()  # type: ignore[misc]
+
+
+_NO_HEADERS = http.client.HTTPMessage()
 
 
 class _Watched(HTTPConnection):
@@ -162,7 +163,10 @@ class _Watched(HTTPConnection):
 
     def getresponse(self) -> Any:
         response = super().getresponse()
-        self.answer = response._original_response
+        answer: Any = response._original_response
+        # Where requests would look for cookies, which are read elsewhere, and in linear time.
+        answer.msg = _NO_HEADERS
+        self.answer = answer
         return response
 
     def end_if_unclean(self, breaks_off: bool) -> None:
@@ -214,8 +218,9 @@ class _PoolTLS(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     POOLS: ClassVar[dict[str, Any]] = {"http": _Pool, "https": _PoolTLS}
 
-    def __init__(self, trust: ssl.SSLContext | None) -> None:
+    def __init__(self, trust: ssl.SSLContext | None, login: str) -> None:
         self._trust = trust
+        self._login = login
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -226,6 +231,12 @@ class _Adapter(HTTPAdapter):
         manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs, ssl_context=self._trust)
         manager.pool_classes_by_scheme = self.POOLS
         return manager
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """The login goes beside the proxy's URL, which every exception about it repeats."""
+        if not self._login:
+            return {}
+        return {"Proxy-Authorization": f"Basic {b64encode(self._login.encode()).decode()}"}
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """The context verifies, with the certificates that it has loaded already."""
@@ -271,13 +282,14 @@ class Connection:
         # A proxy or a .netrc of the environment must not surprise a telephone call.
         self._http.trust_env = False
         self._http.cookies.set_policy(_NoCookies())
-        self._http.mount("http://", _Adapter(None))
+        proxy, login = settings.through()
+        self._http.mount("http://", _Adapter(None, login))
         trust = prepare(settings)
         self._no_trust = trust if isinstance(trust, OSError) else None
         if isinstance(trust, ssl.SSLContext):
-            self._http.mount("https://", _Adapter(trust))
-        if settings.proxy:
-            self._http.proxies = {"http": settings.proxy, "https": settings.proxy}
+            self._http.mount("https://", _Adapter(trust, login))
+        if proxy:
+            self._http.proxies = {"http": proxy, "https": proxy}
         self._http.headers.update({"User-Agent": f"fs-1c/{__version__}", "Accept": "text/xml, */*"})
 
     def request(
@@ -329,7 +341,9 @@ class Connection:
                 ) as response,
             ):
                 cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
-                answer = Response(response.status_code, _read(response), cookies, _telling(response.headers))
+                answer = Response(
+                    response.status_code, body_of(response), cookies, _telling(response.headers)
+                )
                 if progress.connection is not None:
                     progress.connection.end_if_unclean(breaks_off(answer.body))
             if progress.too_late:  # the end that was read was ours
@@ -380,45 +394,6 @@ def _telling(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _read(response: requests.Response) -> bytes:
-    """The body, bounded in octets; a timer bounds it in time."""
-    body = bytearray()
-    # read1 gives what has arrived; read would wait for a whole block, however slowly it comes.
-    while chunk := response.raw.read1(16 * 1024, decode_content=False):
-        body += chunk
-        if len(body) > MAX_RESPONSE:
-            raise _too_large()
-    packed = body[:2] == b"\x1f\x8b"  # perhaps not said so
-    said = response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity")
-    return _unpacked(bytes(body)) if packed or (said and body) else bytes(body)
-
-
-def _unpacked(body: bytes) -> bytes:
-    """Out of gzip or deflate, with its header or without."""
-    for wbits in (47, -15):
-        unpack = zlib.decompressobj(wbits)
-        try:
-            unpacked = unpack.decompress(body, MAX_RESPONSE + 1)
-        except zlib.error:
-            continue
-        if len(unpacked) > MAX_RESPONSE:
-            raise _too_large()
-        if unpack.eof:
-            return unpacked
-    raise urllib3.exceptions.DecodeError("what is said to be packed is not")
-
-
-def _too_large() -> OneCError:
-    return OneCError("too-large", f"an answer over {MAX_RESPONSE} octets", Reached.MAYBE, base_down=True)
-
-
-def breaks_off(body: bytes) -> bool:
-    """Does the body end before what was begun in it does? Its rest may come next, or an answer behind it."""
-    body = body.strip(b"\xef\xbb\xbf \t\r\n\0")
-    ends = {b"<": b">", b"{": b"}", b"[": b"]"}.get(body[:1], b"")
-    return not body.endswith(ends)
-
-
 def _explain(error: Exception, progress: _Progress, limit: float) -> OneCError:
     """The `OneCError` that an exception of requests, urllib3 or the socket stands for."""
     exceptions = requests.exceptions
@@ -441,6 +416,7 @@ def _explain(error: Exception, progress: _Progress, limit: float) -> OneCError:
 
 
 _TELLING = (
+    _NO_END,
     "[Errno",
     "certificate verify failed",
     "Remote end closed",
@@ -452,8 +428,8 @@ _TELLING = (
 
 
 def _reason(error: object) -> str:
-    """The most telling part of a nested message, without object addresses and the URL."""
-    text = str(error)
+    """The most telling part of a nested message on one line, without object addresses and the URL."""
+    text = channel.plain(str(error)[:2000])
     if "BadStatusLine(" in text:
         return f"what answers speaks no HTTP: {text.partition('BadStatusLine(')[2].strip(' ()')}"[:200]
     for marker in _TELLING:

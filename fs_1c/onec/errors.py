@@ -113,6 +113,7 @@ _ONEC_SAYS = re.compile(
     r"1[cс]\b|\bправ\b|сеанс|предприяти|enterprise|ошибка при выполнении|http: forbidden", re.IGNORECASE
 )
 _OF_PROXIES = (502, 503, 504)
+_ATTRIBUTES = re.compile(r"""(</?[A-Za-z][^\s/<>]*+)(?:"[^"<]*"|'[^'<]*'|[^<>])++""")
 _PLACE = re.compile(r"\{[^{}<>]{1,300}\(\d{1,6}(?:,\s?\d{1,6})?\)\}")
 
 
@@ -154,7 +155,10 @@ def words(text: str) -> str:
 
 
 def _from_markup(text: str) -> str:
-    """What a browser would show of HTML, however broken; XML reads the same."""
+    """What a browser would show of HTML, however broken; XML reads the same. Without attributes, of which the
+    parser compares each with all others.
+    """
+    text = _ATTRIBUTES.sub(r"\1", text)
     parser = etree.HTMLParser(
         encoding="utf-8", recover=True, no_network=True, remove_comments=True, huge_tree=False
     )

@@ -71,13 +71,14 @@ class Session:
         """1C keeps a session for us now."""
         return self._cookies.in_session
 
-    def send(self, request: Request, *, careful: bool = False) -> Response:
+    def send(self, request: Request, *, careful: bool = False, ends: float | None = None) -> Response:
         """Sends a request in the session, starting or renewing it as needed; the answer, whatever its status.
 
         Args:
             careful: Must never be executed twice.
+            ends: When all of it must be over, by `time.monotonic()`; None: after the base's `timeout`.
         """
-        ends = time.monotonic() + self._settings.timeout
+        ends = time.monotonic() + self._settings.timeout if ends is None else ends
         reused, served = self.kept, self._served
         response = self._send(request, careful, ends)
         good = _is_good(response)

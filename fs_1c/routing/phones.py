@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from fs_1c.numbers import NumberPlan, is_extension
 
+NEAR = 40
+"""Characters before and behind a number that are looked at, for each number."""
+
 _NO_PHONE = re.compile(r"[^\w\s.,;:/+()№-]")
 _QUOTES = str.maketrans("", "", "\"'`«»“”„‘’")
 _FLOAT = re.compile(r"(?<![\d.,])(\d{1,6})[.,]0{1,2}(?!\d)")
@@ -85,7 +88,7 @@ def _parted(pair: re.Match[str]) -> str:
 
 def _of_run(text: str, run: re.Match[str], plan: NumberPlan) -> Iterator[Candidate]:
     """What a run of digits and punctuation may be: one number, or several side by side."""
-    before, after = text[: run.start()], text[run.end() :]
+    before, after = text[max(0, run.start() - NEAR) : run.start()], text[run.end() : run.end() + NEAR]
     said = _WORD_BEFORE.search(before)
     word = said[1] if said else ""
     whole = run[0].strip(" .-(")

@@ -6,8 +6,17 @@ nothing and know no dialect.
 """
 
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
-from fs_1c.settings.file import DEFAULT_BASE, Settings, SettingsError, build, load
+from fs_1c.settings.file import Settings, SettingsError, build, load
+from fs_1c.settings.files import (
+    close_to_others,
+    inline_secrets,
+    open_to_all,
+    readable_by_all,
+    secret_files,
+    setting,
+)
 from fs_1c.settings.sections import (
+    TOKEN_LENGTH,
     BreakerSettings,
     HttpSettings,
     InboundSettings,
@@ -25,7 +34,7 @@ from fs_1c.settings.sections import (
 from fs_1c.settings.types import Address, parse_address, parse_duration
 
 __all__ = [
-    "DEFAULT_BASE",
+    "TOKEN_LENGTH",
     "Address",
     "BreakerSettings",
     "DialectName",
@@ -46,8 +55,14 @@ __all__ = [
     "SoapVersion",
     "SubscribersSettings",
     "build",
+    "close_to_others",
+    "inline_secrets",
     "is_loopback",
     "load",
+    "open_to_all",
     "parse_address",
     "parse_duration",
+    "readable_by_all",
+    "secret_files",
+    "setting",
 ]

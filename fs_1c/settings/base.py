@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -67,7 +68,7 @@ class OneCSettings(WithPassword):
     keep_warm: DurationOrOff = 900.0
     timeout: Duration = 10.0
     ca_file: Path | None = None
-    proxy: str = ""
+    proxy: SecretStr = SecretStr("")
     destinations: tuple[str, ...] = ()
 
     @model_validator(mode="before")
@@ -96,9 +97,10 @@ class OneCSettings(WithPassword):
 
     @field_validator("proxy")
     @classmethod
-    def _proxy(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^\s/]+/?", value):
-            raise ValueError("allowed: http://HOST:PORT")
+    def _proxy(cls, value: SecretStr) -> SecretStr:
+        given = value.get_secret_value()
+        if given and not (re.fullmatch(r"https?://([^\s/@]*@)?[^\s/@]+/?", given) and _names_a_port(given)):
+            raise ValueError("allowed: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, percent-encoded")
         return value
 
     @field_validator("url")
@@ -122,3 +124,17 @@ class OneCSettings(WithPassword):
         if self.crm_token_file:
             return self.crm_token_file.read_text("utf-8-sig").strip()
         return self.crm_token.get_secret_value()
+
+    def through(self) -> tuple[str, str]:
+        """The proxy's URL without its login, and the login as `user:password`; both may be empty."""
+        scheme, _, rest = self.proxy.get_secret_value().partition("://")
+        login, _, place = rest.rpartition("@")
+        return (f"{scheme}://{place}" if place else ""), unquote(login)
+
+
+def _names_a_port(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -135,7 +135,7 @@ def load(path: Path) -> Settings:
             data = tomllib.load(file)
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError([f"{path}: is not TOML: {error}"]) from None
     return build(data, str(path))
 

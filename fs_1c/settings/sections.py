@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 from enum import StrEnum
+from functools import lru_cache
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
@@ -23,6 +24,8 @@ from fs_1c.settings.types import (
     ExtensionTemplate,
     ExternalTemplate,
     FollowerTemplate,
+    Network,
+    NetworkField,
     NumberPattern,
     Section,
     WithPassword,
@@ -33,7 +36,9 @@ class LookupSettings(Section):
     """How long a caller waits (`deadline`) and how long answers are good for; seconds.
 
     A known client is fresh for `fresh_for`, then for `stale_for` more he is answered at once and refreshed
-    behind.
+    behind. `new_per_second`: numbers that are not remembered, of one trunk (a network address), which 1C is
+    asked about; 0: without bound. By default as many as if each channel of a primary rate interface (30) had
+    another call in each second, and fewer than four sessions answer at 0.1 s: a flood leaves room for others.
     """
 
     deadline: Duration = 0.8
@@ -41,6 +46,7 @@ class LookupSettings(Section):
     stale_for: DurationOrOff = 86400.0
     unknown_for: Duration = 60.0
     size: int = Field(100_000, ge=1, le=10_000_000)
+    new_per_second: int = Field(30, ge=0, le=100_000)
 
 
 class BreakerSettings(Section):
@@ -137,11 +143,29 @@ class SubscribersSettings(Section):
 
 
 class OutboundSettings(Section):
-    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds."""
+    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds.
+
+    `allow`: the networks of the switches on other machines. Whoever connects is believed, so without it the
+    door is for this machine alone.
+    """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 8084)
+    allow: tuple[NetworkField, ...] = ()
     linger: int = Field(5, ge=1, le=60)
+
+    @model_validator(mode="after")
+    def _safe(self) -> OutboundSettings:
+        if self.enabled and not self.allow and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"listen: {self.listen} can be reached from elsewhere; allowed only with allow, the networks"
+                ' of the switches, such as ["10.0.0.0/24"]'
+            )
+        return self
+
+    def lets_in(self, peer: str) -> bool:
+        """Whether `allow` lets in a connection from that IP address. One from the loopback it always does."""
+        return _is_in(peer, self.allow)
 
 
 class InboundSettings(WithPassword):
@@ -151,8 +175,14 @@ class InboundSettings(WithPassword):
     password: SecretStr = SecretStr("ClueCon")
 
 
+TOKEN_LENGTH = 16
+"""Characters that a token has at least, where others than this machine can try it."""
+
+
 class HttpSettings(Section):
-    """The door for 1C, monitoring and people. `token`: what `POST /forget` must show; empty: it is closed."""
+    """The door for 1C, monitoring and people. `token`: what each of them must show; empty: who is on this
+    machine reads, and nobody may have answers forgotten.
+    """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 9184)
@@ -175,7 +205,17 @@ class HttpSettings(Section):
             raise ValueError(
                 f"listen: {self.listen} can be reached from elsewhere; allowed only with token or token_file"
             )
+        if self.enabled and len(token) < TOKEN_LENGTH and not is_loopback(self.listen.host):
+            raise ValueError(
+                f"token: {self.listen} can be reached from elsewhere; "
+                f"allowed: at least {TOKEN_LENGTH} characters"
+            )
         return self
+
+    @property
+    def token_is_set(self) -> bool:
+        """Must it be shown?"""
+        return bool(self.token_file or self.token.get_secret_value())
 
     def secret(self) -> str:
         """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
@@ -190,6 +230,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@lru_cache(1024)
+def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:
+    address = ip_address(peer)
+    # So IPv4 comes to whoever listens at [::].
+    address = (address.version == 6 and address.ipv4_mapped) or address
+    return address.is_loopback or any(address in network for network in networks)
 
 
 class RedisSettings(Section):

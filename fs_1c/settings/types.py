@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from fs_1c.numbers import OWN_COUNTRY
 
+Network = IPv4Network | IPv6Network
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 
@@ -34,6 +36,18 @@ def parse_address(value: object) -> Address:
     if not colon or not host or not port.isdigit() or int(port) > 65535:
         raise ValueError("allowed: HOST:PORT, such as 127.0.0.1:8084")
     return Address(host, int(port))
+
+
+def parse_network(value: object) -> Network:
+    """`10.0.0.0/24`, `10.0.0.5` or `fd00::/64`; raises ValueError otherwise."""
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    try:
+        network = ip_network(str(value).strip())
+    except ValueError:
+        raise ValueError("allowed: networks, such as 10.0.0.0/24, or addresses, such as 10.0.0.5") from None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped and network.prefixlen >= 96 else network
 
 
 def parse_duration(value: object) -> float:
@@ -91,6 +105,7 @@ def _pattern(value: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=366 * 86400.0)]
+NetworkField = Annotated[Network, BeforeValidator(parse_network)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 DurationOrOff = Annotated[
     float,

@@ -56,6 +56,10 @@ CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER)
 
 MAX_LEGS = 50_000
 """Legs remembered; the oldest is forgotten first, for some never hang up as far as we hear."""
+MAX_TOLD = 1000
+"""Subscribers who have talked to one client in one call, or whose telephones have rung; no more are told."""
+MAX_FILES = 100
+"""Recordings of a leg that wait to be told of."""
 MAX_LOOPS = 8
 """Loopback channels in a row that are followed."""
 MAX_PATH = 1024
@@ -69,6 +73,7 @@ class Conversations:
     Args:
         plan: Tells a subscriber's extension from a client's number.
         has_key: Whether somebody of that name has a key in 1C: he is a subscriber, whatever he is called.
+        believes_keys: A key that a leg carries is the subscriber's. False where anybody can tell events.
     """
 
     def __init__(
@@ -76,7 +81,10 @@ class Conversations:
         plan: NumberPlan,
         has_key: Callable[[str], bool] = lambda name: False,
         max_legs: int = MAX_LEGS,
+        *,
+        believes_keys: bool = True,
     ) -> None:
+        self._believes_keys = believes_keys
         self.contacts = Contacts(max_legs)
         self._people = People(plan, has_key, self.contacts.whose)
         self._max_legs = max_legs
@@ -191,7 +199,7 @@ class Conversations:
         set_ = ours(event)
         if set_:
             leg.base = set_.get("base") or leg.base
-            leg.key = set_.get("key") or leg.key
+            leg.key = (self._believes_keys and set_.get("key")) or leg.key
             if not leg.outbound and (given := set_.get("caller")):
                 leg.party = Party(given, self._people.is_subscriber(given))
         if leg.from_outside and leg.party.name:
@@ -284,7 +292,8 @@ class Conversations:
 
     def _recorded(self, uuid: str, leg: Leg, event: Event) -> tuple[CallEvent, ...]:
         """A leg is recorded: which call that is may not be known yet."""
-        leg.recorded += ((event.get("Record-File-Path") or "")[:MAX_PATH],)
+        if len(leg.recorded) < MAX_FILES:
+            leg.recorded += ((event.get("Record-File-Path") or "")[:MAX_PATH],)
         client_uuid, client = uuid, leg
         if leg.party.subscriber:
             client_uuid = self._end(leg.talks_to)
@@ -337,6 +346,8 @@ class Conversations:
         what = (subscriber.party.name, ringing)
         if what in client.told:  # hold and resume, or back from a transfer
             return () if ringing else self._again(client, leg_uuid, subscriber)
+        if len(client.told) >= MAX_TOLD:
+            return ()
         began = self._begins(client_uuid, client)
         client.told.add(what)
         outgoing = self._has_called(leg_uuid, subscriber, client)
@@ -401,7 +412,7 @@ class Conversations:
         return self._begins(uuid, leg) if is_client else ()
 
     def _again(self, client: Leg, leg_uuid: str, subscriber: Leg) -> tuple[CallEvent, ...]:
-        if leg_uuid in client.talking:
+        if leg_uuid in client.talking or len(client.talking) >= MAX_TOLD:
             return ()
         client.talking += (leg_uuid,)
         return (Resumed(client.told_as, leg_uuid, subscriber.party.name, self._now()),)
@@ -414,6 +425,8 @@ class Conversations:
             one_uuid, one, two_uuid, two = two_uuid, two, one_uuid, one
         what = (two_uuid, False)
         if not one.from_outside or one.party.why or two.from_outside or what in one.told:
+            return ()
+        if len(one.told) >= MAX_TOLD:
             return ()
         began = self._begins(one_uuid, one)
         one.told.add(what)

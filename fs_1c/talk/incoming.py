@@ -16,6 +16,7 @@ ALWAYS = (
     "Caller-Caller-ID-Name",
     "Caller-Caller-ID-Number",
     "Caller-Orig-Caller-ID-Number",
+    "Caller-Network-Addr",
     "Caller-Destination-Number",
     "Caller-Privacy-Hide-Number",
 )
@@ -40,6 +41,7 @@ def call_from_channel(data: Event, people: People) -> Call:
         "Unique-ID",
         "Caller-Caller-ID-Name",
         "Caller-Destination-Number",
+        "Caller-Network-Addr",
         "variable_domain_name",
         *_WISHES,
     )
@@ -47,10 +49,12 @@ def call_from_channel(data: Event, people: People) -> Call:
     together = "".join(logged)
     if len(together) > MAX_FIELD or not together.isprintable():  # which is hardly ever so
         logged = [channel.line(one[:MAX_FIELD]) for one in logged]
-    number, uuid, name, destination, domain, base, deadline = logged
+    number, uuid, name, destination, trunk, domain, base, deadline = logged
     hidden = get("Caller-Privacy-Hide-Number") == "true" and not get(f"{OURS}caller")
     default_target = get(f"{OURS}default_target") or ""
-    return Call(uuid, number, name, destination, domain, hidden, base, _seconds(deadline), default_target)
+    return Call(
+        uuid, number, name, destination, domain, hidden, base, _seconds(deadline), default_target, trunk
+    )
 
 
 def _seconds(text: str) -> float | None:

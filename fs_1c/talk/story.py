@@ -7,6 +7,7 @@ cards, the journal, the metrics, the status page. None of them reads what a swit
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -312,6 +313,9 @@ class Observer:
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A card opened, or did not."""
+
+    def erased(self, is_his: Callable[[str], bool]) -> None:
+        """What is remembered of one client must go; `is_his` knows his number in any form."""
 
     def asked(self, base: str, operation: str, took: float, error: str) -> None:
         """A request to 1C has ended after `took` seconds; `error` is its kind, empty if it went well."""

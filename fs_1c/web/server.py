@@ -1,7 +1,8 @@
 """uvicorn as a guest: in an event loop that belongs to calls, and that it must neither fill nor stop.
 
 Sockets are shared with the calls, so connections are few and short-lived; signals, logs and exits are the
-service's, not its.
+service's, not its. Who keeps us waiting must not keep others out: behind a proxy all have one address, so
+what counts is not who has many connections but who has said nothing, or reads nothing, for the longest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import socket
 from collections.abc import Iterator
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -21,9 +23,19 @@ from fs_1c.settings import Address
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 64
-"""At the same time; the next one is hung up on."""
+"""At the same time. The next one takes the place of whoever has kept us waiting longest, if there is one."""
+PATIENCE = 5.0
+"""Seconds in which a request's head must be there, and in which a client must take what is written for it."""
 LIFE = 30.0
 """Seconds that a connection lasts at the most, however busy its client keeps it."""
+HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+"""Of every answer."""
 GRACE = 2
 """Seconds in which a closing server finishes the requests under way; so does a connection whose life ends."""
 
@@ -49,6 +61,7 @@ class HttpServer:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                headers=list(HEADERS),
                 timeout_graceful_shutdown=GRACE,
             )
         )
@@ -94,18 +107,81 @@ class _Connection(H11Protocol):
     """uvicorn's, but not for ever and not without number; its own limits begin with a request's head."""
 
     _end: asyncio.TimerHandle | None = None
+    _waits: float | None = None
+    """Since when for its client, who has to say or to take something."""
+    _gives_up: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > MAX_CONNECTIONS and not self._has_place():
             transport.abort()
         else:
             self._end = self.loop.call_later(LIFE, self._finish)
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._end:
-            self._end.cancel()
+        for timer in (self._end, self._gives_up):
+            if timer:
+                timer.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._under_way and not self._gives_up:
+            self._wait()  # a next request begins
+        super().data_received(data)
+
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self._under_way and not self.flow.write_paused:
+            self._wait_no_more()
+
+    def on_response_complete(self) -> None:
+        self._waits = self.loop.time()  # for a next one, for as long as uvicorn keeps the connection
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wait()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._under_way:
+            self._wait_no_more()
+        else:
+            self._wait()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            headers = [*HEADERS, ("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close")]
+            for event in (h11.Response(status_code=400, headers=headers), h11.Data(f"{msg}\n".encode())):
+                self.transport.write(self.conn.send(event) or b"")
+            self.conn.send(h11.EndOfMessage())
+        self.transport.close()
+
+    @property
+    def _under_way(self) -> bool:
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    def _has_place(self) -> bool:
+        """Now that there are too many: is there one to hang up on for this one's sake?"""
+        others = (one for one in self.connections if isinstance(one, _Connection) and one is not self)
+        waiting = [(one._waits, id(one), one) for one in others if one._waits is not None]
+        if waiting:
+            _, _, longest = min(waiting)
+            self.connections.discard(longest)
+            longest.transport.abort()
+        return bool(waiting)
+
+    def _wait(self) -> None:
+        self._wait_no_more()
+        self._waits = self.loop.time()
+        self._gives_up = self.loop.call_later(PATIENCE, self.transport.abort)
+
+    def _wait_no_more(self) -> None:
+        self._waits = None
+        if self._gives_up:
+            self._gives_up.cancel()
+            self._gives_up = None
 
     def _finish(self) -> None:
         self.shutdown()

@@ -20,7 +20,8 @@ from fs_1c.cards.screenpop import ScreenPops, outcome
 from fs_1c.cards.subscribers import Subscribers
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.pool import WorkerPool
+from fs_1c.onec.queue import Urgency
 from fs_1c.settings import ScreenPopSettings, SubscribersSettings
 from fs_1c.simulator.onec import OneCSimulator
 from tests.support import KEY, SEED, SOON, Part, RawServer, base, http_answer, mute, says, soap_answer

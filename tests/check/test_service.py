@@ -86,10 +86,11 @@ def background(work: Any, *given: Any) -> Iterator[None]:
 
 
 def test_a_door_that_others_can_reach() -> None:
-    settings = settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": {"listen": f"0.0.0.0:{free_port()}"}})
+    door = {"listen": f"0.0.0.0:{free_port()}", "allow": ["10.0.0.0/8", "192.0.2.0/24"]}
+    settings = settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": door})
     with serving(settings):
         found = [one for one in check(settings) if one.where == "service"]
-    the_one(found, WARNING, "outbound", "anybody who reaches 0.0.0.0", "127.0.0.1", "firewall")
+    the_one(found, WARNING, "outbound", "whoever is in 10.0.0.0/8 can ask", "no password", "own addresses")
 
 
 def test_what_listens_everywhere_is_looked_for_here() -> None:
@@ -126,6 +127,18 @@ def test_what_a_running_service_says_of_itself(
     change: dict[str, Any], level: Level, step: str, words: tuple[str, ...]
 ) -> None:
     the_one(health({**HEALTH, **change}), level, step, *words)
+
+
+def test_the_token_is_shown_to_the_service_and_another_one_is_told_apart() -> None:
+    with RawServer(says(http_answer(json.dumps(HEALTH).encode()))) as server:
+        listen = server.url.split("/")[2]
+        assert bad(seen(http={"listen": listen, "token": "t0ken-of-the-service"})) == []
+    assert b"authorization: bearer t0ken-of-the-service\r\n" in server.requests[-1].lower()
+    refused = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
+    with RawServer(says(refused)) as server:
+        found = seen(http={"listen": server.url.split("/")[2], "token": "t0ken-of-the-service"})
+    wrong = the_one(found, PROBLEM, "http-door", "another token", "reload")
+    assert "t0ken-of" not in str(wrong)
 
 
 @pytest.mark.parametrize("told", [None, [], "well", {"ready": True}, {"doors": None, "bases": [1]}])

@@ -15,7 +15,7 @@ from fs_1c.cards.subscribers import MAX_FILE
 from fs_1c.check import keys, settings_step
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
-from fs_1c.settings import SubscribersSettings, load
+from fs_1c.settings import SubscribersSettings, build, load
 from tests.check.conftest import bad, check, the_one
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
@@ -45,6 +45,17 @@ def secret_file(folder: Path, name: str, mode: int = 0o640, content: bytes = b"s
     return path
 
 
+@pytest.mark.parametrize(("token", "short"), [("", False), ("x" * 15, True), ("x" * 16, False)])
+def test_a_token_that_can_be_guessed(token: str, short: bool) -> None:
+    found, _ = settings_step.secrets(
+        build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, "http": {"token": token}}), Mask()
+    )
+    if short:
+        the_one(found, WARNING, "settings", "http.token has 15 characters", "openssl")
+    else:
+        assert not bad(found)
+
+
 # Files.
 
 
@@ -58,6 +69,17 @@ def test_a_password_file_that_everybody_reads(tmp_path: Path, mode: int) -> None
     password = secret_file(tmp_path, "password", mode)
     found = seen(tmp_path, onec=f'password_file = "{password}"')
     the_one(found, WARNING, "settings", f"chmod 640 {password}", "onec.password_file")
+
+
+def test_a_proxys_password_is_masked(tmp_path: Path) -> None:
+    path = tmp_path / "fs-1c.toml"
+    path.write_text(
+        '[onec]\nurl = "http://1c.example/b"\nproxy = "http://SOAP:s3cret%20mine@proxy.example:1"\n'
+    )
+    mask = Mask()
+    settings_step.secrets(load(path), mask)
+    told = "http://SOAP:s3cret%20mine@proxy.example:1 s3cret mine s3cret%20mine U09BUDpzM2NyZXQgbWluZQ=="
+    assert mask.text(told) == "*** *** *** ***"
 
 
 def test_secrets_in_settings_that_everybody_reads(tmp_path: Path) -> None:

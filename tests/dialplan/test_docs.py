@@ -128,6 +128,8 @@ _NEEDED = {
     "Environment": "FS_1C_STATE__FOLDER=%S/fs-1c",
     "User": "fs-1c",
     "NoNewPrivileges": "true",
+    "LimitCORE": "0",
+    "MemoryDenyWriteExecute": "true",
     "ProtectSystem": "strict",
     "CapabilityBoundingSet": "",
 }

@@ -18,7 +18,8 @@ from fs_1c.directory import Directory
 from fs_1c.directory.cache import Cache
 from fs_1c.numbers import NumberFormat, NumberPlan, read
 from fs_1c.onec import Answer
-from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.pool import WorkerPool
+from fs_1c.onec.queue import Urgency
 from fs_1c.settings import LookupSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests.support import SEED, SOON, RawServer, base, http_answer, inner, mute, says, soap_answer

@@ -86,7 +86,7 @@ def test_when_1c_fails_the_waiting_try_one_at_a_time(switch: Open, server: Redis
     assert sorted(told, key=str) == [False, None, None, None, True, True, True, True]
 
 
-@pytest.mark.parametrize(("claim", "wait_for"), [(150, 10.0), (60_000, 0.15)], ids=["dead", "slow"])
+@pytest.mark.parametrize(("claim", "wait_for"), [(150, 10.0), (15_000, 0.15)], ids=["dead", "slow"])
 def test_nobody_waits_for_ever(switch: Open, server: RedisServer, claim: int, wait_for: float) -> None:
     server.client.set(f"{KEY}:claim", "somebody", px=claim)
     started = time.monotonic()

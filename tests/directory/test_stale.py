@@ -20,7 +20,7 @@ from fs_1c.directory.breaker import Breaker, BreakerState
 from fs_1c.directory.cache import Cache
 from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.onec import Answer
-from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.pool import WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import SEED, SOON, base, until
@@ -133,9 +133,13 @@ def test_after_an_answered_call_the_client_is_asked_about_again(onec: OneCSimula
 def test_a_base_that_is_down_is_waited_for_by_few_and_tried_by_nobodys_call(onec: OneCSimulator) -> None:
     onec.fault = Fault("mute-after-request")
     with Here(onec.url, BreakerSettings(at_least=3, pause="100ms"), deadline=0.05) as here:
-        waited = [here.lookup(f"8495000000{i}").result for i in range(3)]
-        assert waited == [Result.LATE] * 3
-        assert here.directory.breaker in (BreakerState.OPEN, BreakerState.HALF_OPEN)
+        waited = []
+        # Three, mostly; one for whom a busy machine began to ask too late tells nothing about 1C.
+        while here.directory.breaker is BreakerState.CLOSED:
+            waited.append(here.lookup(f"84950000{len(waited):03d}").result)
+            assert len(waited) < 100
+        assert set(waited) == {Result.LATE}
+        assert len(waited) >= 3
         caller = here.lookup("84950000009")
         assert (caller.result, caller.error and caller.error.kind) == (Result.FAILED, "down")
         onec.clear_fault()
@@ -196,7 +200,9 @@ def test_an_answer_that_came_between_the_look_and_the_turn_is_taken(onec: OneCSi
         number = here.directory.known(SEED)
         assert isinstance(number, Number)
         here.lookup(SEED)  # somebody else's, meanwhile
-        found = here.directory._ask(number, Urgency.CALLER).future.result(SOON)
+        request = here.directory._ask(number, SOON)
+        assert request is not None
+        found = request.future.result(SOON)
         assert (found.answer.manager, found.source) == ("244", Source.CACHE)
         assert asked(onec) == 1
         seen = here.directory._cache.get(number.e164)

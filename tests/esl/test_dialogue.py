@@ -70,6 +70,12 @@ def test_a_call_is_made_of_the_headers_that_are_taken_from_the_channels_data() -
     assert asked - {"variable_fs_1c_key"} == set(CALL_HEADERS)  # whose key it is, no lookup wants to know
 
 
+def test_a_call_says_who_has_sent_it() -> None:
+    call = talk("outbound_sync_route")[2].call
+    assert call is not None
+    assert call.trunk == "127.0.0.1"
+
+
 def test_the_recorded_service_spoke_the_same_commands() -> None:
     # The recording is what FreeSWITCH accepted: the same application, then the same exit.
     recorded = sent("outbound_sync_route")
@@ -142,6 +148,32 @@ def test_async_stays_and_tells_the_conversation_from_the_callers_own_events() ->
     assert [(c.extension, c.call_uuid) for c in found] == [("244", "30aac3b9-5d62-4cc8-91da-2fd5de9b21e7")]
     assert dialogue.state is State.GONE
     assert [step.close for step in steps][-2:] == [False, True]  # lingers, then closes
+
+
+def test_async_no_event_names_a_key() -> None:
+    """Whoever reaches the port could; the inbound door's switch has a password."""
+    dialogue, found = Dialogue(5, PEOPLE), []
+    recorded = messages("outbound_async_bridge")
+    (bridged,) = (m.event() for m in recorded if m.event().get("Event-Name") == "CHANNEL_BRIDGE")
+    forged = {
+        "Event-Name": "CHANNEL_ANSWER",
+        "Unique-ID": bridged.get("Bridge-B-Unique-ID") or "",
+        "Call-Direction": "outbound",
+        "Caller-Destination-Number": "244",
+        "variable_fs_1c_key": "FORGED",
+    }
+    for message in [recorded[0], event(forged), *recorded[1:]]:
+        step = dialogue.received(message)
+        if step.decide:
+            dialogue.decided(decision_for(step.decide, manager="244"))
+        found += [told.key for told in step.happened if isinstance(told, Conversation)]
+    assert found == [""]
+
+
+@pytest.mark.parametrize("kind", ["text/event-plain", "api/response", "auth/request", "x"])
+def test_before_the_channels_data_comes_nothing_else(kind: str) -> None:
+    with pytest.raises(WireError, match=f"before the channel's data came '{kind}'"):
+        Dialogue(5, PEOPLE).received(Message(f"Content-Type: {kind}".encode()))
 
 
 def with_variables(data: Message, **variables: str) -> Message:

@@ -33,7 +33,11 @@ class Peer:
         ours, self.socket = socket.socketpair()
         self.heard: list[Message] = []
         self.ended = 0
-        self.line = Line(ours, self.heard.append, self._end, "esl-test")
+        self.line = Line(ours, self._hear, self._end, "esl-test")
+
+    def _hear(self, message: Message) -> None:
+        self.heard.append(message)
+        self.line.listen()
 
     def _end(self) -> None:
         self.ended += 1
@@ -242,7 +246,9 @@ def test_others_than_the_loopback_are_refused(host: str) -> None:
     async def story() -> None:
         with Integration(settings_for("http://127.0.0.1:9/")) as integration:
             address: Any = f"{host}:8084"
-            outbound = PythonEslOutboundDoor(integration, OutboundSettings(listen=address))
+            outbound = PythonEslOutboundDoor(
+                integration, OutboundSettings(listen=address, allow=["10.0.0.0/8"])
+            )
             with pytest.raises(OSError, match="loopback addresses only"):
                 await outbound.open()
             inbound = PythonEslInboundDoor(integration, InboundSettings(address=address))

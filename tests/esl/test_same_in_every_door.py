@@ -116,7 +116,12 @@ async def through_the_library(feed: list[Message]) -> list[Message]:
     heard: list[Message] = []
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    line = Line(ours, heard.append, lambda: None, "esl-test")
+
+    def hear(message: Message) -> None:
+        heard.append(message)
+        line.listen()
+
+    line = Line(ours, hear, lambda: None, "esl-test")
     octets = b"".join(b"%s\n\n%s" % (message._lines[1:], message.body) for message in feed)
     await asyncio.get_running_loop().sock_sendall(theirs, CONNECTED + octets)
     await until(lambda: len(heard) > len(feed))

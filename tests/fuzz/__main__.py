@@ -1,4 +1,7 @@
-"""`python -m tests.fuzz [--seconds 60] [--only NAME] [--seed N] [FILE …]`: exits 1 when something fails."""
+"""`python -m tests.fuzz [--seconds 60] [--only NAME] [--seed N] [FILE …]`: exits 1 when something fails.
+
+`--clock` measures instead how long each parser takes over inputs that grow: see `clock`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from random import Random
 from rich.console import Console
 from rich.markup import escape
 
-from tests.fuzz import guided
+from tests.fuzz import clock, guided, readers
 from tests.fuzz.engine import Failure, Harness, attempt, corpus, run
 from tests.fuzz.harnesses import HARNESSES
 
@@ -25,6 +28,8 @@ def main() -> int:
     """Returns the exit code: 0, or 1 if anything failed."""
     given = _arguments()
     logging.disable()
+    if given.clock:
+        return _clock(given.seconds, given.seed)
     chosen = [HARNESSES[name] for name in given.only or HARNESSES]
     if given.file:
         return _again(chosen, given.file)
@@ -58,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", action="append", choices=sorted(HARNESSES), help="may be given several times"
     )
+    parser.add_argument("--clock", action="store_true", help="measures time as inputs grow")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument(
         "--engine", choices=("own", "atheris"), default="own", help="atheris: guided by coverage"
@@ -70,6 +76,26 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("file", nargs="*", type=Path, help="tries these inputs instead")
     return parser.parse_args()
+
+
+def _clock(seconds: float, seed: int) -> int:
+    """Every parser in turn, over shapes that are made anew each time."""
+    out.print(f"seed {seed}; the processor time of inputs that grow to each parser's bound")
+    parsers = readers.parsers()
+    failed = False
+    for parser in parsers:
+        ends = time.monotonic() + seconds / len(parsers)
+        tried = 0
+        for shape in clock.shapes(parser, Random(f"{seed} {parser.name}")):
+            tried += 1
+            for look in (clock.judge, clock.hoards) if tried % 16 == 1 else (clock.judge,):
+                if (found := look(parser, shape)) is not None:
+                    failed = True
+                    out.print(escape(str(found)))
+            if time.monotonic() > ends:
+                break
+        out.print(f"{parser.name:14}{tried:>10,} shapes up to {parser.bound:,} octets")
+    return int(failed)
 
 
 def _again(chosen: list[Harness], files: list[Path]) -> int:

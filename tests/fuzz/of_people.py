@@ -24,7 +24,9 @@ from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
 from fs_1c.onec import MAX_PHONE, MAX_TITLE, dialects
 from fs_1c.settings import Settings, SettingsError
 from fs_1c.settings import file as settings
-from fs_1c.web import door as http
+from fs_1c.settings.types import Address
+from fs_1c.web import access, exchange
+from fs_1c.web.door import read_forget
 from tests.fuzz.engine import Harness
 from tests.fuzz.values import Taken, text
 
@@ -74,8 +76,8 @@ def keys(octets: bytes) -> None:
 def forget(octets: bytes) -> None:
     """The body of a request is understood or refused in one line."""
     try:
-        asked = http.read_forget(octets[: http.MAX_BODY])
-    except http._Refusal as refusal:
+        asked = read_forget(octets[: exchange.MAX_BODY])
+    except exchange.Refusal as refusal:
         told = bytes(refusal.response.body).decode()
         assert told.endswith("\n")
         assert told[:-1].isprintable()
@@ -85,6 +87,21 @@ def forget(octets: bytes) -> None:
     assert isinstance(asked.base, str)
     if asked.number is not None:
         read(asked.number, PLANS[0])
+
+
+def visitor(octets: bytes) -> None:
+    """No header lets anybody in but the token and a session's cookie; a guesser's name is short."""
+    header = octets.decode("latin-1")
+    sessions = access.Sessions()
+    cookie = sessions.begin(SECRET)
+    assert header == cookie or not sessions.good(header, SECRET)
+    given = access.bearer({"Authorization": header})
+    assert not access.same(given or b"", SECRET) or SECRET in header
+    for peer in ("127.0.0.1", "::1", "203.0.113.5", header):
+        client = access.client_of(peer, header)
+        assert client == peer or len(client) < 60
+    if access.host_is_ours(header, Address("127.0.0.1", 9184)):
+        assert re.fullmatch(r"\[?[\w.:%]+\]?(:\d+)?", header.strip(), re.ASCII), header
 
 
 def entry(octets: bytes) -> None:
@@ -326,6 +343,13 @@ def harnesses() -> tuple[Harness, ...]:
             longest=1 << 18,
         ),
         Harness("forget", forget, bodies, (b'"number"', b'"all": true', b"base=", b"&", b"%", b"+", b"{")),
+        Harness(
+            "visitor",
+            visitor,
+            (b"127.0.0.1:9184", b"[::1]:9184", b"10.0.0.1, 2001:db8::1", b"Bearer " + SECRET.encode()),
+            (b"localhost", b"127.", b"::ffff:", b", ", b"Bearer ", b"%lo"),
+            longest=4096,
+        ),
         Harness(
             "redis",
             entry,

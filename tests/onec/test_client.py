@@ -17,8 +17,8 @@ import pytest
 
 from fs_1c.onec import Answer, Card
 from fs_1c.onec.client import Client
-from fs_1c.onec.connection import MAX_RESPONSE
 from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec.reading import MAX_RESPONSE
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests import certificates
 from tests.support import (

@@ -16,7 +16,8 @@ from fs_1c.cards import open_card
 from fs_1c.onec import Card
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.pool import WorkerPool
+from fs_1c.onec.queue import Urgency
 from fs_1c.settings import DialectName
 from fs_1c.simulator.onec import REHEARSAL, Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import KEY, SEED, SOON, base

@@ -10,7 +10,8 @@ import pytest
 
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.onec.pool import MAX_WAITING, Urgency, WorkerPool
+from fs_1c.onec.pool import MAX_WAITING, WorkerPool
+from fs_1c.onec.queue import Urgency
 from tests.support import SOON, base
 
 NOBODY = "http://127.0.0.1:1/ws"

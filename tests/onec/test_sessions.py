@@ -15,7 +15,8 @@ from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import Card
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached
-from fs_1c.onec.pool import Urgency, WorkerPool
+from fs_1c.onec.pool import WorkerPool
+from fs_1c.onec.queue import Urgency
 from fs_1c.onec.session import SessionPolicy
 from fs_1c.settings import LookupSettings, SessionMode
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings

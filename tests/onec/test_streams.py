@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fs_1c.onec.client import Client
-from fs_1c.onec.connection import breaks_off
 from fs_1c.onec.errors import OneCError
+from fs_1c.onec.reading import breaks_off
 from tests.onec import soak
 from tests.onec.pretend import Asked, PretendOneC, Said, http, well
 from tests.support import base

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import mobilon
 from fs_1c.settings import Settings, SettingsError, build, load
-from fs_1c.settings.types import Address, parse_address, parse_duration
+from fs_1c.settings.types import Address, parse_address, parse_duration, parse_network
 
 EXAMPLE = """
 [onec]
@@ -202,6 +202,8 @@ WRONG = {
     f'{ONEC}dialect = "mobilon"': ("onec.dialect", "'mobilon-1', 'mobilon-2', 'mobilon-3' or 'itoolabs'"),
     f'{ONEC}session_mode = "never"': ("onec.session_mode", "'auto', 'per-request' or 'ibsession'"),
     f'{ONEC}proxy = "SOAP:{SECRET}@proxy"': ("onec.proxy", "http://HOST:PORT"),
+    f'{ONEC}proxy = "http://SOAP:{SECRET}@proxy:99999"': ("onec.proxy", "http://HOST:PORT"),
+    f'{ONEC}proxy = "http://SOAP:{SECRET}@[proxy"': ("onec.proxy", "http://HOST:PORT"),
     f'{ONEC}names = {{ key = "<Key>" }}': ("onec.names.key", "pattern"),
     f'{ONEC}[screenpop]\nuseful_for = "0s"': ("screenpop.useful_for", "greater than 0"),
     f'{ONEC}timeout = "soon"': ("onec.timeout", "allowed: a number and ms, s, m, h or d"),
@@ -243,6 +245,8 @@ WRONG = {
     f'{ONEC}[[routing.category]]\nis = ""\nthen = []': ("routing.category.0.is", "at least 1"),
     f'{ONEC}[numbers]\ncountry = "Russia"': ("numbers.country", "^[A-Z]{2}$"),
     f'{ONEC}[numbers]\narea_code = "(383)"': ("numbers.area_code", "[0-9]"),
+    f'{ONEC}[http]\nlisten = "0.0.0.0:9184"': ("http", "allowed only with token"),
+    f'{ONEC}[http]\nlisten = "0.0.0.0:9184"\ntoken = "fifteen-letters"': ("http", "at least 16 characters"),
     f"{ONEC}[typo]\nx = 1": ("typo", "there is no such setting"),
     '[onec.a]\nurl = "http://a/"\ndestinations = ["1"]\n[onec.b]\nurl = "http://b/"\ndestinations = ["1"]': (
         "onec.b.destinations",
@@ -261,6 +265,14 @@ def test_a_wrong_setting_is_one_line_with_its_file_its_key_and_what_is_allowed(
     assert said in problem
     assert "\n" not in problem
     assert SECRET not in problem
+
+
+def test_a_proxys_password_is_shown_nowhere() -> None:
+    made = settings(f'{ONEC}proxy = "http://SO%40P:{SECRET}@proxy.example:3128/"')
+    assert SECRET not in f"{made!r}{made}{made.model_dump()}{made.model_dump_json()}"
+    base = made.onec["default"]
+    assert base.through() == ("http://proxy.example:3128/", f"SO@P:{SECRET}")
+    assert settings(ONEC).onec["default"].through() == ("", "")
 
 
 def test_every_wrong_setting_is_told_at_once() -> None:
@@ -333,3 +345,59 @@ def test_durations_are_read_as_seconds(text: object, seconds: float) -> None:
 def test_addresses_are_read_and_written_alike(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert str(address) == text
+
+
+def door(**given: object) -> Settings:
+    return build({"onec": {"url": "http://1c.example/ws"}, "esl": {"outbound": given}}, "fs-1c.toml")
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8084", "[::]:8084", "10.0.0.5:8084", "pbx.example:8084"])
+def test_the_outbound_door_is_open_to_others_only_if_it_is_said_to_whom(listen: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        door(listen=listen)
+    (line,) = error.value.problems
+    assert line.startswith(f"fs-1c.toml: esl.outbound: listen: {listen} can be reached from elsewhere")
+    assert "allowed only with allow" in line
+    assert door(listen=listen, enabled=False)
+    assert door(listen=listen, allow=["10.0.0.0/24"])
+
+
+@pytest.mark.parametrize("network", ["10.0.0.5/24", "pbx.example", "", "10.0.0", "::/129", "1"])
+def test_what_is_no_network_is_said(network: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        door(allow=[network])
+    (line,) = error.value.problems
+    assert line.startswith("fs-1c.toml: esl.outbound.allow.0: allowed: networks, such as 10.0.0.0/24")
+
+
+@pytest.mark.parametrize(
+    ("allow", "peer", "in_"),
+    [
+        (["10.0.0.0/24"], "10.0.0.255", True),
+        (["10.0.0.0/24"], "10.0.1.0", False),
+        (["10.0.0.0/24"], "::ffff:10.0.0.7", True),
+        (["10.0.0.0/24"], "::ffff:10.0.1.7", False),
+        (["::ffff:10.0.0.0/120"], "10.0.0.7", True),
+        (["::ffff:10.0.0.5"], "10.0.0.5", True),
+        (["10.0.0.5"], "10.0.0.5", True),
+        (["10.0.0.5"], "10.0.0.6", False),
+        (["10.0.0.5"], "127.0.0.1", True),
+        (["10.0.0.5"], "::1", True),
+        (["10.0.0.5"], "::ffff:127.0.0.2", True),
+        (["10.0.0.5", "fd00::/64"], "fd00::1", True),
+        (["fd00::/64"], "fd01::1", False),
+        (["fe80::/10"], "fe80::1%eth0", True),
+        (["::/0"], "10.0.0.5", False),
+        (["0.0.0.0/0"], "2001:db8::1", False),
+    ],
+)
+def test_who_is_let_in(allow: list[str], peer: str, in_: bool) -> None:
+    assert door(listen="0.0.0.0:8084", allow=allow).esl.outbound.lets_in(peer) is in_
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_network_or_refused(text: str) -> None:
+    try:
+        parse_network(text)
+    except ValueError as error:
+        assert "allowed: networks" in str(error)

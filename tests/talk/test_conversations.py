@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fs_1c.call import Conversation, HungUp
 from fs_1c.numbers import NumberPlan
-from fs_1c.talk.conversations import Conversations
+from fs_1c.talk.conversations import MAX_TOLD, Conversations
 from fs_1c.talk.identity import Event
 from tests.recordings import NAMES, TALKS, dumps, events
 
@@ -195,6 +195,25 @@ def test_a_listener_that_came_after_the_legs_were_created_still_understands(name
 def test_the_key_of_a_leg_comes_along_when_the_leg_had_it_from_the_beginning() -> None:
     assert [conversation.key for conversation in told(list(events("inbound_group")))] == ["KEY244"]
     assert [conversation.key for conversation in told(list(events("inbound_answered")))] == [""]
+
+
+def test_where_anybody_can_tell_events_none_names_a_key() -> None:
+    """Whatever leg it stands on."""
+    feed = list(events("inbound_group"))
+    forged = [Fake({n: e.get(n) or "" for n in e.names()} | {"variable_fs_1c_key": "FORGED"}) for e in feed]
+    believing, doubting = Conversations(PLAN), Conversations(PLAN, believes_keys=False)
+    assert [conversation.key for conversation in told(forged, believing)] == ["FORGED"]
+    assert [conversation.key for conversation in told(forged, doubting)] == [""]
+
+
+def test_of_one_call_no_more_is_told_than_can_be() -> None:
+    conversations, many = Conversations(PLAN), MAX_TOLD + 50
+    client = created("client", "inbound", "89235292926", "100")
+    feed: list[Event] = [client]
+    for i in range(many):
+        leg = f"leg{i}"
+        feed += [created(leg, "outbound", "89235292926", str(1000 + i)), bridged("client", "client", leg)]
+    assert len(told(feed, conversations)) == MAX_TOLD
 
 
 def test_a_key_is_not_in_the_repr() -> None:

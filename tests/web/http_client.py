@@ -10,7 +10,7 @@ import requests
 
 from tests.world import World
 
-TOKEN = "t0ken-of-1C"
+TOKEN = "t0ken-of-1C-and-us"
 HTTP = {"token": TOKEN}
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 POST = f"POST /forget HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
@@ -36,7 +36,7 @@ async def journal(here: World, query: str, ready: Callable[[Any], object] = bool
     """What the journal says once it says what is waited for: it is written a little later."""
     async with asyncio.timeout(10):
         while True:
-            answer = await ask(here, "GET", f"/journal?{query}")
+            answer = await ask(here, "GET", f"/journal?{query}", headers=SHOWN)
             if answer.status_code == 200 and ready(answer.json()):
                 return answer.json()
             await asyncio.sleep(0.02)

@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 import string
 import time
+from collections.abc import Iterator
 
 import pytest
 from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.settings.types import Address
+from fs_1c.web import access
+from fs_1c.web.access import (
+    COOKIE_FOR,
+    SESSIONS,
+    Sessions,
+    Tries,
+    bearer,
+    client_of,
+    host_is_ours,
+    proxied,
+    same,
+)
 from fs_1c.web.status import html
-from fs_1c.web.status.access import COOKIE_FOR, Cookies, bearer, host_is_ours, same
 from fs_1c.web.status.masking import HIDDEN, masked, masked_values
 from fs_1c.web.status.stream import UNMASKED
 from tests.web.http_client import TOKEN
@@ -41,40 +54,134 @@ from tests.web.http_client import TOKEN
         ("localhost@evil.example", False),
     ],
 )
-def test_on_loopback_only_its_own_names_are_answered(host: str, ours: bool) -> None:
+def test_without_a_token_only_its_own_names_are_answered(host: str, ours: bool) -> None:
     assert host_is_ours(host, Address("pbx.example", 9184)) is ours
 
 
-def test_a_cookie_is_good_until_it_expires_or_the_token_changes_and_never_tells_the_token() -> None:
-    cookies = Cookies()
-    with freeze_time("2026-01-01") as clock:
-        cookie = cookies.make(TOKEN)
-        assert TOKEN not in cookie
-        assert cookies.good(cookie, TOKEN)
-        assert not cookies.good(cookie, TOKEN + "2")
-        assert not cookies.good(cookie, "")
-        assert not Cookies().good(cookie, TOKEN)
-        expires, _, signature = cookie.partition(".")
-        assert not cookies.good(f"{int(expires) + 1}.{signature}", TOKEN)
-        clock.tick(COOKIE_FOR - 1)
-        assert cookies.good(cookie, TOKEN)
-        clock.tick(2)
-        assert not cookies.good(cookie, TOKEN)
-
-
-@given(
-    st.text() | st.builds("{}.{}".format, st.text("0123456789²٣", max_size=14), st.text(string.hexdigits)),
+@pytest.mark.parametrize(
+    ("names", "version", "through"),
+    [
+        (["Host", "Accept", "X-Forwarder", "Viable"], "1.1", False),
+        (["Host", "Forwarded"], "1.1", True),
+        (["host", "x-forwarded-for"], "1.1", True),
+        (["X-FORWARDED-ANYTHING"], "1.1", True),
+        (["x-real-ip"], "1.1", True),
+        (["Via"], "1.1", True),
+        (["Host"], "1.0", True),  # all that nginx tells of itself, if nobody says more
+    ],
 )
+def test_a_proxy_is_known_by_what_it_adds(names: list[str], version: str, through: bool) -> None:
+    assert proxied(names, version) is through
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "client"),
+    [
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.5", "203.0.113.5"),
+        ("127.0.0.1", "10.9.9.9, 203.0.113.5", "203.0.113.5"),
+        ("::1", "203.0.113.5 ", "203.0.113.5"),
+        ("::ffff:127.0.0.1", "203.0.113.5", "203.0.113.5"),
+        ("127.0.0.1", "nobody", "127.0.0.1"),
+        ("127.0.0.1", "203.0.113.5, ", "127.0.0.1"),
+        ("198.51.100.7", "203.0.113.5", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::"),
+        ("somebody", "203.0.113.5", "somebody"),
+    ],
+)
+def test_only_a_proxy_on_this_machine_says_who_is_behind_it(
+    peer: str, forwarded_for: str, client: str
+) -> None:
+    assert client_of(peer, forwarded_for) == client
+
+
+def test_a_session_is_good_until_it_expires_it_is_ended_or_the_token_changes() -> None:
+    sessions = Sessions()
+    with freeze_time("2026-01-01") as clock:
+        cookie, other = sessions.begin(TOKEN), sessions.begin(TOKEN)
+        assert TOKEN not in cookie
+        assert TOKEN.encode() not in repr(vars(sessions)).encode()
+        assert cookie not in repr(vars(sessions))
+        assert sessions.good(cookie, TOKEN)
+        assert not sessions.good(cookie, TOKEN + "2")
+        assert not sessions.good(cookie, "")
+        assert not Sessions().good(cookie, TOKEN)
+        clock.tick(COOKIE_FOR - 1)
+        assert sessions.good(cookie, TOKEN)
+        assert [sessions.end(cookie), sessions.end(cookie)] == [True, False]
+        assert [sessions.good(cookie, TOKEN), sessions.good(other, TOKEN)] == [False, True]
+        clock.tick(2)
+        assert not sessions.good(other, TOKEN)
+
+
+def test_sessions_are_bounded_and_the_oldest_goes() -> None:
+    sessions = Sessions()
+    cookies = [sessions.begin(TOKEN) for _ in range(SESSIONS + 3)]
+    assert [sessions.good(cookie, TOKEN) for cookie in cookies] == [False] * 3 + [True] * SESSIONS
+
+
+@given(st.text())
 def test_no_other_cookie_is_good(cookie: str) -> None:
-    assert not Cookies().good(cookie, TOKEN)
+    sessions = Sessions()
+    sessions.begin(TOKEN)
+    assert not sessions.good(cookie, TOKEN)
+    assert not sessions.end(cookie)
 
 
 def test_a_program_shows_the_token_itself() -> None:
-    assert bearer({"Authorization": f"bearer  {TOKEN}"}, TOKEN)
+    def shows(header: str) -> bool:
+        return same(bearer({"Authorization": header}) or b"", TOKEN)
+
+    assert shows(f"bearer  {TOKEN}")
     for shown in ("", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer", "Bearer \udcff€"):
-        assert not bearer({"Authorization": shown}, TOKEN)
-    assert not bearer({"Authorization": "Bearer "}, "")
+        assert not shows(shown)
     assert not same(b"", "")
+
+
+@pytest.fixture
+def clock() -> Iterator[FrozenDateTimeFactory]:
+    with freeze_time("2026-01-01") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
+        yield frozen
+
+
+def test_who_guesses_waits_and_nobody_else_does(clock: FrozenDateTimeFactory) -> None:
+    tries = Tries()
+    pauses = []
+    for _ in range(access.FREE + 5):
+        pauses.append(tries.pause("guesser", program=False))
+        tries.ended("guesser", False, program=False)
+    assert pauses[: access.FREE] == [0.0] * access.FREE
+    assert pauses[access.FREE :] == [0.5, 1.0, 1.5, 1.5, 1.5]
+    assert tries.pause("engineer", program=False) == 0
+    clock.tick(access.FORGET_ONE * (access.FREE + 1))
+    assert tries.pause("guesser", program=False) == 0
+
+
+def test_from_whatever_many_addresses_guesses_come_they_become_slow(clock: FrozenDateTimeFactory) -> None:
+    tries = Tries()
+    tries.ended("prometheus", True, program=True)
+    for number in range(10 * access.CLIENTS):
+        tries.ended(f"guesser {number}", False, program=False)
+    assert tries.pause("guesser of tomorrow", program=False) == access.LONGEST
+    assert tries.pause("prometheus", program=True) == 0
+    assert tries.pause("prometheus", program=False) == access.LONGEST
+    assert len(tries._wrong) == access.CLIENTS
+    clock.tick(access.FORGET_ONE_IN_ALL * (access.FREE_IN_ALL + 1))
+    assert tries.pause("engineer", program=False) == 0
+
+
+def test_few_may_wait() -> None:
+    tries = Tries()
+    assert [tries.wait("guesser") for _ in range(6)] == [True] * access.WAITING + [False] * 2
+    assert tries.wait("engineer")
+    tries.waited("guesser")
+    assert tries.wait("guesser")
+    places = access.WAITING_IN_ALL - access.WAITING - 1
+    assert [tries.wait(f"guesser {n}") for n in range(places + 1)] == [True] * places + [False]
+    for client in ("engineer", *["guesser"] * access.WAITING, *(f"guesser {n}" for n in range(places))):
+        tries.waited(client)
+    assert not tries._waiting
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.web import metrics
-from fs_1c.web.door import Forget, _Refusal, read_forget
+from fs_1c.web.door import Forget, read_forget
+from fs_1c.web.exchange import Refusal
 from tests.web.http_client import HTTP, SHOWN, TOKEN, ask, forget
 from tests.world import CLIENT, World, settings_for, world
 
@@ -119,7 +120,7 @@ def test_what_cannot_be_understood_is_one_clear_line() -> None:
 def test_any_body_is_understood_or_refused(body: bytes) -> None:
     try:
         assert isinstance(read_forget(body), Forget)
-    except _Refusal as refusal:
+    except Refusal as refusal:
         assert refusal.response.status_code == 400
 
 
@@ -170,7 +171,7 @@ def test_other_paths_and_methods() -> None:
     async def story() -> None:
         async with world(listen=False, http=HTTP) as here:
             for path in ("/forget/", "/health/", "/docs", "/health/live/../../etc"):
-                assert (await ask(here, "GET", path)).status_code == 404
+                assert (await ask(here, "GET", path, headers=SHOWN)).status_code == 404
             for method, path, allowed in (
                 ("GET", "/forget", "POST"),
                 ("DELETE", "/forget", "POST"),

@@ -281,7 +281,7 @@ def test_elsewhere_the_token_opens_it_to_programs_and_a_cookie_to_browsers(
             assert await events(here, Cookie=f"{COOKIE}={shown[COOKIE]}")
             left = await ask(here, "POST", "/logout", cookies=shown)
             assert 'fs_1c_status=""; ' in left.headers["Set-Cookie"]
-            changed = settings_for(here.onec.url, http={**ELSEWHERE, "token": "another-t0ken"})
+            changed = settings_for(here.onec.url, http={**ELSEWHERE, "token": "another-t0ken-of-1C"})
             await here.service.reload(changed)
             assert (await ask(here, "GET", "/state", cookies=shown)).status_code == 401
             big = await ask(here, "POST", "/login", data=b"token=" + b"x" * 5000)

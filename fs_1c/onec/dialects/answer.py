@@ -41,7 +41,7 @@ def read(text: str) -> Answer:
     """Understands the text of SayName's `return`. Never raises."""
     text = text[:MAX_ANSWER].lstrip("\ufeff \t\r\n")
     if not _KNOWN_TAG.search(text) and "&lt;" in text:  # escaped twice
-        text = html.unescape(text)
+        text = _resolved(text)
     if text.startswith(("{", "[")):
         return read_json(text)
     if not _KNOWN_TAG.search(text):
@@ -204,4 +204,9 @@ def _text(raw: str) -> str:
     """The text of an element: CDATA opened, XML's entities resolved once."""
     value, cdata = _CDATA.subn(lambda match: match[1], raw)
     # Only the entities of XML: `&copy` in an unescaped name is just what somebody typed.
-    return value if cdata else _ENTITY.sub(lambda match: html.unescape(match[0]), raw)
+    return value if cdata else _resolved(raw)
+
+
+def _resolved(text: str) -> str:
+    """Python's own function fails over a character with five thousand digits."""
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text)

@@ -32,14 +32,17 @@ _ENVELOPE = """<?xml version="1.0" encoding="utf-8"?>
     </soap:Body>
 </soap:Envelope>
 """
+MAX_NAME = 100
+"""Characters of an element's name that are read."""
 # What XML 1.0 cannot carry in any form.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DOCTYPE = re.compile(r"<!DOCTYPE", re.IGNORECASE)
 # Python knows stranger ones: `undefined` fails in its own way, `unicode_escape` makes halves of surrogate
-# pairs.
+# pairs; and every other name is looked for on the disk, and remembered for ever that it is not there.
 _ENCODINGS = re.compile(
-    r"(?:windows|cp|iso|koi8|ibm|mac|x-mac)[A-Za-z0-9._-]*|utf-16(?:le|be)?", re.IGNORECASE
+    r"(?:windows-|cp)(?:125[0-8]|866)|ibm866|koi8-[ru]|iso-8859-(?:[1-9]|1[0-6])|maccyrillic|utf-16(?:le|be)?",
+    re.IGNORECASE,
 )
 
 
@@ -114,7 +117,7 @@ def _returned(answer: etree._Element, operation: str) -> str:
 
 
 def _local(element: etree._Element) -> str:
-    return etree.QName(element).localname[:40]
+    return str(element.tag).rpartition("}")[2][:MAX_NAME]
 
 
 def _may_be_told(text: str, root: etree._Element | None, operation: str) -> bool:
@@ -153,13 +156,25 @@ def _text_of(body: bytes) -> str:
     return body.decode("utf-8", "replace")
 
 
+def document(body: bytes) -> etree._Element | None:
+    """The root of what is XML in these octets, or None: then it is none, or none that should be read."""
+    return _parse(_text_of(body))
+
+
 def _parse(text: str) -> etree._Element | None:
     """The root, or None when this is no XML. 1C never sends a DOCTYPE: whoever does means no good."""
     text = _DECLARATION.sub("", text.lstrip("\ufeff \t\r\n"), count=1).strip()
     if not text.startswith("<") or _DOCTYPE.search(text):
         return None
     # A parser each time: lxml's parsers are not for sharing between threads.
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     try:
         return etree.fromstring(text, parser)
     except (etree.XMLSyntaxError, ValueError):
@@ -178,11 +193,23 @@ def _content(element: etree._Element) -> str:
 
 
 def _inner(element: etree._Element) -> str:
-    """What stands inside: text, or markup if it holds elements."""
+    """What stands inside: text, or markup if it holds elements. That is written here, without namespaces:
+    lxml would write all that hold there, and for each child anew.
+    """
     if not len(element):
         return _content(element)
-    children = (etree.tostring(child, encoding="unicode") for child in element)
-    return (element.text or "") + "".join(children)
+    told = [escape(element.text or "")]
+    for event, one in etree.iterwalk(element, events=("start", "end")):
+        if one is element:
+            continue
+        name = f"{one.prefix}:{_local(one)}" if one.prefix else _local(one)
+        if event == "start":
+            own = ((str(of), str(value)) for of, value in one.attrib.items() if not str(of).startswith("{"))
+            told.append(f"<{name}{''.join(f' {of}={quoteattr(value)}' for of, value in own)}>")
+            told.append(escape(one.text or ""))
+        else:
+            told += (f"</{name}>", escape(one.tail or ""))
+    return "".join(told)
 
 
 def _between_tags(text: str, name: str) -> str | None:

@@ -2,8 +2,7 @@
 here costs a call anything, whoever reads it, and however slowly.
 """
 
-from fs_1c.web.status.access import bearer
 from fs_1c.web.status.feed import Event, Feed
 from fs_1c.web.status.page import StatusPage
 
-__all__ = ["Event", "Feed", "StatusPage", "bearer"]
+__all__ = ["Event", "Feed", "StatusPage"]

@@ -63,6 +63,18 @@ class Feed(Observer):
         """A screen pop has ended. Returns at once, never raises."""
         self._tell(lambda: of_pop(conversation, pop, time.time()))
 
+    def erased(self, is_his: Callable[[str], bool]) -> None:
+        """A client's rows stay as those of nobody: readers have their place by the events' ids."""
+        with self._lock:
+            events = list(self._events)
+        # Not with the lock: to read numbers takes a while, and calls come by there.
+        calls = {event.row.call for event in events if is_his(event.row.number)}
+        his = {event.id for event in events if event.row.call in calls - {""} or is_his(event.row.number)}
+        with self._lock:
+            for i, event in enumerate(self._events):
+                if event.id in his:
+                    self._events[i] = Event(event.id, _of_nobody(event.row))
+
     def since(self, after: int | None, limit: int = SIZE) -> tuple[list[Event], int]:
         """The `limit` oldest events with an id above `after`, and how many before those are lost.
 
@@ -79,7 +91,7 @@ class Feed(Observer):
         return events[start : start + limit], missed
 
     async def news(self, after: int | None) -> None:
-        """Waits until there is an event above `after`; not at all once the feed is closed."""
+        """Waits until there is an event above `after`, or `wake`; not at all once the feed is closed."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         with self._lock:
@@ -118,11 +130,18 @@ class Feed(Observer):
     def _call(self, loop: asyncio.AbstractEventLoop | None) -> None:
         if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
-                loop.call_soon_threadsafe(self._wake)
+                loop.call_soon_threadsafe(self.wake)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Whoever waits looks what there is. In their loop."""
         with self._lock:
             waiting, self._waiting = self._waiting, set()
         for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _of_nobody(row: DecisionEntry | PopEntry) -> DecisionEntry | PopEntry:
+    if isinstance(row, PopEntry):
+        return row._replace(number="", call="", leg="")
+    return row._replace(number="", asked_as="", title=None, call="", category="", manager="", target=None)

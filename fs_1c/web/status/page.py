@@ -1,4 +1,4 @@
-"""The page's addresses: `/`, `/events`, `/state`, `/journal`, and `/login` where the token is asked for."""
+"""The page's addresses: `/`, `/events`, `/state`, `/journal`. Who may read them is not decided here."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from fs_1c import __version__
 from fs_1c.integration import Integration
 from fs_1c.journal import JournalError, calls, journal_file
 from fs_1c.numbers import Number, read
-from fs_1c.settings import Address, Settings, is_loopback
+from fs_1c.settings import Settings
+from fs_1c.web.exchange import text
+from fs_1c.web.gate import visitor
 from fs_1c.web.status import html
-from fs_1c.web.status.access import COOKIE, COOKIE_FOR, FOREIGN, Cookies, bearer, host_is_ours, same
 from fs_1c.web.status.feed import Feed
 from fs_1c.web.status.masking import masked_values
 from fs_1c.web.status.stream import UNMASKED, EventStream, Streams, View, as_text, place
@@ -52,9 +52,7 @@ class StatusPage:
     Args:
         integration: Gives the one that is at work now.
         feed: What is shown; an observer of the integration.
-        listen: Where the door listens, according to the settings: decides who is let in.
         ready: Gives what `/health/ready` says.
-        body: Gives the body of a request, which is small and in time.
         in_thread: Runs what may block in one of the door's threads.
     """
 
@@ -62,20 +60,14 @@ class StatusPage:
         self,
         integration: Callable[[], Integration],
         feed: Feed,
-        listen: Address,
         *,
         ready: Callable[[], dict[str, object]],
-        body: Callable[[Request], Awaitable[bytes]],
         in_thread: InThread,
     ) -> None:
         self._integration = integration
         self._feed = feed
-        self._listen = listen
         self._ready = ready
-        self._body = body
         self._in_thread = in_thread
-        self._open_here = is_loopback(listen.host)
-        self._cookies = Cookies()
         self._streams = Streams(feed)
         self._reader = ThreadPoolExecutor(1, "fs-1c-status")
         self._may_wait = threading.BoundedSemaphore(MAX_READING)
@@ -84,90 +76,41 @@ class StatusPage:
         """What answers, by method and path."""
         return {
             ("GET", "/"): self._page,
-            ("GET", "/events"): self._for_readers(self._events),
-            ("GET", "/state"): self._for_readers(self._state),
-            ("GET", "/journal"): self._for_readers(self._journal),
-            ("POST", "/login"): self._login,
-            ("POST", "/logout"): self._logout,
+            ("GET", "/events"): self._events,
+            ("GET", "/state"): self._state,
+            ("GET", "/journal"): self._journal,
         }
+
+    def renew(self) -> None:
+        """Whoever reads a stream has to come again, and be let in again. In the loop."""
+        self._streams.renew()
 
     def close(self) -> None:
         """Ends the streams; the feed is closed with them."""
         self._feed.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
 
-    # Who may read.
-
-    def _for_readers(self, endpoint: Endpoint) -> Endpoint:
-        async def answer(request: Request) -> Response:
-            # A page of somebody else cannot read what comes, but would take places that others want.
-            if request.headers.get("Sec-Fetch-Site") in FOREIGN:
-                return _line(403, "for this service's own page only")
-            if self._open_here:
-                return self._misled(request) or await endpoint(request)
-            if not await self._knows_token(request):
-                return _line(401, "allowed: Authorization: Bearer TOKEN, or sign in at /")
-            return await endpoint(request)
-
-        return answer
-
-    def _misled(self, request: Request) -> Response | None:
-        if host_is_ours(request.headers.get("Host", ""), self._listen):
-            return None
-        return _line(421, "allowed: by the name localhost, or by a loopback address")
-
-    async def _knows_token(self, request: Request) -> bool:
-        token = await self._token()
-        return bearer(request.headers, token) or self._cookies.good(request.cookies.get(COOKIE, ""), token)
-
-    async def _token(self) -> str:
-        return await self._in_thread(self._integration().settings.http.secret)
-
-    async def _login(self, request: Request) -> Response:
-        if self._open_here:
-            return RedirectResponse("/", 303)
-        given = dict(parse_qsl((await self._body(request)).decode("latin-1"), encoding="latin-1"))
-        token = await self._token()
-        if not same(given.get("token", "").strip().encode("latin-1", "replace"), token):
-            client = request.client.host if request.client else "somebody"
-            log.warning("status page: %s tried to sign in with a wrong token", client)
-            return self._sign_in(request, wrong=True)
-        answer = RedirectResponse("/", 303, headers=_headers())
-        # Not Secure: the door speaks HTTP. A proxy that speaks HTTPS before it adds that by itself.
-        answer.set_cookie(
-            COOKIE, self._cookies.make(token), max_age=COOKIE_FOR, httponly=True, samesite="strict"
-        )
-        return answer
-
-    async def _logout(self, request: Request) -> Response:
-        answer = RedirectResponse("/", 303, headers=_headers())
-        answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
-        return answer
-
-    def _sign_in(self, request: Request, *, wrong: bool = False) -> Response:
-        return _document(401, html.sign_in(_language(request), wrong))
-
-    # What they read.
-
     async def _page(self, request: Request) -> Response:
-        if self._open_here:
-            return self._misled(request) or _document(200, html.page(_language(request)))
-        if not await self._knows_token(request):
-            return self._sign_in(request)
+        if not visitor(request).known:
+            return self.sign_in(request, False)
         return _document(200, html.page(_language(request)))
+
+    def sign_in(self, request: Request, wrong: bool) -> Response:
+        """The form; after a wrong token, it says so."""
+        return _document(401, html.sign_in(_language(request), wrong))
 
     async def _events(self, request: Request) -> Response:
         # A browser that comes again shows its place in a header; one that has slept, in the address.
         asked = request.headers.get("Last-Event-ID") or request.query_params.get("after", "")
         after, view = place(asked, self._feed.epoch), self._view(request)
-        headers = _headers(**{"X-Accel-Buffering": "no"})
+        headers = {"X-Accel-Buffering": "no"}
         if request.method == "HEAD":
             return Response(None, 200, headers, EventStream.media_type)
         return EventStream(lambda: self._streams.events(after, view), headers)
 
     async def _state(self, request: Request) -> Response:
         state = await self._in_thread(lambda: state_of(self._integration()))
-        told = {**self._ready(), "closable": not self._open_here, **state}
+        told = {**self._ready(), "closable": visitor(request).token, **state}
         view = self._view(request)
         return _json(json.dumps(masked_values(told, UNMASKED) if view.mask else told))
 
@@ -175,19 +118,19 @@ class StatusPage:
         asked, settings = request.query_params, self._integration().settings
         number, call = asked.get("number", "").strip(), asked.get("call", "").strip()
         if max(len(number), len(call)) > MAX_SOUGHT:
-            return _line(400, f"number, call: allowed are up to {MAX_SOUGHT} characters")
+            return text(400, f"number, call: allowed are up to {MAX_SOUGHT} characters")
         limit = asked.get("limit", "50")
         if not (limit.isascii() and limit.isdigit() and len(limit) < 6 and 0 < int(limit) <= MAX_CALLS):
-            return _line(400, f"limit: allowed: 1 to {MAX_CALLS}")
+            return text(400, f"limit: allowed: 1 to {MAX_CALLS}")
         if journal_file(settings) is None:
-            return _line(404, "no journal is kept: state.folder is not set, or journal.enabled is off")
+            return text(404, "no journal is kept: state.folder is not set, or journal.enabled is off")
         view = self._view(request)
         try:
             return _json(await self._read(lambda: search(settings, number, call, int(limit), view)))
         except JournalError as error:
-            return _line(503, str(error))
+            return text(503, str(error))
         except TimeoutError:
-            return _line(503, "the journal takes too long; calls do not wait for it")
+            return text(503, "the journal takes too long; calls do not wait for it")
 
     async def _read(self, work: Callable[[], str]) -> str:
         """Raises TimeoutError; JournalError, if too many wait."""
@@ -242,27 +185,10 @@ def _language(request: Request) -> str:
     return html.language(request.query_params.get("lang", ""), request.headers.get("Accept-Language", ""))
 
 
-def _headers(**more: str) -> dict[str, str]:
-    return {
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Resource-Policy": "same-origin",
-        **more,
-    }
-
-
 def _document(status: int, document: html.Document) -> Response:
-    headers = _headers(**{"Content-Security-Policy": document.policy, "Vary": "Accept-Language, Cookie"})
+    headers = {"Content-Security-Policy": document.policy, "Vary": "Accept-Language, Cookie"}
     return Response(document.text, status, headers, "text/html")
 
 
-def _json(text: str) -> Response:
-    return Response(text, 200, _headers(), "application/json")
-
-
-def _line(status: int, text: str) -> Response:
-    line = "".join(c if c.isprintable() else "?" for c in text)
-    headers = _headers(**({"WWW-Authenticate": "Bearer"} if status == 401 else {}))
-    return Response(f"{line}\n", status, headers, "text/plain")
+def _json(told: str) -> Response:
+    return Response(told, 200, media_type="application/json")

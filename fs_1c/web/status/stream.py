@@ -86,7 +86,13 @@ class Streams:
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
         self._open = 0
+        self._renewed = 0
         self._told: LRUCache[tuple[int, View], bytes] = LRUCache(2 * SIZE)
+
+    def renew(self) -> None:
+        """All streams end; who may come again does so by himself and misses nothing. In the loop."""
+        self._renewed += 1
+        self._feed.wake()
 
     async def events(self, after: int | None, view: View) -> AsyncGenerator[bytes, None]:
         """What happened after `after`, and what happens from now on, for `STREAM_FOR` seconds."""
@@ -94,10 +100,11 @@ class Streams:
         # Not all at the same moment.
         again = COME_AGAIN if stays else COME_LATER + secrets.randbelow(COME_LATER)
         self._open += stays
+        renewed = self._renewed
         try:
             ends = time.monotonic() + (STREAM_FOR if stays else 0)
             yield f"retry: {again}\n\n".encode()
-            while True:
+            while renewed == self._renewed:
                 events, missed = self._feed.since(after, PORTION)
                 if missed:
                     yield f'event: gap\ndata: {{"missed": {missed}}}\n\n'.encode()

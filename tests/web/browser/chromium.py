@@ -47,9 +47,28 @@ class Chromium:
         """Comes back when the page is loaded."""
         self._driver.get(url)
 
-    def run(self, script: str) -> Any:
-        """What the script says. Raises JavascriptException if it throws."""
-        return self._driver.execute_script(f"return {script}")
+    def back(self) -> None:
+        self._driver.back()
+
+    def cookies(self) -> list[dict[str, Any]]:
+        """Those of the page, hidden from its scripts or not."""
+        kept: list[dict[str, Any]] = self._driver.get_cookies()
+        return kept
+
+    def bake(self, cookies: list[dict[str, Any]]) -> None:
+        """Puts them back."""
+        for cookie in cookies:
+            self._driver.add_cookie(cookie)
+
+    def run(self, script: str, *, asynchronous: bool = False) -> Any:
+        """What the script says. Raises JavascriptException if it throws.
+
+        Args:
+            asynchronous: It may `await`.
+        """
+        return self._driver.execute_script(
+            f"return (async () => {script})()" if asynchronous else f"return {script}"
+        )
 
     def until(self, condition: str) -> None:
         """Waits until the script says something true."""

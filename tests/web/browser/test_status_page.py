@@ -13,7 +13,7 @@ import pytest
 from fs_1c.call import Call, Caller, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.numbers import Number
 from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium, started
-from tests.web.http_client import TOKEN, journal, url
+from tests.web.http_client import journal, url
 from tests.world import CLIENT, KEYS, World, conversation, world
 
 pytestmark = [
@@ -182,28 +182,6 @@ def test_it_fits_a_phone(chromium: Chromium, lang: str, tmp_path: Path) -> None:
         assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 29)"
 
     look(chromium, at, play, state={"folder": str(tmp_path)})
-
-
-def test_signing_in_and_out(chromium: Chromium) -> None:
-    def at(browser: Chromium, here: World) -> None:
-        browser.languages("en")
-        for given, shown, reached in (
-            ("wrong", ".wrong:not(:empty)", "That is not the token."),
-            (TOKEN, "#calls", "No call yet"),
-        ):
-            browser.open(url(here, "/"))
-            browser.run(f"document.querySelector('#token').value = '{given}'")
-            browser.leave("button", shown)
-            browser.until(f"document.body?.innerText.includes('{reached}')")
-        assert TOKEN not in browser.run("document.cookie + document.documentElement.outerHTML")
-        decide(here, "call-1", title="Client")
-        browser.until("document.querySelector('#calls details')")
-        browser.until("!document.querySelector('#leave').hidden")
-        browser.leave("#leave button", "#token")
-        browser.until("document.querySelector('#token') !== null")
-
-    unauthorized = ("401 (Unauthorized)",)  # as the browser calls every look at the form
-    look(chromium, at, allowed=unauthorized, listen=False, http={"listen": "0.0.0.0:0", "token": TOKEN})
 
 
 def test_a_page_outlives_the_connection(chromium: Chromium) -> None:

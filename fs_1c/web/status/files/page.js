@@ -235,6 +235,8 @@ $("mask").addEventListener("change", () => { mask = $("mask").checked; remembere
 $("troubles").addEventListener("change", drawCalls);
 $("search").addEventListener("submit", search);
 addEventListener("resize", drawSoon);
+// What a browser keeps of a page that was left is not for whoever goes back to it: he may be signed out.
+addEventListener("pageshow", event => { if (event.persisted) location.reload(); });
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) { source.close(); live("paused"); } else { live("wait"); listen(); readState(); }
 });

@@ -1,0 +1,53 @@
+"""The running service, spoken to through its HTTP door."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from fs_1c.settings import Address, HttpSettings
+
+NOBODY, STRANGER = 0, 1
+"""In place of a status: nobody listens there, or not this service."""
+
+
+def address(http: HttpSettings) -> Address:
+    """Where it can be reached from this machine."""
+    every = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  listens everywhere, is called here
+    return Address(every.get(http.listen.host, http.listen.host), http.listen.port)
+
+
+def stranger(http: HttpSettings) -> str:
+    """What is said of an answer that the service would not give."""
+    return f"what answers at {address(http)} is not this service"
+
+
+def tell(
+    http: HttpSettings, path: str, body: dict[str, Any], within: float
+) -> tuple[int, str, dict[str, Any]]:
+    """Tells the running service something. Returns the status, why it is not 200, and what it said if it is.
+
+    Raises OSError or UnicodeDecodeError if the token cannot be read.
+    """
+    where = address(http)
+    with requests.Session() as session:
+        session.trust_env = False  # a proxy would be given the token, and .netrc would replace it
+        try:
+            answer = session.post(
+                f"http://{where}{path}",
+                json=body,
+                headers={"Authorization": f"Bearer {http.secret()}"},
+                timeout=within,
+                allow_redirects=False,
+            )
+            if answer.status_code == 200:
+                return 200, "", dict(answer.json())
+        except (requests.ConnectionError, requests.Timeout) as error:
+            status = STRANGER if isinstance(error, requests.ReadTimeout) else NOBODY
+            return status, f"the service cannot be reached at {where}; is it running?", {}
+        except (requests.RequestException, ValueError, TypeError):
+            return STRANGER, stranger(http), {}
+    why = "".join(c if c.isprintable() else " " for c in answer.text[:200]).strip()
+    refused = "" if answer.status_code == 400 else f"refused by {where}: {answer.status_code} "
+    return answer.status_code, refused + why, {}
