@@ -27,16 +27,11 @@ def told(*events: tuple[str, str, dict[str, Any]], outgoing: bool = False, at_an
     return calls
 
 
-START, RINGS, TALKS, END = (
-    ("START", LINE, {}),
-    ("PREANSWER", "244", {"userkey": "k"}),
-    ("ANSWER", "244", {}),
-    (
-        "END",
-        "244",
-        {},
-    ),
-)
+Event = tuple[str, str, dict[str, Any]]
+START: Event = ("START", LINE, {})
+RINGS: Event = ("PREANSWER", "244", {"userkey": "k"})
+TALKS: Event = ("ANSWER", "244", {})
+END: Event = ("END", "244", {})
 
 
 def over(seconds: int, *, answered: bool, extension: str = "244") -> tuple[str, str, dict[str, Any]]:
