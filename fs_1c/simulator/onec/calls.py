@@ -39,11 +39,14 @@ class Document:
 
 
 class Calls:
-    """documents: what was made of calls, oldest first. at_answer: cards open by ANSWER, not by PREANSWER."""
+    """documents: what was made of calls, oldest first. at_answer: cards open by ANSWER, not by PREANSWER.
+
+    What is told of a call that it does not know 1С:УНФ drops; dialect 3 makes a row of it.
+    """
 
     def __init__(self, *, at_answer: bool = False) -> None:
         self.documents: list[Document] = []
-        self._rows: dict[str, Document] = {}  # dialect 3 makes a document of a call only when it has ended
+        self._rows: dict[str, Document] = {}  # by what a call is called; in dialect 3 before its end, too
         self._opens = "ANSWER" if at_answer else "PREANSWER"
 
     def event(self, told: Mapping[str, str]) -> Pop | None:
@@ -76,7 +79,7 @@ class Calls:
             call.answered = event.get("callstatus") == "ANSWER"
             call.seconds = min(int(str(event["duration"])), MAX_DURATION)
         elif state == "END":
-            if call not in self.documents:
+            if "END" not in call.states[:-1]:
                 self.documents.append(call)
             call.missed = incoming and not call.answered
             call.reminders += call.missed and bool(call.owners)
@@ -90,7 +93,8 @@ class Calls:
             line = told.get("diversion", "")
             made = Document(told["callid"], number, kind == "OUTGOING", line, told["ext"], states=[kind])
             self.documents.append(made)
-        elif (call := self._of(told)) is not None:
+            self._rows[made.call] = made  # of a call that it was told of twice the later counts
+        elif (call := self._rows.get(told["callid"])) is not None:
             call.states.append(kind)
             call.missed = call.missed or (kind == "CANCELLED" and not call.outgoing)
             if kind == "ACCEPTED":
@@ -100,12 +104,8 @@ class Calls:
 
     def history(self, told: Mapping[str, str]) -> None:
         """`cmd=history` of the same."""
-        if (call := self._of(told)) is not None:
+        if (call := self._rows.get(told["callid"])) is not None:
             call.states.append("history")
             call.answered = told["status"] == "Success"
             call.missed = not (call.answered or call.outgoing)
             call.seconds, call.link = int(told["duration"]), told.get("link", "")
-
-    def _of(self, told: Mapping[str, str]) -> Document | None:
-        """The latest of that call; what is told of a call that it does not know 1C drops."""
-        return next((one for one in reversed(self.documents) if one.call == told["callid"]), None)

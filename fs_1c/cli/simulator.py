@@ -14,12 +14,15 @@ import typer
 
 from fs_1c.channel import json_line, plain
 from fs_1c.settings import Address, parse_address
-from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
-from fs_1c.simulator.onec import (
+from fs_1c.simulator import (
     REHEARSAL,
+    CallResult,
+    CallScript,
     ClientFileError,
     OneCSimulator,
     OneCSimulatorSettings,
+    SimulatedSwitch,
+    SwitchSettings,
     catalogue,
     fault_of,
     one_line,
