@@ -180,6 +180,7 @@ class Conversation:
         how: How he has come to talk to the client.
         by: Who had to do with that: the extension that rang, or talked to the client before; or empty.
         at: When it began; seconds since the epoch by the switch's clock, 0: it does not say.
+        switch: The name that its switch has in the settings, or empty.
     """
 
     call_uuid: str
@@ -196,6 +197,7 @@ class Conversation:
     how: How = How.ANSWERED
     by: str = ""
     at: float = 0.0
+    switch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +319,10 @@ class ScreenPop:
     Attributes:
         took: Seconds from the conversation to 1C's answer.
         error: Why, when the outcome is not `accepted`.
+        by: The host that has told 1C, when the outcome is `elsewhere`.
     """
 
     outcome: Outcome
     took: float = 0.0
     error: Failure | None = None
+    by: str = ""

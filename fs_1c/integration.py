@@ -33,7 +33,7 @@ from fs_1c.call import (
     ScreenPop,
     Unidentified,
 )
-from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, no_key, open_card
+from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, Take, no_key, open_card
 from fs_1c.directory import BreakerState, Directory, SharedAnswers
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
@@ -64,6 +64,20 @@ class BaseState:
     remembered: int
     sessions: int
     sessions_allowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsState:
+    """How it is with what services know of each other's cards.
+
+    Attributes:
+        redis_up: Whether Redis answers, as far as claims have noticed; None: there is none.
+        unshared: Cards that opened though neither their switch nor Redis could tell whether another service
+            had opened them; since the start.
+    """
+
+    redis_up: bool | None
+    unshared: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +197,16 @@ class Integration:
 
     # Somebody answers.
 
-    def conversation(self, conversation: Conversation, ask: Ask | None = None) -> Future[ScreenPop] | None:
+    def conversation(
+        self, conversation: Conversation, ask: Ask | None = None, take: Take | None = None
+    ) -> Future[ScreenPop] | None:
         """Opens the client's card at the subscriber who talks to him, once; returns at once.
 
         Args:
             ask: Asks the directory of the conversation's switch for the subscriber's key, if it must be.
+            take: Claims the card at the conversation's switch, if that has a name.
         """
-        told = self._pops.conversation(conversation, ask)
+        told = self._pops.conversation(conversation, ask, take)
         self._heard(conversation)
         if told is not None:
             told.add_done_callback(lambda ended: self._popped(conversation, ended.result()))
@@ -197,11 +214,15 @@ class Integration:
             base.directory.renew(conversation.number)
         return told
 
-    def happened(self, event: CallEvent, ask: Ask | None = None) -> None:
+    def wants_card(self, conversation: Conversation) -> bool:
+        """Whether the settings want a card for such a conversation."""
+        return self._pops.wants(conversation)
+
+    def happened(self, event: CallEvent, ask: Ask | None = None, take: Take | None = None) -> None:
         """What channel events have told; returns at once."""
         match event:
             case Conversation():
-                self.conversation(event, ask)
+                self.conversation(event, ask, take)
             case HungUp(leg_uuid):
                 self._pops.hung_up(leg_uuid)
                 self._heard(event)
@@ -276,6 +297,10 @@ class Integration:
             name: BaseState(base.directory.breaker, len(base.directory), *base.pool.sessions)
             for name, base in self._bases.items()
         }
+
+    def claims(self) -> ClaimsState:
+        """How the claims of cards are at this moment."""
+        return ClaimsState(self._claims.redis_up, self._claims.unshared)
 
     # An engineer asks.
 

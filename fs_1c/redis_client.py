@@ -24,27 +24,60 @@ Command = tuple[str | bytes | int | float, ...]
 
 
 class Away(Exception):
-    """Redis did not answer in time, refused, or is being left alone."""
+    """Redis did not answer in time, refused, or is being left alone.
+
+    Attributes:
+        late: It is not being left alone: one more try makes sense.
+    """
+
+    def __init__(self, late: bool = False) -> None:
+        super().__init__()
+        self.late = late
+
+
+class _Job(Future[Any]):
+    """Words that are waited for together.
+
+    Attributes:
+        commands: In their order.
+        sent_at: When they went to Redis; 0: they wait behind others, which is not Redis' fault.
+    """
+
+    def __init__(self, commands: tuple[Command, ...]) -> None:
+        super().__init__()
+        self.commands = commands
+        self.sent_at = 0.0
 
 
 class BoundedRedis:
-    """Words with Redis, none of which takes longer than `timeout` seconds.
+    """Words with Redis, none of which takes it longer than `timeout` seconds, nor its caller longer than
+    twice that: as long again he may stand behind others.
 
     One thread holds the connection, and callers wait for it by the clock: redis-py bounds each step of a word
     (connecting, logging in, each part of a reply) and name resolution not at all. What is asked at the same
     time goes out together.
+
+    Redis is left alone when it has refused or broken off, or has been late twice in a row: once is a hiccup,
+    of which a busy machine has many.
     """
 
     def __init__(self, client: redis.Redis, where: str, timeout: float) -> None:
         self._client: Any = client
         self._where = where
         self._timeout = timeout
-        self._jobs: queue.SimpleQueue[tuple[tuple[Command, ...], Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._pause = 0.0  # 0: all is well
         self._again_at = 0.0
+        self._late_at = 0.0  # when a word was given up, if none has been answered since
+        self._busy_since = 0.0  # when what is on its way was sent; 0: nothing is
         self._closed = False
+
+    @property
+    def up(self) -> bool:
+        """Whether it answers, as far as anybody has noticed."""
+        return self._pause == 0
 
     def open(self) -> Future[Any]:
         """Connects now, so that no caller's time is spent on that. Returns at once, with what ends when that
@@ -56,7 +89,7 @@ class BoundedRedis:
         return future
 
     def send(self, *commands: Command, probe: Command = ("PING",), may_probe: bool = True) -> Any:
-        """The reply to the last of `commands`. Raises `Away`, within `timeout` seconds.
+        """The reply to the last of `commands`. Raises `Away`, within twice `timeout` seconds.
 
         Args:
             probe: Must go well besides, when Redis was away.
@@ -70,22 +103,33 @@ class BoundedRedis:
                 self._pause = min(self._pause * 2, MAX_PAUSE)
                 self._again_at = time.monotonic() + self._pause
                 commands = (probe, *commands)
-            future = self._put(*commands)
+            job = self._put(*commands)
         try:
-            reply = future.result(self._timeout)
+            reply = self._reply(job)
         except Exception as error:
-            future.cancel()
-            self._failed(error)
-            raise Away from None
-        if trying:
-            with self._lock:
+            job.cancel()
+            self._failed(error, job.sent_at)
+            raise Away(late=self.up) from None
+        with self._lock:
+            self._late_at = 0.0
+            if trying:
                 self._pause = 0.0
+        if trying:
             log.warning("Redis at %s is back", self._where)
         return reply
 
+    def _reply(self, job: _Job) -> Any:
+        """Raises TimeoutError, or what redis-py raised."""
+        try:
+            return job.result(self._timeout)
+        except TimeoutError:
+            if job.done() or not job.sent_at:
+                raise
+            return job.result(max(0.0, job.sent_at + self._timeout - time.monotonic()))
+
     def lied(self) -> Away:
         """To be raised: the last reply was none that a Redis gives to such a word; that is a failure, too."""
-        self._failed(TypeError())
+        self._failed(TypeError(), 0.0, definite=True)
         return Away()
 
     def close(self) -> None:
@@ -93,61 +137,82 @@ class BoundedRedis:
             self._closed = True
             self._jobs.put(None)
 
-    def _put(self, *commands: Command) -> Future[Any]:
+    def _put(self, *commands: Command) -> _Job:
         """Hands these to the thread that holds the connection. Called with the lock; raises RuntimeError if
         no thread can be had.
         """
-        future: Future[Any] = Future()
+        job = _Job(commands)
         if self._closed:
-            future.cancel()
-            return future
+            job.cancel()
+            return job
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="fs-1c-redis", daemon=True)
             thread.start()
             self._thread = thread
-        self._jobs.put((commands, future))
-        return future
+        self._jobs.put(job)
+        return job
 
     def _opened(self, future: Future[Any]) -> None:
         error = None if future.cancelled() else future.exception()
         if isinstance(error, Exception):
-            self._failed(error)
+            self._failed(error, 0.0, definite=True)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, sent_at: float, *, definite: bool = False) -> None:
         with self._lock:
             if self._pause or self._closed:
                 return
+            if not definite and _is_late(error) and self._is_first(sent_at or self._busy_since):
+                return
             self._pause = FIRST_PAUSE
             self._again_at = time.monotonic() + self._pause
-        log.warning("Redis at %s is away (%s); going on without it", self._where, why(error))
+        log.warning("Redis at %s %s (%s); going on without it", self._where, _state(error), why(error))
+
+    def _is_first(self, began: float) -> bool:
+        """Whether something that was late is to be overlooked: it is the first, or was on its way together
+        with that, or has waited behind others of ours only. Called with the lock.
+
+        Args:
+            began: When Redis was told; of what it was not told, when that was told which stood before.
+        """
+        now = time.monotonic()
+        if not began or now - began < 0.9 * self._timeout:
+            return True
+        if not self._late_at:
+            self._late_at = now
+            return True
+        return began < self._late_at and now - self._late_at < 0.9 * self._timeout
 
     def _work(self) -> None:
         while True:
             jobs = [self._jobs.get()]
             while len(jobs) < 100 and not self._jobs.empty():
                 jobs.append(self._jobs.get())
-            self._together([job for job in jobs if job and job[1].set_running_or_notify_cancel()])
+            self._together([job for job in jobs if job and job.set_running_or_notify_cancel()])
+            self._busy_since = 0.0
             if None in jobs:
                 return
 
-    def _together(self, jobs: list[tuple[tuple[Command, ...], Future[Any]]]) -> None:
+    def _together(self, jobs: list[_Job]) -> None:
+        self._busy_since = time.monotonic()
+        for job in jobs:
+            job.sent_at = self._busy_since
         try:
             pipeline = self._client.pipeline(transaction=False)
-            for commands, _ in jobs:
-                for command in commands:
+            for job in jobs:
+                for command in job.commands:
                     pipeline.execute_command(*command)
             replies = iter(pipeline.execute(raise_on_error=False))
         except Exception as error:
-            for _, future in jobs:
-                future.set_exception(error)
+            for job in jobs:
+                job.set_exception(error)
             return
-        for commands, future in jobs:
-            told = [next(replies) for _ in commands]
+        for job in jobs:
+            told = [next(replies) for _ in job.commands]
             wrong = [reply for reply in told if isinstance(reply, Exception)]
             if wrong:
-                future.set_exception(wrong[0])
+                job.set_exception(wrong[0])
             else:
-                future.set_result(told[-1])
+                job.set_result(told[-1])
 
 
 def connect(settings: RedisSettings) -> tuple[redis.Redis, str]:
@@ -177,6 +242,28 @@ def connect(settings: RedisSettings) -> tuple[redis.Redis, str]:
     told = pool.connection_kwargs
     where = told.get("path") or f"{told.get('host', 'localhost')}:{told.get('port', 6379)}"
     return redis.Redis(connection_pool=pool), str(where)
+
+
+_STATES = {
+    "OOM": "is full (maxmemory)",
+    "OutOfMemory": "is full (maxmemory)",
+    "READONLY": "only reads: it is a replica",
+    "ReadOnly": "only reads: it is a replica",
+    "BusyLoading": "is still loading its data",
+    "Authentication": "does not let us in",
+    "NoPermission": "does not let us do that",
+}
+
+
+def _state(error: Exception) -> str:
+    """What is wrong with Redis, told apart from its being away."""
+    # A script's own error begins with another word; of its text nothing but these words is looked at.
+    said = f"{type(error).__name__} {error}"
+    return next((state for word, state in _STATES.items() if word in said), "is away")
+
+
+def _is_late(error: Exception) -> bool:
+    return isinstance(error, TimeoutError) or type(error).__name__ == "TimeoutError"
 
 
 def why(error: BaseException) -> str:

@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 
+from fs_1c.cards import PostState
 from fs_1c.esl import InboundDoor, OutboundDoor, doors
 from fs_1c.integration import Integration
-from fs_1c.settings import Address, Settings
+from fs_1c.settings import Address, Role, Settings
 from fs_1c.web import HttpDoor
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ class Service:
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
         self.http: HttpDoor | None = None
-        self._switches: list[Address] = []
         self._stopping = False
 
     async def start(self) -> None:
@@ -54,15 +54,21 @@ class Service:
             listener = inbound_door(self.integration, switch)
             listener.open()
             self.inbound.append(listener)
-            self._switches.append(switch.address)
         self.integration.keep_warm()
 
     def doors(self) -> dict[str, bool]:
-        """The doors for calls, by the names they have in the log, and whether calls can come through."""
+        """The doors for calls, by the names they have in the log, and whether calls can come through. But for
+        those where this is the reserve: a switch that is another's makes nobody else unready.
+        """
         doors = {"outbound": not self._stopping} if self.outbound else {}
-        for switch, listener in zip(self._switches, self.inbound, strict=True):
-            doors[f"inbound {switch}"] = listener.ready.is_set() and not self._stopping
+        for listener in self.inbound:
+            if listener.settings.role is Role.OWN:
+                doors[f"inbound {listener.settings}"] = listener.ready.is_set() and not self._stopping
         return doors
+
+    def posts(self) -> tuple[PostState, ...]:
+        """How things are at each switch that has a name."""
+        return tuple(listener.post.state() for listener in self.inbound if listener.post)
 
     async def stop(self) -> None:
         """Takes no more calls, finishes those under way, within `DRAIN` seconds."""

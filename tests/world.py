@@ -103,14 +103,19 @@ class World:
 
 
 @asynccontextmanager
-async def world(latency: float = 0.0, *, listen: bool = True, **more: Any) -> AsyncIterator[World]:
-    """Starts everything, in the order in which a machine does, and stops it."""
+async def world(
+    latency: float = 0.0, *, listen: bool = True, at_switch: dict[str, str] | None = None, **more: Any
+) -> AsyncIterator[World]:
+    """Starts everything, in the order in which a machine does, and stops it. `at_switch`: more settings of
+    the switch.
+    """
     with onec_simulator(latency) as onec:
         async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
             if listen:
                 esl = more.setdefault("esl", {})
                 esl["outbound"] = {"listen": "127.0.0.1:0"}
-                esl["inbound"] = [{"address": f"127.0.0.1:{switch.event_socket_port}"}]
+                address = f"127.0.0.1:{switch.event_socket_port}"
+                esl["inbound"] = [{"address": address, **(at_switch or {})}]
             service = Service(settings_for(onec.url, **more))
             await service.start()
             try:

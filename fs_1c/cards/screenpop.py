@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from fs_1c.call import Conversation, Failure, Outcome, ScreenPop
-from fs_1c.cards.claims import Claims
+from fs_1c.cards.claims import Claims, Standing, Take, card_key
 from fs_1c.cards.subscribers import Ask, Subscribers
 from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
 from fs_1c.onec import Card, Client, OneCError, Reached, Urgency, WorkerPool
@@ -54,20 +54,29 @@ class ScreenPops:
         self._open: dict[str, list[_Open]] = {}  # by the legs of the conversation
         self._lock = threading.Lock()
 
-    def conversation(self, conversation: Conversation, ask: Ask | None = None) -> Future[ScreenPop] | None:
+    def wants(self, conversation: Conversation) -> bool:
+        """Whether the settings want a card for such a conversation."""
+        if conversation.ringing and self._settings.when is not PopWhen.RING:
+            return False
+        return self._settings.outgoing or not conversation.outgoing
+
+    def conversation(
+        self, conversation: Conversation, ask: Ask | None = None, take: Take | None = None
+    ) -> Future[ScreenPop] | None:
         """A conversation has begun, or a telephone rings. Returns at once: what becomes of the pop, or None
         if there is none to be: it is claimed already, or the settings do not want it.
 
         Args:
             ask: Asks the directory of the conversation's switch for a key.
+            take: Claims the card at that switch, if it has a name.
         """
-        if conversation.ringing and self._settings.when is not PopWhen.RING:
-            return None
-        if conversation.outgoing and not self._settings.outgoing:
+        if not self.wants(conversation):
             return None
         if not self.claims.claim(conversation.call_uuid, conversation.extension):
+            if take:  # another door has it, which may not reach the switch: the reserve must know
+                take(card_key(conversation.call_uuid, conversation.extension), conversation.leg_uuid)
             return None
-        opening = _Open(conversation, self._settings.useful_for, self.claims)
+        opening = _Open(conversation, self._settings.useful_for, self.claims, take)
         told = opening.told
         told.add_done_callback(lambda ended: _log(conversation, ended.result()))
         number = read(conversation.number, self._plan)
@@ -120,6 +129,7 @@ class _Open:
     conversation: Conversation
     useful_for: float
     claims: Claims
+    take: Take | None = None
     told: Future[ScreenPop] = field(default_factory=Future)
     over: bool = False
     ours: bool = False
@@ -139,13 +149,29 @@ class _Open:
                 self.claims.release(*claimed)
             raise _refusal("over", "the conversation had ended")
         if not self.ours:
-            if not self.claims.confirm(*claimed):
-                raise _refusal("elsewhere", "1C has been told by another service, or before a restart")
+            claim = self.claims.confirm(*claimed, self.conversation.leg_uuid, self.take)
+            match claim.standing:
+                case Standing.ELSEWHERE:
+                    raise _Elsewhere(claim.by)
+                case Standing.OVER:
+                    self.claims.release(*claimed)
+                    raise _refusal("over", "the conversation had ended")
+                case Standing.LATER:
+                    raise _refusal("switch", "the switch does not tell whose card it is", passing=True)
             self.ours = True
 
 
-def _refusal(kind: str, message: str) -> OneCError:
-    return OneCError(kind, message, Reached.NO, base_down=False)
+def _refusal(kind: str, message: str, *, passing: bool = False) -> OneCError:
+    return OneCError(kind, message, Reached.NO, base_down=False, passing=passing)
+
+
+class _Elsewhere(OneCError):
+    """Another has opened the card: `by`, a host."""
+
+    def __init__(self, by: str) -> None:
+        why = f"1C has been told by {by}: another service, or this one before it was started anew"
+        super().__init__("elsewhere", why, Reached.NO, base_down=False)
+        self.by = by
 
 
 def no_key(pool: WorkerPool, extension: str, key: str) -> ScreenPop | None:
@@ -215,17 +241,22 @@ def outcome(accepted: Future[bool], took: float) -> ScreenPop:
     if not isinstance(error, OneCError):
         log.error("IncomingCall: %r", error, exc_info=error)
         return ScreenPop(Outcome.UNKNOWN, took, Failure("internal", type(error).__name__))
-    return ScreenPop(_UNSENT.get(error.kind) or _ENDS[error.reached], took, error.failure())
+    by = error.by if isinstance(error, _Elsewhere) else ""
+    return ScreenPop(_UNSENT.get(error.kind) or _ENDS[error.reached], took, error.failure(), by)
+
+
+_LEVELS = {Outcome.ACCEPTED: logging.INFO, Outcome.ELSEWHERE: logging.DEBUG}
 
 
 def _log(conversation: Conversation, pop: ScreenPop) -> None:
-    level = logging.INFO if pop.outcome in (Outcome.ACCEPTED, Outcome.ELSEWHERE) else logging.WARNING
     log.log(
-        level,
-        "call=%s pop extension=%s outcome=%s took=%.0fms%s%s",
+        _LEVELS.get(pop.outcome, logging.WARNING),
+        "call=%s pop extension=%s outcome=%s%s%s took=%.0fms%s%s",
         conversation.call_uuid,
         conversation.extension,
         pop.outcome,
+        f" by={pop.by}" if pop.by else "",
+        f" switch={conversation.switch}" if conversation.switch else "",
         pop.took * 1000,
         " ringing" if conversation.ringing else "",
         f" error={pop.error.kind}: {pop.error.message}" if pop.error else "",

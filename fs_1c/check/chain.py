@@ -53,6 +53,7 @@ LIMITS = {
     "password": 10.0,
     "modules": 10.0,
     "database": 10.0,
+    "claims": 10.0,
     "directory": OVERALL,  # its subject is known when 1C has been asked
     "outbound": 10.0,
     "http-door": 8.0,
@@ -165,6 +166,7 @@ def _of_switch(one: Switch, bases: Sequence[Base], asked: Sequence[Future[None]]
         _step("password", partial(switch.password, one), _SWITCH),
         _step("modules", partial(switch.modules, one), _SWITCH),
         _step("database", partial(switch.database, one), _SWITCH),
+        _step("claims", partial(switch.claims, one), _SWITCH),
         _step("directory", directory, _SWITCH),
     ]
     return Branch(_link(one), steps, trip, lambda: one.blocked)

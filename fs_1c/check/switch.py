@@ -143,6 +143,31 @@ def database(switch: Switch) -> list[Finding]:
     return [warning("database", what, why, remedy)]
 
 
+def claims(switch: Switch) -> list[Finding]:
+    """Of a switch that has a name: can it keep apart the services that listen to it."""
+    if not switch.settings.name:
+        return []
+    try:
+        with switch.connect() as connection:
+            connection.greeted()
+            connection.authenticate(switch.settings.secret())
+            loaded = connection.api("module_exists mod_hash")
+    except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
+        return [_broke_off("claims", error)]
+    if loaded == "true":
+        return [ok("claims", "it keeps the claims of cards (mod_hash)")]
+    if loaded != "false":
+        return [skipped("claims", "the switch does not tell whether it has mod_hash")]
+    return [
+        problem(
+            "claims",
+            "the switch has a name (esl.inbound.name) and has not loaded mod_hash",
+            "Its own service and its reserve may both open a card.",
+            "Load it now (fs_cli: load mod_hash), and list it in modules.conf.xml.",
+        )
+    ]
+
+
 def _broke_off(step: str, error: Exception) -> Finding:
     why = network.reason(error) if isinstance(error, OSError) else "it hung up or talks nonsense"
     return problem(

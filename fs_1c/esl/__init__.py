@@ -18,7 +18,7 @@ def doors(transport: str) -> tuple[type[OutboundDoor], type[InboundDoor]]:
     """The doors' classes; python-ESL, which may not be there, is loaded only where it is wanted."""
     if transport != "python-esl":
         return OutboundDoor, InboundDoor
-    from fs_1c.esl.python_esl_inbound import PythonEslInboundDoor
-    from fs_1c.esl.python_esl_outbound import PythonEslOutboundDoor
+    from fs_1c.esl.python_esl.inbound import PythonEslInboundDoor
+    from fs_1c.esl.python_esl.outbound import PythonEslOutboundDoor
 
     return PythonEslOutboundDoor, PythonEslInboundDoor

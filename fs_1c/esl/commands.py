@@ -57,6 +57,11 @@ def background(command: str, job: str) -> bytes:
     return _lines(f"bgapi {command}", f"Job-UUID: {job}")
 
 
+def send_event(subclass: str, headers: Sequence[tuple[str, str]]) -> bytes:
+    """A CUSTOM event, which FreeSWITCH hands to whoever listens for it, us among them."""
+    return _lines("sendevent CUSTOM", f"Event-Subclass: {subclass}", *map(": ".join, headers))
+
+
 def execute(application: str, argument: str = "", uuid: str = "") -> bytes:
     """Runs a dialplan application on the socket's channel.
 

@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from fs_1c.cards import KEY
+from fs_1c.call import CallEvent
+from fs_1c.cards import KEY, Post
 from fs_1c.esl.listening import Heard, Listening, Refused
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
@@ -57,12 +58,13 @@ class InboundDoor:
 
     Attributes:
         ready: Set while we are connected and subscribed.
+        post: Ours at a switch that has a name.
     """
 
     def __init__(self, integration: Integration, settings: InboundSettings) -> None:
         self.integration = integration
         self.ready = asyncio.Event()
-        self._settings = settings
+        self.settings = settings
         self._conversations = Conversations(
             integration.people.plan, lambda name: self.integration.people.has_key(name)
         )
@@ -72,6 +74,16 @@ class InboundDoor:
         self._listening: Listening | None = None  # while we are connected and subscribed
         self._writer: asyncio.StreamWriter | None = None
         self._jobs: dict[str, Future[str]] = {}
+        self.post = (
+            Post(
+                settings,
+                lambda event, take: self.integration.happened(event, self.ask, take),
+                lambda conversation: self.integration.wants_card(conversation),
+                lambda: self.integration.settings.screenpop.useful_for,
+            )
+            if settings.name
+            else None
+        )
 
     def open(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -79,6 +91,8 @@ class InboundDoor:
 
     async def close(self) -> None:
         if self._task:
+            if self.post:
+                self.post.leave()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -121,21 +135,21 @@ class InboundDoor:
             except (OSError, WireError, EOFError) as error:
                 why = str(error) or type(error).__name__
             except Exception:
-                log.exception("inbound door %s: unexpected", self._settings.address)
+                log.exception("inbound door %s: unexpected", self.settings)
                 why = "unexpected error"
             if self.ready.is_set():
                 self.ready.clear()
                 pause = wait = FIRST_PAUSE
                 told = ""
             if why != told:
-                log.warning("inbound door %s: %s; trying again", self._settings.address, why)
+                log.warning("inbound door %s: %s; trying again", self.settings, why)
                 told = why
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _listen(self) -> None:
         """One connection, from connect to its end."""
-        host, port = self._settings.address
+        host, port = self.settings.address
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
                 stream, self._writer = await asyncio.open_connection(host, port)
@@ -143,7 +157,7 @@ class InboundDoor:
             raise OSError(f"no connection within {CONNECT_WITHIN:g} s") from None
         try:
             reader = Reader(skip=True)
-            listening = Listening(self._settings.secret(), self._conversations)
+            listening = self._begin()
             messages, ended = 0, time.monotonic()  # and when the last of them had
             while True:
                 octets = await self._patiently(lambda: stream.read(256 * 1024), listening)
@@ -167,6 +181,11 @@ class InboundDoor:
             self._writer.transport.abort()
             self._lost()
 
+    def _begin(self) -> Listening:
+        """Raises OSError when the password's file cannot be read."""
+        token = self.post.token if self.post else ""
+        return Listening(self.settings.secret(), self._conversations, self.settings.name, token)
+
     async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
         """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:
         how often its HEARTBEAT comes is the switch's own affair.
@@ -185,6 +204,8 @@ class InboundDoor:
         lost, self._jobs = self._jobs, {}
         for found in lost.values():
             found.set_result("")
+        if self.post:
+            self.post.lost()
 
     def _do(self, heard: Heard, listening: Listening, writer: asyncio.StreamWriter) -> None:
         if heard.write:
@@ -194,14 +215,27 @@ class InboundDoor:
             self.ready.set()
             for seconds in LOOK_AGAIN:
                 asyncio.get_running_loop().call_later(seconds, self._look_again, listening)
-            log.info("inbound door %s: listening", self._settings.address)
+            if self.post:
+                self.post.connected(listening, writer.write)
+            log.info("inbound door %s: listening", self.settings)
         if heard.job is not None and (found := self._jobs.pop(heard.job[0], None)):
             found.set_result(heard.job[1])
         if heard.problem and heard.problem not in self._told and len(self._told) < MAX_TOLD:
             self._told.add(heard.problem)
-            log.warning("inbound door %s: %s; going on without it", self._settings.address, heard.problem)
+            log.warning("inbound door %s: %s; going on without it", self.settings, heard.problem)
+        if self.post and heard.word:
+            self.post.heard(heard.word)
+        if self.post and heard.taken:
+            self.post.told(*heard.taken)
         for event in heard.happened:
-            try:
+            self.act(event)
+
+    def act(self, event: CallEvent) -> None:
+        """What a channel event has told is acted upon, if that is on us."""
+        try:
+            if self.post is None:
                 self.integration.happened(event, self.ask)
-            except Exception:
-                log.exception("inbound door %s: %r", self._settings.address, event)
+            else:
+                self.post.happened(event)
+        except Exception:
+            log.exception("inbound door %s: %r", self.settings, event)

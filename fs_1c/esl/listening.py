@@ -8,22 +8,32 @@ first comes from a database that FreeSWITCH writes behind its back, a fifth of a
 load; so a missing channel may be up all the same, and one looks again. The second comes from the channel
 itself. A switch may have no such database, or one that is away: then what it tells by events must do. Nothing
 that it answers to one question costs the connection.
+
+A switch that has a name tells, besides, who else listens to it (`Word`), and whose a card is: mod_hash keeps
+one value for each key, given to whoever comes first. Two words make a claim, one to put our token there if
+there is none, one to read whose is there, so that it may be made again whatever became of the first.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from fs_1c.call import CallEvent
+from fs_1c.cards import Taken, Word
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Headers, Message, WireError
+from fs_1c.settings import Role
 from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
 
 MAX_CHANNELS = 20_000
 """Channels asked about after a reconnect."""
+SERVICE = "fs_1c::service"
+"""The events by which services that listen to one switch hear of each other."""
+MAX_TOKEN = 100
 
 
 class Refused(Exception):
@@ -40,6 +50,9 @@ class _Asked(Enum):
     DUMP = auto()
     JOB = auto()
     ALIVE = auto()
+    CLAIM = auto()
+    HOLDER = auto()
+    UP = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,8 @@ class Heard:
         job: Job-UUID and result of a background job.
         closed: FreeSWITCH takes its leave.
         problem: An answer could not be used; why, for the log.
+        word: A service, perhaps this one, says that it is there.
+        taken: The ticket of a claim, and what the switch says about it.
     """
 
     write: bytes = b""
@@ -61,6 +76,8 @@ class Heard:
     job: tuple[str, str] | None = None
     closed: bool = False
     problem: str = ""
+    word: Word | None = None
+    taken: tuple[str, Taken] | None = None
 
 
 _NOTHING = Heard()
@@ -72,10 +89,16 @@ class Listening:
     Args:
         password: The event socket's.
         conversations: Outlives the connection: what it knows is still true after a reconnect.
+        name: That the switch has in the settings; who gives it another has nothing to do with us.
+        token: Ours among the services that give it that name.
     """
 
-    def __init__(self, password: str, conversations: Conversations) -> None:
+    def __init__(self, password: str, conversations: Conversations, name: str = "", token: str = "") -> None:
         self._password = password
+        self._name = name
+        self._token = token
+        self._realm = f"fs_1c.{name}"
+        self._holders: dict[str, str] = {}  # ticket → who has it
         self._conversations = conversations
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
@@ -119,8 +142,35 @@ class Listening:
         user = f"{extension}{'@' if domain else ''}{domain}"
         return self._ask(_Asked.JOB, commands.background(f"user_data {user} {what}", job))
 
+    def announce(self, word: Word) -> bytes:
+        """What to write to say that we are there."""
+        headers = (
+            ("FS-1C-Switch", self._name),
+            ("FS-1C-Role", word.role),
+            ("FS-1C-Service", word.who),
+            ("FS-1C-Number", str(word.number)),
+        )
+        return self._ask(_Asked.ALIVE, commands.send_event(SERVICE, headers))
+
+    def take(self, key: str, leg_uuid: str, ticket: str) -> bytes:
+        """What to write to claim a card; the answer is `Heard.taken`. Whether the leg is up is asked last:
+        what is claimed is let go only after its end.
+        """
+        questions = (
+            (_Asked.CLAIM, f"hash insert_ifempty/{self._realm}/{key}/{self._token}"),
+            (_Asked.HOLDER, f"hash select/{self._realm}/{key}"),
+            (_Asked.UP, f"uuid_exists {leg_uuid}"),
+        )
+        return b"".join(self._ask(what, commands.api(words), ticket) for what, words in questions)
+
+    def let_go(self, key: str) -> bytes:
+        """What to write to forget a claim of ours, when nobody can ask about it any more."""
+        return self._ask(_Asked.ALIVE, commands.api(f"hash delete_ifmatch/{self._realm}/{key}/{self._token}"))
+
     def _event(self, message: Message) -> Heard:
         event = message.event()
+        if event.get("Event-Subclass") == SERVICE:
+            return _word(event, self._name)
         if event.get("Event-Name") == "BACKGROUND_JOB":
             result = message.event_body.decode("utf-8", "replace").strip()
             return Heard(job=(event.get("Job-UUID") or "", "" if result.startswith("-ERR") else result))
@@ -138,6 +188,7 @@ class Listening:
                 if not message.reply.startswith("+OK"):
                     raise Refused("the password is wrong")
                 wanted = [*EVENTS, "BACKGROUND_JOB", "HEARTBEAT", "CUSTOM", *CUSTOM_EVENTS]
+                wanted += [SERVICE] if self._name else []
                 return Heard(self._ask(_Asked.EVENTS, commands.subscribe(wanted)))
             case _Asked.EVENTS:
                 if not message.reply.startswith("+OK"):
@@ -157,6 +208,15 @@ class Listening:
                 return Heard(self._dump([uuid for uuid in uuids if is_uuid(uuid)]), problem=problem)
             case _Asked.DUMP:
                 return self._dumped(message.body, channel)
+            case _Asked.HOLDER:
+                told = message.body[: MAX_TOKEN + 1].decode("utf-8", "replace").strip()
+                self._holders[channel] = "" if told.startswith("-") or len(told) > MAX_TOKEN else told
+                if not self._holders[channel]:
+                    return Heard(problem=f"it keeps no claims (is mod_hash loaded?): {told[:80]!r}")
+            case _Asked.UP:
+                holder = self._holders.pop(channel, "")
+                taken = Taken(holder, holder == self._token, message.body.strip() != b"false")
+                return Heard(taken=(channel, taken))
         return _NOTHING
 
     def _dumped(self, body: bytes, channel: str) -> Heard:
@@ -171,6 +231,16 @@ class Listening:
         new = [uuid for uuid in channels if uuid not in self._asked_about]
         self._asked_about.update(new)
         return b"".join(self._ask(_Asked.DUMP, commands.api(f"uuid_dump {uuid}"), uuid) for uuid in new)
+
+
+def _word(event: Headers, name: str) -> Heard:
+    """What another service says may be anybody's text."""
+    if (other := event.get("FS-1C-Switch") or "") != name:
+        return Heard(problem=f"another service calls this switch {other[:32]!r}")
+    role, who, number = (event.get(f"FS-1C-{name}") or "" for name in ("Role", "Service", "Number"))
+    if role not in list(Role) or not (0 < len(who) <= MAX_TOKEN) or not re.fullmatch("[0-9]{1,15}", number):
+        return _NOTHING
+    return Heard(word=Word(Role(role), who, int(number)))
 
 
 def _rows(body: bytes, question: str) -> tuple[list[dict[str, object]], str]:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from fs_1c.call import Conversation, Decision, Failure, ScreenPop
 from fs_1c.numbers import Number, NumberPlan, read
 
-VERSION = 2
+VERSION = 3
 """Of the file's tables."""
 NOT_ALLOWED = "not-allowed"
 """The `error_kind` of a decision whose manager's phone must not be rung."""
@@ -35,9 +35,9 @@ SCHEMA = (
     category TEXT, manager TEXT, target TEXT, took REAL, onec_took REAL)""",
     """CREATE TABLE IF NOT EXISTS pops (id INTEGER PRIMARY KEY, at REAL, call TEXT, leg TEXT, number TEXT,
     extension TEXT, outcome TEXT, error_kind TEXT, error TEXT, took REAL, age REAL, outgoing INTEGER,
-    ringing INTEGER)""",
+    ringing INTEGER, switch TEXT NOT NULL DEFAULT '', told_by TEXT NOT NULL DEFAULT '')""",
     """CREATE TABLE IF NOT EXISTS talks (id INTEGER PRIMARY KEY, at REAL, call TEXT, leg TEXT, number TEXT,
-    extension TEXT, how TEXT, by TEXT, outgoing INTEGER)""",  # since version 2
+    extension TEXT, how TEXT, by TEXT, outgoing INTEGER, switch TEXT NOT NULL DEFAULT '')""",  # since 2
     *(
         f"CREATE INDEX IF NOT EXISTS {table}_{name} ON {table} ({columns})"
         for table in ("calls", "pops", "talks")
@@ -45,6 +45,8 @@ SCHEMA = (
     ),
     f"PRAGMA user_version = {VERSION}",
 )
+ADDED = {"pops": ("switch", "told_by"), "talks": ("switch",)}
+"""Columns since version 3, which files from before are given; texts that are empty where nothing is known."""
 
 
 class JournalError(Exception):
@@ -103,6 +105,8 @@ class PopEntry(NamedTuple):
         error_kind, error: Why, when the card was not accepted; empty otherwise.
         took: Seconds from the conversation to 1C's answer.
         age: Seconds that the conversation had lasted when it was heard of.
+        switch: The name that the switch has in the settings, or empty.
+        told_by: The host that has told 1C, if that was another service; or empty.
     """
 
     at: float
@@ -117,6 +121,8 @@ class PopEntry(NamedTuple):
     age: float
     outgoing: bool
     ringing: bool
+    switch: str = ""
+    told_by: str = ""
 
 
 class TalkEntry(NamedTuple):
@@ -127,6 +133,7 @@ class TalkEntry(NamedTuple):
         call, leg, number: As of a screen pop.
         how: A value of `fs_1c.call.How`.
         by: The extension that had to do with that, or empty.
+        switch: As of a screen pop.
     """
 
     at: float
@@ -137,6 +144,7 @@ class TalkEntry(NamedTuple):
     how: str
     by: str
     outgoing: bool
+    switch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +244,8 @@ def of_pop(conversation: Conversation, pop: ScreenPop, told: float) -> PopEntry:
         conversation.age,
         conversation.outgoing,
         conversation.ringing,
+        fit(conversation.switch),
+        fit(pop.by),
     )
 
 
@@ -250,6 +260,7 @@ def of_talk(conversation: Conversation, told: float) -> TalkEntry:
         conversation.how.value,
         fit(conversation.by),
         conversation.outgoing,
+        fit(conversation.switch),
     )
 
 
@@ -317,16 +328,17 @@ def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> l
 
 
 def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
+    old = version_of(connection) < 3
     found: dict[type[Row], list[tuple[Any, ...]]] = {
         kind: connection.execute(
-            f"SELECT {', '.join(kind._fields)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
+            f"SELECT {_columns(kind, old)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
             (uuid,),
         ).fetchall()
         for kind, table in _tables(connection).items()
     }
     decided = tuple(DecisionEntry(*row) for row in found[DecisionEntry])
     popped = tuple(_with_flags(PopEntry(*row)) for row in found[PopEntry])
-    talked = tuple(TalkEntry._make(row)._replace(outgoing=bool(row[-1])) for row in found.get(TalkEntry, ()))
+    talked = tuple(_with_flag(TalkEntry._make(row)) for row in found.get(TalkEntry, ()))
     rows: list[Row] = [*decided, *popped, *talked]
     if not rows:
         return None
@@ -338,6 +350,16 @@ def _tables(connection: sqlite3.Connection) -> dict[type[Row], str]:
     """The tables that a file has: one that no service of this version has opened yet lacks the latest."""
     there = {kind: table for kind, table in TABLES.items() if kind is not TalkEntry}
     return TABLES if version_of(connection) > 1 else there
+
+
+def _columns(kind: type[Row], old: bool) -> str:
+    """What is selected of a table; of one that no service of this version has opened yet, what it has."""
+    lacks = ADDED.get(TABLES[kind], ()) if old else ()
+    return ", ".join(f"'' AS {name}" if name in lacks else name for name in kind._fields)
+
+
+def _with_flag(talk: TalkEntry) -> TalkEntry:
+    return talk._replace(outgoing=bool(talk.outgoing))
 
 
 def _with_flags(pop: PopEntry) -> PopEntry:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fs_1c.journal.entries import BUSY, SCHEMA, TABLES, VERSION, ErasedRows, version_of
+from fs_1c.journal.entries import ADDED, BUSY, SCHEMA, TABLES, VERSION, ErasedRows, version_of
 from fs_1c.numbers import NumberPlan, in_e164
 from fs_1c.settings import close_to_others
 
@@ -112,7 +112,7 @@ class JournalFile:
         _let_readers_be(connection)
         if version < VERSION:
             connection.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA:
+            for statement in (*_older(connection), *SCHEMA):
                 connection.execute(statement)
             connection.execute("COMMIT")
         # Survives the end of this process as it is; a power failure may take the last rows.
@@ -146,6 +146,17 @@ class JournalFile:
         log.warning(
             "journal %s was corrupt and is begun anew; the old one is %s %s", self._path, kept, broken
         )
+
+
+def _older(connection: sqlite3.Connection) -> list[str]:
+    """What gives the tables of an older version their new columns."""
+    return [
+        f"ALTER TABLE {table} ADD COLUMN {name} TEXT NOT NULL DEFAULT ''"
+        for table, names in ADDED.items()
+        for there in [{row[1] for row in connection.execute(f"PRAGMA table_info({table})")}]
+        for name in names
+        if there and name not in there
+    ]
 
 
 def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> dict[str, int]:

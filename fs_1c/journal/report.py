@@ -182,7 +182,8 @@ def _told_pop(pop: PopEntry, how: str = "") -> list[str]:
     else:
         did = _began(pop.outgoing)
     since = f" (heard of {_ms(pop.age)} after it began)" if pop.age >= 1 else ""
-    return [f"{_clock(pop.at)}  Extension {pop.extension} {did}{how}{since}.", _became(pop)]
+    where = f" at switch {pop.switch}" if pop.switch else ""
+    return [f"{_clock(pop.at)}  Extension {pop.extension} {did}{where}{how}{since}.", _became(pop)]
 
 
 def _became(pop: PopEntry) -> str:
@@ -215,7 +216,8 @@ def _became(pop: PopEntry) -> str:
         case Outcome.TOO_LATE:
             return f"No card: it could not be sent for as long as it was of use ({why}), tried for {took}."
         case Outcome.ELSEWHERE:
-            return "No second card: another service, or this one before it was started anew, has told 1C."
+            who = pop.told_by or "another service, or this one before it was started anew,"
+            return f"No second card: {who} has told 1C."
         case _:
             return f"Outcome: {pop.outcome} ({why}) after {took}."
 
@@ -258,9 +260,11 @@ def as_json(entry: CallEntry) -> dict[str, Any]:
                 "extension": pop.extension,
                 "outgoing": pop.outgoing,
                 "ringing": pop.ringing,
+                "switch": pop.switch or None,
                 "outcome": pop.outcome,
                 "took_ms": _rounded(pop.took),
                 "age_ms": _rounded(pop.age),
+                "by": pop.told_by or None,
                 "error": _error(pop),
             }
             for pop in entry.pops
@@ -274,6 +278,7 @@ def as_json(entry: CallEntry) -> dict[str, Any]:
                 "how": talk.how,
                 "by": talk.by or None,
                 "outgoing": talk.outgoing,
+                "switch": talk.switch or None,
             }
             for talk in entry.talks
         ],

@@ -168,11 +168,34 @@ class OutboundSettings(Section):
         return _is_in(peer, self.allow)
 
 
+class Role(StrEnum):
+    """What a service is to a switch that it listens to."""
+
+    OWN = "own"
+    RESERVE = "reserve"  # acts only while the own one is gone
+
+
 class InboundSettings(WithPassword):
-    """One switch whose event socket is listened to."""
+    """One switch whose event socket is listened to. `name`: the same in all services that listen to it, which
+    then claim its cards at the switch itself; `role` among these.
+    """
 
     address: AddressField = Address("127.0.0.1", 8021)
     password: SecretStr = SecretStr("ClueCon")
+    name: str = ""
+    role: Role = Role.OWN
+
+    @model_validator(mode="after")
+    def _named(self) -> InboundSettings:
+        if self.name and not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._-]{0,31}", self.name):
+            raise ValueError("name: allowed: up to 32 Latin letters, digits, dots, dashes and underscores")
+        if self.role is Role.RESERVE and not self.name:
+            raise ValueError("role: a reserve needs the name that the switch has in its own service, too")
+        return self
+
+    def __str__(self) -> str:
+        """As it stands in the log."""
+        return f"{self.name} ({self.address})" if self.name else str(self.address)
 
 
 TOKEN_LENGTH = 16
@@ -270,6 +293,13 @@ class EslSettings(Section):
     transport: Literal["own", "python-esl"] = "own"
     outbound: OutboundSettings = OutboundSettings()
     inbound: tuple[InboundSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _switches_are_told_apart(self) -> EslSettings:
+        names = [switch.name for switch in self.inbound if switch.name]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"inbound: {twice[0]}: two switches have that name")
+        return self
 
     @model_validator(mode="after")
     def _library_can_serve(self) -> EslSettings:

@@ -21,7 +21,7 @@ from tests.support import SOON, until
 def test_without_file_and_redis_it_is_the_process_that_remembers(opened: Open) -> None:
     one = opened()
     assert one.claim(CALL, "244") and not one.claim(CALL, "244") and one.claim(CALL, "245")
-    assert one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine
     assert opened().claim(CALL, "244")
 
 
@@ -54,7 +54,7 @@ def test_to_claim_waits_for_no_file(
 def test_closed_it_opens_nothing_and_close_may_be_called_twice(opened: Open, file: Path) -> None:
     one = opened(file)
     one.close(SOON)
-    assert one.claim(CALL, "244") and one.confirm(CALL, "244")
+    assert one.claim(CALL, "244") and one.confirm(CALL, "244").mine
     assert not file.exists()
 
 
@@ -74,7 +74,7 @@ def test_no_text_is_taken_for_another(folder_of_all: tuple[Claims, set[Any]], pa
         first = pair not in seen
         seen.add(pair)
         assert one.claim(*pair) is first
-        assert one.confirm(*pair) is first
+        assert one.confirm(*pair).mine is first
 
 
 @pytest.fixture

@@ -26,10 +26,10 @@ def fails_and_comes_back(
     one: Claims, file: Path, mend: Callable[[], Any], caplog: pytest.LogCaptureFixture
 ) -> str:
     """What was said about the failure."""
-    assert [one.confirm(*pair) for pair in PAIRS[:5]] == [True] * 5
+    assert [one.confirm(*pair).mine for pair in PAIRS[:5]] == [True] * 5
     mend()
-    assert one.confirm(CALL, "244")
-    assert not one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine
+    assert not one.confirm(CALL, "244").mine
     failed, back = (line for line in warnings(caplog) if line.startswith("claims: "))
     assert back == f"claims: {file} is back"
     assert failed.startswith(f"claims: {file}: ") and failed.endswith("; going on without it")
@@ -47,7 +47,7 @@ def test_a_locked_file(
         other.execute(command)
     other.execute("BEGIN EXCLUSIVE")
     one = opened(file)
-    assert one.confirm("the first waits", "244")
+    assert one.confirm("the first waits", "244").mine
     monkeypatch.setattr(claims_file, "BUSY_WAIT", 3600.0)  # nobody waits any more
     said = fails_and_comes_back(one, file, lambda: other.execute("ROLLBACK"), caplog)
     other.close()
@@ -110,7 +110,7 @@ def test_a_read_only_file(
 ) -> None:
     file = open_folder / "claims.db"
     before = Claims(file)
-    assert before.confirm("before", "244")
+    assert before.confirm("before", "244").mine
     before.close(SOON)
     file.chmod(0o440)
     said = fails_and_comes_back(opened(file), file, lambda: file.chmod(0o640), caplog)
@@ -133,9 +133,13 @@ def test_a_full_disk(
         i = 0
         while not warnings(caplog):
             i += 1
-            assert i < 10_000 and one.confirm(f"before-{i}", "244")
-        assert [one.confirm(*pair) for pair in PAIRS[:5]] == [True] * 5
-    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244") and not one.confirm("before-1", "244")
+            assert i < 10_000 and one.confirm(f"before-{i}", "244").mine
+        assert [one.confirm(*pair).mine for pair in PAIRS[:5]] == [True] * 5
+    assert (
+        one.confirm(CALL, "244").mine
+        and not one.confirm(CALL, "244").mine
+        and not one.confirm("before-1", "244").mine
+    )
     assert warnings(caplog) == [
         f"claims: {file}: database or disk is full; going on without it",
         f"claims: {file} is back",
@@ -163,8 +167,8 @@ def test_a_corrupt_file_is_set_aside(
     spoil(file)
     spoilt = file.read_bytes()
     one = opened(file)
-    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
-    assert not opened(file).confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine and not one.confirm(CALL, "244").mine
+    assert not opened(file).confirm(CALL, "244").mine
     aside = file.with_name("claims.db.corrupt")
     assert aside.read_bytes() == spoilt
     (said,) = warnings(caplog)
@@ -175,7 +179,7 @@ def test_whoever_has_a_file_open_that_was_set_aside_goes_on_with_the_new_one(
     opened: Open, file: Path, patient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = opened(file), opened(file)
-    assert one.confirm(*PAIRS[0]) and not other.confirm(*PAIRS[0])
+    assert one.confirm(*PAIRS[0]).mine and not other.confirm(*PAIRS[0]).mine
     clean = sqlite3.connect(file)
     clean.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     clean.close()
@@ -183,7 +187,7 @@ def test_whoever_has_a_file_open_that_was_set_aside_goes_on_with_the_new_one(
         spoilt.write(b"\xa5" * 4096)
     third = opened(file)
     for pair in PAIRS[1:20]:
-        assert [each.confirm(*pair) for each in (third, one, other)] == [True, False, False]
+        assert [each.confirm(*pair).mine for each in (third, one, other)] == [True, False, False]
     assert written(file) == set(PAIRS[1:20])
     assert len(warnings(caplog)) == 1 and file.with_name("claims.db.corrupt").exists()
 
@@ -197,11 +201,11 @@ def test_the_new_file_is_not_set_aside_by_another_who_had_met_the_old_one(
     def late(self: claims_file.ClaimsFile, error: sqlite3.Error) -> None:
         monkeypatch.undo()
         monkeypatch.setattr(claims_file, "FILE_WAIT", SOON)
-        assert other.confirm(*PAIRS[0])
+        assert other.confirm(*PAIRS[0]).mine
         set_aside(self, error)
 
     monkeypatch.setattr(claims_file.ClaimsFile, "_set_aside", late)
-    assert one.confirm(*PAIRS[1])
+    assert one.confirm(*PAIRS[1]).mine
     assert written(file) == {PAIRS[0], PAIRS[1]}
 
 
@@ -209,11 +213,11 @@ def test_a_file_that_was_deleted_is_made_anew(
     opened: Open, file: Path, patient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = opened(file), opened(file)
-    assert one.confirm(*PAIRS[0]) and not other.confirm(*PAIRS[0])
+    assert one.confirm(*PAIRS[0]).mine and not other.confirm(*PAIRS[0]).mine
     file.unlink()
     third = opened(file)
     for pair in PAIRS[:20]:
-        assert [each.confirm(*pair) for each in (third, one, other)] == [True, False, False]
+        assert [each.confirm(*pair).mine for each in (third, one, other)] == [True, False, False]
     assert warnings(caplog) == []
 
 
@@ -229,7 +233,7 @@ def test_a_disk_that_always_spoils_is_told_once(
 
     monkeypatch.setattr(sqlite3, "connect", spoiling)
     one = opened(file)
-    assert [one.confirm(*pair) for pair in PAIRS[:5]] == [True] * 5
+    assert [one.confirm(*pair).mine for pair in PAIRS[:5]] == [True] * 5
     aside, away = warnings(caplog)
     assert "begun anew" in aside and "going on without it" in away
 
@@ -242,16 +246,16 @@ def test_a_hung_disk_is_waited_for_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = opened(file)
-    assert one.confirm(*PAIRS[0])
+    assert one.confirm(*PAIRS[0]).mine
     monkeypatch.setattr(claims_file, "FILE_WAIT", 3600.0)  # nobody waits any more
-    assert [one.confirm(*pair) for pair in PAIRS[1:5]] == [True] * 4
-    assert [one.confirm("too many", str(i)) for i in range(MAX_WAITING)] == [True] * MAX_WAITING
+    assert [one.confirm(*pair).mine for pair in PAIRS[1:5]] == [True] * 4
+    assert [one.confirm("too many", str(i)).mine for i in range(MAX_WAITING)] == [True] * MAX_WAITING
     hanging.set()
     until(lambda: file.exists() and not one._file._hung)  # type: ignore[union-attr]
-    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine and not one.confirm(CALL, "244").mine
     # What was said meanwhile was written down, as far as there was room.
-    assert [opened(file).confirm(*pair) for pair in PAIRS[:5]] == [False] * 5
-    assert opened(file).confirm("too many", str(MAX_WAITING - 1))
+    assert [opened(file).confirm(*pair).mine for pair in PAIRS[:5]] == [False] * 5
+    assert opened(file).confirm("too many", str(MAX_WAITING - 1)).mine
     assert warnings(caplog) == [
         f"claims: {file}: no answer within 500 ms; going on without it",
         f"claims: {file} is back",
@@ -264,18 +268,18 @@ def test_who_opens_the_file_waits_for_another_who_does(
     other = os.open(file.parent, os.O_RDONLY)
     fcntl.flock(other, fcntl.LOCK_EX)
     one = opened(file)
-    assert one.confirm(CALL, "244") and not file.exists()
+    assert one.confirm(CALL, "244").mine and not file.exists()
     os.close(other)
     monkeypatch.setattr(claims_file, "FILE_WAIT", SOON)
-    until(lambda: not one.confirm(CALL, "244"))
+    until(lambda: not one.confirm(CALL, "244").mine)
     assert len(warnings(caplog)) == 2
 
 
 def test_close_does_not_wait_for_a_hung_disk(file: Path, hanging: threading.Event) -> None:
     one = Claims(file)
-    assert one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine
     one.close(0.05)
-    assert one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine
 
 
 def test_closed_it_waits_for_nothing(
@@ -283,9 +287,9 @@ def test_closed_it_waits_for_nothing(
 ) -> None:
     monkeypatch.setattr(claims_file, "FILE_WAIT", 3600.0)
     one = opened(file)
-    assert one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine
     one.close(SOON)
-    assert one.confirm(CALL, "244") and one.confirm(CALL, "245")
+    assert one.confirm(CALL, "244").mine and one.confirm(CALL, "245").mine
     assert warnings(caplog) == []
 
 
@@ -298,7 +302,7 @@ def test_the_service_without_a_thread_for_it(
     one = opened(file)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", no_more)
-        assert one.claim(CALL, "244") and one.confirm(CALL, "244")
+        assert one.claim(CALL, "244") and one.confirm(CALL, "244").mine
     monkeypatch.setattr(claims_file, "FILE_WAIT", SOON)
-    assert one.confirm(CALL, "245")
+    assert one.confirm(CALL, "245").mine
     assert written(file) == {(CALL, "244"), (CALL, "245")}

@@ -14,8 +14,8 @@ import pytest
 
 from fs_1c import redis_client
 from fs_1c.cards import claims
-from fs_1c.cards.claims import REDIS_WAIT, Claims
-from fs_1c.cards.claims_file import CLAIM_SECONDS, FILE_WAIT
+from fs_1c.cards.claims import REDIS_SECONDS, REDIS_WAIT, Claims, host_of, our_token
+from fs_1c.cards.claims_file import FILE_WAIT
 from fs_1c.settings import RedisSettings, SettingsError
 from tests.cards.conftest import CALL, PAIRS, Open, warnings
 from tests.redis_server import NEEDED, RedisServer, redis_server
@@ -37,7 +37,7 @@ def test_of_two_machines_one_wins(opened: Open, server: RedisServer, tmp_path: P
     here = opened(tmp_path / "here.db", at(server))
     there = opened(tmp_path / "there.db", at(server))
     with ThreadPoolExecutor(8) as threads:
-        won = list(threads.map(lambda i: (here, there)[i % 2].confirm(*PAIRS[i // 2]), range(400)))
+        won = list(threads.map(lambda i: (here, there)[i % 2].confirm(*PAIRS[i // 2]).mine, range(400)))
     assert [won[i] + won[i + 1] for i in range(0, 400, 2)] == [1] * 200
 
 
@@ -49,7 +49,7 @@ def test_opened_it_has_connected_before_the_first_claim(
     one = opened(None, at(server))
     one.open()
     until(lambda: server.clients() == 1)
-    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine and not one.confirm(CALL, "244").mine
     assert warnings(caplog) == []
 
 
@@ -60,41 +60,43 @@ def test_a_redis_that_is_away_is_said_when_it_is_opened(
     one = opened(None, at(server))
     one.open()
     until(lambda: warnings(caplog))
-    assert one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine
     (said,) = warnings(caplog)
     assert said.startswith(f"Redis at 127.0.0.1:{server.port} is away")
 
 
-def test_a_claim_in_redis_ends_after_a_day(opened: Open, server: RedisServer, patient: None) -> None:
-    assert opened(None, at(server, prefix="ours:")).confirm(CALL, "244")
+def test_a_claim_in_redis_ends_when_its_call_has(opened: Open, server: RedisServer, patient: None) -> None:
+    assert opened(None, at(server, prefix="ours:")).confirm(CALL, "244").mine
     assert server.client.keys("*") == [f"ours:claim:{CALL}:244".encode()]
-    assert CLAIM_SECONDS - 60 < server.client.ttl(f"ours:claim:{CALL}:244") <= CLAIM_SECONDS
+    assert REDIS_SECONDS - 60 < server.client.ttl(f"ours:claim:{CALL}:244") <= REDIS_SECONDS
 
 
 def test_what_the_file_has_given_to_another_is_not_taken_in_redis(
     opened: Open, server: RedisServer, file: Path, patient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert opened(file).confirm(CALL, "244")
-    assert not opened(file, at(server)).confirm(CALL, "244")
+    assert opened(file).confirm(CALL, "244").mine
+    assert not opened(file, at(server)).confirm(CALL, "244").mine
     assert server.client.keys("*") == []
 
 
 def test_what_redis_has_given_to_another_is_his(
     opened: Open, server: RedisServer, file: Path, patient: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert opened(None, at(server)).confirm(CALL, "244")
-    assert not opened(file, at(server)).confirm(CALL, "244")
-    assert caplog.messages[-1].endswith(f"another's, says Redis at 127.0.0.1:{server.port}")
+    assert opened(None, at(server)).confirm(CALL, "244").mine
+    caplog.set_level("DEBUG", "fs_1c")
+    claim = opened(file, at(server)).confirm(CALL, "244")
+    assert (claim.mine, claim.by) == (False, host_of(our_token()))
+    assert caplog.messages[-1].endswith(f"244 is {claim.by}'s, says Redis")
 
 
 def test_what_was_claimed_stays_so_when_its_machine_is_gone(
     opened: Open, server: RedisServer, patient: None
 ) -> None:
     gone = Claims(None, at(server))
-    assert gone.confirm(CALL, "244")
+    assert gone.confirm(CALL, "244").mine
     gone.close(SOON)
     until(lambda: len(server.client.client_list()) == 1)  # that is the test's own
-    assert not opened(None, at(server)).confirm(CALL, "244")
+    assert not opened(None, at(server)).confirm(CALL, "244").mine
 
 
 @pytest.mark.parametrize("how", ["hung", "dead"])
@@ -113,8 +115,8 @@ def test_without_redis_the_file_decides(
         server.process.send_signal(signal.SIGSTOP)
     else:
         server.kill()
-    assert [one.confirm(*pair) for pair in PAIRS[:20]] == [True] * 20
-    assert [one.confirm(*pair) for pair in PAIRS[:20]] == [False] * 20
+    assert [one.confirm(*pair).mine for pair in PAIRS[:20]] == [True] * 20
+    assert [one.confirm(*pair).mine for pair in PAIRS[:20]] == [False] * 20
     (said,) = warnings(caplog)
     assert said.startswith(f"Redis at 127.0.0.1:{server.port} is away")
 
@@ -127,11 +129,11 @@ def test_redis_comes_back(
     monkeypatch.setattr(claims, "REDIS_WAIT", 1.0)
     one = opened(None, at(server))
     server.kill()
-    assert [one.confirm(CALL, "244") for _ in range(5)] == [True] * 5
+    assert [one.confirm(CALL, "244").mine for _ in range(5)] == [True] * 5
     server.start()
     after = itertools.count()
-    until(lambda: one.confirm(f"after-{next(after)}", "244") and server.client.keys("*"))
-    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
+    until(lambda: one.confirm(f"after-{next(after)}", "244").mine and server.client.keys("*"))
+    assert one.confirm(CALL, "244").mine and not one.confirm(CALL, "244").mine
     assert [said.split(" (")[0].split()[-1] for said in warnings(caplog)] == ["away", "back"]
 
 
@@ -140,7 +142,7 @@ def test_what_is_no_claim_in_redis_does_not_stand_in_the_way(
 ) -> None:
     server.client.lpush(f"fs-1c:claim:{CALL}:244", "a list")
     one = opened(None, at(server))
-    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
+    assert one.confirm(CALL, "244").mine and not one.confirm(CALL, "244").mine
     assert warnings(caplog) == []
 
 
@@ -156,8 +158,8 @@ def test_a_redis_that_lies(
     one = opened(None, at(server))
     with monkeypatch.context() as patch:
         patch.setattr(redis_client.BoundedRedis, "send", lambda *_: lie)
-        assert [one.confirm(*pair) for pair in PAIRS[:5]] == [True] * 5
-    assert one.confirm(CALL, "244") and not one.confirm(CALL, "244")
+        assert [one.confirm(*pair).mine for pair in PAIRS[:5]] == [True] * 5
+    assert one.confirm(CALL, "244").mine and not one.confirm(CALL, "244").mine
     where = f"claims: Redis at 127.0.0.1:{server.port}"
     assert warnings(caplog) == [
         f"{where}: a claim is answered with {type(lie).__name__}; going on without it",
@@ -170,8 +172,8 @@ def test_with_all_hung_the_card_opens(
 ) -> None:
     server.process.send_signal(signal.SIGSTOP)
     one = opened(file, at(server, timeout=3600.0))
-    assert one.claim(CALL, "244") and one.confirm(CALL, "244")
-    assert FILE_WAIT + REDIS_WAIT < 1
+    assert one.claim(CALL, "244") and one.confirm(CALL, "244").mine
+    assert FILE_WAIT + 2 * REDIS_WAIT < 2
 
 
 def test_a_url_that_is_none_is_said_at_once() -> None:

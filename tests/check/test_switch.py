@@ -42,6 +42,20 @@ def seen(settings: Settings, *numbers: str) -> list[Finding]:
     return [one for one in check(settings, *numbers) if one.where.startswith("switch")]
 
 
+@pytest.mark.parametrize(
+    ("loaded", "level"), [(b"true", Level.OK), (b"false", PROBLEM), (b"", Level.SKIPPED)]
+)
+def test_a_switch_with_a_name_keeps_claims(loaded: bytes, level: Level) -> None:
+    answers = {"module_exists mod_hash": loaded}
+    with switch(SwitchSettings(port=0, answers=answers)) as one:
+        port = one.event_socket_port
+        sections = _sections(port)
+        sections["esl"]["inbound"][0] |= {"name": "sw3", "role": "reserve"}
+        found = seen(settings_for("http://127.0.0.1:9/ws/x", **sections))
+        assert [each.level for each in found if each.step == "claims"] == [level]
+        assert not [each for each in seen(listening(port)) if each.step == "claims"]
+
+
 @contextmanager
 def scripted(*turns: bytes, then: str = "mute") -> Iterator[int]:
     """A server that answers each thing it hears by the next of `turns`, the first at once; then is mute or

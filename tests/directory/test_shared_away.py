@@ -56,7 +56,7 @@ def test_redis_killed_and_1c_fails(switch: Open, server: RedisServer) -> None:
         switch().ask(NUMBER, ask_1c)
 
 
-def test_a_hung_redis_costs_one_timeout_a_second(
+def test_a_hung_redis_costs_two_timeouts_and_then_one_a_second(
     switch: Open, server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = switch(timeout=0.1)
@@ -70,7 +70,7 @@ def test_a_hung_redis_costs_one_timeout_a_second(
         took.append(time.monotonic() - started)
         time.sleep(0.001)
     slow = [seconds for seconds in took if seconds > 0.09]
-    assert len(slow) <= 2 and max(took) < 0.1 + 0.1, slow
+    assert len(slow) <= 3 and max(took) < 2 * 0.1 + 0.1, slow
     assert lines(caplog) == ["is away"]
     monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.1)
     server.process.send_signal(signal.SIGCONT)
@@ -120,10 +120,10 @@ def test_a_redis_that_only_reads_is_away_until_it_writes(
         time.sleep(0.02)  # so that it is tried again: reading goes well, and means nothing
         assert one.get(NUMBER) is None
         time.sleep(0.02)
-    assert lines(caplog) == ["is away"]
+    assert lines(caplog) == ["only reads: it is a replica"]
     server.client.replicaof("NO", "ONE")
     until(lambda: one.ask(NUMBER, lambda: KNOWN)[1])
-    assert lines(caplog) == ["is away", "is back"]
+    assert lines(caplog) == ["only reads: it is a replica", "is back"]
 
 
 def test_a_connection_that_was_closed_in_between_is_no_failure(

@@ -133,10 +133,10 @@ def test_after_an_answered_call_the_client_is_asked_about_again(onec: OneCSimula
 def test_a_base_that_is_down_is_waited_for_by_few_and_tried_by_nobodys_call(onec: OneCSimulator) -> None:
     onec.fault = Fault("mute-after-request")
     with Here(onec.url, BreakerSettings(at_least=3, pause="100ms"), deadline=0.05) as here:
-        waited = []
+        waited: list[Result] = []
         # Three, mostly; one for whom a busy machine began to ask too late tells nothing about 1C.
         while here.directory.breaker is BreakerState.CLOSED:
-            waited.append(here.lookup(f"84950000{len(waited):03d}").result)
+            waited.append(here.lookup(f"8495100{len(waited):04d}").result)
             assert len(waited) < 100
         assert set(waited) == {Result.LATE}
         assert len(waited) >= 3

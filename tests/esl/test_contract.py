@@ -32,8 +32,8 @@ without_library = pytest.mark.skipif(
 def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The service's doors use it."""
     if request.param == "python-esl":
-        from fs_1c.esl.python_esl_inbound import PythonEslInboundDoor
-        from fs_1c.esl.python_esl_outbound import PythonEslOutboundDoor
+        from fs_1c.esl.python_esl.inbound import PythonEslInboundDoor
+        from fs_1c.esl.python_esl.outbound import PythonEslOutboundDoor
 
         monkeypatch.setattr(service, "OutboundDoor", PythonEslOutboundDoor)
         monkeypatch.setattr(service, "InboundDoor", PythonEslInboundDoor)

@@ -13,10 +13,10 @@ import pytest
 
 pytest.importorskip("ESL", reason="python-ESL is not installed")
 
-from fs_1c.esl import python_esl_outbound as binding_outbound
-from fs_1c.esl.python_esl import Line
-from fs_1c.esl.python_esl_inbound import PythonEslInboundDoor
-from fs_1c.esl.python_esl_outbound import PythonEslOutboundDoor
+from fs_1c.esl.python_esl import outbound as binding_outbound
+from fs_1c.esl.python_esl.inbound import PythonEslInboundDoor
+from fs_1c.esl.python_esl.line import Line
+from fs_1c.esl.python_esl.outbound import PythonEslOutboundDoor
 from fs_1c.esl.wire import Message
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings, OutboundSettings
@@ -270,7 +270,7 @@ def test_others_than_the_loopback_are_refused(host: str) -> None:
 def test_what_is_no_switch_never_reaches_the_library(
     octets: bytes, why: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fs_1c.esl.python_esl_inbound.Line", None)
+    monkeypatch.setattr("fs_1c.esl.python_esl.inbound.Line", None)
 
     async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(octets)

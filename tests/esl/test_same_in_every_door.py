@@ -111,7 +111,7 @@ def test_dumps_alone_as_mod_python3_has_them_tell_who_talks_at_the_end(path: Pat
 
 async def through_the_library(feed: list[Message]) -> list[Message]:
     """What python-ESL makes of it."""
-    from fs_1c.esl.python_esl import Line
+    from fs_1c.esl.python_esl.line import Line
 
     heard: list[Message] = []
     ours, theirs = socket.socketpair()

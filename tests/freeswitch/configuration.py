@@ -7,7 +7,9 @@ from string import Template
 PASSWORD = "only-for-tests"
 DOMAIN = "127.0.0.1"
 
-_MODULES = "mod_logfile mod_commands mod_dptools mod_dialplan_xml mod_sofia mod_event_socket mod_loopback"
+_MODULES = (
+    "mod_logfile mod_commands mod_dptools mod_dialplan_xml mod_sofia mod_event_socket mod_loopback mod_hash"
+)
 
 _SET = "guard=untouched~hangup_after_bridge=true~continue_on_fail=true"
 

@@ -292,9 +292,11 @@ def test_json() -> None:
                 "extension": "244",
                 "outgoing": False,
                 "ringing": False,
+                "switch": None,
                 "outcome": "failed",
                 "took_ms": 45.0,
                 "age_ms": 500.0,
+                "by": None,
                 "error": {"kind": "unreachable", "message": "refused"},
             }
         ],

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fs_1c.call import Conversation, Outcome, ScreenPop
-from fs_1c.journal import Journal, calls, story
+from fs_1c.journal import Journal, as_json, calls, story
 from fs_1c.journal.entries import SCHEMA, CallEntry
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import JournalSettings
@@ -92,29 +92,41 @@ def test_of_a_recorded_pick_up_from_a_phone(tmp_path: Path) -> None:
     assert sentence == "Extension 243 began to talk to the client, having picked up what rang at 244."
 
 
-def of_version_1(file: Path) -> None:
+def of_version(version: int, file: Path) -> None:
     with closing(sqlite3.connect(file)) as old:
         for statement in SCHEMA:
-            if "talks" not in statement:
-                old.execute(statement)
+            if version > 1 or "talks" not in statement:
+                old.execute(re.sub(r",\s*(switch|told_by) TEXT NOT NULL DEFAULT ''", "", statement))
         columns = "at, call, leg, number, extension, outcome, error_kind, error, took, age, outgoing, ringing"
         values = (time.time(), "old", "leg", "+79235292926", "244", "accepted", "", "", 0.1, 0.0, 0, 0)
         old.execute(f"INSERT INTO pops ({columns}) VALUES ({', '.join('?' * 12)})", values)
-        old.execute("PRAGMA user_version = 1")
+        if version > 1:
+            row = "INSERT INTO talks (at, call, leg, number, extension, how, by, outgoing) VALUES"
+            old.execute(f"{row} (?, 'old', 'leg', '+79235292926', '244', 'answered', '', 0)", values[:1])
+        old.execute(f"PRAGMA user_version = {version}")
         old.commit()
 
 
-def test_a_file_of_the_version_before_is_read_and_then_gone_on_with(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_a_version_before_is_read_and_then_gone_on_with(tmp_path: Path, version: int) -> None:
     file = tmp_path / "journal.db"
-    of_version_1(file)
+    of_version(version, file)
     (before,) = calls(file)
-    assert (before.call, before.talks) == ("old", ())
+    assert (before.call, len(before.talks)) == ("old", version - 1)
+    assert [(pop.switch, pop.told_by) for pop in before.pops] == [("", "")]
     assert said(before) == [ANSWERED]
     journal = Journal(file, JournalSettings(), PLAN)
-    journal.heard(Conversation("new", "leg-2", "89235292926", "245"), None)
+    talk = Conversation("new", "leg-2", "89235292926", "245", switch="sw3")
+    journal.heard(talk, None)
+    journal.popped(talk, ScreenPop(Outcome.ELSEWHERE, by="pbx2"))
     journal.close(10)
     found = {entry.call: entry for entry in calls(file)}
     assert found.keys() == {"old", "new"}
     assert [talk.extension for talk in found["new"].talks] == ["245"]
     assert found["new"].number == "+79235292926"
     assert [pop.extension for pop in found["old"].pops] == ["244"]
+    assert [(pop.switch, pop.told_by) for pop in found["new"].pops] == [("sw3", "pbx2")]
+    assert [talk.switch for talk in found["new"].talks] == ["sw3"]
+    told = "\n".join(story(found["new"]))
+    assert "at switch sw3" in told and "pbx2 has told 1C" in told
+    assert as_json(found["new"])["pops"][0]["by"] == "pbx2"

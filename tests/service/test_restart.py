@@ -38,7 +38,7 @@ def test_killed_between_the_claim_and_the_answer_it_opens_no_second_card(tmp_pat
                     await asyncio.to_thread(process.wait)
                 onec.clear_fault()
                 with serving(config, tmp_path / "second"):
-                    await asyncio.to_thread(wait_for, tmp_path / "second", "outcome=elsewhere")
+                    await until(lambda: outcomes(tmp_path) == ["elsewhere"])
                 talking.cancel()
                 assert pops(onec) == 1
 

@@ -79,7 +79,7 @@ def test_two_services_that_listen_to_two_switches_open_one_card_for_each_call(
                     talking = [
                         asyncio.create_task(switch.call(LONG)) for switch in switches for _ in range(5)
                     ]
-                    await until(lambda: told(tmp_path) == 20)
+                    await until(lambda: told(tmp_path) == 10)
                     assert (pops(onec), len(onec.cards)) == (10, 10)
                     # Each goes on alone: a card too many, none too few.
                     redis.process.send_signal(signal.SIGSTOP)
@@ -92,5 +92,5 @@ def test_two_services_that_listen_to_two_switches_open_one_card_for_each_call(
 
 
 def told(folder: Path) -> int:
-    """How many pops have ended in both services, one way or the other."""
+    """How many pops have ended in both services; those that the other one has are not worth a line."""
     return sum((folder / log).read_text().count(" outcome=") for log in ("one.log", "two.log"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
-_WORDS = "exit|...|auth |resume|connect|myevents|sendmsg|api |bgapi |linger|event|noevents".split("|")
+_WORDS = "exit|...|auth |resume|connect|myevents|sendmsg|sendevent|api |bgapi |linger|event|noevents"
 
 
 @dataclass(slots=True)
@@ -134,7 +134,7 @@ class Listener:
         call = self._call
         if call is not None:
             call.commands.append(command.raw)
-        word = next((word for word in _WORDS if command.starts(word)), "")
+        word = next((word for word in _WORDS.split("|") if command.starts(word)), "")
         argument, said = command.line[len(word) :], ""  # which is the answer to what is no command
         match word if self._authed or word in ("exit", "...", "auth ") else "":
             case "exit" | "...":
@@ -154,6 +154,8 @@ class Listener:
                 else:
                     self._held = True
                     await call.perform(command)
+            case "sendevent":
+                said = f"+OK {self._switch.sent(argument, command)}"
             case "api ":
                 return wire.api_response(self._api(argument))
             case "bgapi ":

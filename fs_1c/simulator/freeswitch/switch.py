@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import json
 import uuid
@@ -16,9 +17,9 @@ from fs_1c.simulator.freeswitch import recordings
 from fs_1c.simulator.freeswitch.call import APPLICATIONS, LiveCall
 from fs_1c.simulator.freeswitch.listener import Listener
 from fs_1c.simulator.freeswitch.script import CallResult, CallScript, SwitchSettings
-from fs_1c.simulator.freeswitch.wire import Event, parse_event
+from fs_1c.simulator.freeswitch.wire import Command, Event, parse_event
 
-MODULES = ("mod_commands", "mod_dptools", "mod_event_socket", "mod_sofia")
+MODULES = ("mod_commands", "mod_dptools", "mod_event_socket", "mod_hash", "mod_sofia")
 _COLUMNS = {
     "uuid": "Unique-ID",
     "direction": "Call-Direction",
@@ -43,6 +44,7 @@ class SimulatedSwitch:
         core_uuid: A new one at each start, by which a restart shows.
         channels: uuid of a channel that is up → the last event about it, of a call or of what is played.
         calls: uuid of such a channel → the call that it is part of.
+        hash: What mod_hash keeps, `realm_key` → value.
         subscribers_changed: Somebody has asked for events.
     """
 
@@ -52,6 +54,7 @@ class SimulatedSwitch:
         self.core_uuid = str(uuid.uuid4())
         self.channels: dict[str, Event] = {}
         self.calls: dict[str, LiveCall] = {}
+        self.hash: dict[str, str] = {}
         self._sequence = itertools.count(1)
         self.subscribers_changed = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -80,7 +83,7 @@ class SimulatedSwitch:
         for writer in list(self._connections.values()):
             writer.transport.abort()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for living in (self._connections, self.channels, self.calls):
+        for living in (self._connections, self.channels, self.calls, self.hash):
             living.clear()
         if self._server is not None:
             await self._server.wait_closed()
@@ -207,6 +210,15 @@ class SimulatedSwitch:
         headers = {"Event-Name": name, "FreeSWITCH-Hostname": "vm", **self.stamp(), **told}
         self.fire(Event(tuple((key, value) for key, value in headers.items() if value), body))
 
+    def sent(self, name: str, command: Command) -> str:
+        """An event that a client of the event socket sends; returns its Event-UUID."""
+        told = {key: value for key, value in command.headers if key.lower() != "content-length"}
+        identity = str(uuid.uuid4())
+        # Not before the reply: FreeSWITCH hands events out on another thread.
+        event = functools.partial(self._announce, name.strip(), {**told, "Event-UUID": identity})
+        asyncio.get_running_loop().call_soon(event)
+        return identity
+
     def stamp(self) -> dict[str, str]:
         return recordings.stamp(self.core_uuid, next(self._sequence))
 
@@ -231,9 +243,28 @@ class SimulatedSwitch:
                 return "true" if directory.get(user) else "false"
             case ["uuid_dump", channel]:
                 return self._dump(channel)
+            case ["uuid_exists", channel]:
+                return "true" if channel in self.channels else "false"
+            case ["hash", word]:
+                return self._hash(*word.split("/", 3))
             case ["version"]:
                 return "FreeSWITCH Version 1.11.3-dev (simulated by fs-1c)\n"
         return None
+
+    def _hash(self, what: str, *given: str) -> str:
+        """mod_hash, as far as a service needs it."""
+        match what, *given:
+            case "insert_ifempty", realm, key, value:
+                had = self.hash.setdefault(f"{realm}_{key}", value)
+                return "+OK\n" if had is value else "-ERR key already exists\n"
+            case "select", realm, key:
+                return self.hash.get(f"{realm}_{key}") or "-ERR no reply\n"
+            case "delete_ifmatch", realm, key, value:
+                if (had := self.hash.get(f"{realm}_{key}", "")) != value:
+                    return "-ERR Doesn't match\n" if had else "-ERR Not found\n"
+                del self.hash[f"{realm}_{key}"]
+                return "+OK\n"
+        return "-ERR Usage: hash insert|insert_ifempty|select|delete|delete_ifmatch/realm/key[/value]\n"
 
     def _dump(self, channel: str) -> str:
         """A channel's data: the last event about it, and what its call knows better."""

@@ -9,7 +9,7 @@ import time
 
 from fs_1c.esl.dialogue import State
 from fs_1c.esl.outbound import Connection, OutboundDoor
-from fs_1c.esl.python_esl import Line, only_loopback
+from fs_1c.esl.python_esl.line import Line, only_loopback
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import OutboundSettings

@@ -8,7 +8,7 @@ import socket
 from fs_1c.esl import inbound
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.listening import Listening
-from fs_1c.esl.python_esl import Line, only_loopback
+from fs_1c.esl.python_esl.line import Line, only_loopback
 from fs_1c.esl.wire import Message, Reader, WireError
 from fs_1c.settings import Address
 
@@ -22,12 +22,12 @@ class PythonEslInboundDoor(InboundDoor):
 
     def open(self) -> None:
         """Raises OSError when the switch's address is none of the loopback."""
-        only_loopback(self._settings.address)
+        only_loopback(self.settings.address)
         super().open()
 
     async def _listen(self) -> None:
         """One connection, from connect to its end."""
-        listening = Listening(self._settings.secret(), self._conversations)
+        listening = self._begin()
         messages: asyncio.Queue[Message | None] = asyncio.Queue()
         try:
             async with asyncio.timeout(inbound.CONNECT_WITHIN):
@@ -59,7 +59,7 @@ class PythonEslInboundDoor(InboundDoor):
         not tell why it was turned away; so it is handed a connection that is good. (It says `connect` to it,
         which a switch answers by an error and no more.)
         """
-        connected = await _connect(self._settings.address)
+        connected = await _connect(self.settings.address)
         try:
             greeting = await _peek(connected)
             if not greeting:

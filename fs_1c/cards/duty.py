@@ -1,0 +1,157 @@
+"""Which of two services acts upon the talks of a switch: its own one, or the reserve if that is gone. Pure.
+
+Both tell each other that they are there by events of the switch to which both listen, once a second (CUSTOM
+`fs_1c::service`). So an own service that is dead, frozen, or cut off from its switch is equally gone, and
+Redis has no part in it.
+
+The own service acts at once, always. The reserve counts by what it reads, not by a clock: the own one is gone
+when it has heard `GONE_AFTER` of its own words since the other's last. If the reserve itself is frozen, or
+reads late, it says nothing meanwhile, so it takes nobody for gone. Until then it keeps the talks; when the
+own one is gone it acts upon those that go on and upon new ones; when it hears it again it stops.
+
+Nothing here decides who may open a card: two who act upon one talk are told apart at the switch, in `claims`.
+So whoever takes the other for gone by mistake costs no second card.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from fs_1c.call import CallEvent, Conversation, HungUp, TalksOutside, Unidentified
+from fs_1c.settings import Role
+
+EVERY = 1.0
+"""Seconds between two words of a service."""
+GONE_AFTER = 4
+"""Own words heard since the last of the other's: three to four seconds."""
+PATIENCE = 5.0
+"""Seconds in which a word must have come back; then the switch does not hand words on, or it is stuck."""
+LATE = 3.0
+"""Seconds that a word's way may take until what is read with it counts as read late."""
+MAX_HELD = 5000
+"""Talks that a reserve keeps; the oldest is dropped first."""
+
+Held = Conversation | Unidentified | TalksOutside
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A service says at its switch that it is there.
+
+    Attributes:
+        role: What it is to the switch.
+        who: Its token: host, process, and what tells this process from others, with colons between.
+        number: Counts its words; 0: it is about to stop.
+    """
+
+    role: Role
+    who: str
+    number: int
+
+
+class Duty:
+    """One service at one switch. Times are seconds of a clock that never jumps (`time.monotonic`).
+
+    Args:
+        who: Our own token.
+
+    Attributes:
+        owner: The token of the own service that was heard last, or empty. To an own service: of another one,
+            which is a fault of the settings.
+        owner_at: When it was heard.
+        deaf: No word of ours has come back: the switch hands none on. A reserve that is deaf never acts.
+    """
+
+    def __init__(self, role: Role, who: str) -> None:
+        self.role = role
+        self.who = who
+        self.owner = ""
+        self.owner_at = 0.0
+        self.deaf = False
+        self._number = 0
+        self._said_at: float | None = None  # a word that has not come back
+        self._heard_at: float | None = None  # when the last was said that has
+        self._alone = 0  # words of ours since the own service's last
+        self._held: OrderedDict[tuple[str, str, bool], tuple[float, Held]] = OrderedDict()
+
+    @property
+    def acts(self) -> bool:
+        return self.role is Role.OWN or self._alone >= GONE_AFTER
+
+    @property
+    def held(self) -> int:
+        return len(self._held)
+
+    def connected(self) -> None:
+        """A new connection: whatever was heard on the one before was then."""
+        self._said_at = self._heard_at = None
+        self._alone = 0
+
+    def say(self, now: float) -> Word | None:
+        """Our next word; None while the one before is on its way."""
+        if self._said_at is not None:
+            if now - self._said_at < PATIENCE:
+                return None
+            self.deaf, self._heard_at = True, None
+        self._said_at = now
+        self._number += 1
+        return Word(self.role, self.who, self._number)
+
+    def farewell(self) -> Word:
+        """Our last word, by which a reserve need not wait until it misses us."""
+        return Word(self.role, self.who, 0)
+
+    def heard(self, word: Word, now: float) -> None:
+        """Somebody's word has come, perhaps our own."""
+        if word.who == self.who:
+            if word.number == self._number and self._said_at is not None:
+                self._heard_at, self._said_at = self._said_at, None
+                self.deaf = False
+                self._alone += 1
+        elif word.role is Role.OWN:
+            self.owner, self.owner_at = word.who, now
+            self._alone = 0 if word.number else GONE_AFTER
+
+    def late(self, now: float) -> float:
+        """How old what is read now may be, seconds: we were frozen, or the line was. 0: as good as new."""
+        if self._heard_at is None or now - self._heard_at <= LATE:
+            return 0.0
+        return now - self._heard_at
+
+    def passed(self, event: CallEvent, now: float) -> tuple[CallEvent, ...]:
+        """What is to be acted upon of an event: it, or nothing yet."""
+        if isinstance(event, HungUp):
+            gone = [key for key in self._held if event.leg_uuid in key[:2]]
+            for key in gone:
+                del self._held[key]
+        if isinstance(event, Conversation):
+            event = replace(event, age=max(event.age, self.late(now)))
+        if self.acts or not isinstance(event, Held):
+            return (event,)
+        self.hold(event, now)
+        return ()
+
+    def hold(self, event: Held, now: float) -> None:
+        """Keeps a talk until the own service is gone."""
+        ringing = isinstance(event, Conversation) and event.ringing
+        key = (event.call_uuid, event.leg_uuid, ringing)
+        self._held[key] = (now, event)
+        if len(self._held) > MAX_HELD:
+            self._held.popitem(last=False)
+
+    def due(self, now: float, useful_for: float) -> tuple[CallEvent, ...]:
+        """The talks that were kept and are to be acted upon now; their age has grown meanwhile.
+
+        Args:
+            useful_for: Seconds after which a talk that was kept is of no use to anybody.
+        """
+        while self._held and now - next(iter(self._held.values()))[0] > useful_for:
+            self._held.popitem(last=False)
+        if not self._held or not self.acts:
+            return ()
+        kept, self._held = self._held, OrderedDict()
+        return tuple(
+            replace(event, age=event.age + now - since) if isinstance(event, Conversation) else event
+            for since, event in kept.values()
+        )
