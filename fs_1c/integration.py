@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 import uuid
+from concurrent import futures
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -137,6 +138,7 @@ class Integration:
         self.journal: Journal | None = before.journal if before else _journal(settings)
         if self.journal:
             self.observers.append(self.journal)
+        self._opening: set[Future[ScreenPop]] = set()
         self._relieved = False
         # Last: if anything above has failed, the one before goes on with all this.
         if before:
@@ -158,21 +160,24 @@ class Integration:
         self.decided(decision)
         return decision
 
-    async def decide_async(self, call: Call) -> Decision:
+    async def decide_async(self, call: Call, since: float | None = None) -> Decision:
         """The same for an event loop: waits without blocking it. The caller says `decided` when he has
         carried it out.
+
+        Args:
+            since: When the call began to wait for us, on the monotonic clock; None: now.
         """
         directory = self._directory(call)
         caller = await directory.lookup_async(
-            call.number, self._deadline(call), private=call.private, trunk=call.trunk
+            call.number, self._deadline(call), private=call.private, trunk=call.trunk, since=since
         )
         return self._decision(call, caller)
 
-    def decide_now(self, call: Call) -> Decision | None:
+    def decide_now(self, call: Call, since: float | None = None) -> Decision | None:
         """The decision if it takes no waiting: a remembered answer, or a number 1C is not asked about. The
         caller says `decided` when he has carried it out.
         """
-        known = self._directory(call).known(call.number, private=call.private)
+        known = self._directory(call).known(call.number, private=call.private, since=since)
         return self._decision(call, known) if isinstance(known, Caller) else None
 
     def decided(self, decision: Decision) -> None:
@@ -209,6 +214,8 @@ class Integration:
         told = self._pops.conversation(conversation, ask, take)
         self._heard(conversation)
         if told is not None:
+            self._opening.add(told)
+            told.add_done_callback(self._opening.discard)
             told.add_done_callback(lambda ended: self._popped(conversation, ended.result()))
             base = self._base(conversation.base, conversation.destination)
             base.directory.renew(conversation.number)
@@ -339,6 +346,10 @@ class Integration:
         self._claims.open()
         for base in self._bases.values():
             base.pool.keep_warm()
+
+    def finish_cards(self, timeout: float) -> None:
+        """Waits, for at most `timeout` seconds, until 1C has been told of the cards that are wanted now."""
+        futures.wait(set(self._opening), timeout)
 
     def close(self, timeout: float = 5.0) -> None:
         """Finishes what is under way, for at most `timeout` seconds."""

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from fs_1c.cards import PostState
 from fs_1c.esl import InboundDoor, OutboundDoor, doors
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, Role, Settings
+from fs_1c.sockets import WrongSocket, must_stand_at
+from fs_1c.timers import STALLS
 from fs_1c.web import HttpDoor
 
 log = logging.getLogger(__name__)
 
 DRAIN = 5.0
 """Seconds in which a stopping service finishes what it does."""
+HANDOVER = 0.25
+"""Seconds that each of its last two steps may take, decisions and the end of sessions, while callers wait for
+its successor.
+"""
 
 
 class AddressTaken(Exception):
@@ -23,9 +30,21 @@ class AddressTaken(Exception):
 
 
 class Service:
-    """`fs-1c serve`: opens the doors, and closes them."""
+    """`fs-1c serve`: opens the doors, and closes them.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        handed: Listening sockets that somebody else keeps, by the door they are for (`outbound`, `http`).
+        let_in: Called when callers' door is open: who has been accepted already.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        handed: Mapping[str, Sequence[socket.socket]] | None = None,
+        let_in: Callable[[], Sequence[socket.socket]] = list,
+    ) -> None:
+        self._handed = handed or {}
+        self._let_in = let_in
         self.integration = Integration(settings)
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
@@ -33,21 +52,29 @@ class Service:
         self._stopping = False
 
     async def start(self) -> None:
-        """Opens the doors. An unreachable 1C or switch is a line in the log; raises `AddressTaken`."""
+        """Opens the doors. An unreachable 1C or switch is a line in the log.
+
+        Raises `AddressTaken`, and `WrongSocket` if what was handed over is not what the settings want.
+        """
         settings = self.integration.settings
         esl, http = settings.esl, settings.http
         outbound_door, inbound_door = doors(esl.transport)
         try:
+            for name, section in (("http", http), ("esl.outbound", esl.outbound)):
+                if self._handed.get(name.removeprefix("esl.")) and not section.enabled:
+                    raise WrongSocket(f"{name}.enabled: false, but systemd hands over a socket for it")
             if http.enabled:
                 door = HttpDoor(self.integration, http, self.doors)
-                await _open(door.open(), "http.listen", http.listen)
+                await self._open("http", door.open, "http.listen", http.listen)
                 self.http = door
             # Callers' own door last: whoever comes through it must not wait for the others.
             if esl.outbound.enabled:
                 outbound = outbound_door(self.integration, esl.outbound)
-                await _open(outbound.open(), "esl.outbound.listen", esl.outbound.listen)
+                await self._open("outbound", outbound.open, "esl.outbound.listen", esl.outbound.listen)
                 self.outbound = outbound
-        except AddressTaken:
+                for caller in self._let_in():
+                    outbound.let_in(caller)
+        except (AddressTaken, WrongSocket):
             await self.stop()
             raise
         for switch in esl.inbound:
@@ -55,6 +82,7 @@ class Service:
             listener.open()
             self.inbound.append(listener)
         self.integration.keep_warm()
+        STALLS.watch()
 
     def doors(self) -> dict[str, bool]:
         """The doors for calls, by the names they have in the log, and whether calls can come through. But for
@@ -71,16 +99,42 @@ class Service:
         return tuple(listener.post.state() for listener in self.inbound if listener.post)
 
     async def stop(self) -> None:
-        """Takes no more calls, finishes those under way, within `DRAIN` seconds."""
+        """Finishes what is under way, takes no more calls, and ends, within `DRAIN` seconds.
+
+        Callers are served until the last: what takes long is finished before that. From then on, until the
+        next process is there, they find nobody; or they wait for it, if it is handed the same socket, and are
+        kept waiting for no longer than `HANDOVER`.
+        """
         self._stopping = True
-        closing: list[Awaitable[None]] = []
-        if self.outbound:
-            closing.append(self.outbound.close(DRAIN / 2))
-        if self.http:
-            closing.append(self.http.close())
-        await asyncio.gather(*closing)
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + DRAIN
         await asyncio.gather(*(listener.close() for listener in self.inbound))
-        await asyncio.to_thread(self.integration.close, DRAIN / 2)
+        finishing: list[Awaitable[None]] = [asyncio.to_thread(self.integration.finish_cards, DRAIN / 2)]
+        if self.http:
+            finishing.append(self.http.close())
+        await asyncio.gather(*finishing)
+        handed = bool(self._handed.get("outbound"))
+        if self.outbound:
+            await self.outbound.close(HANDOVER if handed else max(HANDOVER, (ends - loop.time()) / 2))
+        left = HANDOVER if handed else max(HANDOVER, ends - loop.time())
+        await asyncio.to_thread(self.integration.close, min(DRAIN / 2, left))
+        STALLS.end()
+
+    async def _open(
+        self,
+        name: str,
+        open_: Callable[[Sequence[socket.socket]], Awaitable[None]],
+        setting: str,
+        listen: Address,
+    ) -> None:
+        handed = self._handed.get(name, ())
+        try:
+            await must_stand_at(listen, handed)
+            await open_(handed)
+        except WrongSocket as error:
+            raise WrongSocket(f"{setting}: {error}") from None
+        except OSError as error:
+            raise AddressTaken(f"{setting}: {listen}: {error.strerror or error}") from None
 
     async def reload(self, settings: Settings) -> None:
         """Goes on with other settings. Doors stay where they are; what was told to 1C stays told."""
@@ -103,10 +157,3 @@ class Service:
         self.integration.keep_warm()
         await asyncio.to_thread(old.close, DRAIN / 2)
         log.info("settings: read again")
-
-
-async def _open(opening: Awaitable[None], setting: str, listen: Address) -> None:
-    try:
-        await opening
-    except OSError as error:
-        raise AddressTaken(f"{setting}: {listen}: {error.strerror or error}") from None

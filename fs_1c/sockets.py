@@ -18,10 +18,12 @@ import logging
 import os
 import select
 import socket
-from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+import struct
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from fs_1c.settings import Address
+if TYPE_CHECKING:  # what stands here is wanted before settings are: loading those takes a while
+    from fs_1c.settings import Address
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,10 @@ BACKLOG = 4096
 
 _ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 _HEARD = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+KERNEL_TICK = 10
+"""Milliseconds by which the kernel may count, at the most; less is no waiting at all."""
+_LAST_ACK = struct.Struct("56xI")
+"""Of Linux's `struct tcp_info`: `tcpi_last_ack_recv`, milliseconds."""
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -63,6 +69,48 @@ class Listener(Protocol):
 L = TypeVar("L", bound=Listener)
 Came = tuple[L, bytes, bool]
 """To whom something has come, what (may be empty), and whether the peer has hung up after it."""
+
+
+class WrongSocket(Exception):
+    """A listening socket has been handed over that no door can use; the message is one line."""
+
+
+async def must_stand_at(address: Address, listening: Sequence[socket.socket]) -> None:
+    """Raises `WrongSocket` unless the settings have a door where these listen: who may come in, and whether
+    he must show a token, depends on where that is. Raises OSError when a name cannot be resolved.
+    """
+    if not listening:
+        return
+    loop = asyncio.get_running_loop()
+    infos = await loop.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    wanted = {info[4][:2] for info in infos}
+    for one in listening:
+        if (stands := one.getsockname()[:2]) not in wanted:
+            raise WrongSocket(
+                f"{address}, but systemd hands over {_address(stands)}; allowed: the same here and as "
+                "ListenStream= in its socket unit"
+            )
+
+
+def _address(name: tuple[Any, ...]) -> Address:
+    from fs_1c.settings import Address
+
+    return Address(*name[:2])
+
+
+def waited(connected: socket.socket) -> float:
+    """Seconds for which a connection that has just been accepted had waited for that.
+
+    Its peer's handshake was the last that had to be acknowledged: whoever connects to us lets us speak first.
+    """
+    try:
+        milliseconds: int
+        (milliseconds,) = _LAST_ACK.unpack(
+            connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK.size)
+        )
+    except (OSError, struct.error):  # no TCP, or no Linux
+        return 0.0
+    return milliseconds / 1000 if milliseconds >= KERNEL_TICK else 0.0
 
 
 class Socket(Generic[L]):
@@ -111,7 +159,7 @@ class Socket(Generic[L]):
     def peer(self) -> str:
         """Who is at the other end, for a log line."""
         try:
-            return str(Address(*self._connected.getpeername()[:2]))
+            return str(_address(self._connected.getpeername()))
         except OSError:
             return "-"
 
@@ -209,20 +257,21 @@ class Sockets(Generic[L]):
                     raise
                 missing = error  # of localhost's addresses IPv6 may be switched off
                 continue
-            self._listening[listening.fileno()] = listening
-            listening.setblocking(False)
-            # Whoever is accepted has it from here: what is said must not wait for what was said before it.
-            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._watch(listening)
         if not self._listening:
             raise missing
         self._keep_reserve()
-        for descriptor in self._listening:
-            self.poll.register(descriptor, select.EPOLLIN)
+
+    def take_over(self, listening: Sequence[socket.socket]) -> None:
+        """Listens by sockets that others have made, and perhaps keep; whoever waits there is let in."""
+        for one in listening:
+            self._watch(one)
+        self._keep_reserve()
 
     @property
     def address(self) -> Address:
         """Where it listens, at the first address of a name, with the real port. Only while it does."""
-        return Address(*next(iter(self._listening.values())).getsockname()[:2])
+        return _address(next(iter(self._listening.values())).getsockname())
 
     def take(self, connected: socket.socket, listener: L) -> Socket[L]:
         """Watches a socket from now on. Raises OSError when the kernel cannot."""
@@ -232,8 +281,10 @@ class Sockets(Generic[L]):
         return taken
 
     def accept_no_more(self) -> None:
-        """Whoever comes from now on is refused."""
+        """Whoever comes from now on is refused; or waits, if somebody else has the listening socket, too."""
         for listening in self._listening.values():
+            with contextlib.suppress(KeyError, OSError):
+                self.poll.unregister(listening)  # else it is watched for as long as anybody has it
             listening.close()
         self._listening.clear()
 
@@ -245,6 +296,13 @@ class Sockets(Generic[L]):
         self._loop.remove_reader(self.poll.fileno())
         self.poll.close()
         self._give_up_reserve()
+
+    def _watch(self, listening: socket.socket) -> None:
+        self._listening[listening.fileno()] = listening
+        listening.setblocking(False)
+        # Whoever is accepted has it from here: what is said must not wait for what was said before it.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.poll.register(listening, select.EPOLLIN)
 
     def _turn(self) -> None:
         came: list[Came[L]] = []

@@ -7,6 +7,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -78,3 +79,66 @@ class Timers:
 
 TIMERS = Timers()
 """The one that the library uses."""
+
+BEAT = 0.25
+"""Seconds between two signs that this process runs."""
+LEAST = 1.0
+"""Seconds without one that count as standing still; less is a busy machine."""
+
+
+class Stalls:
+    """When this process did not run: it was stopped, frozen, or the machine paused. What took longer for that
+    is nobody else's fault. Thread-safe.
+
+    Args:
+        timers: On whose thread the signs are given.
+        told: Hears how many seconds it has stood still, as soon as it runs again.
+    """
+
+    def __init__(self, timers: Timers, told: Callable[[float], None] = lambda seconds: None) -> None:
+        self._timers = timers
+        self._told = told
+        self._stalls: deque[tuple[float, float]] = deque(maxlen=100)
+        self._last: float | None = None
+        self._ticket = 0
+
+    def watch(self) -> None:
+        """From now on, until `end`; may be said again."""
+        if self._last is None:
+            self._last = time.monotonic()
+            self._ticket = self._timers.after(BEAT, self._beat)
+
+    def end(self) -> None:
+        self._timers.cancel(self._ticket)
+        self._last = None
+        self._stalls.clear()
+
+    def since(self, began: float) -> float:
+        """Seconds that it has stood still since then, on the monotonic clock. It may be that nobody else has
+        noticed yet: all threads wake at once.
+        """
+        last, now = self._last, time.monotonic()
+        stalls = list(self._stalls)
+        if last is not None and now - last >= LEAST:
+            stalls.append((last, now))
+        return sum(max(0.0, ended - max(began, stood)) for stood, ended in stalls)
+
+    def _beat(self) -> None:
+        last, now = self._last, time.monotonic()
+        self._ticket = self._timers.after(BEAT, self._beat)
+        if last is not None and now - last >= LEAST:
+            self._stalls.append((last, now))
+            self._told(now - last)
+        self._last = now
+
+
+def _say(seconds: float) -> None:
+    log.warning(
+        "the service stood still for %.1f s (it was stopped or frozen, or the machine paused): what callers "
+        "and 1C waited for meanwhile counts against nobody",
+        seconds,
+    )
+
+
+STALLS = Stalls(TIMERS, _say)
+"""Those of this process."""

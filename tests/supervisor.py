@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
+from tests import ROOT
 from tests.processes import start
 
 PATIENCE = 30.0
@@ -105,3 +112,32 @@ class Supervisor:
             with self._changed:
                 self.told.append(message)
                 self._changed.notify_all()
+
+
+@contextmanager
+def handed_over(
+    config: Path, log: Path, listening: Sequence[socket.socket], names: str = "", **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """`fs-1c serve`, to which these sockets are handed over as systemd does it. `names`: by colons."""
+    # Out of the way of those that they are to be: 3, 4 and so on.
+    descriptors = [fcntl.fcntl(one, fcntl.F_DUPFD, 100) for one in listening]
+    moves = "".join(f"os.dup2({one}, {3 + at}); " for at, one in enumerate(descriptors))
+    pid = "LISTEN_PID=str(os.getpid())"
+    arguments = [sys.executable, "-m", "fs_1c", "serve", "-c", str(config)]
+    code = f"import os; {moves}os.environ.update({pid}); os.execv({sys.executable!r}, {arguments!r})"
+    given = {**os.environ, **environment, "LISTEN_FDS": str(len(listening)), "LISTEN_FDNAMES": names}
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-E", "-c", code],
+            env=given,
+            stderr=file,
+            cwd=ROOT,
+            pass_fds=descriptors,
+        )
+    for one in descriptors:
+        os.close(one)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

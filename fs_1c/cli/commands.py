@@ -9,6 +9,7 @@ the service stood still and has ended itself, 1 anything else.
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -37,9 +38,19 @@ DEFAULT_FILE = Path("/etc/fs-1c/fs-1c.toml")
 @app.command()
 def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None:
     """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
-    from fs_1c.cli.serve import run
+    # Callers wait for this start; nearly all that it loads stays, and need not be looked through meanwhile.
+    gc.disable()
+    from fs_1c.cli.handed import Handed
+    from fs_1c.sockets import WrongSocket
 
-    run(config, verbose=verbose)
+    try:
+        with Handed() as handed:
+            from fs_1c.cli.serve import run
+
+            run(config, handed, verbose=verbose)
+    except WrongSocket as error:
+        typer.echo(error, err=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()

@@ -12,6 +12,7 @@ import typer
 
 from fs_1c.cli import watchdog
 from fs_1c.cli.common import usable_settings
+from fs_1c.cli.handed import Handed
 from fs_1c.cli.log import log_to_stderr
 from fs_1c.cli.systemd import Systemd
 from fs_1c.cli.watchdog import Watchdog
@@ -19,8 +20,8 @@ from fs_1c.service import AddressTaken, Service
 from fs_1c.settings import Settings, SettingsError, load, readable_by_all
 
 
-def run(config: Path, *, verbose: bool) -> None:
-    """Serves until SIGTERM or SIGINT."""
+def run(config: Path, handed: Handed, *, verbose: bool) -> None:
+    """Serves until SIGTERM or SIGINT. Raises `fs_1c.sockets.WrongSocket`."""
     settings = usable_settings(config)
     try:
         watched = watchdog.wanted()
@@ -29,15 +30,15 @@ def run(config: Path, *, verbose: bool) -> None:
         raise typer.Exit(2) from None
     try:
         with log_to_stderr(verbose=verbose):
-            asyncio.run(_serve(settings, config, watched=watched))
+            asyncio.run(_serve(settings, config, handed, watched=watched))
     except AddressTaken as error:
         typer.echo(f"{config}: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-async def _serve(settings: Settings, config: Path, *, watched: bool) -> None:
+async def _serve(settings: Settings, config: Path, handed: Handed, *, watched: bool) -> None:
     _warn(settings, config)
-    service = Service(settings)
+    service = Service(settings, handed.doors, handed.let_in)
     systemd = Systemd()
     loop = asyncio.get_running_loop()
     opened, stop = asyncio.Event(), asyncio.Event()
@@ -68,9 +69,9 @@ async def _serve(settings: Settings, config: Path, *, watched: bool) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, begin_reload)  # before the doors open: a SIGHUP would kill us
-    # What has been loaded stays: nobody need look through it for garbage again, while all calls wait.
-    gc.collect()
+    # What has been loaded stays: nobody need look through it for garbage, while all calls wait.
     gc.freeze()
+    gc.enable()
     await service.start()
     opened.set()
     watching = Watchdog(systemd, lambda: _doors(service), thread=watched)

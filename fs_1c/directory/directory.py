@@ -27,6 +27,7 @@ from fs_1c.directory.watch import Watch
 from fs_1c.numbers import NotANumber, Number, NumberFormat, NumberPlan, read
 from fs_1c.onec import Answer, Client, OneCError, Urgency, WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
+from fs_1c.timers import STALLS
 
 log = logging.getLogger(__name__)
 
@@ -132,13 +133,22 @@ class Directory:
         return self._caller(known, request, started, waits, in_time=bool(done))
 
     async def lookup_async(
-        self, received: str, deadline: float | None = None, *, private: bool = False, trunk: str | None = None
+        self,
+        received: str,
+        deadline: float | None = None,
+        *,
+        private: bool = False,
+        trunk: str | None = None,
+        since: float | None = None,
     ) -> Caller:
         """The same for an event loop: waits without blocking it. Cancelled, for the caller has hung up, it
         leaves the request to the others who wait.
+
+        Args:
+            since: When the caller began to wait, on the monotonic clock; his deadline counts from there.
         """
-        started = time.monotonic()
-        known = self.known(received, private=private)
+        started = time.monotonic() if since is None else since
+        known = self.known(received, private=private, since=started)
         if isinstance(known, Caller):
             return known
         waits = self._settings.deadline if deadline is None else deadline
@@ -150,14 +160,16 @@ class Directory:
             # Takes the result if nobody waits for it any more, so that asyncio does not complain of it.
             waiter.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             # wait, not wait_for: a deadline ends one caller's waiting, not the request that others share.
-            done, _ = await asyncio.wait({waiter}, timeout=waits)
+            left = started + waits - time.monotonic()
+            await asyncio.wait({waiter}, timeout=max(0.0, left))
         finally:
             self._left(request)
-        return self._caller(known, request, started, waits, in_time=bool(done))
+        # Not whether the loop has noticed: if it stood still, an answer that is there is not late.
+        return self._caller(known, request, started, waits, in_time=request.future.done())
 
-    def known(self, received: str, *, private: bool = False) -> Caller | Number:
+    def known(self, received: str, *, private: bool = False, since: float | None = None) -> Caller | Number:
         """What can be said without waiting: a `Caller`; else the `Number` that 1C must be asked about."""
-        started = time.monotonic()
+        started = time.monotonic() if since is None else since
         number = NotANumber("withheld") if private else read(received, self._plan)
         if isinstance(number, NotANumber):
             return self._skipped(number)
@@ -414,9 +426,13 @@ class Directory:
         return self._failed(number, Result.SKIPPED, 0.0, why)
 
     def _count(self, request: _Request, error: BaseException | None, took: float) -> None:
-        """Tells the watch of a request once: at its end, or when a caller has to go on to whom 1C owes it."""
+        """Tells the watch of a request once: at its end, or when a caller has to go on to whom 1C owes it.
+
+        Of one that was under way while we did not run ourselves nothing can be told.
+        """
         with self._lock:
             if request.counted:
                 return
             request.counted = True
-        self._watch.record(error, took)
+        if not STALLS.since(request.made):
+            self._watch.record(error, took)

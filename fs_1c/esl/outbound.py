@@ -18,6 +18,7 @@ import logging
 import socket
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 from fs_1c.call import Call, Decision
@@ -26,7 +27,8 @@ from fs_1c.esl.dialogue import Dialogue, State, Step
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, OutboundSettings
-from fs_1c.sockets import Came, Complaints, Sockets
+from fs_1c.sockets import Came, Complaints, Sockets, waited
+from fs_1c.timers import STALLS
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +100,14 @@ class OutboundDoor:
         self._kept_in_all = 0
         self.complaints = Complaints(log)
 
-    async def open(self) -> None:
-        """Starts to listen. Raises OSError when the address cannot be had."""
+    async def open(self, handed: Sequence[socket.socket] = ()) -> None:
+        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken."""
         sockets: Sockets[Connection] = Sockets(self._connected, self._came, self._spare)
         try:
-            await sockets.listen(self._settings.listen)
+            if handed:
+                sockets.take_over(handed)
+            else:
+                await sockets.listen(self._settings.listen)
         except OSError:
             sockets.close()
             raise
@@ -146,11 +151,19 @@ class OutboundDoor:
             connected.close()
             self.complaints.add("outbound door: %s is not in esl.outbound.allow: hung up on", peer)
 
+    def let_in(self, connected: socket.socket) -> None:
+        """Somebody who was accepted before the door was open. Never raises."""
+        try:
+            self._connected(connected, connected.getpeername()[0])
+        except Exception as error:
+            log.warning("outbound door: a connection cannot be served: %s", error)
+            connected.close()
+
     def arrived(self, connected: socket.socket) -> None:
         """FreeSWITCH has connected."""
         if self._sockets is not None:
             connection = Connection(self, self._settings.linger)
-            connection.begin(self._sockets.take(connected, connection))
+            connection.begin(self._sockets.take(connected, connection), waited(connected))
 
     def begun(self, connection: Connection) -> None:
         """A call has come and must be decided."""
@@ -263,6 +276,7 @@ class Connection:
     """One call's connection."""
 
     __slots__ = (
+        "_called",
         "_carrier",
         "_dialogue",
         "_door",
@@ -284,18 +298,22 @@ class Connection:
         self._dialogue = Dialogue(linger, door.integration.people)
         self._carrier: Carrier | None = None
         self._task: asyncio.Task[None] | None = None
-        self._started = 0.0
+        self._started = self._called = 0.0  # accepted; connected, from when on a caller waits
         self._unwritten = b""
         self._ended = self._waited = False
         self._messages = 0
         self._stands: tuple[State, int, float] | None = None  # how far it had come, and since when
 
-    def begin(self, carrier: Carrier) -> None:
-        """FreeSWITCH has connected, and waits for the first command."""
+    def begin(self, carrier: Carrier, waited: float) -> None:
+        """FreeSWITCH has connected, `waited` seconds ago, and waits for the first command."""
         self._carrier = carrier
-        self._started = time.monotonic()
+        self._since_now(waited)
         carrier.write(commands.CONNECT)
         self._door.begun(self)
+
+    def _since_now(self, waited: float) -> None:
+        self._started = time.monotonic()
+        self._called = self._started - waited
 
     @property
     def deaf(self) -> bool:
@@ -398,7 +416,7 @@ class Connection:
         if self._dialogue.state is not State.DECIDING:
             return  # the caller has gone meanwhile
         try:
-            decision = self._door.integration.decide_now(call)
+            decision = self._door.integration.decide_now(call, self._called)
         except Exception:
             log.exception("call=%s cannot be decided", call.uuid)
             self._decided(None)
@@ -411,7 +429,7 @@ class Connection:
     async def _decide_later(self, call: Call) -> None:
         decision: Decision | None = None
         try:
-            decision = await self._door.integration.decide_async(call)
+            decision = await self._door.integration.decide_async(call, self._called)
         except Exception:
             log.exception("call=%s cannot be decided", call.uuid)
         self._decided(decision)
@@ -433,7 +451,7 @@ class Connection:
         if self._task and not self._task.done():
             self._task.cancel()  # ends the waiting, not the request: its answer serves the next call
             self._task = None
-            took = (time.monotonic() - self._started) * 1000
+            took = (time.monotonic() - self._called) * 1000
             log.info("call=%s gone after %.0fms, undecided", self._uuid, took)
         self._door.settled(self)
 
@@ -447,6 +465,7 @@ class Connection:
             if self._stands is None or self._stands[:2] != (state, self._messages):
                 self._stands = (state, self._messages, now)
             since = self._stands[2]
+        now -= STALLS.since(since)  # while we did not run we did not hear
         late = now - since >= FIRST_WORD
         if state is State.CONNECTING and late:
             self._broken(f"no channel data within {FIRST_WORD:g} s")

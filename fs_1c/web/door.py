@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -92,9 +93,9 @@ class HttpDoor:
         self._integration = integration
         self._status.renew()  # the token may be another one
 
-    async def open(self) -> None:
-        """Starts to listen. Raises OSError when the address cannot be had."""
-        await self._server.open(self._settings.listen)
+    async def open(self, handed: Sequence[socket.socket] = ()) -> None:
+        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken."""
+        await self._server.open(self._settings.listen, handed)
         log.info("http door: listening on %s", self.address)
 
     @property

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import h11
 import uvicorn
@@ -68,14 +68,16 @@ class HttpServer:
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self, listen: Address) -> None:
-        """Starts to listen. Raises OSError when the address cannot be had."""
+    async def open(self, listen: Address, handed: Sequence[socket.socket] = ()) -> None:
+        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken."""
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(*listen, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, *_, where = found[0]
-        # It listens from here on. uvicorn, given no socket, would end the process if it could not have one.
-        self._socket = socket.create_server(where[:2], family=family, backlog=MAX_CONNECTIONS)
-        self._task = loop.create_task(self._server.serve([self._socket]))
+        if not handed:
+            found = await loop.getaddrinfo(*listen, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+            family, *_, where = found[0]
+            # It listens from here on. uvicorn, given no socket, would end the process if it had none.
+            handed = [socket.create_server(where[:2], family=family, backlog=MAX_CONNECTIONS)]
+        self._socket = handed[0]
+        self._task = loop.create_task(self._server.serve(list(handed)))
         self._task.add_done_callback(self._ended)
 
     @property

@@ -32,7 +32,7 @@ _ARGUMENTS = {
     "python": re.compile("fs_1c_dialplan( bridge)?"),
     "set": _VARIABLE,
     "set_profile_var": re.compile(re.escape(_NAME)),
-    "socket": re.compile(r"127\.0\.0\.1:\d+( async)? full"),
+    "socket": re.compile(r"127\.0\.0\.1:\d+(\|[\w.-]+:\d+)?( async)? full"),
     "transfer": re.compile(r"\d+ XML [\w.-]+"),
 }
 _LAST_RESORTS = ("bridge", "transfer")

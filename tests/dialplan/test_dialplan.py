@@ -37,6 +37,7 @@ DEFAULTS = {
     "domains": {NUMBER: ["user/100@first.example"], SECOND_NUMBER: ["user/100@second.example"]},
     "listener": {NUMBER: ["user/244@pbx.example,user/245@pbx.example", "user/100@pbx.example"]},
     "mod_python": {NUMBER: ["user/100@pbx.example"]},
+    "neighbour": {NUMBER: ["user/100@pbx.example"]},
     "queue": {NUMBER: ["user/100@pbx.example"]},
     "ring_group": {NUMBER: ["user/244@pbx.example,user/245@pbx.example", "user/100@pbx.example"]},
     "sync": {NUMBER: ["user/100@pbx.example"]},

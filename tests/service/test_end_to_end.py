@@ -110,7 +110,7 @@ def test_1c_too_slow_the_call_goes_on_and_the_answer_serves_the_next(mode: str) 
             result = await here.switch.call(here.script(mode=mode, talk=1.0))
             assert (result.variables["fs_1c_result"], result.answered_by) == ("late", "100")
             assert result.lookup_ms is not None
-            assert 100 <= result.lookup_ms < 500
+            assert result.lookup_ms < 500  # the deadline counts from the connection, which is before that
             result = await here.switch.call(here.script(mode=mode))
             assert (result.variables["fs_1c_result"], result.answered_by) == ("found", "244")
             assert here.lookups() == [CLIENT]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
+from collections.abc import Sequence
 
 from fs_1c.esl.dialogue import State
 from fs_1c.esl.outbound import Connection, OutboundDoor
@@ -13,6 +13,7 @@ from fs_1c.esl.python_esl.line import Line, only_loopback
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import OutboundSettings
+from fs_1c.sockets import waited
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +31,10 @@ class PythonEslOutboundDoor(OutboundDoor):
         super().__init__(integration, settings)
         self._lines: set[Line] = set()
 
-    async def open(self) -> None:
-        """Starts to listen. Raises OSError when the address cannot be had, or is none of the loopback."""
+    async def open(self, handed: Sequence[socket.socket] = ()) -> None:
+        """As `OutboundDoor`. Raises OSError, too, when the address is none of the loopback."""
         only_loopback(self._settings.listen)
-        await super().open()
+        await super().open(handed)
         log.info("outbound door: its calls go over python-ESL")
 
     async def close(self, within: float = 5.0) -> None:
@@ -69,7 +70,7 @@ class _LineConnection(Connection):
 
         self._carrier = self._line = line = Line(connected, self._received, ended, "esl-call")
         lines.add(line)
-        self._started = time.monotonic()
+        self._since_now(waited(connected))
         self._door.begun(self)
 
     def _received(self, message: Message) -> None:
