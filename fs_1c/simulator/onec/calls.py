@@ -6,8 +6,10 @@ returns the card to open, or None, and raises ValueError, in Russian, for what i
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from fs_1c.simulator.onec.clients import search_key
 
 Pop = tuple[str, str, str]
 """What opens a card: the client's number, the subscriber's key and extension, as sent; or empty."""
@@ -40,14 +42,15 @@ class Document:
 
 class Calls:
     """documents: what was made of calls, oldest first. at_answer: cards open by ANSWER, not by PREANSWER.
+    ignored: numbers of whose calls 1С:УНФ makes nothing.
 
     What is told of a call that it does not know 1С:УНФ drops; dialect 3 makes a row of it.
     """
 
-    def __init__(self, *, at_answer: bool = False) -> None:
+    def __init__(self, *, at_answer: bool = False, ignored: Iterable[str] = ()) -> None:
         self.documents: list[Document] = []
         self._rows: dict[str, Document] = {}  # by what a call is called; in dialect 3 before its end, too
-        self._opens = "ANSWER" if at_answer else "PREANSWER"
+        self._opens, self._ignored = "ANSWER" if at_answer else "PREANSWER", {*map(search_key, ignored)}
 
     def event(self, told: Mapping[str, str]) -> Pop | None:
         """An event of dialect 3: a JSON object in Data."""
@@ -69,7 +72,7 @@ class Calls:
         call = self._rows.setdefault(uuid, Document(uuid, client, not incoming))
         call.states.append(state)
         call.link = str(event.get("recordUrl") or call.link)
-        if state in ("START", "IVR"):
+        if incoming and state in ("START", "IVR"):
             call.line = call.line or person
         elif known:
             call.who = person  # of a leg that has lost the call, too
@@ -89,6 +92,8 @@ class Calls:
     def state(self, told: Mapping[str, str]) -> Pop | None:
         """`cmd=event` of «Универсальный itoolabs»."""
         kind, number = told["type"], told["phone"]
+        if search_key(number) in self._ignored:
+            return None
         if kind in ("INCOMING", "OUTGOING"):
             line = told.get("diversion", "")
             made = Document(told["callid"], number, kind == "OUTGOING", line, told["ext"], states=[kind])

@@ -26,6 +26,7 @@ class OneCSimulatorSettings:
     clients: who is known: a CSV file (see `load_clients`), or they themselves; None: the shipped example.
     dialect: which operations there are and how they answer. crm_token: by which 1С:УНФ knows a PBX.
     cards_at_answer: in mobilon-3 a card opens by ANSWER, not by PREANSWER.
+    ignored: numbers on 1С:УНФ's list of those whose calls it makes nothing of.
     search: how numbers are found (see `ClientBook`).
     sessions: 1C's `reuseSessions`: `dontuse` starts and ends one for each request; under `use` a request
         names its session by the cookie ibsession or starts one by `IBSession: start`; `autouse` does as `use`
@@ -52,6 +53,7 @@ class OneCSimulatorSettings:
     dialect: DialectName = "mobilon-2"
     crm_token: str = Field(default=REHEARSAL, repr=False)
     cards_at_answer: bool = False
+    ignored: tuple[str, ...] = ()
     search: Search = "last-ten"
     sessions: Literal["dontuse", "use", "autouse"] = "dontuse"
     session_max_age: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 20.0
