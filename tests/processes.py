@@ -129,12 +129,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`fs-1c serve` with these settings; its log goes into that file."""
+def serving(config: Path, log: Path, *module: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`fs-1c serve` with these settings; its log goes into that file. `module`: what is run as `fs-1c`, with
+    arguments of its own.
+    """
+    command = [*(module or ("fs_1c",)), "serve", "-c", str(config)]
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fs_1c", "serve", "-c", str(config)], stderr=file, cwd=ROOT
-        )
+        process = subprocess.Popen([sys.executable, "-m", *command], stderr=file, cwd=ROOT)
         try:
             yield process
         finally:

@@ -17,6 +17,12 @@ BRIDGED_WITHIN = 120.0
 """Seconds from the answer to the conversation: between them lie an IVR, and a telephone that rings."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.005, 0.2
 """Seconds between two looks; each takes some microseconds."""
+SHARE = 20
+"""How many times as long as its look lasted somebody waits until the next one. All Python of the switch
+stands still during a look, and whoever sends 40 kB of headers with his call makes 6 ms of it.
+"""
+MAX_DUMP = 1 << 20
+"""Characters of a channel's data; it has 15 000."""
 MAX_LEGS = 16
 """Legs that are looked at for one conversation; more than two only where there are loopback channels."""
 
@@ -31,7 +37,7 @@ def conversation(uuid: str, people: People) -> Conversation | None:
     if not is_uuid(uuid):
         return None
     ends, pause = time.monotonic() + BRIDGED_WITHIN, FIRST_PAUSE
-    while time.monotonic() < ends and freeswitch().running():
+    while (began := time.monotonic()) < ends and freeswitch().running():
         # Not `bridge_uuid` nor the bond: these stay when the bridge is over, as after a blind transfer.
         bridged_to = api("uuid_getvar", f"{uuid} bridge_to")
         if bridged_to.startswith("-ERR"):
@@ -43,7 +49,7 @@ def conversation(uuid: str, people: People) -> Conversation | None:
             begun = next((one for one in told if isinstance(one, Conversation)), None)
             if begun or (len(legs) > 1 and all(_talks(leg) for leg in legs)):
                 return begun
-        time.sleep(pause)
+        time.sleep(max(pause, SHARE * (time.monotonic() - began)))
         pause = min(pause * 1.5, LONGEST_PAUSE)
     return None
 
@@ -58,18 +64,25 @@ def _legs(uuid: str) -> Iterator[dict[str, str]]:
         if one in seen or not is_uuid(one):
             continue
         seen.add(one)
-        dump = api("uuid_dump", f"{one} json")  # in the form `plain` a value could begin another header
-        if not dump.startswith("{"):
-            continue
-        leg = {
-            name: value for name, value in json.loads(dump, strict=False).items() if isinstance(value, str)
-        }
+        # In the form `plain` a value could begin another header.
+        leg = _read(api("uuid_dump", f"{one} json"))
         if leg.get("Unique-ID") == one:
             yield leg
             others = ["variable_bridge_to"]
             if _is_loopback(leg):
                 others.append("variable_other_loopback_leg_uuid")
             wanted += [leg[name] for name in others if leg.get(name)]
+
+
+def _read(dump: str) -> dict[str, str]:
+    """A channel's data; empty if this is none."""
+    if not dump.startswith("{") or len(dump) > MAX_DUMP:
+        return {}
+    try:
+        found = json.loads(dump, strict=False)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def _talks(leg: dict[str, str]) -> bool:

@@ -38,18 +38,20 @@ class Process:
         self.problems: list[str] = []
         self._integration: Integration | None = None
         self._seen: object = None  # how the settings file looked when it was read
+        self._began = 0.0  # when the latest was begun to be built
         self._idle = threading.Event()  # nothing is being built
         self._idle.set()
         self._lock = threading.Lock()
 
     def integration(self, within: float) -> Integration | None:
-        """The integration; waits `within` seconds while it is being built. None: there is none, or not yet.
+        """The integration; waits while it is being built, until `within` seconds after that began: on a disk
+        that hangs not every call loses them. None: there is none, or not yet.
 
         Settings that were wrong are read again when their file has changed.
         """
         if self._integration is None:
-            self._build(unless=_looks(settings_file()))
-            self._idle.wait(within)
+            self._build(unless_seen=True)
+            self._idle.wait(max(0.0, self._began + within - time.monotonic()))
         return self._integration
 
     def reload(self, within: float = 20.0) -> list[str]:
@@ -63,23 +65,27 @@ class Process:
         """The settings file has changed since it was read."""
         return self._seen != _looks(settings_file())
 
-    def _build(self, unless: object = None) -> None:
-        """Has it built, unless that is being done, or was done in vain when the file looked like `unless`."""
+    def _build(self, *, unless_seen: bool = False) -> None:
+        """Has it built, unless that is being done, or was done in vain and the file has not changed since."""
         with self._lock:
-            if not self._idle.is_set() or (unless is not None and unless == self._seen):
+            if not self._idle.is_set():
                 return
             self._idle.clear()
+            self._began = time.monotonic()
         log_to_freeswitch()
         if not threading.stack_size():
             threading.stack_size(STACK)
         try:
-            threading.Thread(target=self._build_now, name="fs-1c", daemon=True).start()
+            threading.Thread(target=self._build_now, args=(unless_seen,), name="fs-1c", daemon=True).start()
         except RuntimeError:  # no more threads
             self._idle.set()
             raise
 
-    def _build_now(self) -> None:
+    def _build_now(self, unless_seen: bool) -> None:
         before = self._integration
+        if unless_seen and not self.outdated():  # asked here, for the disk may hang
+            self._idle.set()
+            return
         self._seen = _looks(settings_file())
         try:
             self.problems = self._take_over(before)

@@ -113,7 +113,7 @@ def test_everything_hangs_and_it_ends(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **more: ended.wait(30))
     os.mkfifo(tmp_path / "token", 0o600)
     more = (
-        f'[esl.outbound]\nlisten = "pbx.example:{free_port()}"\n[redis]\nurl = "redis://redis.example/0"\n'
+        f'[esl.outbound]\nlisten = "pbx.example:{free_port()}"\nallow = ["192.0.2.0/24"]\n[redis]\nurl = "redis://redis.example/0"\n'
         '[[esl.inbound]]\naddress = "pbx.example:8021"\n[http]\nenabled = false\n'
     )
     code, text = shown(settings_file(tmp_path, "http://onec.example/ws/VATS", more), CLIENT, as_json=True)

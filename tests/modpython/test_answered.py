@@ -102,6 +102,48 @@ def test_a_leg_that_is_no_leg(freeswitch: FakeFreeSwitch, monkeypatch: pytest.Mo
     assert begun() is None
 
 
+def test_the_more_a_look_costs_the_seldomer_it_is(
+    freeswitch: FakeFreeSwitch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While FreeSWITCH tells of a channel with thousands of headers, all of its Python stands still."""
+    clock, looked = [0.0], [0.0]
+
+    def costs(seconds: float) -> None:
+        clock[0] += seconds
+        looked[0] += seconds
+
+    def slept(seconds: float) -> None:
+        clock[0] += seconds
+
+    class Clock:
+        monotonic = staticmethod(lambda: clock[0])
+        sleep = staticmethod(slept)
+
+    monkeypatch.setattr(answered, "time", Clock)
+    ringing = {"Answer-State": "early"}
+    freeswitch.channels = {CALLER: inbound(**TALKING), MANAGERS: outbound("244", **ringing)}
+    freeswitch.bridge(CALLER, MANAGERS)
+    freeswitch.before = lambda: costs(0.1)
+    assert begun() is None
+    assert answered.BRIDGED_WITHIN <= clock[0] < answered.BRIDGED_WITHIN + 10
+    assert looked[0] < clock[0] / 15
+
+
+@pytest.mark.parametrize(
+    "told", ["{" + '"a":[' * 5000, "{", '{"Unique-ID":3}', '{"x":"' + "y" * (1 << 20) + '"}']
+)
+def test_what_is_no_channels_data_is_no_leg(
+    freeswitch: FakeFreeSwitch, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    monkeypatch.setattr(answered, "BRIDGED_WITHIN", 0.05)
+    freeswitch.channels = {CALLER: inbound(**TALKING, variable_bridge_to=MANAGERS)}
+    execute = freeswitch.execute
+    monkeypatch.setattr(
+        freeswitch, "execute", lambda command, what: told if "dump" in command else execute(command, what)
+    )
+    assert begun() is None
+
+
 def test_the_card_opens_once_and_nothing_leaves(settings: Path, freeswitch: FakeFreeSwitch) -> None:
     freeswitch.channels = {CALLER: inbound(**TALKING), MANAGERS: outbound("244", **TALKING)}
     freeswitch.bridge(CALLER, MANAGERS)

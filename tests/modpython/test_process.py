@@ -138,6 +138,40 @@ def test_a_library_that_does_not_load_costs_each_call_nothing(
     assert command("status").startswith("-ERR it cannot start: ModuleNotFoundError")
 
 
+@pytest.mark.parametrize("hangs", ["_looks", "settings_file"])
+def test_on_a_disk_that_hangs_one_call_waits_and_the_others_do_not(
+    settings: Path, here: Process, monkeypatch: pytest.MonkeyPatch, hangs: str
+) -> None:
+    back, asked = threading.Event(), threading.Event()
+    real = getattr(process, hangs)
+
+    def hanging(*given: Path) -> object:
+        asked.set()
+        assert threading.current_thread().name == "fs-1c", "a call's own thread waits for the disk"
+        back.wait(10.0)
+        return real(*given)
+
+    waits: list[float] = []
+    wait = here._idle.wait
+
+    def noted(within: float) -> bool:
+        waits.append(within)
+        return wait(within)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process, hangs, hanging)
+        patched.setattr(modpython, "STARTS_WITHIN", 0.05)
+        patched.setattr(here._idle, "wait", noted)
+        for _ in range(5):
+            calling = session()
+            modpython.handler(calling, "bridge")
+            assert calling.executed == [("bridge", "${fs_1c_default_target}")]
+        assert asked.is_set()
+        assert sum(waits) <= 0.05 + 1e-6 and waits[-1] == 0.0
+    back.set()
+    assert here.integration(5.0) is not None
+
+
 def test_reload_takes_what_is_right_and_leaves_what_is_wrong(settings: Path, here: Process) -> None:
     before = here.integration(5.0)
     talk = Conversation("call", "leg", CLIENT, "244")

@@ -1,7 +1,11 @@
 """Calls, while somebody does his worst to the service: `python -m tests.service.hostile`.
 
-Attackers, the service and the simulated 1C have processes of their own. Half of the callers are remembered,
-the others are new. An attacker is a row in `ATTACKERS`.
+Attackers, the service and 1C have processes of their own. Half of the callers are remembered, the others are
+new. An attacker is a row in `ATTACKERS`; with `hostile 1C` 1C is one, too (`hostile_onec.py`).
+
+On a machine with fewer processors than busy processes a call mostly waits for a processor. So two things are
+told that are the service's own: the processor time of the longest turn of its loop, and what callers wait
+while the attackers are nice (19): on a quiet machine at most 20 ms, 99 of 100 of those who are remembered.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import asyncio
 import contextlib
 import math
 import multiprocessing
+import os
 import re
 import select
 import socket
@@ -28,6 +33,8 @@ from tests.processes import free_port, memory, processor_time, serving, wait_for
 from tests.recordings import messages as recorded
 from tests.recordings import records
 from tests.service.fault_table import known, simulator, stranger
+from tests.service.hostile_onec import hostile_onec, requests, withheld
+from tests.service.turns import Probe, Turns
 
 CALLS, PER_SECOND = 200, 50
 WARM_UP = 2.0
@@ -56,20 +63,22 @@ class Seen:
         remembered, new: Milliseconds from the channel's data to `exit`; by who is calling.
         lost: Calls that were not let go.
         results: `fs_1c_result` → how many.
+        waited: Who was late, from when until when (`time.monotonic`).
+        late: How many were late, but for those whose answer 1C itself withheld.
         peak: The most octets that the service held in memory.
         busy: Seconds of processor time that the service has taken.
+        turns: Of the service's loop.
     """
 
     remembered: list[float] = field(default_factory=list)
     new: list[float] = field(default_factory=list)
     lost: int = 0
     results: dict[str, int] = field(default_factory=dict)
+    waited: list[tuple[str, float, float]] = field(default_factory=list)
+    late: int = 0
     peak: int = 0
     busy: float = 0.0
-
-    @property
-    def late(self) -> int:
-        return self.results.get("late", 0)
+    turns: Turns | None = None
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -192,8 +201,10 @@ ATTACKERS: dict[str, tuple[Attacker, ...]] = {
     "300 hoards": (hoards,),
     "heads of 250 kB": (heads,),
     "mute": (mute,),
-    "issue 19: 1 and 2 at once": (newlines, messages, unfinished, large),
+    "hostile 1C": (),
+    "peers and 1C at once": (newlines, messages, unfinished, large),
 }
+HOSTILE_1C = ("hostile 1C", "peers and 1C at once")
 
 
 async def _call(seen: Seen, port: int, number: str, times: list[float]) -> None:
@@ -202,13 +213,15 @@ async def _call(seen: Seen, port: int, number: str, times: list[float]) -> None:
         async with asyncio.timeout(20):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             await reader.readuntil(b"connect\n\n")
-            started = time.perf_counter()
+            began, started = time.monotonic(), time.perf_counter()
             writer.write(_DATA.replace(b"89235292926", number.encode()))
             told = await reader.readuntil(b"exit\n\n")
         times.append((time.perf_counter() - started) * 1000)
         found = re.search(rb"fs_1c_result=([a-z]+)", told)
         result = found[1].decode() if found else "undecided"
         seen.results[result] = seen.results.get(result, 0) + 1
+        if result == "late":
+            seen.waited.append((number, began, time.monotonic()))
     except (TimeoutError, asyncio.IncompleteReadError, OSError):
         seen.lost += 1
     finally:
@@ -216,7 +229,7 @@ async def _call(seen: Seen, port: int, number: str, times: list[float]) -> None:
             writer.close()
 
 
-async def _calls(seen: Seen, port: int, process: int) -> None:
+async def _calls(seen: Seen, port: int, process: int, probe: Probe) -> None:
     async def watch() -> None:
         while True:
             seen.peak = max(seen.peak, memory(process))
@@ -224,6 +237,7 @@ async def _calls(seen: Seen, port: int, process: int) -> None:
 
     watching = asyncio.create_task(watch())
     await asyncio.sleep(WARM_UP)
+    probe.forget()
     started, calls = time.perf_counter(), []
     for i in range(CALLS):
         await asyncio.sleep(max(0.0, started + i / PER_SECOND - time.perf_counter()))
@@ -233,34 +247,49 @@ async def _calls(seen: Seen, port: int, process: int) -> None:
     watching.cancel()
 
 
-def run(attackers: tuple[Attacker, ...], folder: Path) -> Seen:
-    """200 calls at 50 a second, while these attack."""
+def run(attackers: tuple[Attacker, ...], folder: Path, *, hostile: bool = False, nice: int = 0) -> Seen:
+    """200 calls at 50 a second, while these attack.
+
+    Args:
+        hostile: 1C is hostile, too.
+        nice: How much the attackers leave the processors to others.
+    """
     port, http = free_port(), free_port()
-    config, log = folder / "fs-1c.toml", folder / "log"
-    with simulator(folder) as (address, _):
+    config, log, turns = folder / "fs-1c.toml", folder / "log", folder / "turns"
+    probe, seen = Probe(turns), Seen()
+    with hostile_onec(folder, known(0)[:7]) if hostile else simulator(folder) as (address, written):
         config.write_text(
             f'[onec]\nurl = "{address}/telephony/ws/VATS"\n[esl.outbound]\nlisten = "127.0.0.1:{port}"\n'
-            f'[http]\nlisten = "127.0.0.1:{http}"\n',
+            f'[http]\nlisten = "127.0.0.1:{http}"\n[lookup]\nnew_per_second = 1000\n',
             "utf-8",
         )
-        with serving(config, log) as service, _attacking(attackers, port, log):
-            seen = Seen()
+        with (
+            serving(config, log, "tests.service.turns", str(turns)) as service,
+            _attacking(attackers, port, log, nice),
+        ):
             before = processor_time(service.pid)
-            asyncio.run(_calls(seen, port, service.pid))
+            asyncio.run(_calls(seen, port, service.pid, probe))
             seen.busy = processor_time(service.pid) - before
-            return seen
+            seen.turns = probe.read()
+        asked = requests(written) if isinstance(written, Path) else []
+    seen.late = sum(not withheld(asked, *waited) for waited in seen.waited)
+    return seen
 
 
 @contextlib.contextmanager
-def _attacking(attackers: tuple[Attacker, ...], port: int, log: Path) -> Iterator[None]:
+def _attacking(attackers: tuple[Attacker, ...], port: int, log: Path, nice: int) -> Iterator[None]:
     wait_for(log, "outbound door: listening")
     priming = Seen()
 
     async def prime() -> None:
         await asyncio.gather(*(_call(priming, port, known(i), []) for i in range(CALLS // 2)))
 
+    def attack(attacker: Attacker) -> None:
+        os.nice(nice)
+        attacker(port)
+
     asyncio.run(prime())
-    processes = [multiprocessing.get_context("fork").Process(target=one, args=(port,)) for one in attackers]
+    processes = [multiprocessing.get_context("fork").Process(target=attack, args=(one,)) for one in attackers]
     for process in processes:
         process.start()
     try:
@@ -277,22 +306,38 @@ def main() -> None:
     parser.add_argument("attack", nargs="*", choices=[*ATTACKERS, []], help="all, unless some are named")
     chosen = parser.parse_args().attack or list(ATTACKERS)
     table = Table(
-        "attack", "remembered: median, p99, longest ms", "new: p99", "lost", "late", "MB", "processor"
+        "attack",
+        "remembered: median, p99, longest ms",
+        "new: p99",
+        "the same, attackers at nice 19",
+        "new: p99",
+        "longest turn, its callback",
+        "lost",
+        "late (all, with 1C's)",
+        "MB",
+        "processor",
     )
     for name in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            seen = run(ATTACKERS[name], Path(folder))
-        middle = statistics.median(seen.remembered or [float("nan")])
+        seen = []
+        for nice in (0, 19):
+            with tempfile.TemporaryDirectory() as folder:
+                seen.append(run(ATTACKERS[name], Path(folder), hostile=name in HOSTILE_1C, nice=nice))
+        turns = max((one.turns for one in seen if one.turns), key=lambda turns: turns.longest)
         table.add_row(
             name,
-            f"{middle:.1f}  {percentile(seen.remembered, 0.99):.1f}  {max(seen.remembered, default=0):.1f}",
-            f"{percentile(seen.new, 0.99):.1f}",
-            str(seen.lost),
-            str(seen.late),
-            f"{seen.peak / 1e6:.0f}",
-            f"{seen.busy:.1f} s",
+            *(cell for one in seen for cell in (_times(one.remembered), f"{percentile(one.new, 0.99):.1f}")),
+            f"{turns.longest:.1f} ms: {turns.callback:.1f} {turns.where}; {turns.long} over 20",
+            "/".join(str(one.lost) for one in seen),
+            "/".join(f"{one.late} ({len(one.waited)})" for one in seen),
+            "/".join(f"{one.peak / 1e6:.0f}" for one in seen),
+            "/".join(f"{one.busy:.1f}" for one in seen),
         )
-    Console(highlight=False, width=140).print(table)
+    Console(highlight=False, width=180).print(table)
+
+
+def _times(values: list[float]) -> str:
+    middle = statistics.median(values or [float("nan")])
+    return f"{middle:.1f}  {percentile(values, 0.99):.1f}  {max(values, default=0):.1f}"
 
 
 if __name__ == "__main__":
