@@ -6,16 +6,17 @@ and `fs_1c.simulator.freeswitch`. `run_demo` is what `fs-1c demo` runs.
 
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import (
+    FAULT_KINDS,
     REHEARSAL,
     ClientFileError,
     OneCSimulator,
     OneCSimulatorSettings,
-    catalogue,
     fault_of,
     one_line,
 )
 
 __all__ = [
+    "FAULT_KINDS",
     "REHEARSAL",
     "CallResult",
     "CallScript",
@@ -24,7 +25,6 @@ __all__ = [
     "OneCSimulatorSettings",
     "SimulatedSwitch",
     "SwitchSettings",
-    "catalogue",
     "fault_of",
     "one_line",
     "run_demo",
