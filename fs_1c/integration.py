@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from concurrent import futures
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ from fs_1c.directory import BreakerState, Directory, SharedAnswers
 from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
-from fs_1c.onec import Card, WorkerPool
+from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
 from fs_1c.routing import decide
 from fs_1c.settings import Role, Settings, load
 from fs_1c.talk import Observer, People, Stories, Story
@@ -347,7 +348,9 @@ class Integration:
         return self._base(base).directory.ask(number)
 
     def pop(self, number: str, *, extension: str = "", key: str = "", base: str = "") -> ScreenPop:
-        """Opens a card, now, for a subscriber given by extension or by key; waits for the outcome."""
+        """Opens a card, now, for a subscriber given by extension or by key; waits for the outcome. A 1C that
+        opens cards only of calls that it has been told of is told of one, of no length, which stays there.
+        """
         whose = key or self.subscribers.key(extension)
         chosen = self._base(base)
         if (unknown := no_key(chosen.pool, extension, whose)) is not None:
@@ -355,8 +358,18 @@ class Integration:
         parsed = read(number, self.plan)
         if not isinstance(parsed, Number):
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
-        card = Card(parsed.written(chosen.number_format), whose, extension, when=time.time())
-        return open_card(chosen.pool, card, 1.0).result()
+        call, written, now = str(uuid.uuid4()), parsed.written(chosen.number_format), time.time()
+        card = Card(written, whose, extension, call, now)
+        if chosen.pool.tells != "itoolabs":
+            return open_card(chosen.pool, card, 1.0).result()
+        of = CallState("INCOMING", call, written, extension=extension, when=now, began=now, once=True)
+        try:
+            _tell(chosen.pool, of)
+            popped = open_card(chosen.pool, card, 1.0).result()
+            _tell(chosen.pool, replace(of, state="COMPLETED"), replace(of, state="history", answered=True))
+        except OneCError as error:
+            return ScreenPop(Outcome.FAILED, time.time() - now, error.failure())
+        return popped
 
     def keep_warm(self) -> None:
         """Wakes the bases and keeps them awake, until `close`; says in one line each how they are."""
@@ -456,6 +469,11 @@ class Integration:
     def _popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         for observer in self.observers:
             observer.popped(conversation, pop)
+
+
+def _tell(pool: WorkerPool, *calls: CallState) -> None:
+    for call in calls:
+        pool.submit(Urgency.CARD, lambda client, call=call: client.tell(call)).result()  # type: ignore[misc]
 
 
 def _journal(settings: Settings) -> Journal | None:

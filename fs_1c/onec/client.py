@@ -95,6 +95,17 @@ class Client:
             self._told(request.operation, time.monotonic() - started, kind)
 
 
+@contextmanager
+def _without(key: str) -> Iterator[None]:
+    """1C's own words may repeat what it was told: its errors do not get further with the key in them."""
+    try:
+        yield
+    except OneCError as error:
+        if key:
+            error.message = error.message.replace(key, "***")
+        raise
+
+
 def _in_time(read: Callable[[], T], ends: float) -> T:
     """What has been read by then. Later it is a time-out, whatever it says: so is an answer that takes long
     to read, as one that is long on its way.
@@ -108,14 +119,3 @@ def _in_time(read: Callable[[], T], ends: float) -> T:
         if time.monotonic() <= ends:
             return result
     raise OneCError("timeout", "the answer took too long to be read", Reached.MAYBE, base_down=True)
-
-
-@contextmanager
-def _without(key: str) -> Iterator[None]:
-    """1C's own words may repeat what it was told: its errors do not get further with the key in them."""
-    try:
-        yield
-    except OneCError as error:
-        if key:
-            error.message = error.message.replace(key, "***")
-        raise

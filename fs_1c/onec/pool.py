@@ -47,9 +47,9 @@ class WorkerPool:
         told: Hears of each request: operation, seconds, the error's kind.
 
     Attributes:
-        last_taken: When a worker last took a job, on the monotonic clock; 0.0: never.
         needs_key: Its 1C knows a person by his key, not by his extension.
         tells: By which words it is told what becomes of a call (see `Dialect.tells`).
+        last_taken: When a worker last took a job, on the monotonic clock; 0.0: never.
     """
 
     def __init__(

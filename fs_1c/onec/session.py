@@ -61,7 +61,7 @@ class Session:
     def __init__(self, settings: OneCSettings, policy: SessionPolicy, heard: bytearray | None = None) -> None:
         self._settings = settings
         self._policy = policy
-        self._farewells = dialects.of(settings).farewells()
+        self._dialect = dialects.of(settings)
         self._connection = Connection(settings, heard)
         self._cookies = Cookies()
         self._served = 0  # good answers in this session
@@ -84,8 +84,8 @@ class Session:
         good = _is_good(response)
         if not good:
             words = errors.about_session(response.status, response.body)
-            again = not careful or (words and not (_is_fault(response) or _has_place(response)))
-            if reused and (words or not _has_place(response)):
+            again = not careful or (words and not (_is_fault(response) or self._dialect.ran(response)))
+            if reused and (words or not self._dialect.ran(response)):
                 self._give_up(response)
                 if again and (left := ends - time.monotonic()) > 0:
                     log.debug("1C session lost (HTTP %s), %.1f s left for another", response.status, left)
@@ -136,7 +136,7 @@ class Session:
         headers = (("IBSession", "finish"), *self._cookies.header())
         self._cookies.give_up()
         ends = time.monotonic() + FINISH_WITHIN
-        for request in self._farewells:
+        for request in self._dialect.farewells():
             try:
                 told = self._connection.request(replace(request, headers=headers), ends=ends)
             except OneCError as error:
@@ -183,8 +183,3 @@ def _is_good(response: Response) -> bool:
 def _is_fault(response: Response) -> bool:
     """A Fault, in whatever encoding."""
     return _FAULT.search(errors.decode(response.body)) is not None
-
-
-def _has_place(response: Response) -> bool:
-    """It comes from code that ran: in a session that is alive, unless 1C's words are about that."""
-    return errors.has_place(errors.decode(response.body))

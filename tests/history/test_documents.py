@@ -60,7 +60,7 @@ def tell(client: Client, dialect: str, recorded: list[CallEvent], policy: Policy
                     said.extension,
                     "KEY" if said.owner else "",
                     said.owner,
-                    event.at,
+                    story.began,
                     story.began,
                     round(story.seconds),
                     story.answered,

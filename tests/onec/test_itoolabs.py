@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fs_1c.onec import Answer, CallState, Card, OneCError, Reached, dialects
 from fs_1c.onec.dialects.itoolabs import Itoolabs
 from fs_1c.onec.dialects.protocol import Request, Response
-from fs_1c.settings import OneCSettings
+from fs_1c.settings import DialectName, OneCSettings
 
 TOKEN = "0d5a8f2e-6f8e-4c1d/=+"
 SPOKEN = "0d5a8f2e-6f8e-4c1d%2F%3D%2B"
@@ -170,8 +170,7 @@ ANSWERS: dict[str, tuple[bytes, Answer | str]] = {
     "a name of a shape": (b'{"contact_name":{"first":"x"}}', "shape of its own"),
     "deep": (b'{"a":' * 50_000, "JSON"),
     "endless digits": (b'{"responsible":' + b"1" * 9000 + b"}", "JSON"),
-    "long": ('{"contact_name":"' + "Ж" * 70_000 + '"}').encode()
-    and (b'{"a":"' + b"x" * 70_000 + b'"}', "JSON"),
+    "long": (b'{"a":"' + b"x" * 70_000 + b'"}', "JSON"),
 }
 
 
@@ -259,7 +258,9 @@ def test_1c_repeating_the_token_does_not_betray_it() -> None:
 def test_a_token_that_cannot_be_read_is_an_error_of_the_settings(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("secret-of-1c\n")
-    dialect = dialects.of(OneCSettings(url="http://1c/unf", dialect="itoolabs", crm_token_file=file))  # type: ignore[arg-type]
+    dialect = dialects.of(
+        OneCSettings(url="http://1c/unf", dialect=DialectName.ITOOLABS, crm_token_file=file)
+    )
     assert b"crm_token=secret-of-1c&" in (dialect.lookup("7").body or b"")
     file.write_text("another\n")  # read anew, as the password is
     assert b"crm_token=another&" in (dialect.lookup("7").body or b"")

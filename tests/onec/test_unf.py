@@ -80,6 +80,19 @@ def test_refusals(onec: OneCSimulator) -> None:
     assert (onec.calls, onec.cards) == ((), ())
 
 
+@pytest.mark.parametrize("mode", ["use", "autouse"])
+def test_a_refusal_costs_no_session(mode: str) -> None:
+    """1C's code has answered, in a session that goes on: whoever asks again needs no other licence."""
+    with simulator(dialect="itoolabs", sessions=mode) as onec:
+        stranger = Client(base(onec.url, dialect="itoolabs", crm_token="another-key"))
+        for _ in range(5):
+            assert error_of(lambda: stranger.lookup(NUMBER)).kind == "crm-token"
+        assert onec.stats.sessions_started == 1
+        assert len(onec.requests) == 5
+        stranger.close()
+        assert onec.stats.sessions_now == 0
+
+
 def test_a_base_that_can_be_told_nothing_says_so_at_once() -> None:
     with simulator(dialect="mobilon-1") as onec:
         one = Client(base(onec.url, dialect="mobilon-1"))

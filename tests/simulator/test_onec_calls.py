@@ -27,16 +27,11 @@ def told(*events: tuple[str, str, dict[str, Any]], outgoing: bool = False, at_an
     return calls
 
 
-START, RINGS, TALKS, END = (
-    ("START", LINE, {}),
-    ("PREANSWER", "244", {"userkey": "k"}),
-    ("ANSWER", "244", {}),
-    (
-        "END",
-        "244",
-        {},
-    ),
-)
+Event = tuple[str, str, dict[str, Any]]
+START: Event = ("START", LINE, {})
+RINGS: Event = ("PREANSWER", "244", {"userkey": "k"})
+TALKS: Event = ("ANSWER", "244", {})
+END: Event = ("END", "244", {})
 
 
 def over(seconds: int, *, answered: bool, extension: str = "244") -> tuple[str, str, dict[str, Any]]:
@@ -76,6 +71,7 @@ def test_who_answered_last_is_responsible_and_so_is_a_leg_that_lost_after_him() 
 def test_an_outgoing_call_is_never_missed() -> None:
     (call,) = told(("START", "244", {}), over(0, answered=False), END, outgoing=True).documents
     assert (call.number, call.outgoing, call.missed, call.reminders) == (NUMBER, True, False, 0)
+    assert (call.who, call.line) == ("244", "")
 
 
 def test_a_card_may_open_by_the_answer_instead() -> None:
@@ -145,6 +141,12 @@ def test_unf_makes_a_document_and_opens_the_card() -> None:
         assert call.states == ["INCOMING", "ACCEPTED", "COMPLETED", "history"]
         assert [(card.num_from, card.extension) for card in onec.cards] == [("79235292926", "245")]
         assert requests.get(f"{onec.address}/simulator/calls", timeout=5).json()[0]["who"] == "245"
+
+
+def test_unf_makes_nothing_of_numbers_that_it_ignores() -> None:
+    with simulator(dialect="itoolabs", ignored=("+7 923 529-29-26",)) as onec:
+        assert [event(onec, "INCOMING"), event(onec, "ACCEPTED"), history(onec)] == [200] * 3
+        assert (onec.calls, onec.cards) == ((), ())
 
 
 def test_unf_misses_what_was_cancelled_and_drops_what_it_does_not_know() -> None:

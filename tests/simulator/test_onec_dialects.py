@@ -42,7 +42,13 @@ def test_the_first_dialect_answers_in_plain_text() -> None:
         assert onec.cards == ()
 
 
-RINGS = {"state": "PREANSWER", "direction": "incoming", "from": "89235292926", "to": "244", "userkey": "k1"}
+RINGS: dict[str, Any] = {
+    "state": "PREANSWER",
+    "direction": "incoming",
+    "from": "89235292926",
+    "to": "244",
+    "userkey": "k1",
+}
 RINGS |= {"uuid": "call-1", "time": 1}
 
 

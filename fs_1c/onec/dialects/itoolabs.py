@@ -84,6 +84,12 @@ class Itoolabs:
     def farewells(self) -> tuple[Request, ...]:
         return (_PING,)
 
+    def ran(self, response: Response) -> bool:
+        """It refuses in words of its own, under the same statuses as 1C's gate."""
+        text = errors.decode(response.body).strip("\ufeff \t\r\n")
+        own = response.status in (400, 501) and bool(text) and not text.startswith("<")
+        return errors.has_place(text) or (own and errors.by_words(errors.words(text)) is None)
+
     def card(self, card: Card) -> Request:
         return self._event("ACCEPTED", card.call, card.number, card.extension, card.destination)
 

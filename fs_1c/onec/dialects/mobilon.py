@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from fs_1c.onec.dialects import answer, soap
 from fs_1c.onec.dialects.protocol import MAX_CALL, NOBODY, Answer, CallState, Card, Request, Response, Tells
-from fs_1c.onec.errors import OneCError, Reached, has_place
+from fs_1c.onec.errors import OneCError, Reached, decode, has_place
 from fs_1c.settings import DialectName, OneCSettings, SoapVersion
 
 DESCRIBE = Request("describe", "GET", "?wsdl")
@@ -85,6 +85,9 @@ class Mobilon:
     def farewells(self) -> tuple[Request, ...]:
         # Where the description is forbidden, the service itself takes the farewell.
         return DESCRIBE, replace(DESCRIBE, path="")
+
+    def ran(self, response: Response) -> bool:
+        return has_place(decode(response.body))
 
     def card(self, card: Card) -> Request:
         """`Event` opens it when an incoming call has the state PREANSWER, at the extension `to`."""

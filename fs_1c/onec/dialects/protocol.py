@@ -183,6 +183,9 @@ class Dialect(Protocol):
         refused counts.
         """
 
+    def ran(self, response: Response) -> bool:
+        """Whether a refusal comes from code of 1C that has run, in a session that is alive then."""
+
     def card(self, card: Card) -> Request:
         """Has a card opened. What 1C does twice when it is sent twice."""
 

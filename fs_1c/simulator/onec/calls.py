@@ -6,8 +6,10 @@ returns the card to open, or None, and raises ValueError, in Russian, for what i
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from fs_1c.simulator.onec.clients import search_key
 
 Pop = tuple[str, str, str]
 """What opens a card: the client's number, the subscriber's key and extension, as sent; or empty."""
@@ -39,12 +41,16 @@ class Document:
 
 
 class Calls:
-    """documents: what was made of calls, oldest first. at_answer: cards open by ANSWER, not by PREANSWER."""
+    """documents: what was made of calls, oldest first. at_answer: cards open by ANSWER, not by PREANSWER.
+    ignored: numbers of whose calls 1С:УНФ makes nothing.
 
-    def __init__(self, *, at_answer: bool = False) -> None:
+    What is told of a call that it does not know 1С:УНФ drops; dialect 3 makes a row of it.
+    """
+
+    def __init__(self, *, at_answer: bool = False, ignored: Iterable[str] = ()) -> None:
         self.documents: list[Document] = []
-        self._rows: dict[str, Document] = {}  # dialect 3 makes a document of a call only when it has ended
-        self._opens = "ANSWER" if at_answer else "PREANSWER"
+        self._rows: dict[str, Document] = {}  # by what a call is called; in dialect 3 before its end, too
+        self._opens, self._ignored = "ANSWER" if at_answer else "PREANSWER", {*map(search_key, ignored)}
 
     def event(self, told: Mapping[str, str]) -> Pop | None:
         """An event of dialect 3: a JSON object in Data."""
@@ -66,7 +72,7 @@ class Calls:
         call = self._rows.setdefault(uuid, Document(uuid, client, not incoming))
         call.states.append(state)
         call.link = str(event.get("recordUrl") or call.link)
-        if state in ("START", "IVR"):
+        if incoming and state in ("START", "IVR"):
             call.line = call.line or person
         elif known:
             call.who = person  # of a leg that has lost the call, too
@@ -76,7 +82,7 @@ class Calls:
             call.answered = event.get("callstatus") == "ANSWER"
             call.seconds = min(int(str(event["duration"])), MAX_DURATION)
         elif state == "END":
-            if call not in self.documents:
+            if "END" not in call.states[:-1]:
                 self.documents.append(call)
             call.missed = incoming and not call.answered
             call.reminders += call.missed and bool(call.owners)
@@ -86,11 +92,14 @@ class Calls:
     def state(self, told: Mapping[str, str]) -> Pop | None:
         """`cmd=event` of «Универсальный itoolabs»."""
         kind, number = told["type"], told["phone"]
+        if search_key(number) in self._ignored:
+            return None
         if kind in ("INCOMING", "OUTGOING"):
             line = told.get("diversion", "")
             made = Document(told["callid"], number, kind == "OUTGOING", line, told["ext"], states=[kind])
             self.documents.append(made)
-        elif (call := self._of(told)) is not None:
+            self._rows[made.call] = made  # of a call that it was told of twice the later counts
+        elif (call := self._rows.get(told["callid"])) is not None:
             call.states.append(kind)
             call.missed = call.missed or (kind == "CANCELLED" and not call.outgoing)
             if kind == "ACCEPTED":
@@ -100,12 +109,8 @@ class Calls:
 
     def history(self, told: Mapping[str, str]) -> None:
         """`cmd=history` of the same."""
-        if (call := self._of(told)) is not None:
+        if (call := self._rows.get(told["callid"])) is not None:
             call.states.append("history")
             call.answered = told["status"] == "Success"
             call.missed = not (call.answered or call.outgoing)
             call.seconds, call.link = int(told["duration"]), told.get("link", "")
-
-    def _of(self, told: Mapping[str, str]) -> Document | None:
-        """The latest of that call; what is told of a call that it does not know 1C drops."""
-        return next((one for one in reversed(self.documents) if one.call == told["callid"]), None)

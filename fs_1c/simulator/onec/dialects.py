@@ -1,14 +1,8 @@
-"""The dialects in the field: which operations 1C publishes where, how each is read and answered. Pure.
+"""The dialects in the field, as `DIALECTS` lists them: how each is read and answered. Pure.
 
-| name | namespace | operations | path | SayName answers |
-| --- | --- | --- | --- | --- |
-| mobilon-1 | http://test | SayName(number) | /ws/ImportTasks | plain text, `VIP:Ренессанс Капитал` |
-| mobilon-2 | http://VATS | SayName(Number), IncomingCall(NumFrom, Key) | /telephony/ws/VATS | embedded XML |
-| mobilon-3 | http://VATSCalls | SayName(Number), Event(Data: JSON) | /ws/VATScalls | embedded XML |
-
-These speak SOAP, in either version; `itoolabs` is stock 1С:УНФ: forms by POST at /hs/telephony/itoolabs/.
-The answers' shape, down to spaces and line ends, is that of Mobilon's description of the 1C integration;
-faults are worded in 1C's manner, not letter by letter.
+Mobilon's speak SOAP, in either version; `itoolabs` is stock 1С:УНФ, and takes forms. The answers' shape, down
+to spaces and line ends, is that of Mobilon's description of the 1C integration; faults are worded in 1C's
+manner, not letter by letter.
 """
 
 import json

@@ -422,14 +422,3 @@ def one_line(error: ValueError) -> str:
         return str(error)
     first = error.errors()[0]
     return ": ".join((*map(str, first["loc"]), first["msg"].removeprefix("Value error, ")))
-
-
-def catalogue() -> str:
-    """All faults with their parameters, a line each."""
-    lines = []
-    for name, kind in KINDS.items():
-        told = " ".join(
-            f"{key}={'…' if value is None else value!r}" for key, value in kind.parameters.items()
-        )
-        lines.append(f"{name:25}  {kind.about}{told and f'  [{told}]'}")
-    return "\n".join(lines)

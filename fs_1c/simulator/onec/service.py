@@ -235,7 +235,9 @@ class Service(BaseHTTPRequestHandler):
             return
         self._operation, told = operation, operation.parameters
         number = next((told[name] for name in ("Number", "number", "NumFrom", "phone") if name in told), "")
-        self.what = f"{operation.name[:50]!r} {number[:50]!r} by SOAP {operation.version}"
+        self.what = (
+            f"{operation.name[:50]!r} {number[:50]!r}{operation.version and ' by SOAP '}{operation.version}"
+        )
         if operation.name in dialect.operations:
             self._counted_as = operation.name
 

@@ -71,7 +71,7 @@ class OneCSimulator:
         self.fault = self.settings.fault
         self.requests: tuple[ReceivedRequest, ...] = ()
         self.cards: tuple[Card, ...] = ()
-        self._calls = Calls(at_answer=self.settings.cards_at_answer)
+        self._calls = Calls(at_answer=self.settings.cards_at_answer, ignored=self.settings.ignored)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 

@@ -14,13 +14,16 @@ import typer
 
 from fs_1c.channel import json_line, plain
 from fs_1c.settings import Address, parse_address
-from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
-from fs_1c.simulator.onec import (
+from fs_1c.simulator import (
+    FAULT_KINDS,
     REHEARSAL,
+    CallResult,
+    CallScript,
     ClientFileError,
     OneCSimulator,
     OneCSimulatorSettings,
-    catalogue,
+    SimulatedSwitch,
+    SwitchSettings,
     fault_of,
     one_line,
 )
@@ -170,3 +173,14 @@ def _show(result: CallResult, as_json: bool) -> None:
     shown |= {"CODE RUN": "; ".join(result.executed_code)} if result.executed_code else {}
     for key, value in shown.items():
         typer.echo(plain(f"{key:22}{value}"))
+
+
+def catalogue() -> str:
+    """All faults with their parameters, a line each."""
+    lines = []
+    for name, kind in FAULT_KINDS.items():
+        told = " ".join(
+            f"{key}={'…' if value is None else value!r}" for key, value in kind.parameters.items()
+        )
+        lines.append(f"{name:25}  {kind.about}{told and f'  [{told}]'}")
+    return "\n".join(lines)
