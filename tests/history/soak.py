@@ -8,6 +8,7 @@ One process has 1C (four sessions, 10 ms), another the service; the memory is th
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -72,9 +73,17 @@ def shown(took: list[float]) -> str:
 
 
 def onec(port: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "fs_1c", "simulator", "1c", "--port", str(port), "--latency", "0.01"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([*command, "--dialect", "mobilon-3"], cwd=ROOT, **quiet)  # type: ignore[call-overload, no-any-return]
+    """A 1C of its own process, when it answers."""
+    where = ["--listen", f"127.0.0.1:{port}", "--latency", "0.01", "--dialect", "mobilon-3"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "fs_1c", "simulator", "1c", *where, "--sessions", "autouse"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while socket.socket().connect_ex(("127.0.0.1", port)):
+        time.sleep(0.05)
+    return running
 
 
 def main(calls: int, seconds: int) -> int:
@@ -85,7 +94,6 @@ def main(calls: int, seconds: int) -> int:
         service = Integration(build(settings(Path(folder), url)))
         service.observers.append(hears)
         running = onec(port)
-        time.sleep(3)
         lookups(service, 2)
         say(f"before, {shown(lookups(service, seconds / 2))}")
         running.terminate()
