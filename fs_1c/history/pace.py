@@ -84,10 +84,12 @@ class Pace:
     answers: bool = False
 
     def room(self, sessions: int, flying: int) -> int:
-        """How many words may leave: one session of several stays free for callers."""
+        """How many words may be sent: one for each session but the one that stays free for callers, and one
+        that waits, lest a session waits for the disk.
+        """
         if self.silent or (self.failures and not self.answers):
             return 0
-        return max(0, (1 if self.failures else max(1, sessions - 1)) - flying)
+        return max(0, (1 if self.failures else max(1, sessions - 1) + 1) - flying)
 
     def asks(self, now: float) -> bool:
         """Whether the base must be asked about nobody now."""

@@ -94,8 +94,8 @@ def test_1c_is_away_and_is_told_all_in_order_when_it_is_back(ear: Ear, tmp_path:
         until(lambda: done(one))
     assert all(ear.states(call) == ALL for call in calls)
     starts = [call for call, state in ear.told if state == "START"]
-    # Three are under way at a time, so a neighbour may be before its neighbour.
-    assert all(abs(place - calls.index(call)) <= 3 for place, call in enumerate(starts))
+    # Four are sent at a time, so a neighbour may be before its neighbour.
+    assert all(abs(place - calls.index(call)) <= 4 for place, call in enumerate(starts))
 
 
 def test_while_it_is_away_it_is_asked_about_nobody_and_no_word_is_wasted(ear: Ear, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_while_it_is_away_it_is_asked_about_nobody_and_no_word_is_wasted(ear: Ea
     with telling(tmp_path) as one:
         happen(one, *(answered(f"call-{i}") for i in range(40)))
         until(lambda: ear.probes > 10)
-        assert len(tried) <= 3
+        assert len(tried) <= 4
 
 
 @pytest.mark.parametrize("error", [FAULT, HUNG, DOWN], ids=["fault", "hung", "down"])
@@ -165,7 +165,7 @@ def test_a_base_that_takes_no_history_is_told_nothing_after_it_has_said_so(
 
     ear.before = before
     with telling(tmp_path, onec={"sessions": 1}) as one:
-        happen(one, *(answered(f"call-{i}") for i in range(3)))
+        happen(one, answered("call-0"))
         until(lambda: "takes no history" in caplog.text)
         until(lambda: done(one))
         happen(one, *(answered(f"later-{i}") for i in range(3)))
