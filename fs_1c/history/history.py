@@ -197,10 +197,6 @@ class History(Observer):
         except TimeoutError:
             return 0, f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
 
-    def look(self) -> None:
-        """Says so, once, if the disk hangs."""
-        self._outbox.look()
-
     def _ask(self, what: Callable[[Connection], Any], timeout: float) -> Any:
         answer: Future[Any] = Future()
         self._outbox.put(lambda changes: changes.asked.append((what, answer)), hurry=True)

@@ -145,9 +145,11 @@ class Outbox:
 
     def put(self, job: Job, *, may_be_lost: bool = False, hurry: bool = False) -> bool:
         """Has something done, in the order in which it is asked for. Returns at once."""
+        if self._at and self.hangs:
+            self._trouble_once("the disk hangs")
         if may_be_lost and self._jobs.qsize() >= MAX_QUEUE:
             self.lost += 1
-            self._trouble_once("the disk hangs" if self.hangs else "the disk does not keep up")
+            self._trouble_once("the disk does not keep up")
             return False
         self._jobs.put(job)
         if hurry:
@@ -157,12 +159,8 @@ class Outbox:
     @property
     def hangs(self) -> bool:
         """The disk has not answered for long."""
-        return bool(self._at) and time.monotonic() - self._at > HUNG
-
-    def look(self) -> None:
-        """Says so if the disk hangs, once."""
-        if self.hangs:
-            self._trouble_once("the disk hangs")
+        since = self._at  # of another thread, that may end just now
+        return bool(since) and time.monotonic() - since > HUNG
 
     def erase(self, is_his: Callable[[str], bool], done: Future[tuple[int, str]]) -> None:
         """Erases a client: how many words that were, and what is left and why. On the thread, or where there
