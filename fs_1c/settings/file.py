@@ -19,6 +19,7 @@ from fs_1c.settings.base import OneCSettings
 from fs_1c.settings.sections import (
     BreakerSettings,
     EslSettings,
+    HistorySettings,
     HttpSettings,
     JournalSettings,
     LookupSettings,
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     state: StateSettings = StateSettings()
     journal: JournalSettings = JournalSettings()
+    history: HistorySettings = HistorySettings()
     redis: RedisSettings | None = None
 
     @classmethod
