@@ -151,18 +151,19 @@ class Journal(Observer):
         if self._thread is None and not self._path.exists():
             return ErasedRows()
         erasure = _Erasure(number)
-        if not self._closed.is_set():
-            try:
-                if self._thread is None:
-                    self._start()
+        try:
+            if self._thread is None and not self._closed.is_set():
+                self._start()
+            with self._lock:  # else it could be put where nobody looks any more
+                if self._closed.is_set():
+                    raise JournalError("no journal is kept; the log says why")
                 self._queue.put(erasure)
-                return erasure.done.result(timeout)
-            except TimeoutError:
-                late = f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
-                raise JournalError(late) from None
-            except RuntimeError as error:  # no more threads
-                raise JournalError(str(error)) from None
-        raise JournalError("it is closed")
+            return erasure.done.result(timeout)
+        except TimeoutError:
+            late = f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
+            raise JournalError(late) from None
+        except RuntimeError as error:  # no more threads
+            raise JournalError(str(error)) from None
 
     def close(self, timeout: float = 2.0) -> None:
         """Writes what waits, for at most `timeout` seconds. What is told afterwards is not written."""
@@ -292,7 +293,8 @@ class Journal(Observer):
         self._prune_at = time.monotonic() + (PRUNE_PAUSE if deleted else PRUNE_EVERY)
 
     def _refuse(self) -> None:
-        self._closed.set()
+        with self._lock:
+            self._closed.set()
         with contextlib.suppress(queue.Empty):
             while True:
                 if row := self._queue.get_nowait():

@@ -47,7 +47,10 @@ class Told:
         self.people = People(NumberPlan())
         self.happenings: list[CallEvent] = []
 
-    def happened(self, happening: CallEvent, ask: Ask) -> None:
+    def legs(self, switch: str) -> set[str]:
+        return set()
+
+    def happened(self, happening: CallEvent, ask: Ask, *, switch: str) -> None:
         self.happenings.append(happening)
         if (
             isinstance(happening, Conversation)

@@ -153,9 +153,11 @@ def test_a_journal_of_a_newer_version_is_left_alone_and_said(state: Path) -> Non
     fill(file, 2)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with Integration(settings_for("http://127.0.0.1:9/ws", state={"folder": str(state)})) as integration:
-        erased = integration.erase(CLIENT)
-    assert erased.calls == 0 and len(erased.left) == 1 and erased.left[0].startswith("journal: ")
+    settings = settings_for("http://127.0.0.1:9/ws", state={"folder": str(state)})
+    for _ in range(20):  # whether the writer has met the file by then or not
+        with Integration(settings) as integration:
+            erased = integration.erase(CLIENT)
+        assert (erased.calls, erased.left) == (0, ("journal: no journal is kept; the log says why",))
 
 
 def test_no_journal_is_made_to_erase_from(state: Path) -> None:

@@ -33,7 +33,9 @@ async def enter(here: World, token: str = TOKEN, **headers: str) -> requests.Res
 
 
 async def shown_to(here: World, cookie: dict[str, str]) -> set[int]:
-    return {(await ask(here, "GET", path, cookies=cookie)).status_code for path in READ if path != "/journal"}
+    """By the status; the stream of events would be read for as long as it lasts."""
+    paths = [path for path in READ if path != "/journal"]
+    return {(await ask(here, "GET", path, cookies=cookie, stream=True)).status_code for path in paths}
 
 
 @pytest.mark.parametrize("http", [HTTP, ELSEWHERE])

@@ -24,7 +24,10 @@ class Counting:
         self.told = 0
         self.asked: set[str] = set()
 
-    def happened(self, happening: CallEvent, ask: Ask) -> None:
+    def legs(self, switch: str) -> set[str]:
+        return set()
+
+    def happened(self, happening: CallEvent, ask: Ask, *, switch: str) -> None:
         self.told += 1
         if not isinstance(happening, Conversation) or happening.ringing or happening.extension in self.asked:
             return
