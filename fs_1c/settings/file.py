@@ -18,6 +18,7 @@ from fs_1c.numbers import Number, read
 from fs_1c.settings.base import OneCSettings
 from fs_1c.settings.sections import (
     BreakerSettings,
+    ClusterSettings,
     EslSettings,
     HttpSettings,
     JournalSettings,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     journal: JournalSettings = JournalSettings()
     redis: RedisSettings | None = None
+    cluster: ClusterSettings = ClusterSettings()
 
     @classmethod
     def settings_customise_sources(
