@@ -130,17 +130,19 @@ class Cluster:
         self._calls: list[asyncio.Task[object]] = []
 
     async def add(
-        self, name: str, *, switch: str = "", role: str = "", port: int = 0, http: str = ""
+        self, name: str, *, switch: str = "", role: str = "", port: int = 0, http: str = "", outbound: int = 0
     ) -> Service:
         """Starts a service of that name.
 
         Args:
             switch: The name that its settings give the switch.
             port: Where it finds the switch.
+            outbound: Where callers find it; 0: nowhere.
             http: Lines of its settings, from those of `[http]` on; else it has no such door.
         """
         keys = "".join(f'"{extension}" = "{key}"\n' for extension, key in KEYS.items())
         redis = f'[redis]\nurl = "{self.redis.url}"\n' if self.redis else ""
+        asked = f'listen = "127.0.0.1:{outbound}"' if outbound else "enabled = false"
         named = f'name = "{switch}"\n' if switch else ""
         named += f'role = "{role}"\n' if role else ""
         self.services[name] = service = Service(
@@ -148,7 +150,7 @@ class Cluster:
             name,
             f'[onec]\nurl = "{self.onec.url}"\nusername = "SOAP"\npassword = "s3cret"\nsessions = 8\n'
             f'[subscribers.keys]\n{keys}[state]\nfolder = "FOLDER"\n{redis}'
-            f"[esl.outbound]\nenabled = false\n[http]\n{http or 'enabled = false'}\n"
+            f"[esl.outbound]\n{asked}\n[http]\n{http or 'enabled = false'}\n"
             f'[[esl.inbound]]\naddress = "127.0.0.1:{port or self.switch.event_socket_port}"\n{named}',
         )
         await service.start()
