@@ -58,12 +58,31 @@ class BaseState:
         remembered: Answers remembered here.
         sessions: Requests under way, each on a session (a licence) of its own.
         sessions_allowed: How many there may be.
+        redis_up: Whether Redis answers and takes what is written, as far as lookups have noticed; None: there
+            is none.
+        untold: Numbers that were forgotten here and that Redis could not be told about yet; None: all.
     """
 
     breaker: BreakerState
     remembered: int
     sessions: int
     sessions_allowed: int
+    redis_up: bool | None = None
+    untold: int | None = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten.
+
+    Attributes:
+        count: Answers that were remembered here.
+        untold: Bases of which Redis, and by it other services, could not be told; they will be when it is
+            there, if this service still runs then.
+    """
+
+    count: int
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +143,9 @@ class Integration:
             shared = (
                 SharedAnswers(settings.redis, name, settings.lookup, base.timeout) if settings.redis else None
             )
+            untold = before._bases[name].directory.untold if before and name in before._bases else ()
             directory = Directory(
-                pool, base.number_format, self.plan, settings.lookup, settings.breaker, shared
+                pool, base.number_format, self.plan, settings.lookup, settings.breaker, shared, untold
             )
             self._bases[name] = _Base(pool, directory, base.number_format)
         self._only_base = self._bases[name] if len(self._bases) == 1 else None
@@ -239,8 +259,9 @@ class Integration:
 
     # 1C has changed.
 
-    def forget(self, number: str | None, base: str = "") -> int:
-        """Forgets what 1C said about a number, in any form, or about all; returns how many answers that were.
+    def forget(self, number: str | None, base: str = "") -> Forgotten:
+        """Forgets what 1C said about a number, in any form, or about all, here and in all services with the
+        same Redis. Blocks for as long as that may take.
 
         Args:
             base: Only what this base said; empty: every base.
@@ -249,9 +270,11 @@ class Integration:
         """
         if base and base not in self._bases:
             raise ValueError(f"there is no base {base}; allowed: {', '.join(self._bases)}")
-        bases = [self._bases[base]] if base else self._bases.values()
+        names = [base] if base else list(self._bases)
         channel.forget()
-        return sum(one.directory.forget(number) for one in bases)
+        done = {name: self._bases[name].directory.forget(number) for name in names}
+        count = sum(one.count for one in done.values())
+        return Forgotten(count, tuple(name for name, one in done.items() if not one.told))
 
     def erase(self, received: str) -> Erased:
         """Erases what is kept of one client: what 1C said, here and in Redis, and all that the journal has.
@@ -277,9 +300,9 @@ class Integration:
             left.append(f"journal: {error}")
         if rows.left:
             left.append(f"journal: {rows.left}")
-        if not all(reached for _, reached in done):
+        if not all(one.told for one in done):
             left.append("Redis: away, not erased")
-        return Erased(rows.calls, rows.pops, rows.talks, sum(count for count, _ in done), tuple(left))
+        return Erased(rows.calls, rows.pops, rows.talks, sum(one.count for one in done), tuple(left))
 
     def health(self) -> dict[str, dict[str, object]]:
         """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been
@@ -300,7 +323,13 @@ class Integration:
     def states(self) -> dict[str, BaseState]:
         """How the bases are at this moment, by name."""
         return {
-            name: BaseState(base.directory.breaker, len(base.directory), *base.pool.sessions)
+            name: BaseState(
+                base.directory.breaker,
+                len(base.directory),
+                *base.pool.sessions,
+                base.directory.redis_up,
+                None if None in (untold := base.directory.untold) else len(untold),
+            )
             for name, base in self._bases.items()
         }
 
@@ -342,7 +371,9 @@ class Integration:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
         self.subscribers.close()
-        for base in self._bases.values():
+        for name, base in self._bases.items():
+            if base.directory.untold and not self._relieved:
+                log.warning("1C base %s: what was forgotten is not told to other services any more", name)
             base.directory.close()
             base.pool.close(max(0.0, ends - time.monotonic()))
         if not self._relieved:  # else the next one goes on with these

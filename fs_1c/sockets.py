@@ -30,7 +30,13 @@ log = logging.getLogger(__name__)
 AT_A_TIME = 16 * 1024
 """Octets of one `recv`, and so many one connection may bring in a turn; a channel's data has 6 000."""
 EVENTS = 50
-"""Connections that one turn looks at: others have the loop, too."""
+"""Connections that one turn serves: others have the loop, too."""
+KNOWN = 1000
+"""Of so many it is known in a turn that something has come; those never heard before go first."""
+OTHERS = 10
+"""Connections that have been heard before and are served all the same, however many new ones there are."""
+OCTETS = 64 * 1024
+"""Octets of those that have been heard before that one turn reads."""
 ACCEPTED = 50
 """Connections that one turn accepts; whoever was accepted before has his answer between two of them."""
 PAUSE = 1.0
@@ -117,11 +123,12 @@ class Socket(Generic[L]):
     """One connection. As with asyncio's transports, nothing here raises.
 
     Attributes:
+        heard: Something has been read of it.
         left: Something has come while the listener was busy.
         listener: To whom it belongs.
     """
 
-    __slots__ = ("_connected", "_descriptor", "_sockets", "_unsent", "left", "listener")
+    __slots__ = ("_connected", "_descriptor", "_sockets", "_unsent", "heard", "left", "listener")
 
     def __init__(self, sockets: Sockets[L], connected: socket.socket, descriptor: int, listener: L) -> None:
         self.listener = listener
@@ -129,7 +136,7 @@ class Socket(Generic[L]):
         self._connected = connected  # blocks if one lets it: whatever is called here says that it must not
         self._descriptor = descriptor
         self._unsent = b""
-        self.left = False
+        self.heard = self.left = False
 
     def write(self, data: bytes) -> None:
         """Sends it now; and what the kernel has no room for, as soon as it has."""
@@ -167,10 +174,11 @@ class Socket(Generic[L]):
         """The listener is not busy any more."""
         if self.left and self._sockets.open.get(self._descriptor) is self:
             self.left = False
-            self._told_again()
+            self.tell_again()
 
     def read(self, events: int) -> tuple[bytes, bool]:
         """What has come, and whether the peer has hung up after it."""
+        self.heard = True
         try:
             data = self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -178,11 +186,11 @@ class Socket(Generic[L]):
         except OSError:
             return b"", True
         if len(data) == AT_A_TIME:
-            self._told_again()
+            self.tell_again()
             return data, False
         return data, not data or bool(events & _ENDED)
 
-    def _told_again(self) -> None:
+    def tell_again(self) -> None:
         """What there is of it is told once more in the next turn."""
         self._sockets.poll.modify(self._descriptor, _HEARD | (select.EPOLLOUT if self._unsent else 0))
 
@@ -213,6 +221,17 @@ class Complaints:
         if self._told > LINES:
             self._log.warning("%d more such lines in a second are left out", self._told - LINES)
         self._told = 0
+
+
+def _in_turn(told: list[tuple[Socket[L], int]]) -> list[tuple[Socket[L], int]]:
+    """Those whom this turn serves; the others are told again in the next one."""
+    new = [one for one in told if not one[0].heard]
+    others = [one for one in told if one[0].heard]
+    most = EVENTS - min(len(others), OTHERS)
+    rest = EVENTS - min(len(new), most)
+    for one, _ in (*new[most:], *others[rest:]):
+        one.tell_again()
+    return new[:most] + others[:rest]
 
 
 class Sockets(Generic[L]):
@@ -305,18 +324,27 @@ class Sockets(Generic[L]):
         self.poll.register(listening, select.EPOLLIN)
 
     def _turn(self) -> None:
-        came: list[Came[L]] = []
-        for descriptor, events in self.poll.poll(0, EVENTS):
-            one = self.open.get(descriptor)
-            if one is None:
+        told: list[tuple[Socket[L], int]] = []
+        for descriptor, events in self.poll.poll(0, KNOWN):
+            if (one := self.open.get(descriptor)) is not None:
+                told.append((one, events))
+            else:
                 self._accept(self._listening[descriptor])
+        came: list[Came[L]] = []
+        octets = OCTETS
+        for one, events in _in_turn(told) if len(told) > 1 else told:
+            if one.heard and octets <= 0:
+                one.tell_again()
                 continue
             if events & select.EPOLLOUT:
                 one.go_on()
             if one.listener.busy:
                 one.left = True
             elif not one.listener.deaf:
-                came.append((one.listener, *one.read(events)))
+                heard = one.heard
+                data, ended = one.read(events)
+                octets -= len(data) if heard else 0
+                came.append((one.listener, data, ended))
             elif events & _ENDED:
                 came.append((one.listener, b"", True))
         if came:

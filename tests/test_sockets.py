@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fs_1c import sockets as module
 from fs_1c.settings.types import Address
-from fs_1c.sockets import AT_A_TIME, Came, Socket, Sockets
+from fs_1c.sockets import AT_A_TIME, EVENTS, OCTETS, Came, Socket, Sockets
 from tests.processes import no_descriptors_left
 from tests.world import until
 
@@ -145,6 +145,50 @@ def test_what_is_left_for_the_next_turn_needs_no_further_word(monkeypatch: pytes
             await until(lambda: hearing.heard == b"x" * 10_000)
             assert hearing.told >= 5
             peer.close()
+
+    asyncio.run(story())
+
+
+def test_who_speaks_for_the_first_time_is_heard_before_those_who_speak_on() -> None:
+    """However many there are, and whatever they bring: a new call does not stand behind them."""
+
+    async def story() -> None:
+        async with door() as here:
+            talkers = [await here.visitor() for _ in range(80)]
+            for talker in talkers:
+                talker.send(b"x")
+            await until(lambda: all(one.heard for one in here.all))
+            new = await here.visitor()
+            for talker in talkers:
+                talker.send(b"y" * AT_A_TIME)
+            new.send(b"z")
+            here.sockets._turn()
+            *others, last = here.all
+            assert last.heard == b"z"
+            assert 0 < sum(len(one.heard) - 1 for one in others) <= OCTETS
+            await until(lambda: all(len(one.heard) == AT_A_TIME + 1 for one in others))
+            for peer in (*talkers, new):
+                peer.close()
+
+    asyncio.run(story())
+
+
+def test_however_many_speak_for_the_first_time_those_who_speak_on_are_heard_too() -> None:
+    async def story() -> None:
+        async with door() as here:
+            talker = await here.visitor()
+            talker.send(b"x")
+            await until(lambda: bool(here.all[0].heard))
+            new = [await here.visitor() for _ in range(2 * EVENTS)]
+            for one in new:
+                one.send(b"z")
+            talker.send(b"y")
+            here.sockets._turn()
+            assert here.all[0].heard == b"xy"
+            assert len([one for one in here.all[1:] if one.heard]) == EVENTS - 1
+            await until(lambda: all(one.heard for one in here.all))
+            for peer in (talker, *new):
+                peer.close()
 
     asyncio.run(story())
 

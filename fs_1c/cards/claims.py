@@ -261,7 +261,8 @@ class _Shared:
         client, where = connect(settings)
         self.where = f"Redis at {where}"
         self._client: Any = client
-        self._redis = BoundedRedis(client, where, settings.timeout)
+        probe = ("SET", f"{settings.prefix}alive", 1, "PX", 1000)  # one that only reads keeps no claims
+        self._redis = BoundedRedis(client, where, settings.timeout, probe)
         self._news = News(self.where)
         self._prefix = f"{settings.prefix}claim:"
         self._token = our_token()

@@ -96,6 +96,7 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
     if settings.redis:
         url = settings.redis.url.get_secret_value()
         mask.learn(url)
+        mask.learn(settings.redis.sentinel_password.get_secret_value())
         mask.learn(url.partition("://")[2].rpartition("@")[0].partition(":")[2])
     return found, locked
 

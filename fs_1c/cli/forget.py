@@ -6,6 +6,7 @@ from pathlib import Path
 
 import typer
 
+from fs_1c.channel import plain
 from fs_1c.cli.common import refuse_unknown_base, usable_settings
 from fs_1c.cli.running import stranger, tell
 
@@ -25,11 +26,18 @@ def run(config: Path, number: str, *, everything: bool, base: str) -> int:
             return 2
     body: dict[str, object] = {"all": True} if everything else {"number": number}
     status, why, told = tell(door, "/forget", {**body, "base": base}, 10.0)
-    if status == 200:
+    if told:
         try:
-            typer.echo(f"forgotten: {int(told['forgotten'])}")
-            return 0
+            count, untold = int(told["forgotten"]), [str(one) for one in told.get("untold", ())]
         except (KeyError, TypeError, ValueError):
-            why = stranger(door)
+            status, why = 0, stranger(door)
+        else:
+            typer.echo(f"forgotten: {count}")
+            if not untold:
+                return 0
+            why = f"Redis could not be told, other services will be when it is there: {', '.join(untold)}"
+            why = plain(why)
+    elif status == 200:
+        why = stranger(door)
     typer.echo(f"forget: {why}", err=True)
     return 2 if status == 400 else 1

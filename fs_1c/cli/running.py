@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import requests
@@ -26,7 +27,8 @@ def stranger(http: HttpSettings) -> str:
 def tell(
     http: HttpSettings, path: str, body: dict[str, Any], within: float
 ) -> tuple[int, str, dict[str, Any]]:
-    """Tells the running service something. Returns the status, why it is not 200, and what it said if it is.
+    """Tells the running service something. Returns the status, why it is not 200, and what it said if it has
+    done so, or a part of it (503).
 
     Raises OSError or UnicodeDecodeError if the token cannot be read.
     """
@@ -48,6 +50,9 @@ def tell(
             return status, f"the service cannot be reached at {where}; is it running?", {}
         except (requests.RequestException, ValueError, TypeError):
             return STRANGER, stranger(http), {}
+        if answer.status_code == 503:
+            with suppress(ValueError, TypeError):  # somebody else's 503, or words
+                return 503, f"refused by {where}: 503", dict(answer.json())
     why = "".join(c if c.isprintable() else " " for c in answer.text[:200]).strip()
     refused = "" if answer.status_code == 400 else f"refused by {where}: {answer.status_code} "
     return answer.status_code, refused + why, {}

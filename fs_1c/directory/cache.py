@@ -21,11 +21,13 @@ class Remembered:
     """An answer and when 1C gave it.
 
     Attributes:
-        asked_at: Seconds on the clock of whoever keeps it.
+        asked_at: On the monotonic clock.
+        doubts: How often all was doubted before it was put.
     """
 
     answer: Answer
     asked_at: float
+    doubts: int = 0
 
 
 class Cache:
@@ -48,10 +50,11 @@ class Cache:
         self._fresh_for = settings.fresh_for
         self._empty = empty
         self._answers = empty()
+        self._doubts = 0
         self._lock = threading.Lock()  # cachetools' caches are not for sharing between threads
 
     def get(self, number: str) -> Remembered | None:
-        """What 1C said, and when on the monotonic clock; None when nothing is remembered."""
+        """What 1C said, and when; None when nothing is remembered."""
         with self._lock:
             try:
                 return self._answers[number]  # `get` would look twice
@@ -60,12 +63,23 @@ class Cache:
 
     def is_fresh(self, remembered: Remembered) -> bool:
         """Otherwise it is stale: told all the same, and asked again."""
+        if self.is_doubted(remembered):
+            return False
         return not remembered.answer.known or _now() - remembered.asked_at < self._fresh_for
+
+    def is_doubted(self, remembered: Remembered) -> bool:
+        """It may have changed, and is told only if nobody can be asked."""
+        return remembered.doubts != self._doubts
+
+    def doubt(self) -> None:
+        """From now on all that is remembered is doubted."""
+        with self._lock:
+            self._doubts += 1
 
     def put(self, number: str, answer: Answer, age: float = 0.0) -> None:
         """Remembers an answer that 1C gave `age` seconds ago."""
         with self._lock:
-            self._answers[number] = Remembered(answer, _now() - age)
+            self._answers[number] = Remembered(answer, _now() - age, self._doubts)
 
     def forget(self, number: str | None) -> int:
         """Forgets one number, or all; returns how many were remembered."""

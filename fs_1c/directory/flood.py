@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from dataclasses import dataclass
 
@@ -37,7 +38,7 @@ def spent(bucket: Bucket | None, now: float, per_second: int) -> tuple[Bucket, b
 
 
 class Flood:
-    """The trunks of one base. Not for several threads at once.
+    """The trunks of one base. Thread-safe.
 
     Args:
         base: Its name, for the log.
@@ -49,17 +50,19 @@ class Flood:
         self._per_second = per_second
         self._buckets: LRUCache[str, Bucket] = LRUCache(MAX_TRUNKS)
         self._refused: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def allows(self, trunk: str, now: float) -> bool:
         """May one more new number of `trunk` be asked about?"""
         if not self._per_second:
             return True
-        self._buckets[trunk], allowed = spent(self._buckets.get(trunk), now, self._per_second)
-        if not allowed:
-            if not self._refused:
-                TIMERS.after(TOLD_EVERY, self._tell)
-            if trunk in self._refused or len(self._refused) < MAX_TRUNKS:
-                self._refused[trunk] += 1
+        with self._lock:
+            self._buckets[trunk], allowed = spent(self._buckets.get(trunk), now, self._per_second)
+            if not allowed:
+                if not self._refused:
+                    TIMERS.after(TOLD_EVERY, self._tell)
+                if trunk in self._refused or len(self._refused) < MAX_TRUNKS:
+                    self._refused[trunk] += 1
         return allowed
 
     def _tell(self) -> None:

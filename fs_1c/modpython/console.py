@@ -40,9 +40,13 @@ def _done(integration: Integration, command: list[str], base: str) -> str:
             return _looked_up(integration.lookup(number, base))
         case [_, number]:
             try:
-                return f"+OK forgotten: {integration.forget(None if number == 'all' else number, base)}"
+                done = integration.forget(None if number == "all" else number, base)
             except ValueError as error:
                 return f"-ERR {error}"
+            if done.untold:
+                bases = ", ".join(done.untold)
+                return f"-ERR forgotten: {done.count}; Redis could not be told, others will be later: {bases}"
+            return f"+OK forgotten: {done.count}"
     return USAGE
 
 

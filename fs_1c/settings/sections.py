@@ -267,10 +267,13 @@ def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:
 
 class RedisSettings(Section):
     """Shared by several switches. `timeout`: seconds that any word with it may take; `prefix` of all its
-    keys.
+    keys. With `sentinels` they are asked where the master of `service` is, and the URL's host is nobody.
     """
 
     url: SecretStr
+    sentinels: tuple[AddressField, ...] = ()
+    service: str = Field("mymaster", min_length=1, max_length=100)
+    sentinel_password: SecretStr = SecretStr("")
     prefix: str = Field("fs-1c:", max_length=100)
     timeout: Duration = 0.1
 

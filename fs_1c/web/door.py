@@ -165,11 +165,20 @@ class HttpDoor:
         integration, who = self.integration, with_token(request)
         asked = read_forget(await body_of(request))
         try:
-            count = await self._in_thread(lambda: integration.forget(asked.number, asked.base))
+            done = await self._in_thread(lambda: integration.forget(asked.number, asked.base))
         except ValueError as error:
             raise Refusal(400, str(error)) from None
-        log.info("http door: %s told to forget %r: %d forgotten", who.client, asked.number or "all", count)
-        return JSONResponse({"forgotten": count})
+        log.log(
+            logging.WARNING if done.untold else logging.INFO,
+            "http door: %s told to forget %r: %d forgotten%s",
+            who.client,
+            asked.number or "all",
+            done.count,
+            f", Redis could not be told: {', '.join(done.untold)}" if done.untold else "",
+        )
+        if done.untold:
+            return JSONResponse({"forgotten": done.count, "untold": done.untold}, 503)
+        return JSONResponse({"forgotten": done.count})
 
     async def _erase(self, request: Request) -> Response:
         integration, who = self.integration, with_token(request)

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.directory import shared
+from fs_1c.directory import turn
 from fs_1c.directory.shared import SharedAnswers
 from fs_1c.onec import Answer
 from fs_1c.settings import RedisSettings
 from tests.directory.conftest import KEY, KNOWN, LOOKUP, NUMBER, TITLE, Open, never
 from tests.redis_server import NEEDED, RedisServer, needs_redis
+from tests.support import until
 
 pytest.importorskip("redis", reason=NEEDED)
 pytestmark = needs_redis
@@ -26,11 +27,11 @@ def test_an_answer_is_shared(switch: Open) -> None:
     before = time.time()
     assert switch().ask(NUMBER, lambda: KNOWN) == (KNOWN, False)
     assert switch().ask(NUMBER, never) == (KNOWN, True)
-    remembered = switch().get(NUMBER)
+    remembered = switch().have(NUMBER)
     assert remembered is not None and remembered.answer == KNOWN
     assert before - 0.1 <= remembered.asked_at <= time.time() + 0.1
-    assert switch().get("+79990000000") is None
-    assert switch("service").get(NUMBER) is None
+    assert switch().have("+79990000000") is None
+    assert switch("service").have(NUMBER) is None
 
 
 @pytest.mark.parametrize(("answer", "kept"), [(KNOWN, 1300), (Answer(), 60), (Answer(category="x"), 60)])
@@ -57,7 +58,7 @@ def entry(age: float = 0.0, **told: Any) -> bytes:
 
 def test_a_stale_answer_is_got_but_asked_anew(switch: Open, server: RedisServer) -> None:
     server.client.set(KEY, entry(age=400))
-    remembered = switch().get(NUMBER)
+    remembered = switch().have(NUMBER)
     assert remembered is not None and 395 < time.time() - remembered.asked_at < 405
     assert switch().ask(NUMBER, lambda: KNOWN) == (KNOWN, False)
     assert switch().ask(NUMBER, never) == (KNOWN, True)
@@ -65,8 +66,8 @@ def test_a_stale_answer_is_got_but_asked_anew(switch: Open, server: RedisServer)
 
 
 def test_a_clock_a_little_ahead_is_no_lie(switch: Open, server: RedisServer) -> None:
-    server.client.set(KEY, entry(age=1 - shared.MAX_AHEAD))
-    remembered = switch().get(NUMBER)
+    server.client.set(KEY, entry(age=1 - turn.MAX_AHEAD))
+    remembered = switch().have(NUMBER)
     assert remembered is not None and abs(time.time() - remembered.asked_at) < 1
     assert switch().ask(NUMBER, never)[0].title == TITLE
 
@@ -74,7 +75,7 @@ def test_a_clock_a_little_ahead_is_no_lie(switch: Open, server: RedisServer) -> 
 def test_a_clock_that_ran_ahead_keeps_nobody_young(switch: Open, server: RedisServer) -> None:
     server.client.set(KEY, entry(age=-3600))
     assert switch().ask(NUMBER, lambda: KNOWN) == (KNOWN, False)
-    remembered = switch().get(NUMBER)
+    remembered = switch().have(NUMBER)
     assert remembered is not None and abs(time.time() - remembered.asked_at) < 5
 
 
@@ -95,17 +96,17 @@ def test_whatever_redis_holds_it_is_fresh_for_no_longer_than_the_settings_say(
     raw = entry(title=title, manager="", asked_at=asked_at)
 
     def age(now: int) -> float | None:
-        with mock.patch.object(OFFLINE, "_send", lambda command: [raw, b"%d" % now, b"0", 0]):
-            found = OFFLINE._look(NUMBER)[1]
-        return None if found is None else found[1]
+        with mock.patch.object(OFFLINE._place.redis, "begin"):  # garbage would be deleted
+            found = OFFLINE._place.understood(NUMBER, [raw, b"%d" % now, b"0", 0]).shared
+        return None if found is None else found.age
 
     first, second = age(NOW), age(NOW + later)
     fresh_for, kept = (300, 1300) if title else (60, 60)
     if first is None:
-        assert asked_at > NOW + shared.MAX_AHEAD or asked_at <= NOW - kept
+        assert asked_at > NOW + turn.MAX_AHEAD or asked_at <= NOW - kept
     else:
         assert 0 <= first < kept
-        assert later < fresh_for + shared.MAX_AHEAD or second is None or second >= fresh_for
+        assert later < fresh_for + turn.MAX_AHEAD or second is None or second >= fresh_for
 
 
 TIMES: list[Any] = [float("nan"), float("inf"), None, "", "soon", [], 10**400, 1e300, time.time() + 1e6]
@@ -121,13 +122,13 @@ def test_garbage_is_nothing_and_goes(switch: Open, server: RedisServer) -> None:
     one = switch()
     for garbage in GARBAGE:
         server.client.set(KEY, garbage)
-        assert one.get(NUMBER) is None, garbage[:50]
-        assert not server.client.exists(KEY), garbage[:50]
+        assert one.have(NUMBER) is None, garbage[:50]
+        until(lambda: not server.client.exists(KEY))
         server.client.set(KEY, garbage)
         assert one.ask(NUMBER, lambda: KNOWN) == (KNOWN, False), garbage[:50]
     server.client.delete(KEY)
     server.client.lpush(KEY, "a list")
     server.client.lpush(f"{KEY}:claim", "another")
     server.client.pexpire(f"{KEY}:claim", 50)
-    assert one.get(NUMBER) is None
+    assert one.have(NUMBER) is None
     assert one.ask(NUMBER, lambda: KNOWN) == (KNOWN, False)

@@ -42,8 +42,7 @@ def test_redis_killed_while_1c_is_asked(
         second = threads.submit(waiter.ask, NUMBER, lambda: ask_1c("waiter"))
         assert first.result(10) == second.result(10) == (KNOWN, False)
     assert sorted(asked) == ["holder", "waiter"]
-    assert holder.get(NUMBER) is None
-    assert holder.forget(NUMBER) is False
+    assert holder.have(NUMBER) is None
     assert lines(caplog) == ["is away", "is away"]  # one each
 
 
@@ -56,7 +55,7 @@ def test_redis_killed_and_1c_fails(switch: Open, server: RedisServer) -> None:
         switch().ask(NUMBER, ask_1c)
 
 
-def test_a_hung_redis_costs_two_timeouts_and_then_one_a_second(
+def test_a_hung_redis_costs_a_timeout_each_and_soon_one_a_second(
     switch: Open, server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = switch(timeout=0.1)
@@ -70,7 +69,7 @@ def test_a_hung_redis_costs_two_timeouts_and_then_one_a_second(
         took.append(time.monotonic() - started)
         time.sleep(0.001)
     slow = [seconds for seconds in took if seconds > 0.09]
-    assert len(slow) <= 3 and max(took) < 2 * 0.1 + 0.1, slow
+    assert len(slow) <= redis_client.HICCUP / 0.1 + 3 and max(took) < 2 * 0.1 + 0.1, slow
     assert lines(caplog) == ["is away"]
     monkeypatch.setattr(redis_client, "MAX_PAUSE", 0.1)
     server.process.send_signal(signal.SIGCONT)
@@ -82,7 +81,7 @@ def test_who_comes_while_one_waits_for_a_hung_redis_waits_no_longer_either(
     switch: Open, server: RedisServer
 ) -> None:
     one = switch(timeout=0.1)
-    one.get(NUMBER)
+    one.have(NUMBER)
     server.process.send_signal(signal.SIGSTOP)
 
     def ask(_: int) -> float:
@@ -108,7 +107,7 @@ def test_nothing_waits_for_a_name_that_is_not_resolved(switch: Open, monkeypatch
     resolved.set()
 
 
-def test_a_redis_that_only_reads_is_away_until_it_writes(
+def test_a_redis_that_only_reads_keeps_nothing_until_it_writes(
     switch: Open, server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_client, "FIRST_PAUSE", 0.01)
@@ -118,7 +117,7 @@ def test_a_redis_that_only_reads_is_away_until_it_writes(
     for _ in range(5):
         assert one.ask(NUMBER, lambda: KNOWN) == (KNOWN, False)
         time.sleep(0.02)  # so that it is tried again: reading goes well, and means nothing
-        assert one.get(NUMBER) is None
+        assert one.have(NUMBER) is None
         time.sleep(0.02)
     assert lines(caplog) == ["only reads: it is a replica"]
     server.client.replicaof("NO", "ONE")

@@ -108,11 +108,11 @@ def test_a_late_answer_serves_the_next_caller(onec: OneCSimulator) -> None:
 def test_forgotten_is_asked_again(onec: OneCSimulator) -> None:
     with Here(onec.url) as here:
         here.lookup(SEED)
-        assert here.directory.forget("+7 923 529-29-26") == 1
-        assert here.directory.forget(SEED) == 0
+        assert here.directory.forget("+7 923 529-29-26").count == 1
+        assert here.directory.forget(SEED).count == 0
         assert here.lookup(SEED).source is Source.ONEC
         here.lookup("84950000001")
-        assert here.directory.forget(None) == 2
+        assert here.directory.forget(None).count == 2
         with pytest.raises(ValueError, match="an extension"):
             here.directory.forget("244")
 
@@ -163,7 +163,7 @@ def test_what_is_known_is_told_while_the_base_is_down(onec: OneCSimulator) -> No
         clock.tick(301)
         assert here.lookup(SEED).source is Source.STALE
         here.quiet()
-        assert here.directory._asking == {}  # nobody is sent to a base that is down
+        assert not here.directory._asking  # nobody is sent to a base that is down
 
 
 def test_a_wrong_request_does_not_open_the_breaker(onec: OneCSimulator) -> None:
@@ -200,7 +200,7 @@ def test_an_answer_that_came_between_the_look_and_the_turn_is_taken(onec: OneCSi
         number = here.directory.known(SEED)
         assert isinstance(number, Number)
         here.lookup(SEED)  # somebody else's, meanwhile
-        request = here.directory._ask(number, SOON)
+        request = here.directory._asking.ask(number, SOON)
         assert request is not None
         found = request.future.result(SOON)
         assert (found.answer.manager, found.source) == ("244", Source.CACHE)

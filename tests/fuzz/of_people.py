@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.cards import subscribers
-from fs_1c.directory import shared
+from fs_1c.directory import entries, forgetting
 from fs_1c.journal import report as journal_report
 from fs_1c.journal.entries import MAX_TEXT, CallEntry, DecisionEntry, PopEntry, of_decision, of_pop
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
@@ -106,10 +106,10 @@ def visitor(octets: bytes) -> None:
 
 def entry(octets: bytes) -> None:
     """What Redis holds is an answer that we could have put there, or nothing."""
-    found = shared._read(octets)
+    found = entries.read(octets)
     if found is not None:
-        known, asked_at = found
-        assert math.isfinite(asked_at)
+        known = found.answer
+        assert math.isfinite(found.asked_at)
         for value, limit in (
             (known.title, MAX_TITLE),
             (known.category, MAX_PHONE),
@@ -119,11 +119,12 @@ def entry(octets: bytes) -> None:
             assert len(value) <= limit
             value.encode()
         assert not known.error
-    told: list[tuple[str, str | None]] = []
-    shared._call(lambda base, number: told.append((base, number)), octets)
-    for base, number in told:
-        assert isinstance(base, str)
-        assert number is None or isinstance(number, str)
+        assert entries.read(b'{"asked_at":1.000' + entries.written(known)) == entries.Entry(known, 1.0)
+    heard = forgetting.read(octets)
+    if heard is not None:
+        assert isinstance(heard.base, str)
+        assert heard.number is None or isinstance(heard.number, str)
+        assert isinstance(heard.generation, bytes)
 
 
 class Journaled:

@@ -18,7 +18,7 @@ from fs_1c import channel, numbers
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.cards import subscribers
 from fs_1c.check import wsdl
-from fs_1c.directory import shared
+from fs_1c.directory import entries, forgetting
 from fs_1c.esl.wire import Headers, Message, Reader, WireError
 from fs_1c.journal import report
 from fs_1c.journal.entries import CallEntry, of_decision, of_pop
@@ -327,8 +327,8 @@ def _visitor(octets: bytes) -> None:
 
 
 def _redis(octets: bytes) -> None:
-    shared._read(octets)
-    shared._call(lambda base, number: None, octets)
+    entries.read(octets)
+    forgetting.read(octets)
 
 
 def _journal(octets: bytes) -> None:
@@ -390,7 +390,7 @@ def _of_people() -> tuple[Parser, ...]:
         Parser(
             "redis",
             _redis,
-            shared.MAX_ENTRY,
+            entries.MAX_ENTRY,
             _JSON,
             _around('{"title": "", "category": "", "manager": "", "asked_at": ··}'),
         ),

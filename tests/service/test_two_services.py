@@ -38,7 +38,7 @@ def door(log: Path) -> tuple[str, int]:
 
 @pytest.fixture
 def onec() -> Iterator[OneCSimulator]:
-    with onec_simulator(latency=0.5) as running:
+    with onec_simulator(latency=0.15) as running:
         yield running
 
 

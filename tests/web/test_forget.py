@@ -83,6 +83,9 @@ def stranger(answer: bytes) -> Iterator[int]:
         (b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", "302"),
         (b"HTTP/1.1 401 No\r\nContent-Length: 12\r\n\r\nwrong\ntoken\n", "401 wrong token"),
         (b"SSH-2.0-x\r\n", "cannot be reached"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 5\r\n\r\nbusy\n", ": 503 busy"),
+        (b'HTTP/1.1 503 Busy\r\nContent-Length: 17\r\n\r\n{"error": "busy"}', "is not this service"),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 2\r\n\r\n[]", ": 503"),
     ],
 )
 def test_what_answers_is_somebody_else(tmp_path: Path, answer: bytes, line: str) -> None:
