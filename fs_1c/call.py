@@ -326,3 +326,37 @@ class ScreenPop:
     took: float = 0.0
     error: Failure | None = None
     by: str = ""
+
+
+class Told(StrEnum):
+    """What became of a word that 1C was to be told of a call."""
+
+    TOLD = "told"  # 1C has it
+    REFUSED = "refused"  # 1C's answer was that it does not take it
+    UNKNOWN = "unknown"  # it may have arrived, no answer came, and twice it would do harm
+    GIVEN_UP = "given up"  # 1C was away for too long
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryWord:
+    """One word of a call's history, and what became of it.
+
+    Attributes:
+        base: The base that was to be told.
+        call_uuid: What the call is called.
+        state: The dialect's word, such as START or COMPLETED.
+        extension: Whom it is about; may be empty.
+        at: Of when it is; seconds since the epoch.
+        told: What became of it.
+        took: Seconds from then to that.
+        error: Why, when 1C has not taken it.
+    """
+
+    base: str
+    call_uuid: str
+    state: str
+    extension: str
+    told: Told
+    at: float
+    took: float = 0.0
+    error: Failure | None = None

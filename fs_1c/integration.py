@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import uuid
 from concurrent import futures
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -27,25 +28,27 @@ from fs_1c.call import (
     Conversation,
     Decision,
     Failure,
+    HistoryWord,
     HungUp,
     Outcome,
     Result,
     ScreenPop,
     Unidentified,
 )
-from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, Take, open_card
+from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, Take, no_key, open_card
 from fs_1c.directory import BreakerState, Directory, SharedAnswers
+from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
-from fs_1c.onec import Card, WorkerPool
+from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
 from fs_1c.routing import decide
-from fs_1c.settings import Settings, load
-from fs_1c.talk import Observer, People, Stories
+from fs_1c.settings import Role, Settings, load
+from fs_1c.talk import Observer, People, Stories, Story
 
 log = logging.getLogger(__name__)
 
 ERASE_WITHIN = 30.0
-"""Seconds that the journal may take to erase a client: its file is written anew."""
+"""Seconds that the journal, and the history, may take to erase a client: a file is written anew."""
 MAX_DEADLINE = 10.0
 """Seconds; a dialplan that grants more has a typing error in it, and its callers would hang up."""
 
@@ -106,6 +109,7 @@ class Erased:
     Attributes:
         calls, cards, talks: The journal's rows.
         answers: What was remembered here of 1C's answers.
+        words: That 1C was to be told of his calls.
         left: What could not be erased, and why; a line each.
     """
 
@@ -113,6 +117,7 @@ class Erased:
     cards: int
     talks: int
     answers: int
+    words: int
     left: tuple[str, ...]
 
 
@@ -153,10 +158,14 @@ class Integration:
         self._claims: Claims = (
             before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
         )
-        self._pops = ScreenPops(self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop)
+        self.history: History | None = before.history if before else None
+        if not before and settings.history.enabled:
+            self.history = History(history_file(settings), self._office())
+        self._pops = ScreenPops(
+            self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history
+        )
         self.journal: Journal | None = before.journal if before else _journal(settings)
-        if self.journal:
-            self.observers.append(self.journal)
+        self.observers += [one for one in (self.journal, self.history) if one]
         self._opening: set[Future[ScreenPop]] = set()
         self._relieved = False
         # Last: if anything above has failed, the one before goes on with all this.
@@ -230,8 +239,14 @@ class Integration:
             ask: Asks the directory of the conversation's switch for the subscriber's key, if it must be.
             take: Claims the card at the conversation's switch, if that has a name.
         """
+        return self._conversation(conversation, ask, take)
+
+    def _conversation(
+        self, conversation: Conversation, ask: Ask | None, take: Take | None, switch: str = ""
+    ) -> Future[ScreenPop] | None:
+        # Told first: a card may have to wait for what 1C is told of its call.
+        self._heard(conversation, switch)
         told = self._pops.conversation(conversation, ask, take)
-        self._heard(conversation)
         if told is not None:
             self._opening.add(told)
             told.add_done_callback(self._opening.discard)
@@ -244,18 +259,29 @@ class Integration:
         """Whether the settings want a card for such a conversation."""
         return self._pops.wants(conversation)
 
-    def happened(self, event: CallEvent, ask: Ask | None = None, take: Take | None = None) -> None:
-        """What channel events have told; returns at once."""
+    def happened(
+        self, event: CallEvent, ask: Ask | None = None, take: Take | None = None, switch: str = ""
+    ) -> None:
+        """What channel events have told; returns at once.
+
+        Args:
+            switch: Whose events, by its name or address, if it is listened to.
+        """
         match event:
             case Conversation():
-                self.conversation(event, ask, take)
+                self._conversation(event, ask, take, switch)
             case HungUp(leg_uuid):
                 self._pops.hung_up(leg_uuid)
-                self._heard(event)
+                self._heard(event if event.at else replace(event, at=time.time()), switch)
             case Unidentified():
-                self._unidentified(event)
+                self._unidentified(event, switch)
             case _:
-                self._heard(event)
+                self._heard(event, switch)
+
+    def legs(self, switch: str) -> set[str]:
+        """Legs that were up at that switch, as far as this service knows from before its start."""
+        with self._telling:
+            return self._stories.legs(switch)
 
     # 1C has changed.
 
@@ -291,9 +317,16 @@ class Integration:
         done = [base.directory.erase(number) for base in self._bases.values()]
         channel.forget()
         numbers.forget()
+
+        def is_his(text: str) -> bool:
+            return bool(text) and in_e164(text, self.plan) == number
+
         for observer in self.observers:
-            observer.erased(lambda text: bool(text) and in_e164(text, self.plan) == number)
+            observer.erased(is_his)
         rows, left = ErasedRows(), []
+        words, why = self.history.erase(is_his, ERASE_WITHIN) if self.history else (0, "")
+        if why:
+            left.append(f"history: {why}")
         try:
             rows = self.journal.erase(number, ERASE_WITHIN) if self.journal else rows
         except JournalError as error:
@@ -302,7 +335,8 @@ class Integration:
             left.append(f"journal: {rows.left}")
         if not all(one.told for one in done):
             left.append("Redis: away, not erased")
-        return Erased(rows.calls, rows.pops, rows.talks, sum(one.count for one in done), tuple(left))
+        answers = sum(one.count for one in done)
+        return Erased(rows.calls, rows.pops, rows.talks, answers, words, tuple(left))
 
     def health(self) -> dict[str, dict[str, object]]:
         """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been
@@ -344,16 +378,28 @@ class Integration:
         return self._base(base).directory.ask(number)
 
     def pop(self, number: str, *, extension: str = "", key: str = "", base: str = "") -> ScreenPop:
-        """Opens a card, now, for a subscriber given by extension or by key; waits for the outcome."""
+        """Opens a card, now, for a subscriber given by extension or by key; waits for the outcome. A 1C that
+        opens cards only of calls that it has been told of is told of one, of no length, which stays there.
+        """
         whose = key or self.subscribers.key(extension)
-        if not whose:
-            return ScreenPop(Outcome.NO_KEY, error=Failure("no-key", f"extension {extension} has no key"))
+        chosen = self._base(base)
+        if (unknown := no_key(chosen.pool, extension, whose)) is not None:
+            return unknown
         parsed = read(number, self.plan)
         if not isinstance(parsed, Number):
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
-        chosen = self._base(base)
-        card = Card(parsed.written(chosen.number_format), whose, extension, when=time.time())
-        return open_card(chosen.pool, card, 1.0).result()
+        call, written, now = str(uuid.uuid4()), parsed.written(chosen.number_format), time.time()
+        card = Card(written, whose, extension, call, now)
+        if chosen.pool.tells != "itoolabs":
+            return open_card(chosen.pool, card, 1.0).result()
+        of = CallState("INCOMING", call, written, extension=extension, when=now, began=now, once=True)
+        try:
+            _tell(chosen.pool, of)
+            popped = open_card(chosen.pool, card, 1.0).result()
+            _tell(chosen.pool, replace(of, state="COMPLETED"), replace(of, state="history", answered=True))
+        except OneCError as error:
+            return ScreenPop(Outcome.FAILED, time.time() - now, error.failure())
+        return popped
 
     def keep_warm(self) -> None:
         """Wakes the bases and keeps them awake, until `close`; says in one line each how they are."""
@@ -362,6 +408,13 @@ class Integration:
         self._claims.open()
         for base in self._bases.values():
             base.pool.keep_warm()
+
+    def tell_history(self) -> None:
+        """1C is told what becomes of calls, and what it has not been told before, until `close`. Who hears of
+        all calls does that, once on a machine. Returns at once.
+        """
+        if self.history:
+            self.history.open(self._office())
 
     def finish_cards(self, timeout: float) -> None:
         """Waits, for at most `timeout` seconds, until 1C has been told of the cards that are wanted now."""
@@ -378,8 +431,9 @@ class Integration:
             base.pool.close(max(0.0, ends - time.monotonic()))
         if not self._relieved:  # else the next one goes on with these
             self._claims.close(max(0.1, ends - time.monotonic()))
-            if self.journal:
-                self.journal.close(max(0.1, ends - time.monotonic()))
+            for kept in (self.history, self.journal):
+                if kept:
+                    kept.close(max(0.1, ends - time.monotonic()))
 
     def __enter__(self) -> Integration:
         return self
@@ -405,19 +459,40 @@ class Integration:
     def _decision(self, call: Call, caller: Caller) -> Decision:
         return decide(call, caller, self.settings.routing, self.plan)
 
-    def _unidentified(self, event: Unidentified) -> None:
+    def _unidentified(self, event: Unidentified, switch: str) -> None:
         log.warning("call=%s no card at leg=%s: %s", event.call_uuid, event.leg_uuid, event.why)
         conversation = Conversation(event.call_uuid, event.leg_uuid, event.number, event.name)
-        self._heard(event)
+        self._heard(event, switch)
         self._popped(
             conversation, ScreenPop(Outcome.NO_SUBSCRIBER, error=Failure("no-subscriber", event.why))
         )
 
-    def _heard(self, event: CallEvent) -> None:
+    def _heard(self, event: CallEvent, switch: str) -> None:
         with self._telling:
-            story = self._stories.heard(event)
+            story = self._stories.heard(event, switch)
         for observer in self.observers:
             observer.heard(event, story)
+
+    def _restore(self, stories: list[Story]) -> None:
+        with self._telling:
+            self._stories.restore(stories)
+
+    def _told(self, word: HistoryWord) -> None:
+        for observer in self.observers:
+            observer.told(word)
+
+    def _office(self) -> Office:
+        return Office(
+            {name: Base(base.pool, base.number_format) for name, base in self._bases.items()},
+            lambda story: self.settings.base_for(story.base, story.destination),
+            self.subscribers.key,
+            self._restore,
+            self._told,
+            self.plan,
+            policy_of(self.settings),
+            self.settings.history.keep_for,
+            frozenset(one.name for one in self.settings.esl.inbound if one.role is Role.RESERVE),
+        )
 
     def _asked(self, base: str, operation: str, took: float, error: str) -> None:
         for observer in self.observers:
@@ -426,6 +501,11 @@ class Integration:
     def _popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         for observer in self.observers:
             observer.popped(conversation, pop)
+
+
+def _tell(pool: WorkerPool, *calls: CallState) -> None:
+    for call in calls:
+        pool.submit(Urgency.CARD, lambda client, call=call: client.tell(call)).result()  # type: ignore[misc]
 
 
 def _journal(settings: Settings) -> Journal | None:

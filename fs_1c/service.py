@@ -82,6 +82,7 @@ class Service:
             listener.open()
             self.inbound.append(listener)
         self.integration.keep_warm()
+        self.integration.tell_history()
         STALLS.watch()
 
     def doors(self) -> dict[str, bool]:
@@ -145,6 +146,8 @@ class Service:
         for kept in ("state", "journal"):
             if getattr(old.settings, kept) != getattr(settings, kept):
                 log.warning("settings: %s takes effect after a restart", kept)
+        if old.settings.history.enabled != settings.history.enabled:
+            log.warning("settings: history.enabled takes effect after a restart")
         if old.settings.redis != settings.redis:
             log.warning("settings: redis takes effect for cards after a restart, for lookups now")
         for kept in ("enabled", "listen"):
@@ -155,5 +158,6 @@ class Service:
             if door is not None:
                 door.integration = self.integration
         self.integration.keep_warm()
+        self.integration.tell_history()
         await asyncio.to_thread(old.close, DRAIN / 2)
         log.info("settings: read again")

@@ -31,12 +31,8 @@ AT_A_TIME = 16 * 1024
 """Octets of one `recv`, and so many one connection may bring in a turn; a channel's data has 6 000."""
 EVENTS = 50
 """Connections that one turn serves: others have the loop, too."""
-KNOWN = 1000
-"""Of so many it is known in a turn that something has come; those never heard before go first."""
-OTHERS = 10
-"""Connections that have been heard before and are served all the same, however many new ones there are."""
-OCTETS = 64 * 1024
-"""Octets of those that have been heard before that one turn reads."""
+SLOWLY = 16
+"""And so many of those that have brought more than fits into one `recv`, which a call does not."""
 ACCEPTED = 50
 """Connections that one turn accepts; whoever was accepted before has his answer between two of them."""
 PAUSE = 1.0
@@ -61,6 +57,10 @@ class Listener(Protocol):
     @property
     def deaf(self) -> bool:
         """Nothing that comes is of any interest to it but the end."""
+
+    @property
+    def hasty(self) -> bool:
+        """What has come is of no interest to it once the peer has hung up."""
 
     @property
     def busy(self) -> bool:
@@ -123,20 +123,20 @@ class Socket(Generic[L]):
     """One connection. As with asyncio's transports, nothing here raises.
 
     Attributes:
-        heard: Something has been read of it.
         left: Something has come while the listener was busy.
         listener: To whom it belongs.
     """
 
-    __slots__ = ("_connected", "_descriptor", "_sockets", "_unsent", "heard", "left", "listener")
+    __slots__ = ("_connected", "_descriptor", "_poll", "_sockets", "_unsent", "left", "listener")
 
     def __init__(self, sockets: Sockets[L], connected: socket.socket, descriptor: int, listener: L) -> None:
         self.listener = listener
         self._sockets = sockets
         self._connected = connected  # blocks if one lets it: whatever is called here says that it must not
         self._descriptor = descriptor
+        self._poll = sockets.poll
         self._unsent = b""
-        self.heard = self.left = False
+        self.left = False
 
     def write(self, data: bytes) -> None:
         """Sends it now; and what the kernel has no room for, as soon as it has."""
@@ -151,7 +151,7 @@ class Socket(Generic[L]):
             return
         if sent < len(data):
             self._unsent = data[sent:]
-            self._sockets.poll.modify(self._descriptor, _HEARD | select.EPOLLOUT)
+            self._poll.modify(self._descriptor, _HEARD | select.EPOLLOUT)
 
     def close(self) -> None:
         """Hangs up, now, and tells the listener; may be said again."""
@@ -174,11 +174,10 @@ class Socket(Generic[L]):
         """The listener is not busy any more."""
         if self.left and self._sockets.open.get(self._descriptor) is self:
             self.left = False
-            self.tell_again()
+            self._tell_again()
 
     def read(self, events: int) -> tuple[bytes, bool]:
         """What has come, and whether the peer has hung up after it."""
-        self.heard = True
         try:
             data = self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -186,13 +185,19 @@ class Socket(Generic[L]):
         except OSError:
             return b"", True
         if len(data) == AT_A_TIME:
-            self.tell_again()
+            self._tell_again()
             return data, False
         return data, not data or bool(events & _ENDED)
 
-    def tell_again(self) -> None:
-        """What there is of it is told once more in the next turn."""
-        self._sockets.poll.modify(self._descriptor, _HEARD | (select.EPOLLOUT if self._unsent else 0))
+    def _tell_again(self) -> None:
+        """What there is of it is told once more in the next turn, among those that bring much."""
+        events = _HEARD | (select.EPOLLOUT if self._unsent else 0)
+        if self._poll is self._sockets.slow:
+            self._poll.modify(self._descriptor, events)
+        else:
+            self._poll.unregister(self._descriptor)
+            self._poll = self._sockets.slow
+            self._poll.register(self._descriptor, events)
 
     def go_on(self) -> None:
         """There is room in the kernel again."""
@@ -200,7 +205,7 @@ class Socket(Generic[L]):
         if rest:
             self.write(rest)
         if not self._unsent:
-            self._sockets.poll.modify(self._descriptor, _HEARD)
+            self._poll.modify(self._descriptor, _HEARD)
 
 
 class Complaints:
@@ -223,17 +228,6 @@ class Complaints:
         self._told = 0
 
 
-def _in_turn(told: list[tuple[Socket[L], int]]) -> list[tuple[Socket[L], int]]:
-    """Those whom this turn serves; the others are told again in the next one."""
-    new = [one for one in told if not one[0].heard]
-    others = [one for one in told if one[0].heard]
-    most = EVENTS - min(len(others), OTHERS)
-    rest = EVENTS - min(len(new), most)
-    for one, _ in (*new[most:], *others[rest:]):
-        one.tell_again()
-    return new[:most] + others[:rest]
-
-
 class Sockets(Generic[L]):
     """Listens, accepts, and watches what has been accepted.
 
@@ -246,6 +240,8 @@ class Sockets(Generic[L]):
     Attributes:
         open: The sockets that were taken, by descriptor.
         poll: What watches them.
+        slow: What watches those that have brought much; they have a turn of their own, lest others stand
+            behind them.
     """
 
     def __init__(
@@ -255,13 +251,14 @@ class Sockets(Generic[L]):
         spare: Callable[[], bool] = lambda: False,
     ) -> None:
         self.open: dict[int, Socket[L]] = {}
-        self.poll = select.epoll()
+        self.poll, self.slow = select.epoll(), select.epoll()
         self._arrived, self._came, self._spare = arrived, came, spare
         self._listening: dict[int, socket.socket] = {}
         self._reserve: int | None = None  # a descriptor to give up when there are no others
         self._refused = 0
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self.poll.fileno(), self._turn)
+        self._loop.add_reader(self.slow.fileno(), self._slow_turn)
 
     async def listen(self, address: Address) -> None:
         """Listens at all addresses of a name that this machine has. Raises OSError."""
@@ -312,8 +309,9 @@ class Sockets(Generic[L]):
         self.accept_no_more()
         for one in list(self.open.values()):
             one.close()
-        self._loop.remove_reader(self.poll.fileno())
-        self.poll.close()
+        for poll in (self.poll, self.slow):
+            self._loop.remove_reader(poll.fileno())
+            poll.close()
         self._give_up_reserve()
 
     def _watch(self, listening: socket.socket) -> None:
@@ -324,29 +322,26 @@ class Sockets(Generic[L]):
         self.poll.register(listening, select.EPOLLIN)
 
     def _turn(self) -> None:
-        told: list[tuple[Socket[L], int]] = []
-        for descriptor, events in self.poll.poll(0, KNOWN):
-            if (one := self.open.get(descriptor)) is not None:
-                told.append((one, events))
-            else:
-                self._accept(self._listening[descriptor])
+        self._serve(self.poll.poll(0, EVENTS))
+
+    def _slow_turn(self) -> None:
+        self._serve(self.slow.poll(0, SLOWLY))
+
+    def _serve(self, told: list[tuple[int, int]]) -> None:
         came: list[Came[L]] = []
-        octets = OCTETS
-        for one, events in _in_turn(told) if len(told) > 1 else told:
-            if one.heard and octets <= 0:
-                one.tell_again()
+        for descriptor, events in told:
+            one = self.open.get(descriptor)
+            if one is None:
+                self._accept(self._listening[descriptor])
                 continue
             if events & select.EPOLLOUT:
                 one.go_on()
             if one.listener.busy:
                 one.left = True
-            elif not one.listener.deaf:
-                heard = one.heard
-                data, ended = one.read(events)
-                octets -= len(data) if heard else 0
-                came.append((one.listener, data, ended))
-            elif events & _ENDED:
+            elif events & _ENDED and (one.listener.deaf or one.listener.hasty):
                 came.append((one.listener, b"", True))
+            elif not one.listener.deaf:
+                came.append((one.listener, *one.read(events)))
         if came:
             self._came(came)
 

@@ -31,7 +31,7 @@ _COMMANDS = [
     "fs_1c.cli.forget",
     "fs_1c.cli.serve",
     "fs_1c.check.report",
-    "fs_1c.simulator.cli",
+    "fs_1c.cli.simulator",
 ]
 _FORKS.set_forkserver_preload([*_COMMANDS, "pytest"])
 

@@ -19,7 +19,7 @@ from fs_1c.esl import commands
 from fs_1c.integration import Integration
 from fs_1c.routing.decision import _said
 from fs_1c.settings import SettingsError, build
-from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec import REHEARSAL, Client, OneCSimulator, OneCSimulatorSettings
 from tests.support import KEY, SEED, SOON, RawServer, mute
 
 PASSWORD = "пароль-s3kr1t"
@@ -200,6 +200,29 @@ def test_a_card_by_hand_is_sent_each_time_and_its_outcome_awaited(
     assert len(onec.cards) == 3
     onec.stop()
     assert here.pop(SEED, extension="244").outcome is Outcome.FAILED
+
+
+def test_a_stock_unf_names_clients_and_shows_cards_without_a_key(integration: Make) -> None:
+    unf = OneCSimulatorSettings(port=0, dialect="itoolabs", username="SOAP", password=PASSWORD)
+    with OneCSimulator(unf) as onec:
+        more = {"dialect": "itoolabs", "crm_token": REHEARSAL, "username": "SOAP", "password": PASSWORD}
+        here = integration(onec.url, onec={"url": onec.url, **more}, subscribers={"keys": {}})
+        caller = here.lookup("8 (923) 529-29-26")
+        assert (caller.title, caller.manager, caller.asked_as) == ("Фэйковый чиж", "244", "79235292926")
+        assert here.lookup("89990000000").result is Result.UNKNOWN
+        assert here.pop(SEED, extension="244").outcome is Outcome.ACCEPTED
+        assert [(card.num_from, card.extension) for card in onec.cards] == [("79235292926", "244")]
+        (call,) = onec.calls  # it opens cards only of calls that it knows
+        assert (call.states, call.seconds, call.missed) == (
+            ["INCOMING", "ACCEPTED", "COMPLETED", "history"],
+            0,
+            False,
+        )
+        assert here.pop(SEED, key="of-nobody").outcome is Outcome.NO_KEY
+        told = here.conversation(Conversation("call-1", "leg-1", SEED, "245", destination="74951234567"))
+        assert told is not None and told.result(9).outcome is Outcome.ACCEPTED
+        last = onec.requests[-1].parameters
+        assert (last["type"], last["ext"], last["diversion"]) == ("ACCEPTED", "245", "74951234567")
 
 
 def test_nothing_made_of_a_clients_name_outlives_a_forget(onec: OneCSimulator, integration: Make) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fs_1c import sockets as module
 from fs_1c.settings.types import Address
-from fs_1c.sockets import AT_A_TIME, EVENTS, OCTETS, Came, Socket, Sockets
+from fs_1c.sockets import AT_A_TIME, EVENTS, SLOWLY, Came, Socket, Sockets
 from tests.processes import no_descriptors_left
 from tests.world import until
 
@@ -29,7 +29,7 @@ class Hearing:
     """Hears all; says nothing of its own."""
 
     def __init__(self) -> None:
-        self.deaf = self.busy = False
+        self.deaf = self.busy = self.hasty = False
         self.heard = b""
         self.told = 0
         self.ended = 0
@@ -149,46 +149,40 @@ def test_what_is_left_for_the_next_turn_needs_no_further_word(monkeypatch: pytes
     asyncio.run(story())
 
 
-def test_who_speaks_for_the_first_time_is_heard_before_those_who_speak_on() -> None:
-    """However many there are, and whatever they bring: a new call does not stand behind them."""
+def test_nobody_stands_behind_those_who_bring_much() -> None:
+    """They have a turn of their own, in which a few of them are read."""
 
     async def story() -> None:
         async with door() as here:
-            talkers = [await here.visitor() for _ in range(80)]
+            talkers = [await here.visitor() for _ in range(3 * EVENTS)]
             for talker in talkers:
-                talker.send(b"x")
+                talker.send(b"y" * 2 * AT_A_TIME)
             await until(lambda: all(one.heard for one in here.all))
             new = await here.visitor()
-            for talker in talkers:
-                talker.send(b"y" * AT_A_TIME)
             new.send(b"z")
+            before = sum(len(one.heard) for one in here.all)
             here.sockets._turn()
-            *others, last = here.all
-            assert last.heard == b"z"
-            assert 0 < sum(len(one.heard) - 1 for one in others) <= OCTETS
-            await until(lambda: all(len(one.heard) == AT_A_TIME + 1 for one in others))
+            assert here.all[-1].heard == b"z"
+            assert sum(len(one.heard) for one in here.all) == before + 1
+            here.sockets._slow_turn()
+            assert sum(len(one.heard) for one in here.all) <= before + 1 + SLOWLY * AT_A_TIME
+            await until(lambda: all(len(one.heard) == 2 * AT_A_TIME for one in here.all[:-1]))
             for peer in (*talkers, new):
                 peer.close()
 
     asyncio.run(story())
 
 
-def test_however_many_speak_for_the_first_time_those_who_speak_on_are_heard_too() -> None:
+@pytest.mark.parametrize("hasty", [False, True])
+def test_what_the_dead_have_said_is_read_by_who_wants_to_know(hasty: bool) -> None:
     async def story() -> None:
         async with door() as here:
-            talker = await here.visitor()
-            talker.send(b"x")
-            await until(lambda: bool(here.all[0].heard))
-            new = [await here.visitor() for _ in range(2 * EVENTS)]
-            for one in new:
-                one.send(b"z")
-            talker.send(b"y")
-            here.sockets._turn()
-            assert here.all[0].heard == b"xy"
-            assert len([one for one in here.all[1:] if one.heard]) == EVENTS - 1
-            await until(lambda: all(one.heard for one in here.all))
-            for peer in (talker, *new):
-                peer.close()
+            peer = await here.visitor()
+            here.all[0].hasty = hasty
+            peer.send(b"x" * 1000)
+            peer.close()
+            await until(lambda: here.all[0].ended == 1)
+            assert here.all[0].heard == (b"" if hasty else b"x" * 1000)
 
     asyncio.run(story())
 

@@ -8,7 +8,7 @@ or its reserve (`duty`). `open_card` opens a card without asking for any right: 
 from fs_1c.cards.claims import Claims, Take, Taken
 from fs_1c.cards.duty import Word
 from fs_1c.cards.post import Post, PostState
-from fs_1c.cards.screenpop import ScreenPops, open_card
+from fs_1c.cards.screenpop import ScreenPops, no_key, open_card
 from fs_1c.cards.subscribers import KEY, MAX_FILE, Ask, Subscribers, parse
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Take",
     "Taken",
     "Word",
+    "no_key",
     "open_card",
     "parse",
 ]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from fs_1c.call import Conversation, Failure, Outcome, ScreenPop
 from fs_1c.cards.claims import Claims, Standing, Take, card_key
@@ -27,6 +28,20 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0
 """Seconds between attempts of a pop that has surely not reached 1C."""
 
 
+class CallHistory(Protocol):
+    """What 1C is told of a call beside its cards, as far as these must know."""
+
+    def owns(self, call: str, extension: str) -> bool:
+        """Whether a card that opens when that subscriber's telephone rings makes him the owner of the call,
+        should it be missed.
+        """
+
+    def before_card(self, client: Client, base: str, call: str, seconds: float) -> None:
+        """Tells 1C what it must know of a call before it takes a card; blocks, for `seconds` and a request at
+        the most. Raises `OneCError` if that has surely not reached 1C.
+        """
+
+
 class ScreenPops:
     """Opens cards.
 
@@ -36,6 +51,7 @@ class ScreenPops:
         plan: How numbers are dialled here.
         claims: What is already told; outlives the settings.
         settings: When a card opens, and for how long it is of use.
+        history: What 1C is told beside cards; None: nothing.
     """
 
     def __init__(
@@ -45,12 +61,14 @@ class ScreenPops:
         plan: NumberPlan,
         claims: Claims,
         settings: ScreenPopSettings,
+        history: CallHistory | None = None,
     ) -> None:
         self._base = base
         self._subscribers = subscribers
         self._plan = plan
         self._settings = settings
         self.claims = claims
+        self._history = history
         self._open: dict[str, list[_Open]] = {}  # by the legs of the conversation
         self._lock = threading.Lock()
 
@@ -99,13 +117,21 @@ class ScreenPops:
 
     def _send(self, opening: _Open, number: Number, key: str) -> None:
         conversation = opening.conversation
-        if not key:
-            why = Failure("no-key", f"extension {conversation.extension} has no key")
-            opening.told.set_result(ScreenPop(Outcome.NO_KEY, error=why))
-            return
         pool, form = self._base(conversation)
-        card = Card(number.written(form), key, conversation.extension, conversation.call_uuid, time.time())
-        open_card(pool, card, opening.useful_for, opening.may_open, opening.told)
+        if (unknown := no_key(pool, conversation.extension, key)) is not None:
+            opening.told.set_result(unknown)
+            return
+        line = "" if conversation.outgoing else conversation.destination
+        call, extension, history = conversation.call_uuid, conversation.extension, self._history
+        owner = history is None or history.owns(call, extension)
+        card = Card(number.written(form), key, extension, call, time.time(), line, owner)
+
+        def may_open(client: Client, seconds: float) -> None:
+            opening.may_open()
+            if history is not None:
+                history.before_card(client, pool.name, call, seconds)
+
+        open_card(pool, card, opening.useful_for, may_open, opening.told)
 
     def _ended(self, opening: _Open) -> None:
         with self._lock:
@@ -172,11 +198,19 @@ class _Elsewhere(OneCError):
         self.by = by
 
 
+def no_key(pool: WorkerPool, extension: str, key: str) -> ScreenPop | None:
+    """What becomes of a card if 1C could not know whose it is; None: it can."""
+    if key if pool.needs_key else extension:
+        return None
+    why = f"extension {extension} has no key" if extension else "1C knows people by their extensions alone"
+    return ScreenPop(Outcome.NO_KEY, error=Failure("no-key", why))
+
+
 def open_card(
     pool: WorkerPool,
     card: Card,
     useful_for: float,
-    may_open: Callable[[], None] = lambda: None,
+    may_open: Callable[[Client, float], None] = lambda client, seconds: None,
     told: Future[ScreenPop] | None = None,
 ) -> Future[ScreenPop]:
     """Tells 1C; returns at once. Never raises; the future always ends with an outcome.
@@ -186,7 +220,8 @@ def open_card(
 
     Args:
         useful_for: Seconds from now in which the card may still open.
-        may_open: Raises `OneCError` when nothing must be sent.
+        may_open: Is given the client, and for how many seconds the card is of use still. Raises `OneCError`
+            when nothing must be sent.
         told: The future, if there is one already.
     """
     started = time.monotonic()
@@ -197,7 +232,7 @@ def open_card(
         pool.submit(Urgency.CARD, do).add_done_callback(lambda accepted: ended(accepted, pause))
 
     def do(client: Client) -> bool:
-        may_open()
+        may_open(client, started + useful_for - time.monotonic())
         if time.monotonic() - started >= useful_for:  # it has waited for a worker all the time
             raise why or _refusal("too-late", "the conversation began too long ago")
         return client.open_card(card)

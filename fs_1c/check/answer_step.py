@@ -8,24 +8,37 @@ from fs_1c.check import explain, network, reach_step, wsdl
 from fs_1c.check.base import Base, Said
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.numbers import NotANumber, read
-from fs_1c.onec import DESCRIBE, NOBODY, Connection, OneCError, described_at, mobilon
+from fs_1c.onec import DESCRIBE, NOBODY, Connection, OneCError, described_at, dialects, mobilon
 from fs_1c.settings import DialectName
 
 WSDL_WITHIN = 5.0
 _OF_THE_CODE = ("fault", "reported", "not-understood")
+_OF_ITS_KIND = "1C has both, and each only answers to its own kind."
+_UNTOLD = (
+    "what 1C does not tell: which employee has which extension, which numbers it ignores, and whether "
+    "Система взаимодействия is registered, without which no card opens; docs/unf.md has them one by one"
+)
 _NO_CARDS = "Names and managers do not need it; without it no card opens."
 _NO_LOOKUP = "1C tells names apart by case and refuses what it does not know."
 
 
 def http(base: Base) -> list[Finding]:
     """The first question, about nobody."""
-    if "/hs/" in base.url and "/ws/" not in base.url:
+    if base.is_unf and "/ws/" in base.settings.url:
+        base.blocked = "the address is that of a web service"
+        what = (
+            f"{base.setting('url')} is the address of a web service (/ws/), and itoolabs is an HTTP service"
+        )
+        remedy = f"Write {base.setting('url')} as http://HOST/BASE/hs/telephony/itoolabs/, or only as http://HOST/BASE."
+        return [problem("http", what, _OF_ITS_KIND, remedy)]
+    if not base.is_unf and "/hs/" in base.url and "/ws/" not in base.url:
         base.blocked = "the address is that of an HTTP service"
         what = (
             f"{base.setting('url')} is the address of an HTTP service (/hs/), and SayName is a web service's"
         )
-        why = "1C has both, and each only answers to its own kind."
-        return [problem("http", what, why, f"Write {base.setting('url')} as http://HOST/BASE/ws/NAME.")]
+        return [
+            problem("http", what, _OF_ITS_KIND, f"Write {base.setting('url')} as http://HOST/BASE/ws/NAME.")
+        ]
     try:
         said = base.line().ask(NOBODY)
         return _answered(base, said, said.took)
@@ -42,7 +55,7 @@ def http(base: Base) -> list[Finding]:
 
 def _answered(base: Base, said: Said, took: float) -> list[Finding]:
     base.kept, base.first = said.kept, took
-    return [*_there(base), *_names_nobody(said)]
+    return [*_there(base), *_names_nobody(base, said)]
 
 
 def _there(base: Base) -> list[Finding]:
@@ -53,7 +66,7 @@ def _there(base: Base) -> list[Finding]:
     return [there, _let_in(base)]
 
 
-def _names_nobody(said: Said) -> list[Finding]:
+def _names_nobody(base: Base, said: Said) -> list[Finding]:
     if not said.answer.known:
         return []
     named = said.answer.title or f"a client without a name, with the manager {said.answer.manager}"
@@ -63,7 +76,9 @@ def _names_nobody(said: Said) -> list[Finding]:
             f"1C gives a name to a number that nobody can have: {NOBODY} is {named}",
             "So does it to everybody whom it does not know: his telephone number is hidden by that name, and "
             "no caller ever counts as unknown.",
-            "In 1C, have SayName answer with empty tags when it finds nobody.",
+            "In 1C, take that number out of the client's card."
+            if base.is_unf
+            else "In 1C, have SayName answer with empty tags when it finds nobody.",
         )
     ]
 
@@ -79,13 +94,15 @@ def _failed(base: Base, error: OneCError) -> list[Finding]:
         base.fault = error
         if (known := _known(base)) is None:
             base.mute = (
-                "SayName's answer is not understood" if error.kind == "not-understood" else "SayName fails"
+                f"{base.question}'s answer is not understood"
+                if error.kind == "not-understood"
+                else f"{base.question} fails"
             )
             return _there(base)  # `service` tells the rest
         base.probe, said = known
         base.kept, base.first = said.kept, said.took
         return _there(base)
-    base.blocked = "1C gave no answer to SayName"
+    base.blocked = f"1C gave no answer to {base.question}"
     if error.kind in ("broken", "cut", "bad-request", "timeout", "not-soap") and _wrong_scheme(base):
         target = network.target(base.settings)
         return [
@@ -128,6 +145,8 @@ def _wrong_scheme(base: Base) -> bool:
 
 def service(base: Base) -> list[Finding]:
     """Is it the service that the settings describe."""
+    if base.is_unf:
+        return _of_unf(base)
     connection = Connection(base.settings)
     try:
         response = connection.request(DESCRIBE, ends=time.monotonic() + WSDL_WITHIN)
@@ -141,7 +160,48 @@ def service(base: Base) -> list[Finding]:
         connection.close()
     if described is None:
         return _undescribed(base, why or "what is there is no WSDL")
+    base.described = described
     return _compared(base, described)
+
+
+def _of_unf(base: Base) -> list[Finding]:
+    if base.only_unknown and base.fault is not None:
+        return [_fails_for_others(base, base.fault)]
+    if base.fault is not None:
+        return [_fault(base, base.fault, "")]
+    try:
+        base.line().wake()
+    except OneCError as error:
+        return [explain.explain(error, base.setting)]
+    return [
+        ok("service", "«Универсальный itoolabs» answers, and knows crm_token"),
+        skipped("service", _UNTOLD),
+    ]
+
+
+def history(base: Base) -> list[Finding]:
+    """Can it be told of whole calls, with those that were missed."""
+    dialect = dialects.of(base.settings)
+    if not dialect.tells:
+        return [skipped("history", f"dialect {base.settings.dialect.value} is told of no calls")]
+    if base.is_unf:
+        return [ok("history", "1C can be told of whole calls, and makes documents of them")]
+    spoken = mobilon(base.settings)
+    operation = spoken.event or spoken.call_event
+    if base.described is None:
+        return [
+            skipped("history", f"whether the base has {operation} it tells only when it is told of a call")
+        ]
+    mismatches = wsdl.history(base.described, spoken)
+    if not mismatches:
+        return [ok("history", f"1C can be told of whole calls, by {operation}")]
+    if operation not in base.described.operations and not mismatches[0].setting:
+        untold = f"the base has no operation {operation}: it is told of cards, and not of calls (docs/1c)"
+        return [skipped("history", untold)]
+    return [
+        warning("history", one.what, "1C is not told of calls as long as that is so.", _renamed(base, one))
+        for one in mismatches
+    ]
 
 
 def _undescribed(base: Base, why: str) -> list[Finding]:
@@ -163,7 +223,8 @@ def _fails_for_others(base: Base, error: OneCError) -> Finding:
     fails = "gives no answer that is understood" if error.kind == "not-understood" else "fails"
     return warning(
         "service",
-        f"SayName works for {base.probe}, and {fails} for numbers that it does not know: {error.message}",
+        f"{base.question} works for {base.probe}, and {fails} for numbers that it does not know: "
+        f"{error.message}",
         "Callers whom 1C does not know come as failed, and not as unknown: their calls go on to the default "
         "target all the same, but nothing is remembered of them, and each call is an error in the log. The "
         "base does not count as down for it.",
@@ -199,14 +260,15 @@ def _said(base: Base) -> str:
     return f" It says: {base.fault.message}" if base.fault else ""
 
 
+def _renamed(base: Base, mismatch: wsdl.Mismatch) -> str:
+    if mismatch.setting:
+        return f'Set {base.setting(mismatch.setting)} = "{mismatch.value}".'
+    return f"Have it added to the web service, or point {base.setting('url')} at the service that has it."
+
+
 def _mismatched(base: Base, mismatch: wsdl.Mismatch) -> Finding:
     why = _NO_CARDS if mismatch.pop else _NO_LOOKUP + _said(base)
-    if mismatch.setting:
-        remedy = f'Set {base.setting(mismatch.setting)} = "{mismatch.value}".'
-    else:
-        remedy = (
-            f"Have it added to the web service, or point {base.setting('url')} at the service that has it."
-        )
+    remedy = _renamed(base, mismatch)
     if mismatch.pop and base.settings.dialect is DialectName.MOBILON_1:
         return skipped("service", f"dialect mobilon-1 has no cards: {mismatch.what}")
     if not mismatch.pop and not base.mute:

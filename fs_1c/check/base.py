@@ -13,10 +13,11 @@ from fs_1c.call import Call, Caller, Result
 from fs_1c.check.bounds import at_once
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
+from fs_1c.check.wsdl import Described
 from fs_1c.numbers import NumberPlan
 from fs_1c.onec import NOBODY, Answer, OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.routing import decide
-from fs_1c.settings import OneCSettings, RoutingSettings, Settings, setting
+from fs_1c.settings import DialectName, OneCSettings, RoutingSettings, Settings, setting
 
 LONGEST = 10.0
 """Seconds that one request may take here, even if the settings allow more."""
@@ -61,6 +62,10 @@ class Line:
         found = checked(self._dialect.understood(text))
         return Said(found, text, response.body, self._session.kept, time.monotonic() - started)
 
+    def wake(self) -> None:
+        """Asks for nothing in particular. Raises `OneCError`."""
+        self._dialect.awake(self._session.send(self._dialect.warm_up()))
+
     def close(self) -> None:
         """Finishes 1C's session, if there is one; may be called by any thread, and more than once."""
         self._session.close()
@@ -83,6 +88,7 @@ class Base:
         probe: What the base is asked when nobody in particular is meant, in its own form.
         first: Seconds of the first request; None before it.
         kept: 1C keeps sessions.
+        described: What it says about itself at ?wsdl, if it does.
         managers: Extensions that 1C names as managers.
     """
 
@@ -99,6 +105,7 @@ class Base:
     managers: set[str] = field(default_factory=set)
     numbers: tuple[str, ...] = ()
     probe: str = NOBODY
+    described: Described | None = None
     policy: SessionPolicy = field(init=False)
     lines: list[Line] = field(init=False, default_factory=list)
 
@@ -108,6 +115,16 @@ class Base:
     @property
     def plan(self) -> NumberPlan:
         return self.whole.numbers.plan()
+
+    @property
+    def question(self) -> str:
+        """What 1C is asked by, as its own people call it: `SayName`, `contact`."""
+        return "contact" if self.is_unf else "SayName"
+
+    @property
+    def is_unf(self) -> bool:
+        """It is a stock 1С:УНФ: forms instead of SOAP, people by their extensions."""
+        return self.settings.dialect is DialectName.ITOOLABS
 
     @property
     def only_unknown(self) -> bool:

@@ -21,7 +21,7 @@ _TABLE = {
     "tls": ("tls", "Look at the web server's certificate and at {ca_file}."),
     "cut": ("http", "See what listens at {url}: it hangs up before it has heard the request."),
     "broken": ("http", "See what listens at {url}: its answer breaks off, or is no HTTP."),
-    "too-large": ("http", "See what listens at {url}: no SayName answers with so much."),
+    "too-large": ("http", "See what listens at {url}: 1C's answer has no need to be so long."),
     "bad-request": ("http", "Look into the web server's log; a proxy before 1C may have refused it."),
     "unauthorized": (
         "authentication",
@@ -35,7 +35,8 @@ _TABLE = {
     "not-published": (
         "http",
         "Compare {url} with the publication: default.vrd must list the web service under <ws>, by the name "
-        "that the address ends in.",
+        'that the address ends in; for itoolabs it must have <httpServices publishByDefault="true"/>, or the '
+        "service `telephony` in it.",
     ),
     "proxy": (
         "http",
@@ -75,6 +76,22 @@ _TABLE = {
     "not-soap": (
         "service",
         "Open {url} in a browser: a login page, an empty page or another program is there, no web service.",
+    ),
+    "not-1c": (
+        "service",
+        "Open {url} in a browser with `ping` behind it: 1C says `ok` there; a login page or another program "
+        "does not.",
+    ),
+    "crm-token": (
+        "authentication",
+        "Set {crm_token_file} to the key that 1C's settings of the PBX show for the CRM (crm_token), letter "
+        "by letter; the other key, by which 1C asks us, is not it.",
+    ),
+    "parameter": ("service", "Report that line: a stock 1С:УНФ is sent all that it asks for."),
+    "unknown-command": (
+        "service",
+        "See in 1C that the kind of PBX is «Универсальный itoolabs»; point {url} at "
+        "…/hs/telephony/itoolabs/.",
     ),
     "http": (
         "http",

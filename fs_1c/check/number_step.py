@@ -16,6 +16,7 @@ _PREFERENCE = (
     NumberFormat.NATIONAL,
     NumberFormat.AS_RECEIVED,
 )
+_OF_UNF = (NumberFormat.SEVEN, NumberFormat.EIGHT)  # the others are none to it
 _BY_SUBSTRING = (
     "8… and 7… are found, +7… and ten digits are not: this base seems to drop the first character of what it "
     "is asked, and to search for the rest."
@@ -32,7 +33,7 @@ def number(base: Base, received: str) -> list[Finding]:
         return [skipped("number", f"1C is never asked about {received}: {parsed.reason}")]
     own = base.settings.number_format
     said: dict[str, Said] = {}
-    for form in (own, *_PREFERENCE):
+    for form in (own, *(_OF_UNF if base.is_unf else _PREFERENCE)):
         written = parsed.written(form)
         if written in said:
             continue
@@ -48,7 +49,7 @@ def number(base: Base, received: str) -> list[Finding]:
 def _failed(base: Base, written: str, error: OneCError) -> Finding:
     found = explain.explain(error, base.setting)
     if base.only_unknown and base.fault and error.kind == base.fault.kind:
-        what = f"{written}: 1C seems not to know this number, for which SayName fails: {found.what}"
+        what = f"{written}: 1C seems not to know this number, for which {base.question} fails: {found.what}"
         return warning("number", what, "Its caller comes without a name, as failed.", found.remedy)
     return problem("number", f"{written}: {found.what}", found.why, found.remedy)
 
@@ -64,7 +65,7 @@ def _judged(base: Base, parsed: Number, said: dict[str, Said]) -> list[Finding]:
                 "number",
                 f"1C knows nobody by {parsed.e164}, asked as {', '.join(said)}",
                 "If 1C has this client, its search does not find him, and will not when he calls.",
-                "See how 1C stores his number and how SayName searches; docs/1c has one that works.",
+                f"See how 1C stores his number and how {base.question} searches; docs/1c has one that works.",
             )
         ]
     by_substring = _by_substring(parsed, said)
@@ -88,7 +89,7 @@ def _judged(base: Base, parsed: Number, said: dict[str, Said]) -> list[Finding]:
                 "Have 1C compare whole numbers, or take the double client out.",
             )
         ]
-    return [*findings, *_shape(one), _manager(base, one.answer.manager)]
+    return [*findings, *([] if base.is_unf else _shape(one)), _manager(base, one.answer.manager)]
 
 
 def _by_substring(parsed: Number, said: dict[str, Said]) -> str:
@@ -157,6 +158,8 @@ def _manager(base: Base, written: str) -> Finding:
 
 def _inside(base: Base, extension: str) -> Finding:
     base.managers.add(extension)
+    if base.is_unf:
+        return ok("manager", f"the manager is extension {extension}; 1C opens the card by that")
     if base.keys.unread:
         return skipped("manager", f"the manager is extension {extension}; the keys could not be read")
     if extension in base.keys.of:

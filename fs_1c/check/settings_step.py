@@ -14,9 +14,11 @@ from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
+from fs_1c.onec import dialects
 from fs_1c.settings import (
     TOKEN_LENGTH,
     Address,
+    DialectName,
     Settings,
     inline_secrets,
     is_loopback,
@@ -54,6 +56,10 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
     """
     readers: list[tuple[str, str, Callable[[], str], str]] = [
         (base_link(name), setting(name, "password_file"), base.secret, base.username)
+        for name, base in settings.onec.items()
+    ]
+    readers += [
+        (base_link(name), setting(name, "crm_token_file"), base.crm_secret, "")
         for name, base in settings.onec.items()
     ]
     readers += [
@@ -151,7 +157,7 @@ def plain_http(settings: Settings) -> list[Finding]:
             "(a VPN, a network of its own).",
         )
         for name, base in settings.onec.items()
-        if base.username and base.url.startswith("http://")
+        if (base.username or base.dialect is DialectName.ITOOLABS) and base.url.startswith("http://")
         for host in [urlsplit(base.url).hostname or ""]
         if not is_loopback(host)
     ]
@@ -180,7 +186,8 @@ def _about_keys(settings: Settings, keys: Keys) -> Iterator[Finding]:
             no_card,
             "Leave one line extension,key for each, with the one key that 1C knows; several may share it.",
         )
-    if keys.without:
+    needed = any(dialects.of(base).needs_key for base in settings.onec.values())
+    if keys.without and needed:
         yield problem(
             STEP,
             f"there is no key for extension {_some(list(keys.without))}",
@@ -203,7 +210,7 @@ def _about_keys(settings: Settings, keys: Keys) -> Iterator[Finding]:
             "Add the switch as [[esl.inbound]].",
         )
     nobody = not (keys.of or keys.without or keys.unread)
-    if nobody and not settings.subscribers.directory:
+    if nobody and needed and not settings.subscribers.directory:
         yield warning(
             STEP,
             "no subscriber has a key",

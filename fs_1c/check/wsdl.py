@@ -82,6 +82,11 @@ def compare(described: Described, dialect: Mobilon) -> list[Mismatch]:
     return found
 
 
+def history(described: Described, dialect: Mobilon) -> list[Mismatch]:
+    """In what they differ where a base is told of whole calls."""
+    return _operation(described, dialect, "event" if dialect.event else "call_event", ("data",), pop=True)
+
+
 def _operation(
     described: Described, dialect: Mobilon, role: str, parameter_roles: Sequence[str], *, pop: bool
 ) -> list[Mismatch]:

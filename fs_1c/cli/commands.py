@@ -181,10 +181,10 @@ def demo() -> None:
 )
 def simulator(context: typer.Context) -> None:
     """A 1C and a FreeSWITCH to try everything against."""
-    from fs_1c.simulator import commands
+    from fs_1c.cli.simulator import app as commands
 
     group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    group.add_typer(commands(), name="simulator", help=simulator.__doc__)
+    group.add_typer(commands, name="simulator", help=simulator.__doc__)
     group(["simulator", *context.args], prog_name=context.find_root().command_path)
 
 

@@ -14,7 +14,13 @@ from fs_1c.cli.running import NOBODY, stranger, tell
 from fs_1c.integration import ERASE_WITHIN, Integration
 from fs_1c.settings import Settings
 
-_COUNTED = {"calls": "calls", "cards": "cards", "talks": "conversations", "answers": "remembered answers"}
+_COUNTED = {
+    "calls": "calls",
+    "cards": "cards",
+    "talks": "conversations",
+    "answers": "remembered answers",
+    "words": "words that 1C was to be told",
+}
 
 
 def run(config: Path, number: str) -> int:

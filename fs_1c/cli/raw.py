@@ -8,6 +8,7 @@ import re
 import sys
 from base64 import b64encode
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 from xml.sax.saxutils import escape
@@ -70,7 +71,7 @@ def masked(octets: bytes, secrets: Iterable[bytes]) -> bytes:
 
 
 def _secrets(settings: Settings, base: str) -> set[bytes]:
-    """Subscribers' keys and the base's password, in all forms in which they may be repeated."""
+    """Subscribers' keys, the base's password and token, in all forms in which they may be repeated."""
     own = settings.onec[base]
     subscribers = Subscribers(settings.subscribers)
     texts = subscribers.keys()
@@ -81,6 +82,8 @@ def _secrets(settings: Settings, base: str) -> set[bytes]:
         password = ""  # it has not been sent, either
     if password:
         texts |= {password, b64encode(f"{own.username}:{password}".encode("utf-8", "replace")).decode()}
+    with suppress(OSError, UnicodeDecodeError):
+        texts.add(own.crm_secret())
     texts |= {quote(text, safe="", errors="replace") for text in texts} | {escape(text) for text in texts}
     return {
         text.encode(encoding, "replace")

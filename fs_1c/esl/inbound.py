@@ -65,6 +65,7 @@ class InboundDoor:
         self.integration = integration
         self.ready = asyncio.Event()
         self.settings = settings
+        self._switch = settings.name or str(settings.address)
         self._conversations = Conversations(
             integration.people.plan, lambda name: self.integration.people.has_key(name)
         )
@@ -77,7 +78,7 @@ class InboundDoor:
         self.post = (
             Post(
                 settings,
-                lambda event, take: self.integration.happened(event, self.ask, take),
+                lambda event, take: self.integration.happened(event, self.ask, take, self._switch),
                 lambda conversation: self.integration.wants_card(conversation),
                 lambda: self.integration.settings.screenpop.useful_for,
             )
@@ -184,7 +185,8 @@ class InboundDoor:
     def _begin(self) -> Listening:
         """Raises OSError when the password's file cannot be read."""
         token = self.post.token if self.post else ""
-        return Listening(self.settings.secret(), self._conversations, self.settings.name, token)
+        settings, before = self.settings, lambda: self.integration.legs(self._switch)
+        return Listening(settings.secret(), self._conversations, settings.name, token, before)
 
     async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
         """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:
@@ -234,7 +236,7 @@ class InboundDoor:
         """What a channel event has told is acted upon, if that is on us."""
         try:
             if self.post is None:
-                self.integration.happened(event, self.ask)
+                self.integration.happened(event, self.ask, switch=self._switch)
             else:
                 self.post.happened(event)
         except Exception:

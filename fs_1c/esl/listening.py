@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -91,10 +92,19 @@ class Listening:
         conversations: Outlives the connection: what it knows is still true after a reconnect.
         name: That the switch has in the settings; who gives it another has nothing to do with us.
         token: Ours among the services that give it that name.
+        before: Tells the legs that were up before this service was started.
     """
 
-    def __init__(self, password: str, conversations: Conversations, name: str = "", token: str = "") -> None:
+    def __init__(
+        self,
+        password: str,
+        conversations: Conversations,
+        name: str = "",
+        token: str = "",
+        before: Callable[[], set[str]] = lambda: set(),
+    ) -> None:
         self._password = password
+        self._before = before
         self._name = name
         self._token = token
         self._realm = f"fs_1c.{name}"
@@ -126,7 +136,8 @@ class Listening:
 
     def look_again(self) -> bytes:
         """What to write to ask once more, about channels that were not asked about."""
-        return self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
+        before = self._dump([leg for leg in sorted(self._before()) if is_uuid(leg)])
+        return before + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
     def still_there(self) -> bytes:
         """What to write to a switch that has been silent for long, to have any answer of it."""

@@ -321,6 +321,11 @@ class Connection:
         return self._dialogue.state is State.LEAVING
 
     @property
+    def hasty(self) -> bool:
+        """No call has come yet, and whoever has hung up brings none."""
+        return self._dialogue.state is State.CONNECTING
+
+    @property
     def deciding(self) -> bool:
         return self._dialogue.state is State.DECIDING
 

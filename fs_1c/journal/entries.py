@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from fs_1c.call import Conversation, Decision, Failure, ScreenPop
 from fs_1c.numbers import Number, NumberPlan, read
+from fs_1c.sqlite_file import BUSY, Newer, version_of
 
 VERSION = 3
 """Of the file's tables."""
@@ -23,8 +24,6 @@ MAX_TEXT = 512
 """Characters of a text that are kept; longer ones are not what they claim to be."""
 MAX_ROWS = 100
 """Rows of one call that are read: no call has more to tell."""
-BUSY = 2.0
-"""Seconds to wait for another process' transaction."""
 
 R = TypeVar("R", "PopEntry", "TalkEntry")
 
@@ -51,10 +50,6 @@ ADDED = {"pops": ("switch", "told_by"), "talks": ("switch",)}
 
 class JournalError(Exception):
     """The journal cannot be read, in one line for an engineer."""
-
-
-class Newer(Exception):
-    """The file belongs to a newer version of this library."""
 
 
 class DecisionEntry(NamedTuple):
@@ -303,7 +298,7 @@ def _reader(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
     try:
         connection.text_factory = lambda octets: octets.decode("utf-8", "replace")
-        if not version_of(connection):
+        if not version_of(connection, VERSION):
             raise JournalError(f"{path}: there is nothing in it yet")
     except BaseException:
         connection.close()
@@ -328,7 +323,7 @@ def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> l
 
 
 def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
-    old = version_of(connection) < 3
+    old = version_of(connection, VERSION) < 3
     found: dict[type[Row], list[tuple[Any, ...]]] = {
         kind: connection.execute(
             f"SELECT {_columns(kind, old)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
@@ -349,7 +344,7 @@ def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
 def _tables(connection: sqlite3.Connection) -> dict[type[Row], str]:
     """The tables that a file has: one that no service of this version has opened yet lacks the latest."""
     there = {kind: table for kind, table in TABLES.items() if kind is not TalkEntry}
-    return TABLES if version_of(connection) > 1 else there
+    return TABLES if version_of(connection, VERSION) > 1 else there
 
 
 def _columns(kind: type[Row], old: bool) -> str:
@@ -365,11 +360,3 @@ def _with_flag(talk: TalkEntry) -> TalkEntry:
 def _with_flags(pop: PopEntry) -> PopEntry:
     """SQLite has no truth values, but numbers."""
     return pop._replace(outgoing=bool(pop.outgoing), ringing=bool(pop.ringing))
-
-
-def version_of(connection: sqlite3.Connection) -> int:
-    """The version of the tables; 0: there are none. Raises `Newer`."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > VERSION:
-        raise Newer(f"is of a newer version ({version}; this one knows {VERSION})")
-    return version

@@ -24,7 +24,6 @@ from fs_1c.journal.entries import (
     TABLES,
     ErasedRows,
     JournalError,
-    Newer,
     PopEntry,
     Row,
     TalkEntry,
@@ -33,9 +32,10 @@ from fs_1c.journal.entries import (
     of_pop,
     of_talk,
 )
-from fs_1c.journal.file import JournalFile, may_pass
+from fs_1c.journal.file import JournalFile
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import JournalSettings, Settings
+from fs_1c.sqlite_file import Newer, may_pass
 from fs_1c.talk import Observer, Story
 
 log = logging.getLogger(__name__)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from fs_1c.onec import dialects
-from fs_1c.onec.connection import AT_LEAST
+from fs_1c.onec.connection import AT_LEAST, before_it_leaves
 from fs_1c.onec.dialects.answer import checked
-from fs_1c.onec.dialects.protocol import Answer, Card, Request, Response
+from fs_1c.onec.dialects.protocol import Answer, CallState, Card, Request, Response
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.session import Session, SessionPolicy
 from fs_1c.settings import OneCSettings
@@ -22,7 +23,7 @@ OnRequest = Callable[[str, float, str], None]
 
 
 class Client:
-    """The lookup and the card of one base, synchronously.
+    """The questions, the cards and the calls of one base, synchronously.
 
     Args:
         settings: The base.
@@ -55,12 +56,20 @@ class Client:
 
         A request that fails without having reached 1C (`Reached.NO`) may be sent again, no other.
         """
-        try:
+        with _without(card.key):
             return self._call(self._dialect.card(card), self._dialect.accepted, careful=True)
-        except OneCError as error:
-            if card.key:  # 1C's own words may repeat what it was told
-                error.message = error.message.replace(card.key, "***")
-            raise
+
+    def tell(self, call: CallState, leaves: Callable[[], None] = lambda: None) -> None:
+        """Tells what has become of a call. What is harmful twice (`once`) is treated as a card is, and
+        `leaves` is called just before it does; nothing leaves if that raises `OneCError`.
+
+        A base that takes no such thing raises the kind `no-history`: nothing of it needs to be told again.
+        """
+        request = self._dialect.state(call)
+        if request is None:
+            raise OneCError("no-history", "this dialect has no words for it", Reached.NO, base_down=False)
+        with _without(call.key), before_it_leaves(leaves):
+            self._call(request, lambda response: self._dialect.taken(response, call), careful=call.once)
 
     def warm_up(self) -> None:
         """Asks about nobody, so that the next caller meets a base that is awake."""
@@ -84,6 +93,17 @@ class Client:
             raise
         finally:
             self._told(request.operation, time.monotonic() - started, kind)
+
+
+@contextmanager
+def _without(key: str) -> Iterator[None]:
+    """1C's own words may repeat what it was told: its errors do not get further with the key in them."""
+    try:
+        yield
+    except OneCError as error:
+        if key:
+            error.message = error.message.replace(key, "***")
+        raise
 
 
 def _in_time(read: Callable[[], T], ends: float) -> T:

@@ -23,7 +23,7 @@ import ssl
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -82,9 +82,22 @@ class _Progress:
 
 class _Here(threading.local):
     progress: _Progress | None = None
+    leaves: Callable[[], None] | None = None
 
 
 _here = _Here()
+
+
+@contextlib.contextmanager
+def before_it_leaves(action: Callable[[], None]) -> Iterator[None]:
+    """Has `action` called, for this thread's careful requests, when all is ready and the body is about to
+    leave: what has been refused, or has no connection, never comes so far. If it raises, nothing leaves.
+    """
+    _here.leaves = action
+    try:
+        yield
+    finally:
+        _here.leaves = None
 
 
 _NO_END = "nobody can say where the answer ends"
@@ -197,6 +210,8 @@ class _Watched(HTTPConnection):
             raise ConnectionResetError("closed before the request was sent")  # or it speaks unasked
         if progress.headers_left and progress.careful and progress.fresh:
             _look_before(self.sock, LOOK_BEFORE)
+        if progress.headers_left and progress.careful and _here.leaves is not None:
+            _here.leaves()
         super().send(data)
         # urllib3 sends the headers by one call and the body by another.
         progress.left = progress.headers_left

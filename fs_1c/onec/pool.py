@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from fs_1c.onec import connection
+from fs_1c.onec import connection, dialects
 from fs_1c.onec.client import Client, OnRequest
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.queue import MAX_ABANDONED, JobQueue, Urgency
@@ -47,6 +47,8 @@ class WorkerPool:
         told: Hears of each request: operation, seconds, the error's kind.
 
     Attributes:
+        needs_key: Its 1C knows a person by his key, not by his extension.
+        tells: By which words it is told what becomes of a call (see `Dialect.tells`).
         last_taken: When a worker last took a job, on the monotonic clock; 0.0: never.
     """
 
@@ -59,6 +61,8 @@ class WorkerPool:
         self.name = name
         self._told = told
         connection.prepare(settings)
+        dialect = dialects.of(settings)
+        self.needs_key, self.tells = dialect.needs_key, dialect.tells
         self._settings = settings
         self._policy = SessionPolicy(settings.session_mode)
         self._jobs: JobQueue[Future[Any]] = JobQueue(settings.sessions)

@@ -33,8 +33,9 @@ class Urgency(IntEnum):
     CALLER = 1  # somebody waits with the telephone at his ear
     CARD = 2  # somebody looks at a screen
     REFRESH = 3  # a remembered answer is to be renewed
-    WARM = 4  # the base is to be kept awake
-    ABANDONED = 5  # who waited for it has hung up, or could not wait so long
+    HISTORY = 4  # 1C is to know what has become of a call
+    WARM = 5  # the base is to be kept awake
+    ABANDONED = 6  # who waited for it has hung up, or could not wait so long
 
 
 _Place = tuple[float, int, Job]  # a caller's: deadline, number, job

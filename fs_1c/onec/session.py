@@ -18,7 +18,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 
-from fs_1c.onec import errors
+from fs_1c.onec import dialects, errors
 from fs_1c.onec.connection import Connection
 from fs_1c.onec.cookies import Cookies
 from fs_1c.onec.dialects.protocol import Request, Response
@@ -27,8 +27,6 @@ from fs_1c.settings import OneCSettings, SessionMode
 
 log = logging.getLogger(__name__)
 
-DESCRIBE = Request("describe", "GET", "?wsdl")
-"""Any 1C service answers that, and runs none of its code for it."""
 FINISH_WITHIN = 1.0
 """Seconds that a farewell may take; a session that is not finished ages out by itself."""
 LOST_AT_ONCE = 3
@@ -63,6 +61,7 @@ class Session:
     def __init__(self, settings: OneCSettings, policy: SessionPolicy, heard: bytearray | None = None) -> None:
         self._settings = settings
         self._policy = policy
+        self._dialect = dialects.of(settings)
         self._connection = Connection(settings, heard)
         self._cookies = Cookies()
         self._served = 0  # good answers in this session
@@ -85,8 +84,8 @@ class Session:
         good = _is_good(response)
         if not good:
             words = errors.about_session(response.status, response.body)
-            again = not careful or (words and not (_is_fault(response) or _has_place(response)))
-            if reused and (words or not _has_place(response)):
+            again = not careful or (words and not (_is_fault(response) or self._dialect.ran(response)))
+            if reused and (words or not self._dialect.ran(response)):
                 self._give_up(response)
                 if again and (left := ends - time.monotonic()) > 0:
                     log.debug("1C session lost (HTTP %s), %.1f s left for another", response.status, left)
@@ -136,9 +135,8 @@ class Session:
     def _finish(self) -> None:
         headers = (("IBSession", "finish"), *self._cookies.header())
         self._cookies.give_up()
-        # Where the description is forbidden, the service itself takes the farewell.
         ends = time.monotonic() + FINISH_WITHIN
-        for request in (DESCRIBE, replace(DESCRIBE, path="")):
+        for request in self._dialect.farewells():
             try:
                 told = self._connection.request(replace(request, headers=headers), ends=ends)
             except OneCError as error:
@@ -185,8 +183,3 @@ def _is_good(response: Response) -> bool:
 def _is_fault(response: Response) -> bool:
     """A Fault, in whatever encoding."""
     return _FAULT.search(errors.decode(response.body)) is not None
-
-
-def _has_place(response: Response) -> bool:
-    """It comes from code that ran: in a session that is alive, unless 1C's words are about that."""
-    return errors.has_place(errors.decode(response.body))

@@ -6,10 +6,10 @@ import os
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberFormat
 from fs_1c.settings.types import Duration, DurationOrOff, Section, WithPassword, XmlName
@@ -23,6 +23,7 @@ class DialectName(StrEnum):
     MOBILON_1 = "mobilon-1"  # SayName(number) alone, the answer is plain text
     MOBILON_2 = "mobilon-2"  # SayName(Number) and IncomingCall(NumFrom, Key)
     MOBILON_3 = "mobilon-3"  # SayName(Number) and Event(Data)
+    ITOOLABS = "itoolabs"  # «Универсальный itoolabs» of stock 1С:УНФ
 
 
 class SessionMode(StrEnum):
@@ -43,11 +44,14 @@ class NamesSettings(Section):
     key: XmlName = ""
     event: XmlName = ""
     data: XmlName = ""
+    call_event: XmlName = ""
 
 
 class OneCSettings(WithPassword):
-    """One base. `keep_warm` is how long it may be left alone, in seconds; 0: for ever. `timeout` bounds a
-    request as a whole, in seconds; a caller never waits for it, only for the deadline.
+    """One base. `crm_token`: by which 1С:УНФ knows the PBX, a secret.
+
+    `keep_warm` is how long it may be left alone, in seconds; 0: for ever. `timeout` bounds a request as a
+    whole, in seconds; a caller never waits for it, only for the deadline.
     """
 
     url: str
@@ -57,6 +61,8 @@ class OneCSettings(WithPassword):
     soap: SoapVersion = "1.1"
     names: NamesSettings = NamesSettings()
     number_format: NumberFormat = NumberFormat.EIGHT
+    crm_token: SecretStr = SecretStr("")
+    crm_token_file: Path | None = None
     sessions: int = Field(4, ge=1, le=64)
     session_mode: SessionMode = SessionMode.AUTO
     keep_warm: DurationOrOff = 900.0
@@ -64,6 +70,30 @@ class OneCSettings(WithPassword):
     ca_file: Path | None = None
     proxy: SecretStr = SecretStr("")
     destinations: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_dialect(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("dialect") == DialectName.ITOOLABS:
+            return {"number_format": NumberFormat.SEVEN, **data}
+        return data
+
+    @model_validator(mode="after")
+    def _fits_the_dialect(self) -> Self:
+        if self.dialect is not DialectName.ITOOLABS:
+            return self
+        if self.number_format not in (NumberFormat.SEVEN, NumberFormat.EIGHT):
+            raise ValueError("number_format: itoolabs takes digits without a plus; allowed: 7 or 8")
+        if self.crm_token_file and "crm_token" in self.model_fields_set:
+            raise ValueError("crm_token and crm_token_file: allowed is one of them")
+        try:
+            token = self.crm_secret()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"crm_token_file: {self.crm_token_file} cannot be read") from None
+        if not re.fullmatch(r"[!#-%'-~]{1,500}", token):
+            where = "crm_token_file" if self.crm_token_file else "crm_token"
+            raise ValueError(f'{where}: needed is the key that 1C knows the PBX by, without spaces, & and "')
+        return self
 
     @field_validator("proxy")
     @classmethod
@@ -88,6 +118,12 @@ class OneCSettings(WithPassword):
         if value and not os.access(value, os.R_OK):
             raise ValueError(f"{value} cannot be read")
         return value
+
+    def crm_secret(self) -> str:
+        """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
+        if self.crm_token_file:
+            return self.crm_token_file.read_text("utf-8-sig").strip()
+        return self.crm_token.get_secret_value()
 
     def through(self) -> tuple[str, str]:
         """The proxy's URL without its login, and the login as `user:password`; both may be empty."""

@@ -20,6 +20,7 @@ from fs_1c.settings.sections import (
     BreakerSettings,
     ClusterSettings,
     EslSettings,
+    HistorySettings,
     HttpSettings,
     JournalSettings,
     LookupSettings,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     state: StateSettings = StateSettings()
     journal: JournalSettings = JournalSettings()
+    history: HistorySettings = HistorySettings()
     redis: RedisSettings | None = None
     cluster: ClusterSettings = ClusterSettings()
 

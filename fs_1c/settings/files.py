@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 _EVERYBODY = stat.S_IROTH | stat.S_IWOTH
 _WELL_KNOWN = "ClueCon"
-_KEPT = ("journal.db", "claims.db")
+_KEPT = ("journal.db", "claims.db", "history.db")
 _told: set[Path] = set()
 
 
@@ -28,6 +28,7 @@ def setting(base: str, name: str) -> str:
 def secret_files(settings: Settings) -> list[tuple[str, Path]]:
     """The files with secrets in them that the settings name, each with its setting."""
     named = [(setting(name, "password_file"), base.password_file) for name, base in settings.onec.items()]
+    named += [(setting(name, "crm_token_file"), base.crm_token_file) for name, base in settings.onec.items()]
     named += [("esl.inbound.password_file", switch.password_file) for switch in settings.esl.inbound]
     named += [("http.token_file", settings.http.token_file), ("subscribers.file", settings.subscribers.file)]
     named += [("cluster.token_file", settings.cluster.token_file)]
@@ -93,7 +94,7 @@ def _secret_names(table: dict[str, Any], within_keys: bool = False) -> Iterator[
                 yield from _secret_names(row, within_keys=name == "keys")
             elif within_keys:
                 yield "keys"
-            elif name in ("password", "token") and row not in ("", _WELL_KNOWN):
+            elif name in ("password", "token", "crm_token") and row not in ("", _WELL_KNOWN):
                 yield name
             elif name in ("url", "proxy") and re.search("://[^/@]*:[^/@]+@", str(row)):
                 yield f"the password in {name}"

@@ -1,28 +1,38 @@
 """A 1C and a FreeSWITCH to rehearse against, shipped with the library.
 
-`fs_1c.simulator.onec.OneCSimulator` and `fs_1c.simulator.freeswitch.SimulatedSwitch` are for anybody's tests;
-`commands` and `run_demo` are what `fs-1c simulator` and `fs-1c demo` run.
+`OneCSimulator` and `SimulatedSwitch` are for anybody's tests, too; more of both is in `fs_1c.simulator.onec`
+and `fs_1c.simulator.freeswitch`. `run_demo` is what `fs-1c demo` runs.
 """
 
-from __future__ import annotations
+from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.onec import (
+    FAULT_KINDS,
+    REHEARSAL,
+    ClientFileError,
+    OneCSimulator,
+    OneCSimulatorSettings,
+    fault_of,
+    one_line,
+)
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import typer
-
-__all__ = ["commands", "run_demo"]
-
-
-def commands() -> typer.Typer:
-    """The commands `1c` and `call`."""
-    from fs_1c.simulator.cli import app  # here, for it takes a while to load
-
-    return app
+__all__ = [
+    "FAULT_KINDS",
+    "REHEARSAL",
+    "CallResult",
+    "CallScript",
+    "ClientFileError",
+    "OneCSimulator",
+    "OneCSimulatorSettings",
+    "SimulatedSwitch",
+    "SwitchSettings",
+    "fault_of",
+    "one_line",
+    "run_demo",
+]
 
 
 async def run_demo() -> int:
     """All of it in one terminal. Returns the exit code."""
-    from fs_1c.simulator.demo import run
+    from fs_1c.simulator.demo import run  # here, for it takes a while to load
 
     return await run()

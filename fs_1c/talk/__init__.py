@@ -8,7 +8,7 @@ from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
 from fs_1c.talk.identity import Event, People
 from fs_1c.talk.incoming import ALWAYS, PERHAPS, call_from_channel
 from fs_1c.talk.legs import is_uuid
-from fs_1c.talk.story import Observer, Stories, Story
+from fs_1c.talk.story import Observer, Ring, Stories, Story, Talk
 
 __all__ = [
     "ALWAYS",
@@ -19,8 +19,10 @@ __all__ = [
     "Event",
     "Observer",
     "People",
+    "Ring",
     "Stories",
     "Story",
+    "Talk",
     "call_from_channel",
     "is_uuid",
 ]

@@ -7,7 +7,7 @@ cards, the journal, the metrics, the status page. None of them reads what a swit
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from fs_1c.call import (
     CallEvent,
     Conversation,
     Decision,
+    HistoryWord,
     How,
     HungUp,
     Parted,
@@ -90,6 +91,7 @@ class Story:
         cause: The Hangup-Cause of the client's leg.
         clients: The client's legs that are up; more than one while another trunk is tried.
         asked_by: The leg of the subscriber who calls, of an outgoing call, while it is up.
+        switch: Whose call it is, by its address; empty: a door tells of it that listens to none.
     """
 
     call_uuid: str
@@ -106,6 +108,14 @@ class Story:
     cause: str = ""
     clients: tuple[str, ...] = ()
     asked_by: str = ""
+    switch: str = ""
+
+    @property
+    def legs(self) -> tuple[str, ...]:
+        """The legs that are up, each once."""
+        rings = (ring.leg_uuid for ring in self.rings if ring.until is None)
+        talks = (talk.leg_uuid for talk in self.talking)
+        return tuple(dict.fromkeys(filter(None, (*self.clients, self.asked_by, *rings, *talks))))
 
     @property
     def rang(self) -> tuple[str, ...]:
@@ -148,7 +158,8 @@ class Story:
         """The story with that event, which is about it, in it."""
         match event:
             case Began():
-                return replace(self, clients=(*self.clients, event.leg_uuid))
+                others = tuple(leg for leg in self.clients if leg != event.leg_uuid)
+                return replace(self, clients=(*others, event.leg_uuid))
             case Conversation(ringing=True):
                 if any(ring.leg_uuid == event.leg_uuid for ring in self.rings):
                     return self
@@ -224,12 +235,34 @@ class Stories:
         self._size = size
         self._stories: OrderedDict[str, Story] = OrderedDict()
         self._call_of: dict[str, str] = {}  # a leg of a call → what the call is called
+        self._restored: set[str] = set()
+
+    def restore(self, stories: Iterable[Story]) -> None:
+        """Goes on with stories that another process has told, but for those that are known by now. They must
+        not have ended.
+        """
+        for story in stories:
+            if story.call_uuid in self._stories or len(self._stories) >= self._size:
+                continue
+            self._stories[story.call_uuid] = story
+            self._restored.add(story.call_uuid)
+            for leg in (story.call_uuid, *_all_legs(story)):
+                self._call_of.setdefault(leg, story.call_uuid)
+
+    def legs(self, switch: str) -> set[str]:
+        """Legs of that switch that another process has said to be up, of calls that are not over."""
+        found = (self._stories[call] for call in self._restored)
+        return {leg for story in found if story.switch == switch for leg in story.legs}
 
     def __len__(self) -> int:
         return len(self._stories)
 
-    def heard(self, event: CallEvent) -> Story | None:
-        """Takes an event; the story that goes on by it, or None: it is about nobody's."""
+    def heard(self, event: CallEvent, switch: str = "") -> Story | None:
+        """Takes an event; the story that goes on by it, or None: it is about nobody's.
+
+        Args:
+            switch: Whose event it is, by its address; empty: that is not known.
+        """
         if isinstance(event, HungUp):
             call = self._call_of.pop(event.leg_uuid, event.leg_uuid)
         else:
@@ -244,6 +277,8 @@ class Stories:
         if isinstance(event, Conversation | Resumed | Unidentified | TalksOutside):
             self._call_of[event.leg_uuid] = call
         story = before.after(event)
+        if switch and not story.switch:
+            story = replace(story, switch=switch)
         if story.ended is not None:
             self._forget(call)
         else:
@@ -278,11 +313,17 @@ class Stories:
         )
 
     def _forget(self, call: str) -> None:
+        self._restored.discard(call)
         story = self._stories.pop(call, None)
         if story is not None:
-            rang, talked = (ring.leg_uuid for ring in story.rings), (talk.leg_uuid for talk in story.talks)
-            for leg in (call, story.asked_by, *story.clients, *rang, *talked):
+            for leg in (call, *_all_legs(story)):
                 self._call_of.pop(leg, None)
+
+
+def _all_legs(story: Story) -> tuple[str, ...]:
+    """Those that were up, too."""
+    rang, talked = (ring.leg_uuid for ring in story.rings), (talk.leg_uuid for talk in story.talks)
+    return (story.asked_by, *story.clients, *rang, *talked)
 
 
 def _unbegun(event: Conversation | Unidentified) -> Story:
@@ -316,6 +357,9 @@ class Observer:
 
     def erased(self, is_his: Callable[[str], bool]) -> None:
         """What is remembered of one client must go; `is_his` knows his number in any form."""
+
+    def told(self, word: HistoryWord) -> None:
+        """1C was to be told something of a call, and that is what became of it."""
 
     def asked(self, base: str, operation: str, took: float, error: str) -> None:
         """A request to 1C has ended after `took` seconds; `error` is its kind, empty if it went well."""

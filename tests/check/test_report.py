@@ -135,4 +135,4 @@ def test_an_error_of_the_checks_own_shows_no_more_than_its_kind(
     assert code == 1
     assert "the check itself has failed: RuntimeError" in text
     assert PASSWORD not in text
-    assert "skipped tls, http, service, sessions, latency: tcp failed" in text
+    assert "skipped tls, http, service, history, sessions, latency: tcp failed" in text

@@ -28,14 +28,14 @@ def test_the_shipped_description_is_the_dialects_own() -> None:
     assert wsdl.compare(described, MOBILON_2) == []
 
 
-@pytest.mark.parametrize("name", DialectName)
+@pytest.mark.parametrize("name", PRESETS)
 def test_each_dialect_recognises_itself_and_no_other_fits(name: DialectName) -> None:
     simulated = DIALECTS[name.value]
     described = wsdl.read(written(simulated, simulated.namespace, "http://h/ws/x"))
     assert described is not None
     assert [one for one in wsdl.compare(described, PRESETS[name]) if not one.pop] == []
     assert wsdl.fitting(described, name) is None
-    for other in set(DialectName) - {name}:
+    for other in set(PRESETS) - {name}:
         assert wsdl.fitting(described, other) is name
 
 
@@ -116,7 +116,7 @@ anything = st.builds(
 )
 
 
-@given(anything, st.sampled_from(list(DialectName)))
+@given(anything, st.sampled_from(list(PRESETS)))
 def test_nothing_is_told_only_when_the_very_names_are_there(described: Described, name: DialectName) -> None:
     dialect = PRESETS[name]
     found = [one for one in wsdl.compare(described, dialect) if not one.pop]

@@ -220,7 +220,7 @@ def test_a_command_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
     heavy = {"lxml", "prometheus_client", "uvicorn"}
     told = loaded("--help")
     assert "typer" in told
-    assert not told & {*heavy, "asyncio", "fs_1c.settings", "fs_1c.simulator.cli", "requests"}
+    assert not told & {*heavy, "asyncio", "fs_1c.settings", "fs_1c.simulator", "requests"}
     told = loaded("journal", "-c", config)
     assert "fs_1c.journal.report" in told and not told & {*heavy, "requests"}
     told = loaded("forget", CLIENT, "-c", config)

@@ -6,15 +6,19 @@ import gzip
 import re
 import socket
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from unittest.mock import patch
 
 from urllib3.connection import HTTPConnection
 
-from fs_1c.onec import MAX_PHONE, MAX_TITLE, Card, errors
+from fs_1c.onec import MAX_PHONE, MAX_TITLE, Answer, CallState, Card, errors
 from fs_1c.onec.client import Client
 from fs_1c.onec.cookies import Cookies
 from fs_1c.onec.dialects import answer
+from fs_1c.onec.dialects.itoolabs import Itoolabs
+from fs_1c.onec.dialects.protocol import Response
 from fs_1c.onec.dialects.soap import read_return
 from fs_1c.onec.errors import OneCError
 from fs_1c.onec.session import SessionPolicy
@@ -81,15 +85,39 @@ def inner_answer(octets: bytes) -> None:
     answer_of(text(octets))
 
 
-def answer_of(returned: str) -> None:
+def answer_of(returned: str, read: Callable[[str], Answer] = answer.read) -> None:
     """Every part is one trimmed line of bounded length."""
-    found = answer.read(returned)
+    found = read(returned)
     limits = (MAX_TITLE, MAX_PHONE, MAX_PHONE, MAX_TITLE)
     for value, limit in zip((found.title, found.category, found.manager, found.error), limits, strict=True):
         assert value == value.strip()
         assert len(value) <= limit
         assert not re.search(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]", value), value
     assert found.known == bool(found.title or found.manager.strip("0"))
+
+
+TOKEN = "crm-token-of-the-fuzzer"
+_UNF = Itoolabs(lambda: TOKEN)
+
+
+def unf(octets: bytes) -> None:
+    """A stock 1С:УНФ's answer has a meaning under any status, and never the token in it."""
+    taken = Taken(octets[:1])
+    response = Response(taken.one((200, 400, 501, 500, 204, 403, 404, 502)), octets[1:])
+    for read in (
+        _UNF.said,
+        _UNF.awake,
+        _UNF.accepted,
+        lambda told: _UNF.taken(told, CallState("END", "1", "7")),
+    ):
+        try:
+            read(response)
+        except OneCError as error:
+            _one_line(error)
+            assert TOKEN not in error.message
+    with suppress(OneCError):
+        answer_of(_UNF.said(response), _UNF.understood)
+    assert _UNF.ran(response) in (True, False)
 
 
 def failures(octets: bytes) -> None:
@@ -286,6 +314,17 @@ def harnesses() -> tuple[Harness, ...]:
         Harness("cookies", cookies, lines, _COOKIES),
         Harness("heads", heads, asked, (*_HTTP, *_JSON)),
         Harness("soap", soap, (*responses, *pages), (*_XML, *_TAGS, *_JSON), longest=1 << 18),
+        Harness(
+            "itoolabs",
+            unf,
+            (
+                *(b"\0" + one for one in (b'{"contact_name":"x","responsible":"244"}', b"", b"ok", b"{}")),
+                b'\1{"error":"Invalid token"}',
+                *(b"\1" + one for one in pages),
+            ),
+            (*_JSON, b'"contact_name":', b'"responsible":', TOKEN.encode(), b"\xef\xbb\xbf", *_XML),
+            longest=1 << 17,
+        ),
         Harness("answer", inner_answer, texts, _TAGS, longest=1 << 17),
         Harness(
             "errors",

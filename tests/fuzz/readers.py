@@ -27,6 +27,8 @@ from fs_1c.onec import MAX_PHONE, Card, errors
 from fs_1c.onec.client import Client
 from fs_1c.onec.cookies import Cookies
 from fs_1c.onec.dialects import answer, soap
+from fs_1c.onec.dialects.itoolabs import Itoolabs
+from fs_1c.onec.dialects.protocol import Response
 from fs_1c.onec.errors import OneCError
 from fs_1c.onec.reading import MAX_FRAMING, MAX_HEAD, MAX_RESPONSE
 from fs_1c.onec.session import SessionPolicy
@@ -118,6 +120,16 @@ def _soap(octets: bytes) -> None:
 
 def _answer(octets: bytes) -> None:
     answer.read(text(octets))
+
+
+def _itoolabs(octets: bytes) -> None:
+    for status in (200, 400, 500):
+        with suppress(OneCError):
+            _UNF.understood(_UNF.said(Response(status, octets)))
+        _UNF.ran(Response(status, octets))
+
+
+_UNF = Itoolabs(lambda: "crm-token-of-the-clock")
 
 
 def _errors(octets: bytes) -> None:
@@ -241,6 +253,9 @@ def _of_onec() -> tuple[Parser, ...]:
         ),
         Parser("answer", _answer, MAX_RESPONSE, _MARKUP, _around("<title>··</title>", "<data··>")),
         Parser("answer json", _answer, MAX_RESPONSE, _JSON, _around("{··}", '{"title": ··}')),
+        Parser(
+            "itoolabs", _itoolabs, MAX_RESPONSE, (*_JSON, *_MARKUP), _around("{··}", '{"contact_name": ··}')
+        ),
         Parser("errors", _errors, MAX_RESPONSE, (*_MARKUP, *_JSON), _around(*_PAGES)),
         Parser("told", _told, 1 << 16, _pieces(r'Basic\x20 realm= " , \x20 a Basic, http:// <a> ? < & &lt;')),
         Parser("cookies", _cookies, 1 << 16, (*_HEADERS, *_pieces("ibsession= a%d=b, a%d=b; ibsession=a;"))),

@@ -37,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GATHER", 0.01)
     monkeypatch.setattr(module, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(module, "LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr("fs_1c.journal.file.BUSY", 0.05)
+    monkeypatch.setattr("fs_1c.sqlite_file.file.BUSY", 0.05)
 
 
 @contextmanager

@@ -234,7 +234,7 @@ def test_a_good_file_is_not_set_aside_by_who_met_the_corrupt_one(file: Path) -> 
     file.rename(file.with_name("aside.db"))
     with writing(file) as journal:
         journal.decided(decision())
-    late._set_aside()
+    late._file.set_aside()
     assert uuids(file) == ["call-1"]
 
 

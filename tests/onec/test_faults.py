@@ -19,7 +19,7 @@ from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import WorkerPool
 from fs_1c.onec.queue import Urgency
 from fs_1c.settings import DialectName
-from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec import REHEARSAL, Fault, OneCSimulator, OneCSimulatorSettings
 from tests.support import KEY, SEED, SOON, base
 
 NO, MAYBE, YES = Reached.NO, Reached.MAYBE, Reached.YES
@@ -322,7 +322,7 @@ def test_the_oldest_dialect_answers_in_plain_text() -> None:
 def test_the_path_of_a_dialect_is_known() -> None:
     for dialect in DialectName:
         with OneCSimulator(OneCSimulatorSettings(port=0, dialect=dialect.value)) as onec:
-            one = Client(base(onec.address, dialect=dialect))
+            one = Client(base(onec.address, dialect=dialect, crm_token=REHEARSAL))
             assert one.lookup(SEED).known
             one.close()
 

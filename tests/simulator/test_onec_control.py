@@ -13,8 +13,8 @@ import pytest
 import requests
 from typer.testing import CliRunner
 
-from fs_1c.simulator.cli import app
-from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator, catalogue
+from fs_1c.cli.simulator import app, catalogue
+from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator
 from tests.simulator.support import envelope, pop, post, simulator
 
 

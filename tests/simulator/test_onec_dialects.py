@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec.calls import Calls
 from fs_1c.simulator.onec.clients import ClientBook, Search
-from fs_1c.simulator.onec.dialects import inner_xml, parse_operation, pop_of_event
+from fs_1c.simulator.onec.dialects import inner_xml, parse_operation
 from tests.simulator.support import envelope, post, simulator
 
 CLIENT = Client("+7 (923) 529-29-26", "Фэйковый чиж", "VIP", "244")
@@ -40,14 +42,24 @@ def test_the_first_dialect_answers_in_plain_text() -> None:
         assert onec.cards == ()
 
 
+RINGS: dict[str, Any] = {
+    "state": "PREANSWER",
+    "direction": "incoming",
+    "from": "89235292926",
+    "to": "244",
+    "userkey": "k1",
+}
+RINGS |= {"uuid": "call-1", "time": 1}
+
+
 def test_the_third_dialect_has_events() -> None:
-    ringing = {"state": "PREANSWER", "direction": "incoming", "from": "89235292926", "userkey": "k1"}
     events: list[dict[str, Any]] = [
-        {**ringing, "state": "START"},
-        ringing,
-        {**ringing, "direction": "external"},
-        {"state": 5},
-        {},
+        {**RINGS, "state": "START"},
+        RINGS,
+        {**RINGS, "direction": "external"},
+        {**RINGS, "to": "74951234567"},  # no subscriber
+        {**RINGS, "from": "89235"},  # nobody's number
+        {**RINGS, "state": 5},
     ]
     with simulator(dialect="mobilon-3", clients=(CLIENT,)) as onec:
         assert onec.url.endswith("/ws/VATScalls")
@@ -55,7 +67,19 @@ def test_the_third_dialect_has_events() -> None:
         for event in events:
             assert say(onec, "Event", Data=json.dumps(event)) == "1"
         assert [json.loads(one.parameters["Data"]) for one in onec.requests[1:]] == events
-        assert [(card.num_from, card.key) for card in onec.cards] == [("89235292926", "k1")]
+        assert [(card.num_from, card.key, card.extension) for card in onec.cards] == [
+            ("89235292926", "k1", "244")
+        ]
+
+
+@pytest.mark.parametrize("field", ["uuid", "state", "direction", "from", "to", "time", "duration"])
+def test_an_event_without_what_it_needs_is_a_fault(field: str) -> None:
+    event = {**RINGS, "state": "HANGUP", "duration": 5}
+    del event[field]
+    with simulator(dialect="mobilon-3") as onec:
+        answer = post(onec, envelope("Event", namespace="http://VATSCalls", Data=json.dumps(event)))
+        assert (answer.status_code, field in answer.text) == (500, True)
+        assert not onec.calls
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", "1", '"text"', "[" * 60_000])
@@ -69,11 +93,13 @@ def test_an_event_that_is_no_json_object_is_a_fault(data: str) -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3))
 def test_no_event_upsets_the_cards(value: Any) -> None:
-    for name in ("state", "direction", "from", "userkey"):
-        event = {"state": "PREANSWER", "direction": "incoming", "from": "1", "userkey": "2", name: value}
-        parameters: Mapping[str, str] = {"Data": json.dumps(event)}
-        pop = pop_of_event(parameters)
-        assert pop is None or isinstance("".join(pop), str)
+    for name in RINGS:
+        for state in ("PREANSWER", "HANGUP", "END"):
+            event = {**RINGS, "state": state, "duration": value, name: value}
+            parameters: Mapping[str, str] = {"Data": json.dumps(event)}
+            with contextlib.suppress(ValueError):  # which 1C answers with a fault
+                pop = Calls().event(parameters)
+                assert pop is None or isinstance("".join(pop), str)
 
 
 def test_path_and_namespace_of_ones_own() -> None:

@@ -13,7 +13,10 @@ zeep = pytest.importorskip("zeep")
 
 PORTS = [("VATSSoap", "1.1"), ("VATSSoap12", "1.2")]
 
-PREANSWER = '{"state": "PREANSWER", "direction": "incoming", "from": "1", "userkey": "2"}'
+PREANSWER = (
+    '{"state": "PREANSWER", "direction": "incoming", "from": "89235292926", "to": "244", "userkey": "2", '
+    '"uuid": "call-1", "time": 1}'
+)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from tests.world import CLIENT, onec_simulator, settings_for, world
 
 HIS, ANOTHERS = "+79235292926", "+74951234567"
 NAME, ANOTHERS_NAME = "Фэйковый чиж", "Рога"
+ERASED = "erased: 3 calls, 3 cards, 3 conversations, 0 remembered answers, 0 words that 1C was to be told\n"
 
 
 @pytest.fixture
@@ -126,7 +127,7 @@ def test_rows_that_still_wait_for_the_disk_go_as_well(state: Path, monkeypatch: 
 def test_a_reader_keeps_the_log_from_being_emptied_and_that_is_said(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fs_1c.journal.file.BUSY", 0.05)
+    monkeypatch.setattr("fs_1c.sqlite_file.file.BUSY", 0.05)
     file = state / "journal.db"
     fill(file, 10)
     with writing(file) as journal:
@@ -256,7 +257,7 @@ def test_the_command_tells_the_running_service(tmp_path: Path, state: Path) -> N
             wait_for(log, "http door: listening on")
             ran = fs_1c("erase", CLIENT, "-c", str(config))
             assert (ran.returncode, ran.stderr) == (0, "")
-            assert ran.stdout == "erased: 3 calls, 3 cards, 3 conversations, 0 remembered answers\n"
+            assert ran.stdout == ERASED
             ran = fs_1c("erase", "anonymous", "-c", str(config))
             assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
             text = wait_for(log, "told to erase a client")
@@ -269,7 +270,7 @@ def test_where_no_service_runs_the_command_does_it(tmp_path: Path, state: Path) 
     config = written(tmp_path, "http://127.0.0.1:9/ws", f'[http]\nlisten = "127.0.0.1:{free_port()}"')
     ran = fs_1c("erase", "8 (923) 529-29-26", "-c", str(config))
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert ran.stdout == "erased: 3 calls, 3 cards, 3 conversations, 0 remembered answers\n"
+    assert ran.stdout == ERASED
     assert not any(text in all_octets(state / "journal.db") for text in seen_of(HIS, NAME))
     assert len(calls(state / "journal.db")) == 3
 

@@ -35,7 +35,8 @@ def told() -> str:
     metrics = Metrics(lambda: integration, lambda: {"outbound": True}, lambda: posts)
     caller = Caller(None, Result.SKIPPED, base="default")
     metrics.decided(Decision(Call("uuid", "1"), caller, (), None))
-    metrics.asked("default", "SayName", 0.1, "timeout")
+    for operation in ("SayName", "contact"):
+        metrics.asked("default", operation, 0.1, "timeout")
     for outcome in Outcome:
         metrics.popped(Conversation("call", "leg", "1", "244"), ScreenPop(outcome))
     return metrics.text().decode()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fs_1c.onec.dialects.itoolabs import itoolabs
 from fs_1c.onec.dialects.mobilon import mobilon
 from fs_1c.onec.dialects.protocol import Dialect
 from fs_1c.settings import DialectName, OneCSettings
@@ -15,6 +16,7 @@ _DIALECTS: dict[DialectName, Callable[[OneCSettings], Dialect]] = {
     DialectName.MOBILON_1: mobilon,
     DialectName.MOBILON_2: mobilon,
     DialectName.MOBILON_3: mobilon,
+    DialectName.ITOOLABS: itoolabs,
 }
 
 

@@ -43,7 +43,7 @@ def read(text: str) -> Answer:
     if not _KNOWN_TAG.search(text) and "&lt;" in text:  # escaped twice
         text = _resolved(text)
     if text.startswith(("{", "[")):
-        return _json(text)
+        return read_json(text)
     if not _KNOWN_TAG.search(text):
         return _plain(text)
     if (strange := _strange_markup(text)) != "":
@@ -109,8 +109,10 @@ def _shape(text: str) -> str:
     return f"XML with the tags {', '.join(list(names)[:8])}" if names else "something like XML"
 
 
-def _json(text: str) -> Answer:
-    """`{"title": …, "category": …, "manager": {"phone": …}}`, or flat `name` and `responsible`."""
+def read_json(text: str) -> Answer:
+    """`{"title": …, "category": …, "manager": {"phone": …}}`, or flat `name` (`contact_name`) and
+    `responsible`. Never raises.
+    """
     try:
         found = json.loads(text, strict=False)
     except (ValueError, RecursionError):
@@ -118,6 +120,8 @@ def _json(text: str) -> Answer:
     if not isinstance(found, dict):
         return Answer(strange="JSON that is no object")
     fields = {str(name).lower(): value for name, value in found.items()}
+    if "contact_name" in fields:
+        fields["name"] = fields["contact_name"]
     if not fields.keys() & {"title", "name", "manager", "responsible", "error"}:
         return Answer(strange=f"JSON with {_names(found) or 'nothing in it'}")
     if any(isinstance(fields.get(name), dict | list) for name in ("title", "name", "error")):

@@ -7,11 +7,24 @@ in the field").
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 
 from fs_1c.onec.dialects import answer, soap
-from fs_1c.onec.dialects.protocol import NOBODY, Answer, Card, Request, Response
+from fs_1c.onec.dialects.protocol import MAX_CALL, NOBODY, Answer, CallState, Card, Request, Response, Tells
+from fs_1c.onec.errors import OneCError, Reached, decode, has_place
 from fs_1c.settings import DialectName, OneCSettings, SoapVersion
+
+DESCRIBE = Request("describe", "GET", "?wsdl")
+"""Any web service of 1C answers that, and runs none of its code for it."""
+MAX_SECONDS = 99_999
+"""Five digits: what the field for a call's duration holds."""
+
+_NO_OPERATION = re.compile(
+    r"неизвестн\w* операц|операци\w* .{0,120}не (?:найден|обнаружен|существ|поддерж)"
+    r"|unknown operation|operation .{0,120}(?:not (?:found|supported)|does not exist)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class Mobilon:
         incoming_call, num_from, key: The card's operation and its parameters.
         event, data: The operation that takes a call's events as JSON, and its parameter; when `event` is not
             empty, a card is sent through it instead of `incoming_call`.
+        call_event: The operation of the same kind that our own extension has, beside cards of their own;
+            empty: the dialect knows none.
         soap: The version of SOAP.
     """
 
@@ -37,7 +52,16 @@ class Mobilon:
     key: str = "Key"
     event: str = ""
     data: str = "Data"
+    call_event: str = ""
     soap: SoapVersion = "1.1"
+
+    @property
+    def needs_key(self) -> bool:
+        return not self.event  # which finds him by his extension, never by his key
+
+    @property
+    def tells(self) -> Tells:
+        return "mobilon" if self.event or self.call_event else ""
 
     def address(self, url: str) -> str:
         url = described_at(url) or url
@@ -58,31 +82,61 @@ class Mobilon:
     def awake(self, response: Response) -> None:
         answer.checked(self.understood(self.said(response)))
 
+    def farewells(self) -> tuple[Request, ...]:
+        # Where the description is forbidden, the service itself takes the farewell.
+        return DESCRIBE, replace(DESCRIBE, path="")
+
+    def ran(self, response: Response) -> bool:
+        return has_place(decode(response.body))
+
     def card(self, card: Card) -> Request:
-        """`Event` takes JSON whose names are those of the 1C side in the field: it opens the card when an
-        incoming call has the state PREANSWER, finds the person by `to` or by `userkey`, and the call by
-        `uuid`. Only that one state is sent.
-        """
+        """`Event` opens it when an incoming call has the state PREANSWER, at the extension `to`."""
         if not self.event:
             return self._request(self.incoming_call, {self.num_from: card.number, self.key: card.key})
-        data = {
-            "state": "PREANSWER",
-            "direction": "incoming",
-            "from": card.number,
-            "to": card.extension,
-            "userkey": card.key,
-            "uuid": card.call,
-            "baseid": card.call,
-            "subid": card.call,
-            "time": int(card.when),
-        }
-        return self._request(self.event, {self.data: json.dumps(data, ensure_ascii=False)})
+        rings = CallState("PREANSWER", card.call, card.number, "", False, card.extension)
+        return self._event(self.event, replace(rings, key=card.key, owner=card.owner, when=card.when))
 
     def accepted(self, response: Response) -> bool:
         return self._returned(response, self.event or self.incoming_call) == "1"
 
+    def state(self, call: CallState) -> Request | None:
+        operation = self.event or self.call_event
+        return self._event(operation, call) if operation else None
+
+    def taken(self, response: Response, call: CallState) -> None:
+        operation = self.event or self.call_event
+        try:
+            returned = self._returned(response, operation)
+        except OneCError as error:
+            if error.kind == "fault" and _NO_OPERATION.search(error.message) and not has_place(error.message):
+                raise OneCError("no-history", error.message, Reached.NO, base_down=False) from None
+            raise
+        if returned != "1":
+            raise OneCError("rejected", f"1C did not answer 1 to {operation}", Reached.YES, base_down=False)
+
     def _returned(self, response: Response, operation: str) -> str:
         return soap.read_return(response.status, response.body, operation, response.told)
+
+    def _event(self, operation: str, call: CallState) -> Request:
+        """JSON, whose names are those of the 1C side in the field."""
+        whom = call.extension or call.destination
+        told: dict[str, object] = {
+            "state": call.state,
+            "direction": "external" if call.outgoing else "incoming",  # which of the two is the client
+            "from": whom if call.outgoing else call.number,
+            "to": call.number if call.outgoing else whom,
+        }
+        if call.key and call.owner:  # who comes with a key becomes an owner of the call
+            told["userkey"] = call.key
+        told |= dict.fromkeys(("uuid", "baseid", "subid"), call.call[:MAX_CALL])
+        told["time"] = int(call.when)
+        if call.state == "HANGUP":
+            told["duration"] = min(max(0, call.seconds), MAX_SECONDS)
+            if call.answered:
+                told["callstatus"] = "ANSWER"  # the only one there is: without it the call is missed
+        if call.link and call.state in ("HANGUP", "END"):
+            told["recordUrl"] = call.link
+        return self._request(operation, {self.data: json.dumps(told, ensure_ascii=False)})
 
     def _request(self, operation: str, parameters: dict[str, str]) -> Request:
         return Request(
@@ -94,7 +148,7 @@ class Mobilon:
 
 PRESETS: dict[DialectName, Mobilon] = {
     DialectName.MOBILON_1: Mobilon("http://test", "/ws/ImportTasks", number="number"),
-    DialectName.MOBILON_2: Mobilon("http://VATS", "/telephony/ws/VATS"),
+    DialectName.MOBILON_2: Mobilon("http://VATS", "/telephony/ws/VATS", call_event="CallEvent"),
     DialectName.MOBILON_3: Mobilon("http://VATSCalls", "/ws/VATScalls", event="Event"),
 }
 

@@ -10,13 +10,14 @@ with OneCSimulator(OneCSimulatorSettings(port=0, sessions="use", licences=2)) as
 
 from fs_1c.simulator.onec.clients import Client, ClientFileError
 from fs_1c.simulator.onec.faults import KINDS as FAULT_KINDS
-from fs_1c.simulator.onec.faults import Fault, catalogue, fault_of, one_line
+from fs_1c.simulator.onec.faults import Fault, fault_of, one_line
 from fs_1c.simulator.onec.sessions import Stats
-from fs_1c.simulator.onec.settings import OneCSimulatorSettings
+from fs_1c.simulator.onec.settings import REHEARSAL, OneCSimulatorSettings
 from fs_1c.simulator.onec.simulator import Card, OneCSimulator, ReceivedRequest
 
 __all__ = [
     "FAULT_KINDS",
+    "REHEARSAL",
     "Card",
     "Client",
     "ClientFileError",
@@ -24,4 +25,4 @@ __all__ = [
     "OneCSimulator",
     "OneCSimulatorSettings",
 ]
-__all__ += ["ReceivedRequest", "Stats", "catalogue", "fault_of", "one_line"]
+__all__ += ["ReceivedRequest", "Stats", "fault_of", "one_line"]

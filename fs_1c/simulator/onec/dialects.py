@@ -1,13 +1,8 @@
-"""The dialects in the field: which operations 1C publishes where, how each is read and answered. Pure.
+"""The dialects in the field, as `DIALECTS` lists them: how each is read and answered. Pure.
 
-| name | namespace | operations | path | SayName answers |
-| --- | --- | --- | --- | --- |
-| mobilon-1 | http://test | SayName(number) | /ws/ImportTasks | plain text, `VIP:Ренессанс Капитал` |
-| mobilon-2 | http://VATS | SayName(Number), IncomingCall(NumFrom, Key) | /telephony/ws/VATS | embedded XML |
-| mobilon-3 | http://VATSCalls | SayName(Number), Event(Data: JSON) | /ws/VATScalls | embedded XML |
-
-All three speak SOAP, in either version. The answers' shape, down to spaces and line ends, is that of
-Mobilon's description of the 1C integration; faults are worded in 1C's manner, not letter by letter.
+Mobilon's speak SOAP, in either version; `itoolabs` is stock 1С:УНФ, and takes forms. The answers' shape, down
+to spaces and line ends, is that of Mobilon's description of the 1C integration; faults are worded in 1C's
+manner, not letter by letter.
 """
 
 import json
@@ -15,17 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
 from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
-from fs_1c.simulator.onec.answers import Answer
+from fs_1c.simulator.onec.answers import JSON, Answer
+from fs_1c.simulator.onec.calls import Calls, Pop
 from fs_1c.simulator.onec.clients import Client
 
-DialectName = Literal["mobilon-1", "mobilon-2", "mobilon-3"]
-Pop = tuple[str, str]
-"""What opens a card: the caller's number and the subscriber's key, as sent."""
+if TYPE_CHECKING:
+    from fs_1c.simulator.onec.settings import OneCSimulatorSettings
+
+DialectName = Literal["mobilon-1", "mobilon-2", "mobilon-3", "itoolabs"]
 NAMESPACES = {
     "1.1": "http://schemas.xmlsoap.org/soap/envelope/",
     "1.2": "http://www.w3.org/2003/05/soap-envelope",
@@ -50,7 +48,8 @@ class Operation:
 class Refused(Exception):
     """1C answers a request with a fault.
 
-    version: of the envelope. reason: the faultstring. code: `Client`, `Server` or `VersionMismatch`.
+    version: of the envelope. reason: the faultstring. code: `Client`, `Server` or `VersionMismatch`; where
+    no SOAP is spoken, the HTTP status.
     """
 
     def __init__(self, version: str, reason: str, code: str = "Client") -> None:
@@ -131,13 +130,13 @@ class Signature:
 
     parameters: names in order, case-sensitive, each required, each a string. number: which says who calls.
     answer: the client found, or None → the text of m:return. For a card always 1: accepted, not shown.
-    pop: the parameters → the card to open, or None. Raises ValueError, in Russian, when they cannot be read.
+    tells: what 1C is told by it of calls, which may open a card. Raises ValueError, in Russian.
     """
 
     parameters: tuple[str, ...]
     answer: Callable[[Client | None], str] = lambda client: "1"
     number: str = ""
-    pop: Callable[[Mapping[str, str]], Pop | None] = lambda told: None
+    tells: Callable[[Calls, Mapping[str, str]], Pop | None] = lambda calls, told: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +155,13 @@ class Dialect:
         """The request. Raises Refused when it is none."""
         return parse_operation(body, content_type)
 
-    def signature(self, operation: Operation, namespace: str) -> Signature:
+    def signature(self, operation: Operation, settings: "OneCSimulatorSettings") -> Signature:
         """The published operation that was called. Names are compared as 1C does: case counts.
 
         Raises Refused: an unknown operation or namespace, a parameter that is missing, repeated or unknown.
         """
         signature, called = self.operations.get(operation.name), f"{{{operation.namespace}}}{operation.name}"
-        if signature is None or operation.namespace != namespace:
+        if signature is None or operation.namespace != settings.service_namespace:
             raise Refused(operation.version, f"Неизвестная операция веб-сервиса: {called}")
         told, wanted = operation.parameters, signature.parameters
         unknown = [one for one in told if one not in wanted]
@@ -197,28 +196,58 @@ def plain_text(client: Client | None) -> str:
     return f"{client.category}:{client.title}" if client else ""
 
 
-def pop_of_event(parameters: Mapping[str, str]) -> Pop | None:
-    """The card of an event, a JSON object in Data: the 1C side in the field opens one when `state` is
-    PREANSWER and `direction` incoming; `from` says who calls, `to` (an extension) and `userkey` at whom."""
-    try:
-        event = json.loads(parameters["Data"])
-        if not isinstance(event, dict):
-            raise ValueError("ожидается объект")
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"Ошибка чтения JSON: {error}") from error
-    number, key = event.get("from"), event.get("userkey")
-    opens = (event.get("state"), event.get("direction")) == ("PREANSWER", "incoming")
-    return (number, key) if opens and isinstance(number, str) and isinstance(key, str) else None
+class Itoolabs(Dialect):
+    """«Универсальный itoolabs»: the body is decoded before it is split, as stock 1С:УНФ has it."""
+
+    def read(self, body: bytes, content_type: str) -> Operation:
+        pairs = (pair.partition("=") for pair in unquote(body.decode("utf-8", "replace")).split("&"))
+        told = {name: value.partition('"')[0] for name, _, value in pairs}
+        return Operation("", "", told.get("cmd", ""), told)
+
+    def signature(self, operation: Operation, settings: "OneCSimulatorSettings") -> Signature:
+        told, signature = operation.parameters, self.operations.get(operation.name)
+        if not told:  # no form has come, but a ping
+            return self.operations[operation.name]
+        if "crm_token" not in told:
+            raise Refused("", f"{_PLACE}: Поле объекта не обнаружено (crm_token)", "500")
+        if told["crm_token"] != settings.crm_token:
+            raise Refused("", '{"error":"Invalid token"}', "400")
+        if signature is None or not signature.parameters:
+            raise Refused("", '{"error":"Unknown cmd"}', "501")
+        if missing := [name for name in signature.parameters if not told.get(name)]:
+            code = "500" if operation.name == "history" else "400"
+            raise Refused("", f'{{"error":"Invalid parameters: {missing[0]}"}}', code)
+        return signature
+
+    def answer(self, operation: Operation, value: str) -> Answer:
+        return Answer(200, JSON, value.encode("utf-8-sig" if value.startswith("{") else "utf-8"))
+
+    def fault(self, refused: Refused) -> Answer:
+        return Answer(int(refused.code) if refused.code.isdigit() else 500, JSON, refused.reason.encode())
 
 
+def contact(client: Client | None) -> str:
+    """What 1С:УНФ says of a client; nothing of somebody unknown."""
+    told = {"contact_name": client.title, "responsible": client.manager} if client else {}
+    return json.dumps({k: v for k, v in told.items() if v}, ensure_ascii=False) if told else ""
+
+
+_PLACE = "{HTTPСервис.Телефония.Модуль(57)}"
 _SAY_NAME = {"SayName": Signature(("Number",), inner_xml, "Number")}
 _FIRST = {"SayName": Signature(("number",), plain_text, "number")}
-_POP = Signature(("NumFrom", "Key"), pop=lambda told: (told["NumFrom"], told["Key"]))
-_EVENT = Signature(("Data",), pop=pop_of_event)
+_POP = Signature(("NumFrom", "Key"), tells=lambda _, told: (told["NumFrom"], told["Key"], ""))
+_EVENT = Signature(("Data",), tells=Calls.event)
+_UNF = {
+    "ping": Signature((), lambda client: "ok"),
+    "contact": Signature(("phone",), contact, "phone"),
+    "event": Signature(("type", "callid", "phone", "ext"), lambda client: "", tells=Calls.state),
+    "history": Signature(("callid", "status", "duration"), lambda client: "", tells=Calls.history),
+}
 DIALECTS: Mapping[str, Dialect] = {
     "mobilon-1": Dialect("http://test", "/ws/ImportTasks", "ImportTasks", _FIRST),
     "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", {**_SAY_NAME, "IncomingCall": _POP}),
     "mobilon-3": Dialect("http://VATSCalls", "/ws/VATScalls", "VATScalls", {**_SAY_NAME, "Event": _EVENT}),
+    "itoolabs": Itoolabs("", "/hs/telephony/itoolabs/", "", _UNF),
 }
 OPERATIONS = frozenset(name for dialect in DIALECTS.values() for name in dialect.operations)
 """The names of all operations of all dialects."""

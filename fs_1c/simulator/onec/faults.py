@@ -189,7 +189,10 @@ _JOINED, _PHONES = 'ООО "Рога & Копыта", A < B', "241, 242; +7 (923
 _DIVISION = "{ОбщийМодуль.Телефония.Модуль(42)}: Деление на 0"
 _connect, _idle = partial(_kind, Stage.CONNECT, ()), partial(_kind, Stage.IDLE, ())
 _head, _gate, _code = (partial(_kind, stage, None) for stage in (Stage.HEAD, Stage.GATE, Stage.CODE))
-_say, _pop = (partial(_kind, Stage.SHAPE, only) for only in (("SayName",), ("IncomingCall", "Event")))
+_say, _tell, _pop = (
+    partial(_kind, Stage.SHAPE, only)
+    for only in (("SayName",), ("SayName", "contact"), ("IncomingCall", "Event", "event", "history"))
+)
 _wire = partial(_kind, Stage.WIRE, None)
 
 # fmt: off
@@ -254,13 +257,13 @@ KINDS: Mapping[str, Kind] = {
     "cdata": _say("the inner XML as CDATA", lambda say: say.markup(
         f"<![CDATA[{say.text.replace(']]>', ']]]]><![CDATA[>')}]]>")),
     "unescaped-title": _say("inner XML by joined strings, `text` as a title", Saying.joined, text=_JOINED),
-    "plain-text": _say("`VIP:Имя` instead of XML", Saying.write, text="VIP:Ренессанс Капитал"),
-    "error": _say("<error>…</error> instead of <data>",
+    "plain-text": _tell("`VIP:Имя` instead of XML", Saying.write, text="VIP:Ренессанс Капитал"),
+    "error": _tell("<error>…</error> instead of <data>",
                   lambda say, text: say.write(f"{_DECLARATION}\n<error>{escape(text)}</error>\n"),
                   text="Индекс находится за границами массива"),
     "nil": _say('<m:return xsi:nil="true"/>', lambda say: say.element(_NIL)),
     "self-closed": _say("<m:return/>", lambda say: say.element("<m:return/>")),
-    "empty-return": _say("<m:return></m:return>", lambda say: say.write("")),
+    "empty-return": _tell("<m:return></m:return>", lambda say: say.write("")),
     "bom": _say("a BOM before the inner or the outer XML", lambda say, part: say.layer(
         part, f"\ufeff{_DECLARATION}\n" if part == "inner" else "\ufeff"), part=_WHERE),
     "crlf": _say("lines end in CRLF, inside and outside", lambda say: say.markup(
@@ -269,31 +272,31 @@ KINDS: Mapping[str, Kind] = {
     "false-encoding": _say(
         "declares `text` as its encoding, which is not true", lambda say, part, text: say.layer(
             part, f'<?xml version="1.0" encoding={quoteattr(text)}?>\n'), part=_WHERE, text="windows-1251"),
-    "no-break-space": _say("the manager's phone is `text`", Saying.phone, text="1\u00a0244"),
-    "zero-phone": _say("the manager's phone is 0", lambda say: say.about(manager="0")),
-    "several-phones": _say("the manager's phones are `text`", Saying.phone, text=_PHONES),
-    "title-line-breaks": _say("the title is `text`", lambda say, text: say.about(title=text), text=_LINES),
+    "no-break-space": _tell("the manager's phone is `text`", Saying.phone, text="1\u00a0244"),
+    "zero-phone": _tell("the manager's phone is 0", lambda say: say.about(manager="0")),
+    "several-phones": _tell("the manager's phones are `text`", Saying.phone, text=_PHONES),
+    "title-line-breaks": _tell("the title is `text`", lambda say, text: say.about(title=text), text=_LINES),
     "entity-bomb": _say("a billion laughs", lambda say, part: say.entity(part, _LAUGHS, "&e9;"), part=_WHERE),
     "external-entity": _say(
         "the title is an external entity at `location`", lambda say, part, location: say.entity(
             part, f"<!ENTITY x SYSTEM {quoteattr(location)}>", "&x;"),
         part=_WHERE, location="file:///etc/hostname"),
-    "huge-title": _say("a title of `size` characters", lambda say, size: say.about(title="Ж" * size),
+    "huge-title": _tell("a title of `size` characters", lambda say, size: say.about(title="Ж" * size),
                        size=2_000_000),
     "named-for-all": _say("`text` for everybody whom it does not know", lambda say, text: say.write(
         say.text if say.client else say.signature.answer(Client("0", text))), text="Неизвестный клиент"),
-    "fails-for-unknown": _say("<error> for everybody whom it does not know", lambda say, text: say.write(
+    "fails-for-unknown": _tell("<error> for everybody whom it does not know", lambda say, text: say.write(
         say.text if say.client else f"<error>{escape(text)}</error>"), text="Клиент не найден"),
-    "json": _say("JSON instead of XML", Saying.write, text=_TOLD_BY_JSON),
-    "other-tags": _say("XML of other tags", Saying.write, text=_OTHER_TAGS),
-    "not-a-name": _say("`text` instead of XML", Saying.write, text="Неопределено"),
+    "json": _tell("JSON instead of XML", Saying.write, text=_TOLD_BY_JSON),
+    "other-tags": _tell("XML of other tags", Saying.write, text=_OTHER_TAGS),
+    "not-a-name": _tell("`text` instead of XML", Saying.write, text="Неопределено"),
     "structure": _say("elements in m:return, not text", lambda say: say.markup(
         '<m:Property name="title"><m:Value>Тестов Т.Т.</m:Value></m:Property>')),
     "dotnet": _say("m:SayNameResult instead of m:return",
                    lambda say: say.write(say.text).replace(b"m:return", b"m:SayNameResult")),
-    "object-gone": _say("title and phone are those of a reference that leads nowhere",
+    "object-gone": _tell("title and phone are those of a reference that leads nowhere",
                         lambda say: say.about(title=_GONE, manager=_GONE)),
-    "manager-phone": _say("the manager's phone is `text`", Saying.phone, text="244.0"),
+    "manager-phone": _tell("the manager's phone is `text`", Saying.phone, text="244.0"),
     "pop-answer": _pop("answers `text` instead of 1 to IncomingCall or Event", Saying.write, text="0"),
     # --- How the answer is sent
     "cut-in-answer": _wire(
@@ -343,7 +346,7 @@ class Fault:
     name: of the table's row.
     times: how many requests (for `refuse`, `mute` and `idle-close`: connections) it befalls before it ends by
         itself; None: until it is cleared.
-    operation: befalls only this operation's requests: `SayName`, `IncomingCall` or `Event`.
+    operation: befalls only this operation's requests: `SayName`, `IncomingCall`, `contact`, …
     The others are parameters; each row takes some of them and has its own defaults.
 
     Raises ValueError when it cannot be so; `one_line` tells why.
@@ -419,14 +422,3 @@ def one_line(error: ValueError) -> str:
         return str(error)
     first = error.errors()[0]
     return ": ".join((*map(str, first["loc"]), first["msg"].removeprefix("Value error, ")))
-
-
-def catalogue() -> str:
-    """All faults with their parameters, a line each."""
-    lines = []
-    for name, kind in KINDS.items():
-        told = " ".join(
-            f"{key}={'…' if value is None else value!r}" for key, value in kind.parameters.items()
-        )
-        lines.append(f"{name:25}  {kind.about}{told and f'  [{told}]'}")
-    return "\n".join(lines)

@@ -156,7 +156,9 @@ class Service(BaseHTTPRequestHandler):
         self.onec.count_arrived()
         outcome: Answer | End = End.CLOSE
         try:
-            here = path == self.onec.settings.service_path
+            place, spoken = self.onec.settings.service_path, self.onec.settings.spoken
+            self._pings = f"{self.command} {path}" == f"GET {place}ping" and "ping" in spoken.operations
+            here = path == place or self._pings
             outcome = self._pass_the_gate(query.lower().rstrip("="), here=here)
             if self.server.stopping.is_set():
                 outcome = End.CLOSE
@@ -172,6 +174,8 @@ class Service(BaseHTTPRequestHandler):
             return as_json([asdict(request) for request in onec.requests])
         if (command, place) == ("GET", "stats"):
             return as_json(asdict(onec.stats))
+        if (command, place) == ("GET", "calls"):
+            return as_json([asdict(call) for call in onec.calls])
         if place != "fault":
             return answers.NOT_FOUND
         if command == "POST":
@@ -191,7 +195,7 @@ class Service(BaseHTTPRequestHandler):
         return fault
 
     def _pass_the_gate(self, query: str, *, here: bool) -> Answer | End:
-        if here and self.command == "POST":
+        if here and (self.command == "POST" or self._pings):
             self._read_operation()
         if fault := self._take(Stage.HEAD, Stage.GATE):
             return cast(Answer | End, fault.strike(self))
@@ -202,9 +206,9 @@ class Service(BaseHTTPRequestHandler):
         settings = self.onec.settings
         if settings.username is not None and not self._knows(f"{settings.username}:{settings.password}"):
             return answers.UNAUTHORIZED
-        if self.command == "POST" or self._finishes:
+        if self.command == "POST" or self._finishes or self._pings:
             return self._in_session()
-        if (self.command, query) != ("GET", "wsdl"):
+        if (self.command, query) != ("GET", "wsdl") or not settings.spoken.service:
             return answers.METHOD_NOT_ALLOWED
         self._counted_as = "wsdl"
         # By the host that the client knows us by.
@@ -223,13 +227,17 @@ class Service(BaseHTTPRequestHandler):
     def _read_operation(self) -> None:
         dialect = self.onec.settings.spoken
         try:
-            operation = dialect.read(self._body, self.headers.get("Content-Type", ""))
+            operation = Operation("", "", "ping", {})
+            if not self._pings:
+                operation = dialect.read(self._body, self.headers.get("Content-Type", ""))
         except Refused as refused:
             self._operation, self.what = refused, "an unreadable request"
             return
         self._operation, told = operation, operation.parameters
-        number = next((told[name] for name in ("Number", "number", "NumFrom") if name in told), "")
-        self.what = f"{operation.name[:50]!r} {number[:50]!r} by SOAP {operation.version}"
+        number = next((told[name] for name in ("Number", "number", "NumFrom", "phone") if name in told), "")
+        self.what = (
+            f"{operation.name[:50]!r} {number[:50]!r}{operation.version and ' by SOAP '}{operation.version}"
+        )
         if operation.name in dialect.operations:
             self._counted_as = operation.name
 
@@ -251,7 +259,7 @@ class Service(BaseHTTPRequestHandler):
         finally:
             sessions.leave(session)
         if cookie and isinstance(outcome, Answer):
-            base = self.onec.settings.service_path.partition("/ws/")[0] or "/"
+            base = re.split("/[wh]s/", self.onec.settings.service_path)[0] or "/"
             header = ("Set-Cookie", f"ibsession={session.id}; path={quote(base)}")
             outcome = replace(outcome, headers=(*outcome.headers, header))
         return outcome
@@ -267,9 +275,9 @@ class Service(BaseHTTPRequestHandler):
         if self.server.stopping.wait(settings.latency + (fault.seconds or 0.0 if fault else 0.0)):
             return End.CLOSE
         try:
-            signature = dialect.signature(operation, settings.service_namespace)
+            signature = dialect.signature(operation, settings)
             if fault is None or fault.card is not False:
-                onec.open_card(signature.pop(operation.parameters))
+                onec.execute(signature, operation.parameters)
         except Refused as refused:
             return dialect.fault(refused)
         except ValueError as error:

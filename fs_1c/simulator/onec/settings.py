@@ -10,6 +10,8 @@ from fs_1c.simulator.onec.clients import Client, Search
 from fs_1c.simulator.onec.dialects import DIALECTS, Dialect, DialectName
 from fs_1c.simulator.onec.faults import Fault
 
+REHEARSAL = "rehearsal"
+"""The key by which the simulated 1С:УНФ knows a PBX, unless told another."""
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -17,12 +19,11 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 class OneCSimulatorSettings:
     """Where to listen and how to behave.
 
-    host: address to listen on, IPv4, IPv6 or a name. port: TCP port; 0: any free one.
-    path, namespace: of the service and its operations; None: the dialect's own.
-    username, password: Basic authentication; None for the username asks for none.
+    port: 0: any free one. path, namespace: of the service; None: the dialect's. username: None asks for none.
     latency: seconds that 1C thinks before it answers a SOAP request, with a fault too; 401 comes at once.
     clients: who is known: a CSV file (see `load_clients`), or they themselves; None: the shipped example.
-    dialect: which operations there are and how they answer. search: how numbers are found (see `ClientBook`).
+    crm_token: by which 1С:УНФ knows a PBX. ignored: numbers of whose calls it makes nothing.
+    cards_at_answer: in mobilon-3 a card opens by ANSWER, not by PREANSWER. search: see `ClientBook`.
     sessions: 1C's `reuseSessions`: `dontuse` starts and ends one for each request; under `use` a request
         names its session by the cookie ibsession or starts one by `IBSession: start`; `autouse` does as `use`
         for those who ask, and takes any free session for the rest.
@@ -46,6 +47,9 @@ class OneCSimulatorSettings:
     latency: Seconds = 0.0
     clients: Path | tuple[Client, ...] | None = None
     dialect: DialectName = "mobilon-2"
+    crm_token: str = Field(default=REHEARSAL, repr=False)
+    cards_at_answer: bool = False
+    ignored: tuple[str, ...] = ()
     search: Search = "last-ten"
     sessions: Literal["dontuse", "use", "autouse"] = "dontuse"
     session_max_age: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 20.0

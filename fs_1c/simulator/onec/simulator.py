@@ -1,18 +1,21 @@
 """The simulated 1C as a whole: starts, stops, remembers, goes wrong when told to."""
 
 import contextlib
+import copy
 import logging
 import socket
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from socketserver import ThreadingTCPServer
 from typing import Any, Self
 from urllib.parse import quote
 
+from fs_1c.simulator.onec.calls import Calls, Document
 from fs_1c.simulator.onec.clients import EXAMPLE, ClientBook, load_clients
-from fs_1c.simulator.onec.dialects import Operation, Pop
+from fs_1c.simulator.onec.dialects import Operation, Signature
 from fs_1c.simulator.onec.faults import Fault, Stage
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
@@ -39,11 +42,12 @@ class ReceivedRequest:
 @dataclass(frozen=True, slots=True)
 class Card:
     """One card on one screen. num_from: the caller's number as sent. time: seconds since the epoch.
-    key: the subscriber's; a credential in production, hence not in the repr."""
+    key: the subscriber's; a credential in production, hence not in the repr. extension: if that was told."""
 
     num_from: str
     key: str = field(repr=False)
     time: float
+    extension: str = ""
 
 
 class OneCSimulator:
@@ -53,7 +57,7 @@ class OneCSimulator:
     its sessions are lost. Raises ClientFileError; `start` raises OSError when the address is taken.
 
     clients: who is known. port: the TCP port; 0 before the first start when any free one was asked for.
-    requests, cards: the latest 10 000, oldest first.
+    requests, cards: the latest 10 000, oldest first. calls: the documents made of calls.
     fault: what is wrong now, with the `times` that are left. Set it to have something go wrong.
     """
 
@@ -67,6 +71,7 @@ class OneCSimulator:
         self.fault = self.settings.fault
         self.requests: tuple[ReceivedRequest, ...] = ()
         self.cards: tuple[Card, ...] = ()
+        self._calls = Calls(at_answer=self.settings.cards_at_answer, ignored=self.settings.ignored)
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -118,6 +123,12 @@ class OneCSimulator:
         self.fault = None
 
     @property
+    def calls(self) -> tuple[Document, ...]:
+        """What 1C has made of the calls that it was told of; they do not change any more."""
+        with self._lock:
+            return tuple(copy.deepcopy(self._calls.documents))
+
+    @property
     def stats(self) -> Stats:
         """The counters as of now; they do not change any more."""
         return self.sessions.counts()
@@ -158,11 +169,11 @@ class OneCSimulator:
         with self._lock:
             self.requests = (*self.requests, request)[-MAX_REQUESTS:]
 
-    def open_card(self, pop: Pop | None) -> None:
-        """The operation was one that opens this, unless 1C has been stopped meanwhile."""
+    def execute(self, signature: Signature, told: Mapping[str, str]) -> None:
+        """1C does what the operation is for, unless it has been stopped meanwhile. Raises ValueError."""
         with self._lock:
-            if pop is not None and self._server is not None:
-                self.cards = (*self.cards, Card(*pop, time.time()))[-MAX_REQUESTS:]
+            if self._server is not None and (pop := signature.tells(self._calls, told)) is not None:
+                self.cards = (*self.cards, Card(*pop[:2], time.time(), pop[2]))[-MAX_REQUESTS:]
                 self._counted.cards += 1
 
 

@@ -14,12 +14,16 @@ import typer
 
 from fs_1c.channel import json_line, plain
 from fs_1c.settings import Address, parse_address
-from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
-from fs_1c.simulator.onec import (
+from fs_1c.simulator import (
+    FAULT_KINDS,
+    REHEARSAL,
+    CallResult,
+    CallScript,
     ClientFileError,
     OneCSimulator,
     OneCSimulatorSettings,
-    catalogue,
+    SimulatedSwitch,
+    SwitchSettings,
     fault_of,
     one_line,
 )
@@ -53,7 +57,8 @@ def onec(
     username: Annotated[str | None, _option("Ask for Basic authentication.")] = None,
     password: Annotated[str, _option("To ask for.", envvar="FS_1C_SIMULATOR_PASSWORD")] = "",
     latency: Annotated[float, _option("That 1C thinks before it answers.", "SECONDS")] = 0.1,
-    dialect: Annotated[str, _option("mobilon-1, -2 or -3: operations, namespace, path.")] = "mobilon-2",
+    dialect: Annotated[str, _option("mobilon-1, -2, -3 or itoolabs.")] = "mobilon-2",
+    crm_token: Annotated[str, _option("itoolabs: by which 1C knows the PBX.")] = REHEARSAL,
     path: Annotated[str | None, _option("Where the service is; else the dialect's.")] = None,
     namespace: Annotated[str | None, _option("Namespace of the operations; else the dialect's.")] = None,
     search: Annotated[str, _option("How numbers are found: last-ten or drop-first-substring.")] = "last-ten",
@@ -69,9 +74,10 @@ def onec(
 ) -> None:
     """A 1C that behaves like the real ones, at their worst if told to.
 
-    GET /simulator/log shows what it was asked, GET /simulator/stats what it counts; POST to /simulator/fault
-    a fault such as {"fault": "drip", "seconds": 0.5} to switch it on, DELETE it to switch it off. --fault
-    takes the same, or its name alone.
+    GET /simulator/log shows what it was asked, /simulator/calls what it has made of the calls that it was
+    told of, /simulator/stats what it counts; POST to /simulator/fault a fault such as
+    {"fault": "drip", "seconds": 0.5} to switch it on, DELETE it to switch it off. --fault takes the same, or
+    its name alone.
     """
     given = dict(locals())
     if faults:
@@ -167,3 +173,14 @@ def _show(result: CallResult, as_json: bool) -> None:
     shown |= {"CODE RUN": "; ".join(result.executed_code)} if result.executed_code else {}
     for key, value in shown.items():
         typer.echo(plain(f"{key:22}{value}"))
+
+
+def catalogue() -> str:
+    """All faults with their parameters, a line each."""
+    lines = []
+    for name, kind in FAULT_KINDS.items():
+        told = " ".join(
+            f"{key}={'…' if value is None else value!r}" for key, value in kind.parameters.items()
+        )
+        lines.append(f"{name:25}  {kind.about}{told and f'  [{told}]'}")
+    return "\n".join(lines)

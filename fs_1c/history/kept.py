@@ -1,0 +1,296 @@
+"""What is kept of the history: tables of SQLite, and what is done with them. No file, no thread, no clock.
+
+`words` has what waits for 1C, in order; `calls` a row for each call with something to be told, by which it is
+found without looking at all words; `said` what must not be said twice, however often the service is started;
+`stories` the calls that are up. No key gets here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, dataclass, fields
+from typing import Any
+
+VERSION = 1
+"""Of the tables."""
+SAID_FOR = 24 * 3600.0
+"""Seconds for which it is known what was said of a call, and a story is kept of which nothing is heard."""
+PORTION = 1000
+"""Rows that are deleted at a time."""
+HELD = 1e18
+"""A turn that never comes: the words before these are where we cannot get at them."""
+
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, base TEXT NOT NULL, call TEXT NOT NULL, state
+    TEXT NOT NULL, extension TEXT, owner INTEGER, once INTEGER, number TEXT, destination TEXT, outgoing
+    INTEGER, at REAL, began REAL, seconds INTEGER, answered INTEGER, link TEXT, made REAL NOT NULL, tries
+    INTEGER NOT NULL, leaving INTEGER NOT NULL, error TEXT NOT NULL)""",
+    "CREATE INDEX IF NOT EXISTS words_by_call ON words (base, call, id)",
+    "CREATE INDEX IF NOT EXISTS words_by_age ON words (made)",
+    "CREATE INDEX IF NOT EXISTS words_that_leave ON words (id) WHERE leaving",
+    # next_at: on this process' monotonic clock, 0: at once; first: the call's place among the others.
+    """CREATE TABLE IF NOT EXISTS calls (base TEXT NOT NULL, call TEXT NOT NULL, next_at REAL NOT NULL, first
+    INTEGER NOT NULL, PRIMARY KEY (base, call)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS calls_by_turn ON calls (base, next_at, first)",
+    """CREATE TABLE IF NOT EXISTS said (base TEXT NOT NULL, call TEXT NOT NULL, state TEXT NOT NULL, at REAL
+    NOT NULL, PRIMARY KEY (base, call, state)) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS said_by_age ON said (at)",
+    """CREATE TABLE IF NOT EXISTS stories (call TEXT PRIMARY KEY, number TEXT, manager TEXT NOT NULL, story
+    TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS stories_by_age ON stories (at)",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One thing that waits for 1C to be told it. Times are seconds since the epoch.
+
+    Attributes:
+        id: Its place; 0: it has none yet.
+        base: Whom it is for.
+        call: What the call is called.
+        state, extension, owner, once: As of a `Telling`.
+        number: The client's, any form.
+        destination: The number that was dialled.
+        at: Of when it is.
+        began: When the call began.
+        seconds: How long the client had somebody to talk to.
+        link: To the recording, or empty.
+        made: When it was written down.
+        tries: How often it was sent in vain.
+        leaving: It was about to leave: 1C may have it.
+        error: Why it has not been taken yet, or empty.
+    """
+
+    id: int
+    base: str
+    call: str
+    state: str
+    extension: str
+    owner: bool
+    once: bool
+    number: str
+    destination: str
+    outgoing: bool
+    at: float
+    began: float
+    seconds: int
+    answered: bool
+    link: str
+    made: float
+    tries: int = 0
+    leaving: bool = False
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What waits for one base.
+
+    Attributes:
+        words, calls: How many.
+        oldest: When the oldest was written down, seconds since the epoch.
+        error: Why the first of them has not been taken yet, or empty.
+    """
+
+    words: int
+    calls: int
+    oldest: float
+    error: str
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Word))
+_FLAGS = tuple(i for i, field in enumerate(fields(Word)) if field.type == "bool")
+# Only names of our own are put together to SQL here.
+_SELECT = f"SELECT {_COLUMNS} FROM words"  # noqa: S608
+_INSERT = f"INSERT INTO words ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(Word)))})"  # noqa: S608
+
+
+def _word(row: tuple[Any, ...]) -> Word:
+    """SQLite has no truth values, but numbers."""
+    values = list(row)
+    for i in _FLAGS:
+        values[i] = bool(values[i])
+    return Word(*values)
+
+
+def put(
+    connection: sqlite3.Connection, words: Iterable[Word], turn: Callable[[Word], float] = lambda word: 0.0
+) -> None:
+    """Writes words down, but for those that are harmful twice and have been said.
+
+    Args:
+        turn: When the call of a word goes on, if nothing of it waits yet.
+    """
+    for word in words:
+        if word.once:
+            said = (word.base, word.call, word.state, word.made)
+            if not connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?)", said).rowcount:
+                continue
+        place = connection.execute(_INSERT, (None, *astuple(word)[1:])).lastrowid
+        connection.execute(
+            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (word.base, word.call, turn(word), place)
+        )
+
+
+def next_words(
+    connection: sqlite3.Connection, base: str, now: float, limit: int, flying: set[str]
+) -> list[Word]:
+    """The first word of each of the oldest calls whose turn it is; none of those under way."""
+    connection.execute(
+        "UPDATE calls SET next_at = 0 WHERE base = ? AND next_at > 0 AND next_at <= ?", (base, now)
+    )
+    calls = connection.execute(
+        "SELECT call FROM calls WHERE base = ? AND next_at = 0 ORDER BY first LIMIT ?",
+        (base, limit + len(flying)),
+    ).fetchall()
+    chosen = [call for (call,) in calls if call not in flying][:limit]
+    return [word for call in chosen if (word := first_word(connection, base, call)) is not None]
+
+
+def next_turn(connection: sqlite3.Connection, base: str) -> float | None:
+    """When the next call that pauses goes on; None: none pauses."""
+    row = connection.execute(
+        "SELECT next_at FROM calls WHERE base = ? AND next_at > 0 AND next_at < ? ORDER BY next_at LIMIT 1",
+        (base, HELD),
+    ).fetchone()
+    return None if row is None else float(row[0])
+
+
+def first_word(connection: sqlite3.Connection, base: str, call: str) -> Word | None:
+    """What a call is to be told next."""
+    row = connection.execute(
+        f"{_SELECT} WHERE base = ? AND call = ? ORDER BY id LIMIT 1", (base, call)
+    ).fetchone()
+    return _word(row) if row else None
+
+
+def leaves(connection: sqlite3.Connection, word: Word) -> None:
+    """It is about to be sent."""
+    connection.execute("UPDATE words SET leaving = 1 WHERE id = ?", (word.id,))
+
+
+def over(connection: sqlite3.Connection, word: Word) -> None:
+    """1C has it, or never will: the call's next has its turn."""
+    connection.execute("DELETE FROM words WHERE id = ?", (word.id,))
+    _left(connection, word.base, word.call)
+    connection.execute(
+        "UPDATE calls SET next_at = 0 WHERE base = ? AND call = ? AND next_at > 0", (word.base, word.call)
+    )
+
+
+def again(connection: sqlite3.Connection, word: Word, error: str, at: float, tries: int) -> None:
+    """It has not arrived: it is sent again, not before `at`."""
+    connection.execute(
+        "UPDATE words SET tries = ?, leaving = 0, error = ? WHERE id = ?", (tries, error, word.id)
+    )
+    connection.execute("UPDATE calls SET next_at = ? WHERE base = ? AND call = ?", (at, word.base, word.call))
+
+
+def begin(connection: sqlite3.Connection, turn: float) -> list[Word]:
+    """Another process goes on with this: no call pauses. Takes out, and returns, what was leaving when the
+    one before died: 1C may have it, or be at it still, so the call goes on at `turn`.
+    """
+    connection.execute("UPDATE calls SET next_at = 0 WHERE next_at > 0")
+    found = [_word(row) for row in connection.execute(f"{_SELECT} WHERE leaving").fetchall()]
+    for word in found:
+        over(connection, word)
+        connection.execute(
+            "UPDATE calls SET next_at = ? WHERE base = ? AND call = ?", (turn, word.base, word.call)
+        )
+    return found
+
+
+def silence(connection: sqlite3.Connection, base: str) -> int:
+    """Nothing waits for this base any more. Returns how many words did."""
+    connection.execute("DELETE FROM calls WHERE base = ?", (base,))
+    return connection.execute("DELETE FROM words WHERE base = ?", (base,)).rowcount
+
+
+def keep_story(
+    connection: sqlite3.Connection, call: str, number: str, manager: str, story: str, at: float
+) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?)", (call, number, manager, story, at)
+    )
+
+
+def move(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
+    """What was kept elsewhere meanwhile goes on here, behind what is here already."""
+    put(connection, map(_word, source.execute(f"{_SELECT} ORDER BY id")))
+    connection.executemany(
+        "INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?)", source.execute("SELECT * FROM said")
+    )
+    connection.execute("UPDATE calls SET next_at = 0 WHERE next_at > 0")
+    connection.executemany(
+        "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?)", source.execute("SELECT * FROM stories")
+    )
+
+
+def drop_story(connection: sqlite3.Connection, call: str) -> None:
+    connection.execute("DELETE FROM stories WHERE call = ?", (call,))
+
+
+def stories(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+    """Story and manager of each call that is up, oldest first."""
+    return connection.execute("SELECT story, manager FROM stories ORDER BY at").fetchall()
+
+
+def prune(
+    connection: sqlite3.Connection, now: float, keep_for: float, flying: set[tuple[str, str]]
+) -> list[Word]:
+    """Forgets a portion of what is too old, but for the calls of which a word is under way. Returns the words
+    among it, which nobody will be told.
+    """
+    old = now - SAID_FOR
+    # A clock that was wrong has left times that have not come yet.
+    connection.execute("DELETE FROM said WHERE at < ? OR at > ?", (old, now + SAID_FOR))
+    connection.execute("DELETE FROM stories WHERE at < ? OR at > ?", (old, now + SAID_FOR))
+    rows = connection.execute(
+        f"{_SELECT} WHERE made < ? ORDER BY made LIMIT {PORTION}", (now - keep_for,)
+    ).fetchall()
+    given_up = [word for word in map(_word, rows) if (word.base, word.call) not in flying]
+    for word in given_up:
+        over(connection, word)
+    return given_up
+
+
+def waiting(connection: sqlite3.Connection) -> dict[str, Waits]:
+    """By base, of those for which something waits."""
+    counted = connection.execute("SELECT base, count(*), min(made) FROM words GROUP BY base").fetchall()
+    found = {}
+    for base, words, oldest in counted:
+        (calls,) = connection.execute("SELECT count(*) FROM calls WHERE base = ?", (base,)).fetchone()
+        first = connection.execute(
+            "SELECT error FROM words WHERE base = ? AND error != '' LIMIT 1", (base,)
+        ).fetchone()
+        found[base] = Waits(words, calls, oldest, first[0] if first else "")
+    return found
+
+
+def erase(connection: sqlite3.Connection, is_his: Callable[[str], bool]) -> int:
+    """Deletes what is kept of a client, whose numbers `is_his` knows. Returns how many words that were."""
+    numbers = connection.execute("SELECT number FROM words UNION SELECT number FROM stories").fetchall()
+    erased = 0
+    for (number,) in numbers:
+        if is_his(number):
+            given = (number,)
+            calls = connection.execute(
+                "SELECT DISTINCT base, call FROM words WHERE number = ?", given
+            ).fetchall()
+            erased += connection.execute("DELETE FROM words WHERE number = ?", given).rowcount
+            for base, call in calls:
+                _left(connection, base, call)
+            connection.execute("DELETE FROM stories WHERE number = ?", given)
+    return erased
+
+
+def _left(connection: sqlite3.Connection, base: str, call: str) -> None:
+    """A call of which nothing waits any more has no turn."""
+    connection.execute(
+        "DELETE FROM calls WHERE base = ? AND call = ? AND NOT EXISTS"
+        " (SELECT 1 FROM words WHERE words.base = calls.base AND words.call = calls.call)",
+        (base, call),
+    )

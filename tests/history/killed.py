@@ -1,0 +1,126 @@
+"""A service that tells 1C is killed and started again until all has been said; what 1C has then."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
+from tests import ROOT
+
+WITHIN = 60.0
+"""Seconds that one life may take."""
+WORDS = {
+    ("mobilon-3", False): ["START", "ANSWER", "HANGUP", "END"],
+    ("mobilon-3", True): ["START", "PREANSWER", "HANGUP", "END"],
+    ("itoolabs", False): ["INCOMING", "COMPLETED", "history"],
+    ("itoolabs", True): ["INCOMING", "CANCELLED", "history"],
+}
+HARMFUL = frozenset(["END", "PREANSWER", "INCOMING", "COMPLETED", "CANCELLED"])
+
+
+@dataclass
+class Found:
+    """What came of it.
+
+    Attributes:
+        lives: How often the service was started.
+        words: That 1C was told in the end, those that were told twice counted twice.
+        unknown: Harmful ones that the service did not say again, for 1C might have them.
+        missing: Those of them that 1C has not.
+        wrong: Lines that should not be.
+    """
+
+    lives: int = 0
+    words: int = 0
+    unknown: int = 0
+    missing: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+def killed(dialect: str, calls: int, kills: int, seed: int, faults: tuple[str, ...] = ()) -> Found:
+    """Kills it so often, at random moments; then lets it end."""
+    random, found = Random(seed), Found()
+    settings = OneCSimulatorSettings(port=0, dialect=dialect, latency=0.003)  # type: ignore[arg-type]
+    said: set[tuple[str, str]] = set()
+    with tempfile.TemporaryDirectory() as folder, OneCSimulator(settings) as onec:
+        now, done = 0, False
+        while not done:
+            found.lives += 1
+            after = random.randint(1, max(2, calls * 5 // max(1, kills))) if found.lives <= kills else None
+            now, done, log = _life(folder, onec, dialect, calls, now, after, random, faults)
+            said |= set(re.findall(r"call=(\S+) history (\S+) extension=\S+ base=\S+ unknown", log))
+            said |= set(re.findall(r"call=(\S+) history (\S+) extension=\S+ base=\S+ refused", log))
+            found.wrong += [line for line in log.splitlines() if "Traceback" in line or "ERROR" in line]
+        found.unknown = len(said)
+        _compare(onec, dialect, calls, said, found)
+    return found
+
+
+def _life(
+    folder: str,
+    onec: OneCSimulator,
+    dialect: str,
+    calls: int,
+    now: int,
+    after: int | None,
+    random: Random,
+    faults: tuple[str, ...],
+) -> tuple[int, bool, str]:
+    """One life: up to which event it has heard, whether it came to its end, what it logged."""
+    command = [sys.executable, "-m", "tests.history.sends", folder, onec.url, dialect, str(calls), str(now)]
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        ends, heard, done = time.monotonic() + WITHIN, 0, False
+        assert process.stdout is not None
+        for line in process.stdout:
+            assert time.monotonic() < ends
+            done = line.strip() == "done"
+            if not done:
+                now, heard = int(line) + 1, heard + 1
+            if faults and random.random() < 0.05 and not done:
+                onec.fault = Fault(random.choice(faults), times=1)
+            if after is not None and (heard >= after or done):
+                time.sleep(random.random() * 0.02)
+                break
+        if after is None:
+            process.wait(WITHIN)
+        else:
+            process.kill()
+            process.wait()
+            done = False
+            for line in process.stdout:  # so far the switch has come meanwhile
+                now = int(line) + 1 if line.strip().isdecimal() else now
+        log.seek(0)
+        return now, done, log.read()
+
+
+def _compare(
+    onec: OneCSimulator, dialect: str, calls: int, unknown: set[tuple[str, str]], found: Found
+) -> None:
+    """What each call's document has, and what it should have."""
+    documents = Counter(document.call for document in onec.calls)
+    for i in range(calls):
+        name, missed = f"call-{i}", i % 5 == 4
+        wanted = WORDS[dialect, missed]
+        told = [state for document in onec.calls if document.call == name for state in document.states]
+        found.words += len(told)
+        first = list(dict.fromkeys(told))
+        lacks = [word for word in wanted if word not in told]
+        found.missing += len(lacks)
+        if documents[name] > 1:
+            found.wrong.append(f"{name}: {documents[name]} documents")
+        # Nothing is taken of a call of which 1C does not know, and no document is made without its end.
+        needed = "END" if dialect == "mobilon-3" else "INCOMING"
+        if (name, needed) not in unknown and any((name, word) not in unknown for word in lacks):
+            found.wrong.append(f"{name}: lacks {lacks}, has {told}")
+        if first != [word for word in wanted if word in told]:
+            found.wrong.append(f"{name}: told in the order {told}")
+        if twice := [word for word, count in Counter(told).items() if count > 1 and word in HARMFUL]:
+            found.wrong.append(f"{name}: twice {twice}")

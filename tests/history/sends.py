@@ -1,0 +1,91 @@
+"""`python -m tests.history.sends FOLDER URL DIALECT CALLS NOW`: a service that hears of calls and tells 1C,
+to be killed at any moment. Prints the number of each event just before it hears it, and `done` in the end.
+
+The calls of the switch overlap; their events have numbers, which are its time. Who is started at a time hears
+what a door does then: what is up, and that the legs that he asks about are not.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fs_1c.call import Began, CallEvent, Conversation, HungUp
+from fs_1c.history import outbox, pace
+from fs_1c.integration import Integration
+from fs_1c.settings import build
+
+SWITCH = "sw"
+TOGETHER = 20
+"""Calls that are up at a time."""
+
+
+def call(name: str) -> list[CallEvent]:
+    """Answered, but for each fifth."""
+    number, missed = int(name.rpartition("-")[2]), int(name.rpartition("-")[2]) % 5 == 4
+    begun: list[CallEvent] = [
+        Began(name, name, f"8923529{number:04}", "74951234567", at=1000.0),
+        Conversation(name, f"{name}-a", f"8923529{number:04}", "244", ringing=True, at=1001.0),
+    ]
+    talk: list[CallEvent] = [Conversation(name, f"{name}-a", f"8923529{number:04}", "244", at=1002.0)]
+    ends: list[CallEvent] = [HungUp(f"{name}-a", 1010.0), HungUp(name, 1010.0)]
+    return begun + ends if missed else begun + talk + ends
+
+
+def events(calls: int) -> list[CallEvent]:
+    """All of them, in their order."""
+    found: list[tuple[float, int, CallEvent]] = []
+    for i in range(calls):
+        found += [(i + n * TOGETHER / 4, i, event) for n, event in enumerate(call(f"call-{i}"))]
+    return [event for _, _, event in sorted(found, key=lambda one: one[:2])]
+
+
+def settings(folder: str, url: str, dialect: str) -> dict[str, Any]:
+    token = {"crm_token": "rehearsal"} if dialect == "itoolabs" else {}
+    return {
+        "onec": {"url": url, "dialect": dialect, "timeout": "1s", "keep_warm": "0s", **token},
+        "history": {"enabled": True},
+        "journal": {"enabled": False},
+        "state": {"folder": folder},
+    }
+
+
+def is_up(before: list[CallEvent], leg: str) -> bool:
+    return not any(isinstance(event, HungUp) and event.leg_uuid == leg for event in before)
+
+
+def main(folder: str, url: str, dialect: str, calls: str, now: str) -> None:
+    logging.basicConfig(level="WARNING", stream=sys.stderr)
+    outbox.AGAIN = pace.FIRST_PAUSE = 0.02
+    outbox.AFTER_A_DEATH = 0.3
+    pace.LONGEST_PAUSE = 0.1
+    service = Integration(build(settings(folder, url, dialect)))
+    service.tell_history()
+    assert service.history is not None
+    service.history.waiting()  # it has been opened
+    feed, at = events(int(calls)), int(now)
+    before = feed[:at]
+    for event in before:  # what a door learns of calls that are up
+        if isinstance(event, Began | Conversation) and is_up(before, event.leg_uuid):
+            service._heard(event, SWITCH)
+    for leg in sorted(service.legs(SWITCH)):
+        if not is_up(before, leg):
+            service._heard(HungUp(leg, 1010.0), SWITCH)
+    for number, event in enumerate(feed[at:], at):
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
+        service._heard(event, SWITCH)
+        time.sleep(0.002)
+    while service.history.waiting():
+        time.sleep(0.01)
+    sys.stdout.write("done\n")
+    sys.stdout.flush()
+    service.close()
+
+
+if __name__ == "__main__":
+    assert Path(sys.argv[1]).is_dir()
+    main(*sys.argv[1:])
