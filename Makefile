@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench fuzz soak esl lock sbom clean
+.PHONY: demo test lint bench fuzz soak cluster esl lock sbom clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -28,6 +28,12 @@ bench: $(VENV)/.ready
 # Half an hour of calls while 1C's faults come and go.
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.service.soak 1800
+
+# Several switches and services, one Redis: what a call costs. The full size: SWITCHES=10 RATE=20 SECONDS=600, for which
+# ten services and ten switches need more than two cores.
+cluster: $(VENV)/.ready
+	$(BIN)/python -m tests.cluster.load --switches $(or $(SWITCHES),4) --rate $(or $(RATE),5) \
+	    --seconds $(or $(SECONDS),30)
 
 # SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file. Then the same parsers under
 # the clock: twice the input, twice the time.

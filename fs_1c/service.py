@@ -64,7 +64,7 @@ class Service:
                 if self._handed.get(name.removeprefix("esl.")) and not section.enabled:
                     raise WrongSocket(f"{name}.enabled: false, but systemd hands over a socket for it")
             if http.enabled:
-                door = HttpDoor(self.integration, http, self.doors)
+                door = HttpDoor(self.integration, http, self.doors, self.posts)
                 await self._open("http", door.open, "http.listen", http.listen)
                 self.http = door
             # Callers' own door last: whoever comes through it must not wait for the others.

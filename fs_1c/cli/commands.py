@@ -120,6 +120,9 @@ def journal(
     call: Annotated[str, typer.Option(help="One call in full, by the uuid in the log.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
     as_json: AsJson = False,
+    everywhere: Annotated[
+        bool, typer.Option("--all", help="Ask the other services (cluster.services), too.")
+    ] = False,
 ) -> None:
     """Say why a call went where it went, and why its card opened or did not."""
     from fs_1c.cli.common import out, usable_settings
@@ -127,11 +130,17 @@ def journal(
     from fs_1c.journal import journal_file
 
     settings = usable_settings(config)
+    plan = settings.numbers.plan()
+    if everywhere:
+        from fs_1c.cli import neighbours
+        from fs_1c.cli.journal import sought
+
+        asked = neighbours.Sought(sought(number, plan), call, limit)
+        raise typer.Exit(neighbours.run(settings, asked, as_json=as_json, console=out))
     path = journal_file(settings)
     if path is None:
         typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
         raise typer.Exit(2)
-    plan = settings.numbers.plan()
     raise typer.Exit(run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out))
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from fs_1c.cli.terminal import say
-from fs_1c.journal import JournalError, calls, listing, story, to_json
+from fs_1c.journal import CallEntry, JournalError, Row, calls, listing, story, to_json
 from fs_1c.numbers import Number, NumberPlan, read
+
+
+def sought(number: str, plan: NumberPlan) -> str:
+    """A number in whatever form it was typed, as the journal has it."""
+    parsed = read(number, plan)
+    return parsed.e164 if isinstance(parsed, Number) else number
 
 
 def run(
@@ -27,20 +34,33 @@ def run(
         plan: How numbers are dialled here: `number` may come in any form.
         call: The uuid of one call, which is then told in full; so is a single one by `limit`.
     """
-    parsed = read(number, plan)
-    asked = parsed.e164 if isinstance(parsed, Number) else number
+    asked = sought(number, plan)
     try:
         entries = calls(path, number=asked or None, call=call or None, limit=limit)
     except JournalError as error:
         say(Console(stderr=True), str(error))
         return 1
-    if as_json:
-        say(console, to_json(entries))
-    elif not entries:
-        sought = f"no call {call}" if call else f"no call of {asked}" if asked else "no call yet"
-        say(console, f"The journal knows {sought}.")
-    elif call or limit == 1:
-        say(console, *story(entries[0]))
-    else:
-        say(console, *listing(entries))
+    show(entries, {}, number=asked, call=call, limit=limit, as_json=as_json, console=console)
     return 0
+
+
+def show(
+    entries: Sequence[CallEntry],
+    services: Mapping[Row, str],
+    *,
+    number: str,
+    call: str,
+    limit: int,
+    as_json: bool,
+    console: Console,
+) -> None:
+    """What was found, and in which service's journal each row was, if there are several."""
+    if as_json:
+        say(console, to_json(entries, services))
+    elif not entries:
+        sought_for = f"no call {call}" if call else f"no call of {number}" if number else "no call yet"
+        say(console, f"The journal knows {sought_for}.")
+    elif call or limit == 1:
+        say(console, *story(entries[0], services))
+    else:
+        say(console, *listing(entries, services))

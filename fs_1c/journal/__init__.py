@@ -10,11 +10,13 @@ from fs_1c.journal.entries import (
     ErasedRows,
     JournalError,
     PopEntry,
+    Row,
     calls,
     in_e164,
     of_decision,
     of_pop,
 )
+from fs_1c.journal.merged import merged, of_json
 from fs_1c.journal.report import as_json, listing, story, to_json
 from fs_1c.journal.writer import Journal, journal_file
 
@@ -25,12 +27,15 @@ __all__ = [
     "Journal",
     "JournalError",
     "PopEntry",
+    "Row",
     "as_json",
     "calls",
     "in_e164",
     "journal_file",
     "listing",
+    "merged",
     "of_decision",
+    "of_json",
     "of_pop",
     "story",
     "to_json",

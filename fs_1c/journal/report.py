@@ -5,7 +5,7 @@ What clients, callers and 1C wrote is shown, but never reaches a terminal as any
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,13 @@ from rich.cells import cell_len
 
 from fs_1c.call import How, Outcome, Result, Source
 from fs_1c.channel import json_line, plain
-from fs_1c.journal.entries import NOT_ALLOWED, CallEntry, DecisionEntry, PopEntry, TalkEntry
+from fs_1c.journal.entries import NOT_ALLOWED, CallEntry, DecisionEntry, PopEntry, Row, TalkEntry
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""
 MAX_CARDS = 3
 """Cards of one call in a line of many; a ring group may have dozens."""
+NOBODYS: Mapping[Row, str] = {}
 HEADINGS = ("when", "number", "client", "lookup", "sent to", "cards", "call")
 
 _SOURCES = {
@@ -28,9 +29,12 @@ _SOURCES = {
 }
 
 
-def listing(entries: Sequence[CallEntry]) -> list[str]:
-    """A line of headings, and one for each call."""
+def listing(entries: Sequence[CallEntry], services: Mapping[Row, str] = NOBODYS) -> list[str]:
+    """A line of headings, and one for each call; with the services whose rows these are, if that is given."""
     rows = [HEADINGS, *(_row(entry) for entry in entries)]
+    if services:
+        whose = ["service", *(plain(", ".join(_services(entry, services))) for entry in entries)]
+        rows = [(cells[0], service, *cells[1:]) for cells, service in zip(rows, whose, strict=True)]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -54,21 +58,30 @@ def _row(entry: CallEntry) -> tuple[str, ...]:
     return *shown, plain(entry.call)
 
 
-def story(entry: CallEntry) -> list[str]:
-    """One call, told in sentences."""
+def _services(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
+    rows: list[Row] = [*entry.decisions, *entry.pops, *entry.talks]
+    return list(dict.fromkeys(services[row] for row in sorted(rows, key=lambda row: row.at)))
+
+
+def story(entry: CallEntry, services: Mapping[Row, str] = NOBODYS) -> list[str]:
+    """One call, told in sentences; with whose row each is, if that is given."""
     lines = [f"Call {entry.call}"]
     for decision in entry.decisions:
-        lines += ["", *_told_decision(decision)]
+        lines += ["", *_by(_told_decision(decision), decision, services)]
     if not entry.decisions:
         lines += ["", f"{entry.number or 'Somebody who withheld his number'} was on the line."]
         lines += ["This service was not asked where the call should go: it did not pass a door that decides."]
-    lines += ["", *_told_talks(entry)]
+    lines += ["", *_told_talks(entry, services)]
     if entry.talks and not entry.pops:
         lines += ["No card: the settings want none for such a conversation (screenpop)."]
     elif not entry.pops:
         lines += ["No card: as far as the switch's events tell, no subscriber has talked to the client."]
         lines += ["If one has: only a door that hears of it can open a card. Is the inbound one up?"]
     return [plain(line) for line in lines]
+
+
+def _by(told: list[str], row: Row, services: Mapping[Row, str]) -> list[str]:
+    return [f"{told[0]} [{services[row]}]", *told[1:]] if row in services else told
 
 
 def _told_decision(decision: DecisionEntry) -> list[str]:
@@ -138,21 +151,18 @@ def _sent(decision: DecisionEntry) -> str:
     return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
 
 
-def _told_talks(entry: CallEntry) -> list[str]:
+def _told_talks(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
     """Who talked to the client and how he came to, with what became of each card."""
     lines: list[tuple[float, list[str]]] = []
     with_card = {(pop.leg, pop.extension) for pop in entry.pops if not pop.ringing}
     how = {(talk.leg, talk.extension): _how(talk) for talk in entry.talks}
     for talk in entry.talks:
         if (talk.leg, talk.extension) not in with_card:
-            lines.append(
-                (
-                    talk.at,
-                    [f"{_clock(talk.at)}  Extension {talk.extension} {_began(talk.outgoing)}{_how(talk)}."],
-                )
-            )
+            told = f"{_clock(talk.at)}  Extension {talk.extension} {_began(talk.outgoing)}{_how(talk)}."
+            lines.append((talk.at, _by([told], talk, services)))
     for pop in entry.pops:
-        lines.append((pop.at, _told_pop(pop, "" if pop.ringing else how.get((pop.leg, pop.extension), ""))))
+        told_pop = _told_pop(pop, "" if pop.ringing else how.get((pop.leg, pop.extension), ""))
+        lines.append((pop.at, _by(told_pop, pop, services)))
     return [line for _, told in sorted(lines, key=lambda one: one[0]) for line in told]
 
 
@@ -222,13 +232,27 @@ def _became(pop: PopEntry) -> str:
             return f"Outcome: {pop.outcome} ({why}) after {took}."
 
 
-def to_json(entries: Sequence[CallEntry]) -> str:
-    """All entries as one line of JSON."""
-    return json_line([as_json(entry) for entry in entries])
+def to_json(entries: Sequence[CallEntry], services: Mapping[Row, str] = NOBODYS) -> str:
+    """All entries as one line of JSON; each row with its service, if that is given."""
+    return json_line([as_json(entry, services) for entry in entries])
 
 
-def as_json(entry: CallEntry) -> dict[str, Any]:
+def as_json(entry: CallEntry, services: Mapping[Row, str] = NOBODYS) -> dict[str, Any]:
     """One call of `journal --json`; its keys are a contract. Times are ISO 8601, local, with their offset."""
+    told = _as_json(entry)
+    if services:
+        by_name: dict[str, Sequence[Row]] = {
+            "decisions": entry.decisions,
+            "pops": entry.pops,
+            "talks": entry.talks,
+        }
+        for name, rows in by_name.items():
+            for one, row in zip(told[name], rows, strict=True):
+                one["service"] = services[row]
+    return told
+
+
+def _as_json(entry: CallEntry) -> dict[str, Any]:
     return {
         "call": entry.call,
         "when": _iso(entry.at),

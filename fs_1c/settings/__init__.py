@@ -18,6 +18,7 @@ from fs_1c.settings.files import (
 from fs_1c.settings.sections import (
     TOKEN_LENGTH,
     BreakerSettings,
+    ClusterSettings,
     HttpSettings,
     InboundSettings,
     JournalSettings,
@@ -38,6 +39,7 @@ __all__ = [
     "TOKEN_LENGTH",
     "Address",
     "BreakerSettings",
+    "ClusterSettings",
     "DialectName",
     "HttpSettings",
     "InboundSettings",

@@ -18,6 +18,7 @@ from fs_1c.numbers import Number, read
 from fs_1c.settings.base import OneCSettings
 from fs_1c.settings.sections import (
     BreakerSettings,
+    ClusterSettings,
     EslSettings,
     HistorySettings,
     HttpSettings,
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     journal: JournalSettings = JournalSettings()
     history: HistorySettings = HistorySettings()
     redis: RedisSettings | None = None
+    cluster: ClusterSettings = ClusterSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -31,6 +31,7 @@ def secret_files(settings: Settings) -> list[tuple[str, Path]]:
     named += [(setting(name, "crm_token_file"), base.crm_token_file) for name, base in settings.onec.items()]
     named += [("esl.inbound.password_file", switch.password_file) for switch in settings.esl.inbound]
     named += [("http.token_file", settings.http.token_file), ("subscribers.file", settings.subscribers.file)]
+    named += [("cluster.token_file", settings.cluster.token_file)]
     return [(what, file) for what, file in named if file is not None]
 
 

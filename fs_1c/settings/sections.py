@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from enum import StrEnum
 from functools import lru_cache
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -274,6 +276,65 @@ class RedisSettings(Section):
     sentinel_password: SecretStr = SecretStr("")
     prefix: str = Field("fs-1c:", max_length=100)
     timeout: Duration = 0.1
+
+
+class ClusterSettings(Section):
+    """The other services, whose journals are asked by `fs-1c journal --all`.
+
+    Attributes:
+        services: Where their HTTP doors are, without a path.
+        token_file: What they want to be shown; None: the token of our own.
+        ca_file: Whom to believe about `https://`, beside the usual authorities none; None: the usual ones.
+        name: Ours among them; empty: the name of the machine.
+    """
+
+    services: tuple[str, ...] = Field((), max_length=64)
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    name: str = ""
+
+    @field_validator("services")
+    @classmethod
+    def _services(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_is_origin(url) for url in value):
+            raise ValueError("allowed: http://HOST:PORT or https://HOST[:PORT], without a path or a password")
+        return tuple(url.rstrip("/") for url in value)
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not re.fullmatch("([A-Za-z0-9][A-Za-z0-9._-]{0,63})?", value):
+            raise ValueError("allowed: up to 64 Latin letters, digits, dots, dashes and underscores")
+        return value
+
+    @model_validator(mode="after")
+    def _files(self) -> ClusterSettings:
+        for name, file in (("token_file", self.token_file), ("ca_file", self.ca_file)):
+            if file and not os.access(file, os.R_OK):
+                raise ValueError(f"{name}: {file} cannot be read")
+        return self
+
+    @property
+    def our_name(self) -> str:
+        return self.name or socket.gethostname()[:64]
+
+    def secret(self, http: HttpSettings) -> str:
+        """The token that the others want, or nothing. Raises OSError or UnicodeDecodeError if the file that
+        it is kept in is no good.
+        """
+        if self.token_file:
+            return self.token_file.read_text("utf-8-sig").strip("\r\n")
+        return http.secret()
+
+
+def _is_origin(url: str) -> bool:
+    if not re.fullmatch(r"https?://[^\s/@?#\\]{1,255}/?", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 class StateSettings(Section):

@@ -23,10 +23,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fs_1c import __version__
+from fs_1c.cards import PostState
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, HttpSettings
 from fs_1c.web.exchange import Refusal, body_of, guarded, text
-from fs_1c.web.gate import Gate, Visitor, visitor
+from fs_1c.web.gate import Gate, visitor, with_token
 from fs_1c.web.metrics import CONTENT_TYPE, Metrics
 from fs_1c.web.server import HttpServer
 from fs_1c.web.status import Feed, StatusPage
@@ -39,6 +40,8 @@ THREADS = 2
 T = TypeVar("T")
 Doors = Callable[[], Mapping[str, bool]]
 """Tells which doors there are for calls, and whether each is up."""
+Posts = Callable[[], Sequence[PostState]]
+"""Tells how things are at each switch that has a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,20 @@ class HttpDoor:
         integration: What is asked; may be exchanged while the door is open.
         settings: Where to listen. The token is that of `integration`, so that it can be changed by SIGHUP.
         doors: The doors for calls; the service is ready when all are up.
+        posts: The switches where other services may be, too.
     """
 
-    def __init__(self, integration: Integration, settings: HttpSettings, doors: Doors) -> None:
+    def __init__(
+        self, integration: Integration, settings: HttpSettings, doors: Doors, posts: Posts = tuple
+    ) -> None:
         self.feed = Feed()
-        self.metrics = Metrics(lambda: self.integration, doors)
+        self.metrics = Metrics(lambda: self.integration, doors, posts)
         self._settings = settings
         self._doors = doors
+        self._posts = posts
         self._threads = ThreadPoolExecutor(THREADS, "fs-1c-http")
         self._status = StatusPage(
-            lambda: self.integration, self.feed, ready=self._readiness, in_thread=self._in_thread
+            lambda: self.integration, self.feed, ready=self._known, in_thread=self._in_thread
         )
         self.integration = integration
         self._gate = Gate(
@@ -140,7 +147,7 @@ class HttpDoor:
 
     async def _health(self, request: Request) -> Response:
         bases = await self._in_thread(self.integration.health)
-        return JSONResponse({"live": True, **self._readiness(), "bases": bases, "version": __version__})
+        return JSONResponse({"live": True, **self._known(), "bases": bases, "version": __version__})
 
     async def _metrics(self, request: Request) -> Response:
         told = await self._in_thread(self.metrics.text)
@@ -150,8 +157,12 @@ class HttpDoor:
         doors = dict(self._doors())
         return {"ready": all(doors.values()), "doors": doors}
 
+    def _known(self) -> dict[str, object]:
+        """How things are here, and with the other services, as far as that is known here."""
+        return {**self._readiness(), **others(self.integration, self._posts())}
+
     async def _forget(self, request: Request) -> Response:
-        integration, who = self.integration, _with_token(request)
+        integration, who = self.integration, with_token(request)
         asked = read_forget(await body_of(request))
         try:
             done = await self._in_thread(lambda: integration.forget(asked.number, asked.base))
@@ -170,7 +181,7 @@ class HttpDoor:
         return JSONResponse({"forgotten": done.count})
 
     async def _erase(self, request: Request) -> Response:
-        integration, who = self.integration, _with_token(request)
+        integration, who = self.integration, with_token(request)
         asked = read_forget(await body_of(request))
         if asked.number is None or asked.base:
             raise Refusal(400, "allowed: number, alone")
@@ -187,12 +198,23 @@ class HttpDoor:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _with_token(request: Request) -> Visitor:
-    """Who asks, if a token is set, which he has shown then. Raises `Refusal`."""
-    who = visitor(request)
-    if not who.token:
-        raise Refusal(403, "closed: set http.token or http.token_file in the settings to open it")
-    return who
+def others(integration: Integration, posts: Sequence[PostState]) -> dict[str, object]:
+    """What `/health` says of Redis and of the switches that have a name; its keys are a contract."""
+    claims = integration.claims()
+    return {
+        "redis": None if claims.redis_up is None else {"up": claims.redis_up},
+        "cards_unshared": claims.unshared,
+        "switches": {
+            post.switch: {
+                "role": post.role.value,
+                "connected": post.connected,
+                "owner": post.owner,
+                "since_s": round(post.since),
+                "held": post.held,
+            }
+            for post in posts
+        },
+    }
 
 
 def read_forget(body: bytes) -> Forget:

@@ -62,6 +62,14 @@ def visitor(request: Request) -> Visitor:
     return found
 
 
+def with_token(request: Request) -> Visitor:
+    """Who asks, if a token is set, which he has shown then. Raises `Refusal`."""
+    who = visitor(request)
+    if not who.token:
+        raise Refusal(403, "closed: set http.token or http.token_file in the settings to open it")
+    return who
+
+
 class Gate:
     """An ASGI application before another one.
 

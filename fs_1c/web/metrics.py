@@ -5,16 +5,18 @@ Nothing here names a client, a subscriber or a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from fs_1c.call import Conversation, Decision, ScreenPop
+from fs_1c.call import Conversation, Decision, Outcome, ScreenPop
+from fs_1c.cards import PostState
 from fs_1c.directory import BreakerState
 from fs_1c.integration import Integration
+from fs_1c.settings import Role
 from fs_1c.talk import Observer
 
 _DECISION = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 2.0, 5.0)
@@ -28,12 +30,16 @@ class Metrics(Observer):
     Args:
         integration: The one at work, whose bases and journal are looked at when the metrics are read.
         doors: Tells which doors there are, and whether each is up.
+        posts: Tells how things are at each switch that has a name.
     """
 
     def __init__(
-        self, integration: Callable[[], Integration], doors: Callable[[], Mapping[str, bool]]
+        self,
+        integration: Callable[[], Integration],
+        doors: Callable[[], Mapping[str, bool]],
+        posts: Callable[[], Sequence[PostState]] = tuple,
     ) -> None:
-        self.integration, self.doors = integration, doors
+        self.integration, self.doors, self.posts = integration, doors, posts
         self._registry = CollectorRegistry()
         self._decisions = Counter(
             "fs_1c_decisions",
@@ -63,8 +69,13 @@ class Metrics(Observer):
         )
         self._pops = Counter(
             "fs_1c_pops",
-            "Screen pops, by outcome; accepted is all that 1C ever says.",
+            "Screen pops, by outcome; accepted is all that 1C ever says. Each in the service that told 1C.",
             ("outcome",),
+            registry=self._registry,
+        )
+        self._elsewhere = Counter(
+            "fs_1c_cards_elsewhere",
+            "Cards that another service had opened, or this one before it was started anew.",
             registry=self._registry,
         )
         self._registry.register(_Now(self))
@@ -81,7 +92,10 @@ class Metrics(Observer):
             self._failures.labels(base, operation, error).inc()
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
-        self._pops.labels(pop.outcome.value.replace(" ", "_")).inc()
+        if pop.outcome is Outcome.ELSEWHERE:  # a pop there: the sum over all services counts each once
+            self._elsewhere.inc()
+        else:
+            self._pops.labels(pop.outcome.value.replace(" ", "_")).inc()
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
@@ -126,3 +140,34 @@ class _Now(Collector):
             "Rows that the journal could not take.",
             value=integration.journal.rows_lost if integration.journal else 0,
         )
+        yield from self._others()
+
+    def _others(self) -> Iterator[Metric]:
+        """What there is to know of the other services."""
+        claims = self._metrics.integration().claims()
+        redis = GaugeMetricFamily("fs_1c_redis_up", "1 while Redis answers; not there without Redis.")
+        if claims.redis_up is not None:
+            redis.add_metric((), float(claims.redis_up))
+        yield redis
+        yield CounterMetricFamily(
+            "fs_1c_cards_unshared",
+            "Cards that opened though nobody could tell whether another service had opened them.",
+            value=claims.unshared,
+        )
+        owner = GaugeMetricFamily(
+            "fs_1c_switch_owner",
+            "1 for what is known here of a switch's own service: present, gone or unknown.",
+            labels=("switch", "role", "owner"),
+        )
+        held = GaugeMetricFamily(
+            "fs_1c_talks_held",
+            "Talks that a reserve keeps for the case that it takes over.",
+            labels=("switch",),
+        )
+        for post in self._metrics.posts():
+            for state in ("present", "gone", "unknown"):
+                owner.add_metric((post.switch, post.role.value, state), float(post.owner == state))
+            if post.role is Role.RESERVE:
+                held.add_metric((post.switch,), post.held)
+        yield owner
+        yield held

@@ -79,15 +79,15 @@ class Service:
         self._cluster = cluster
         self._folder = cluster.folder / name
         self._folder.mkdir()
-        self._config = self._folder / "fs-1c.toml"
-        self._config.write_text(settings.replace("FOLDER", str(self._folder)))
+        self.config = self._folder / "fs-1c.toml"
+        self.config.write_text(settings.replace("FOLDER", str(self._folder)))
         self._starts = itertools.count(1)
         self._stack = ExitStack()
         self.log = self._folder / "log"
 
     async def start(self) -> None:
         self.log = self._folder / f"log-{next(self._starts)}"
-        self.process: subprocess.Popen[bytes] = self._stack.enter_context(serving(self._config, self.log))
+        self.process: subprocess.Popen[bytes] = self._stack.enter_context(serving(self.config, self.log))
         await asyncio.to_thread(wait_for, self.log, ": listening")
         await self.says("inbound door")
 
@@ -129,15 +129,20 @@ class Cluster:
         self.numbers: list[str] = []
         self._calls: list[asyncio.Task[object]] = []
 
-    async def add(self, name: str, *, switch: str = "", role: str = "", port: int = 0) -> Service:
+    async def add(
+        self, name: str, *, switch: str = "", role: str = "", port: int = 0, http: str = "", outbound: int = 0
+    ) -> Service:
         """Starts a service of that name.
 
         Args:
             switch: The name that its settings give the switch.
             port: Where it finds the switch.
+            outbound: Where callers find it; 0: nowhere.
+            http: Lines of its settings, from those of `[http]` on; else it has no such door.
         """
         keys = "".join(f'"{extension}" = "{key}"\n' for extension, key in KEYS.items())
         redis = f'[redis]\nurl = "{self.redis.url}"\n' if self.redis else ""
+        asked = f'listen = "127.0.0.1:{outbound}"' if outbound else "enabled = false"
         named = f'name = "{switch}"\n' if switch else ""
         named += f'role = "{role}"\n' if role else ""
         self.services[name] = service = Service(
@@ -145,7 +150,7 @@ class Cluster:
             name,
             f'[onec]\nurl = "{self.onec.url}"\nusername = "SOAP"\npassword = "s3cret"\nsessions = 8\n'
             f'[subscribers.keys]\n{keys}[state]\nfolder = "FOLDER"\n{redis}'
-            "[esl.outbound]\nenabled = false\n[http]\nenabled = false\n"
+            f"[esl.outbound]\n{asked}\n[http]\n{http or 'enabled = false'}\n"
             f'[[esl.inbound]]\naddress = "127.0.0.1:{port or self.switch.event_socket_port}"\n{named}',
         )
         await service.start()

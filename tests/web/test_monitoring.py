@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from fs_1c.call import Call, Caller, Conversation, Decision, Outcome, Result, ScreenPop
+from fs_1c.cards import PostState
 from fs_1c.integration import Integration
+from fs_1c.settings import Role
 from fs_1c.web.metrics import Metrics
 from tests import ROOT
 from tests.world import settings_for
@@ -28,8 +30,9 @@ def expressions() -> list[str]:
 @pytest.fixture(scope="module")
 def told() -> str:
     """All metrics, each with every label."""
-    integration = Integration(settings_for("http://127.0.0.1:1/base"))
-    metrics = Metrics(lambda: integration, lambda: {"outbound": True})
+    integration = Integration(settings_for("http://127.0.0.1:1/base", redis={"url": "redis://127.0.0.1:1/0"}))
+    posts = [PostState(f"sw{n}", role, True, "gone", 5.0, 3) for n, role in enumerate(Role)]
+    metrics = Metrics(lambda: integration, lambda: {"outbound": True}, lambda: posts)
     caller = Caller(None, Result.SKIPPED, base="default")
     metrics.decided(Decision(Call("uuid", "1"), caller, (), None))
     for operation in ("SayName", "contact"):
@@ -51,6 +54,16 @@ def test_an_expression_names_metrics_that_there_are(expression: str, told: str) 
                 assert re.search(rf'^{name}\{{.*{label}="{value}"', told, re.MULTILINE) or (
                     label == "result" and value in list(Result)
                 ), (label, operator, value)
+
+
+def test_a_card_of_two_services_is_one_pop(told: str) -> None:
+    """`elsewhere` is counted, but not as a pop: the sum over all services is that of the cards."""
+    assert 'outcome="elsewhere"' not in told
+    assert re.search(r"^fs_1c_cards_elsewhere_total 1\.0$", told, re.MULTILINE)
+    assert 'fs_1c_pops_total{outcome="accepted"} 1.0' in told
+    assert 'fs_1c_switch_owner{owner="gone",role="reserve",switch="sw1"} 1.0' in told
+    assert 'fs_1c_switch_owner{owner="present",role="reserve",switch="sw1"} 0.0' in told
+    assert 'fs_1c_talks_held{switch="sw1"} 3.0' in told and 'talks_held{switch="sw0"}' not in told
 
 
 def test_every_rule_says_what_it_means_and_every_panel_has_a_place() -> None:

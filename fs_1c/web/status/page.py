@@ -1,4 +1,6 @@
-"""The page's addresses: `/`, `/events`, `/state`, `/journal`. Who may read them is not decided here."""
+"""The page's addresses: `/`, `/events`, `/state`, `/journal`; and `/journal.json`, for the other services.
+Who may read them is not decided here, but that nobody reads the last without a token.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from starlette.requests import Request
@@ -19,7 +22,7 @@ from fs_1c.journal import JournalError, calls, journal_file
 from fs_1c.numbers import Number, read
 from fs_1c.settings import Settings
 from fs_1c.web.exchange import text
-from fs_1c.web.gate import visitor
+from fs_1c.web.gate import visitor, with_token
 from fs_1c.web.status import html
 from fs_1c.web.status.feed import Feed
 from fs_1c.web.status.masking import masked_values
@@ -79,6 +82,7 @@ class StatusPage:
             ("GET", "/events"): self._events,
             ("GET", "/state"): self._state,
             ("GET", "/journal"): self._journal,
+            ("GET", "/journal.json"): self._for_neighbours,
         }
 
     def renew(self) -> None:
@@ -115,6 +119,17 @@ class StatusPage:
         return _json(json.dumps(masked_values(told, UNMASKED) if view.mask else told))
 
     async def _journal(self, request: Request) -> Response:
+        return await self._sought(request, self._view(request))
+
+    async def _for_neighbours(self, request: Request) -> Response:
+        """The journal in whole, with whose it is: on the loopback, too, for nobody without a token."""
+        with_token(request)
+        view = replace(self._view(request), mask=False)
+        name = json.dumps(self._integration().settings.cluster.our_name)
+        return await self._sought(request, view, f'{{"service": {name}, "calls": ', "}")
+
+    async def _sought(self, request: Request, view: View, before: str = "", after: str = "") -> Response:
+        """The calls that are sought, as JSON, with that before and after them."""
         asked, settings = request.query_params, self._integration().settings
         number, call = asked.get("number", "").strip(), asked.get("call", "").strip()
         if max(len(number), len(call)) > MAX_SOUGHT:
@@ -124,9 +139,9 @@ class StatusPage:
             return text(400, f"limit: allowed: 1 to {MAX_CALLS}")
         if journal_file(settings) is None:
             return text(404, "no journal is kept: state.folder is not set, or journal.enabled is off")
-        view = self._view(request)
         try:
-            return _json(await self._read(lambda: search(settings, number, call, int(limit), view)))
+            found = await self._read(lambda: search(settings, number, call, int(limit), view))
+            return _json(f"{before}{found}{after}")
         except JournalError as error:
             return text(503, str(error))
         except TimeoutError:

@@ -55,6 +55,16 @@ function drawState() {
   for (const [name, up] of Object.entries(state.doors)) {
     tiles.push(tile(`${t("door")} ${name}`, up ? "good" : "bad", t(up ? "up" : "down")));
   }
+  for (const [name, at] of Object.entries(state.switches)) {
+    const acts = at.role === "own" || at.owner === "gone";
+    const tone = !at.connected ? "bad" : at.owner === "present" ? "good" : "warn";
+    tiles.push(tile(`${t("switch_")} ${name}`, tone, t(!at.connected ? "down" : acts ? "acts" : at.owner === "present" ? "standsBy" : "ownUnknown"),
+      t(`role_${at.role}`), ...(at.role === "reserve" ? [`${t("ownService")}: ${t(`owner_${at.owner}`)}`] : [])));
+  }
+  if (state.redis) {
+    tiles.push(tile("Redis", state.redis.up ? "good" : "bad", t(state.redis.up ? "up" : "down"),
+      ...(state.cards_unshared ? [`${t("unshared")}: ${decimals(state.cards_unshared, 0)}`] : [])));
+  }
   const lost = state.journal.rows_lost;
   tiles.push(tile(t("journal"), lost ? "warn" : "", t(state.journal.kept ? "journalKept" : "journalOff"),
     ...(lost ? [`${t("rowsLost")}: ${decimals(lost, 0)}`] : [])));
@@ -75,7 +85,7 @@ function decisionPills(decision) {
 function popPill(pop) {
   const tone = pop.outcome === "accepted" ? "r-found" : ["skipped", "elsewhere"].includes(pop.outcome) ? "r-skipped"
     : pop.outcome === "unknown" ? "r-late" : "r-failed";
-  return words("span", `pill ${tone}`, `${pop.extension} ${t(pop.outcome)}`);
+  return words("span", `pill ${tone}`, `${pop.extension} ${t(pop.outcome)}${pop.by ? ` ${pop.by}` : ""}`);
 }
 
 function row(call) {
@@ -120,7 +130,7 @@ function more(call) {
     const marks = [pop.ringing && t("ringing"), pop.outgoing && t("outgoing")].filter(Boolean);
     tell("card", [`${day(pop.when)} ${clock(pop.when)}`, `${pop.extension} ${t(pop.outcome)}`, `${t("took")} ${ms(pop.took_ms)}`, ...marks]
       .concat(pop.age_ms >= 1000 ? [`${t("heardAfter")} ${ms(pop.age_ms)}`] : []).join(" · "));
-    tell("leg", pop.leg); tell("error", failure(pop.error));
+    tell("switch_", pop.switch); tell("by", pop.by); tell("leg", pop.leg); tell("error", failure(pop.error));
   }
   return list;
 }

@@ -23,6 +23,9 @@ const WORDS = {
     skipped: "no number", "too late": "too late", elsewhere: "told already",
     uuid: "call", askedAs: "asked as", destination: "dialled", category: "category", manager: "manager",
     target: "sent to", error: "error", leg: "leg", ringing: "while ringing", outgoing: "outgoing", took: "took",
+    switch_: "switch", by: "opened by", acts: "opens cards here", standsBy: "stands by", ownUnknown: "own service not heard yet",
+    role_own: "own", role_reserve: "reserve", ownService: "own service", owner_present: "there", owner_gone: "gone",
+    owner_unknown: "not known", unshared: "cards unshared",
     heardAfter: "heard of after", ms: "ms", s: "s", more: "{n} more",
   },
   ru: {
@@ -48,6 +51,9 @@ const WORDS = {
     skipped: "нет номера", "too late": "поздно", elsewhere: "уже открыта",
     uuid: "звонок", askedAs: "спрошено как", destination: "набран", category: "категория", manager: "менеджер",
     target: "куда", error: "ошибка", leg: "плечо", ringing: "по вызову", outgoing: "исходящий", took: "заняло",
+    switch_: "станция", by: "открыла", acts: "карточки открывает эта", standsBy: "наготове", ownUnknown: "своя служба пока не слышна",
+    role_own: "своя", role_reserve: "запасная", ownService: "своя служба", owner_present: "на месте", owner_gone: "пропала",
+    owner_unknown: "неизвестно", unshared: "карточек без сверки",
     heardAfter: "узнали через", ms: "мс", s: "с", more: "ещё {n}",
   },
 };
