@@ -93,7 +93,7 @@ class ClaimsState:
     """How it is with what services know of each other's cards.
 
     Attributes:
-        redis_up: Whether Redis answers, as far as claims have noticed; None: there is none.
+        redis_up: Whether Redis answers, as far as claims and lookups have noticed; None: there is none.
         unshared: Cards that opened though neither their switch nor Redis could tell whether another service
             had opened them; since the start.
     """
@@ -369,7 +369,10 @@ class Integration:
 
     def claims(self) -> ClaimsState:
         """How the claims of cards are at this moment."""
-        return ClaimsState(self._claims.redis_up, self._claims.unshared)
+        # Where each switch has a name, claims do not ask Redis; lookups always do, and listen to it besides.
+        noticed = (self._claims.redis_up, *(base.directory.redis_up for base in self._bases.values()))
+        up = [one for one in noticed if one is not None]
+        return ClaimsState(all(up) if up else None, self._claims.unshared)
 
     # An engineer asks.
 

@@ -107,5 +107,9 @@ def test_health_and_metrics_tell_of_redis_and_of_a_reserve_that_acts(tmp_path: P
             await until(lambda: counted(other, gone) == 1, 60)
             assert at_reserve()["switches"]["sw3"]["owner"] == "gone"
             assert get(other, "/health/ready").status_code == 200
+            # Claims at a named switch do not ask Redis, and nobody calls: it is noticed all the same.
+            here.redis.kill()
+            await until(lambda: counted(other, "fs_1c_redis_up") == 0, 30)
+            assert at_reserve()["redis"] == {"up": False}
 
     asyncio.run(story())
