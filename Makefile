@@ -11,7 +11,7 @@ demo: $(VENV)/.ready
 # The calls of the fault table are timed, so they have the machine to themselves. (Without hypothesis, whose plugin is
 # imported at the very end there: Python 3.11 compiles badly while other threads format tracebacks.)
 test: $(VENV)/.ready lint
-	$(BIN)/python -m pytest -n 6 --dist loadfile --ignore tests/service/test_fault_table.py
+	$(BIN)/python -m pytest -n 6 --dist loadfile -m 'not cluster' --ignore tests/service/test_fault_table.py
 	$(BIN)/python -m pytest -p no:hypothesispytest tests/service/test_fault_table.py
 
 lint: $(VENV)/.ready
@@ -29,9 +29,10 @@ bench: $(VENV)/.ready
 soak: $(VENV)/.ready
 	$(BIN)/python -m tests.service.soak 1800
 
-# Several switches and services, one Redis: what a call costs. The full size: SWITCHES=10 RATE=20 SECONDS=600, for which
-# ten services and ten switches need more than two cores.
+# All that may happen to services, switches and Redis; then what a call costs. The full size: SWITCHES=10 RATE=20
+# SECONDS=600, for which ten services and ten switches need more than two cores.
 cluster: $(VENV)/.ready
+	$(BIN)/python -m pytest -n 2 tests/cluster
 	$(BIN)/python -m tests.cluster.load --switches $(or $(SWITCHES),4) --rate $(or $(RATE),5) \
 	    --seconds $(or $(SECONDS),30)
 

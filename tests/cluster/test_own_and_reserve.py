@@ -15,6 +15,7 @@ from tests.cluster.support import LONG, Cluster, Proxy, Service, cluster
 from tests.redis_server import NEEDED, needs_redis
 from tests.world import until
 
+MORE = pytest.mark.cluster  # by `make cluster`: each takes several services some ten seconds
 GONE = "its own service at"
 TAKES_OVER = "the reserve takes over"
 STANDS_BY = "the reserve stands by"
@@ -31,6 +32,7 @@ def told(service: Service, text: str) -> int:
     return service.log.read_text("utf-8").count(text)
 
 
+@MORE
 def test_while_the_own_service_is_there_the_reserve_says_nothing(tmp_path: Path) -> None:
     async def story() -> None:
         async with cluster(tmp_path) as here:
@@ -45,7 +47,10 @@ def test_while_the_own_service_is_there_the_reserve_says_nothing(tmp_path: Path)
 
 
 @needs_redis
-@pytest.mark.parametrize("redis", ["up", "killed", "stopped"])
+@pytest.mark.parametrize(
+    "redis",
+    [pytest.param("up", marks=MORE), pytest.param("killed", marks=MORE), "stopped"],
+)
 def test_an_own_service_that_is_frozen_and_thawed(tmp_path: Path, redis: str) -> None:
     async def story() -> None:
         async with cluster(tmp_path, redis=True) as here:
@@ -76,7 +81,7 @@ async def until_told(service: Service, text: str, times: int) -> None:
     await until(lambda: told(service, text) >= times, LONG)
 
 
-@pytest.mark.parametrize("under_traffic", [False, True])
+@pytest.mark.parametrize("under_traffic", [pytest.param(False, marks=MORE), True])
 def test_an_own_service_that_is_killed_and_started_anew(tmp_path: Path, under_traffic: bool) -> None:
     """Killed between its claim and its request, it costs that card: nobody can tell whether it was sent."""
 
@@ -138,6 +143,7 @@ async def both_restarted(here: Cluster, own: Service, reserve: Service) -> None:
     await here.opened(unheard)
 
 
+@MORE
 @pytest.mark.parametrize("what", [frozen, killed, both_restarted])
 def test_what_happens_to_the_reserve_costs_nothing(
     tmp_path: Path, what: Callable[[Cluster, Service, Service], Awaitable[None]]
@@ -155,7 +161,7 @@ def test_what_happens_to_the_reserve_costs_nothing(
 
 
 @needs_redis
-@pytest.mark.parametrize("fault", ["hiccups", "stopped"])
+@pytest.mark.parametrize("fault", [pytest.param("hiccups", marks=MORE), "stopped"])
 def test_two_own_services_and_redis(tmp_path: Path, fault: str) -> None:
     """Both act at once; the switch tells them apart, and what happens to Redis is nobody's second card."""
     pytest.importorskip("redis", reason=NEEDED)
@@ -180,6 +186,7 @@ def test_two_own_services_and_redis(tmp_path: Path, fault: str) -> None:
     asyncio.run(story())
 
 
+@MORE
 @needs_redis
 def test_without_a_name_a_hiccup_of_redis_is_no_absence(tmp_path: Path) -> None:
     pytest.importorskip("redis", reason=NEEDED)

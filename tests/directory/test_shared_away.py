@@ -156,7 +156,7 @@ def test_listening_goes_on_after_a_restart(
     until(lambda: one.forget(NUMBER))
     until(lambda: heard == [("default", NUMBER)])
     until(lambda: one.forget(None) and ("default", None) in heard)
-    assert lines(caplog)[:2] == ["is away", "is back"]
+    assert lines(caplog)[0] == "is away" and lines(caplog).count("is back") == 1
     one.close()
     until(lambda: server.listeners() == 0)
 
