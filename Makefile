@@ -32,7 +32,7 @@ soak: $(VENV)/.ready
 # All that may happen to services, switches and Redis; then what a call costs. The full size: SWITCHES=10 RATE=20
 # SECONDS=600, for which ten services and ten switches need more than two cores.
 cluster: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 tests/cluster
+	$(BIN)/python -m pytest -n 2 -m cluster
 	$(BIN)/python -m tests.cluster.load --switches $(or $(SWITCHES),4) --rate $(or $(RATE),5) \
 	    --seconds $(or $(SECONDS),30)
 

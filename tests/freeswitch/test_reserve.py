@@ -14,7 +14,7 @@ from tests.freeswitch.conftest import CLIENTS, Company
 from tests.freeswitch.sip import State
 from tests.processes import serving, wait_for
 
-pytestmark = pytest.mark.freeswitch
+pytestmark = [pytest.mark.freeswitch, pytest.mark.cluster]
 
 
 def settings(company: Company, folder: Path, role: str) -> Path:

@@ -69,7 +69,7 @@ def _sliced(octets: bytes, places: list[int], whole_from: int) -> Iterator[bytes
     yield octets[at:]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(answers, cuts, st.booleans()), min_size=1, max_size=5))
 def test_an_answer_is_only_given_to_the_question_it_belongs_to(
     script: list[tuple[tuple[bytes, str, str, int, bytes, bool], list[int], bool]],

@@ -96,6 +96,7 @@ def test_a_frozen_service_disables_nobody_else(tmp_path: Path, onec: OneCSimulat
     assert sorted(asked(onec)) == sorted([f"8903000000{n}" for n in range(4)] * 2)
 
 
+@pytest.mark.cluster
 def test_what_is_forgotten_while_redis_is_away_is_not_told_as_done_and_is_done_later(
     tmp_path: Path, onec: OneCSimulator
 ) -> None:

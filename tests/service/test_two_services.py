@@ -62,6 +62,7 @@ def test_a_client_who_rings_at_both_is_asked_about_once(tmp_path: Path, onec: On
     assert [r.parameters["Number"] for r in onec.requests if r.operation == "SayName"].count(CLIENT) == 1
 
 
+@pytest.mark.cluster
 def test_two_services_that_listen_to_two_switches_open_one_card_for_each_call(
     tmp_path: Path, onec: OneCSimulator
 ) -> None:
