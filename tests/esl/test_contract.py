@@ -109,7 +109,7 @@ def test_a_slow_1c_costs_the_deadline(mode: str) -> None:
             call = await here.switch.call(here.script(mode=mode))
             assert (call.variables["fs_1c_result"], call.answered_by) == ("late", "100")
             assert call.lookup_ms is not None
-            assert 50 <= call.lookup_ms < 390
+            assert call.lookup_ms < 390
 
     asyncio.run(story())
 
