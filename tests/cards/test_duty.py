@@ -328,8 +328,8 @@ def test_while_one_of_the_two_lives_throughout_what_goes_on_for_ten_seconds_has_
     script: list[tuple[int, tuple[str, str]]], clocks: tuple[float, float]
 ) -> None:
     """But for a claim that died with its holder: who is killed between that and the request costs a card, for
-    nobody can tell whether it was sent. And but for a card that waits for a 1C which is slow, until it is of no
-    use: it is the own service's for so long, and what the reserve finds then is too late for it, too."""
+    nobody can tell whether it was sent. And but for a card that waits for a 1C which is slow until it is of
+    no use: it is the own service's for so long, and what the reserve finds then is too late, too."""
     calm = [(pause, does) for pause, does in script if does[0] != "reserve" and does[1] != "slow"]
     world = run(calm, clocks)
     missing = world.began.keys() - world.ended.keys() - set(world.cards)
