@@ -231,19 +231,19 @@ class Integration:
     # Somebody answers.
 
     def conversation(
-        self, conversation: Conversation, ask: Ask | None = None, take: Take | None = None
+        self,
+        conversation: Conversation,
+        ask: Ask | None = None,
+        take: Take | None = None,
+        switch: str = "",
     ) -> Future[ScreenPop] | None:
         """Opens the client's card at the subscriber who talks to him, once; returns at once.
 
         Args:
             ask: Asks the directory of the conversation's switch for the subscriber's key, if it must be.
             take: Claims the card at the conversation's switch, if that has a name.
+            switch: Whose events have told of it, by its name or address, if it is listened to.
         """
-        return self._conversation(conversation, ask, take)
-
-    def _conversation(
-        self, conversation: Conversation, ask: Ask | None, take: Take | None, switch: str = ""
-    ) -> Future[ScreenPop] | None:
         # Told first: a card may have to wait for what 1C is told of its call.
         self._heard(conversation, switch)
         told = self._pops.conversation(conversation, ask, take)
@@ -269,7 +269,7 @@ class Integration:
         """
         match event:
             case Conversation():
-                self._conversation(event, ask, take, switch)
+                self.conversation(event, ask, take, switch)
             case HungUp(leg_uuid):
                 self._pops.hung_up(leg_uuid)
                 self._heard(event if event.at else replace(event, at=time.time()), switch)
@@ -393,7 +393,7 @@ class Integration:
             return ScreenPop(Outcome.SKIPPED, error=Failure("skipped", parsed.reason))
         call, written, now = str(uuid.uuid4()), parsed.written(chosen.number_format), time.time()
         card = Card(written, whose, extension, call, now)
-        if chosen.pool.tells != "itoolabs":
+        if not chosen.pool.card_needs_call:
             return open_card(chosen.pool, card, 1.0).result()
         of = CallState("INCOMING", call, written, extension=extension, when=now, began=now, once=True)
         try:

@@ -40,8 +40,6 @@ ANSWERS_WITHIN = 5.0
 """Seconds that a question about what waits may take."""
 
 _TABLES: dict[str, Table] = {"mobilon": mobilon, "itoolabs": itoolabs}
-_CARDS_NEED_WORDS = frozenset(["itoolabs"])
-"""Where a card does not open at a call that 1C has not been told of."""
 _TOLD = {Fate.TOLD: Told.TOLD, Fate.UNKNOWN: Told.UNKNOWN, Fate.REFUSED: Told.REFUSED}
 
 
@@ -159,7 +157,8 @@ class History(Observer):
 
         Raises `OneCError` if that has surely not reached 1C, and a card would not, either.
         """
-        if base not in self._office.bases or self._office.bases[base].pool.tells not in _CARDS_NEED_WORDS:
+        known = self._office.bases.get(base)
+        if known is None or not known.pool.card_needs_call:
             return
         ends = time.monotonic() + min(seconds, BEFORE_A_CARD)
         while self._outbox.is_open and (left := ends - time.monotonic()) > 0:

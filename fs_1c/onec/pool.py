@@ -49,6 +49,7 @@ class WorkerPool:
     Attributes:
         needs_key: Its 1C knows a person by his key, not by his extension.
         tells: By which words it is told what becomes of a call (see `Dialect.tells`).
+        card_needs_call: Its cards open only at calls that it has been told of.
         last_taken: When a worker last took a job, on the monotonic clock; 0.0: never.
     """
 
@@ -63,6 +64,7 @@ class WorkerPool:
         connection.prepare(settings)
         dialect = dialects.of(settings)
         self.needs_key, self.tells = dialect.needs_key, dialect.tells
+        self.card_needs_call = dialect.card_needs_call
         self._settings = settings
         self._policy = SessionPolicy(settings.session_mode)
         self._jobs: JobQueue[Future[Any]] = JobQueue(settings.sessions)

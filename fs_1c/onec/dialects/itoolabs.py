@@ -58,6 +58,10 @@ class Itoolabs:
     def tells(self) -> Tells:
         return "itoolabs"
 
+    @property
+    def card_needs_call(self) -> bool:
+        return True  # an event of an unknown call is dropped, with 200
+
     def address(self, url: str) -> str:
         url = url.partition("?")[0].rstrip("/").removesuffix("/ping")
         return f"{url}/" if "/hs/" in url else f"{url}{PATH}/"

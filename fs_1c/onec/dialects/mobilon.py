@@ -63,6 +63,10 @@ class Mobilon:
     def tells(self) -> Tells:
         return "mobilon" if self.event or self.call_event else ""
 
+    @property
+    def card_needs_call(self) -> bool:
+        return False
+
     def address(self, url: str) -> str:
         url = described_at(url) or url
         return url if "/ws/" in url or "/hs/" in url else url.rstrip("/") + self.path

@@ -158,6 +158,10 @@ class Dialect(Protocol):
     def tells(self) -> Tells:
         """By which words it is told what becomes of a call."""
 
+    @property
+    def card_needs_call(self) -> bool:
+        """A card opens only at a call that 1C has been told of."""
+
     def address(self, url: str) -> str:
         """Where requests go, given the URL in the settings, which may name only the base."""
 
