@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -19,12 +20,13 @@ from fs_1c.history import kept
 from fs_1c.history.kept import Waits, Word
 from fs_1c.history.outbox import Changes, Key, Outbox
 from fs_1c.history.pace import NO_HISTORY, Became, Fate, Pace, became
+from fs_1c.history.relay import AtSwitch, Relay
 from fs_1c.history.stories import of_json
 from fs_1c.history.tables import Policy, Table, itoolabs, mobilon, owns
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
-from fs_1c.settings import Settings
-from fs_1c.talk import Observer, Story
+from fs_1c.settings import RedisSettings, Settings
+from fs_1c.talk import Observer, Stories, Story
 
 log = logging.getLogger(__name__)
 
@@ -92,16 +94,20 @@ class History(Observer):
 
     Args:
         path: Where it is written down what they are to be told; None: nowhere.
+        redis: Where services share it; None: each is on its own, and a reserve tells nothing.
 
     Attributes:
         counted: Words by base and what became of them.
     """
 
-    def __init__(self, path: Path | None, office: Office) -> None:
+    def __init__(self, path: Path | None, office: Office, redis: RedisSettings | None = None) -> None:
         self.counted: Counter[tuple[str, Told]] = Counter()
         self._office = office
         self._outbox = Outbox(path, self)
         self._path = path
+        self._relay = Relay(redis, office.keep_for, self) if redis else None
+        self._theirs = Stories()  # calls of switches where we are the reserve
+        self._their_lock = threading.Lock()
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
@@ -124,20 +130,43 @@ class History(Observer):
             )
         try:
             self._outbox.open()
+            if self._relay:
+                self._relay.open()
         except RuntimeError as error:  # no thread to be had
             log.warning("history: %s", error)
         self._outbox.put(self._anew, hurry=True)
 
     def close(self, timeout: float) -> None:
         """Writes down what waits; blocks for at most `timeout` seconds."""
+        if self._relay:
+            self._relay.close()
         self._outbox.close(timeout)
+
+    def attend(self, switch: str, post: AtSwitch, *, reserve: bool) -> None:
+        """We listen to a switch to which others may listen, too. Called before `open`."""
+        if self._relay:
+            self._relay.attend(switch, post, reserve=reserve)
 
     # Calls.
 
     def heard(self, event: CallEvent, story: Story | None) -> None:
         """What 1C is to be told of it goes to the outbox."""
-        if story is not None and self._outbox.is_open:
+        if story is not None and self._outbox.is_open and story.switch not in self._office.others:
             self._outbox.put(partial(self._happened, event, story), may_be_lost=True)
+
+    def overheard(self, event: CallEvent, switch: str) -> None:
+        """Something has happened at a switch where we are the reserve: its own service tells 1C, or we."""
+        if self._relay is None or not self._outbox.is_open:
+            return
+        with self._their_lock:
+            story = self._theirs.heard(event, switch)
+        if story is not None:
+            self._outbox.put(partial(self._happened, event, story), may_be_lost=True)
+
+    def legs(self, switch: str) -> set[str]:
+        """Legs that were up where we are the reserve, as far as this service knows from before its start."""
+        with self._their_lock:
+            return self._theirs.legs(switch)
 
     def decided(self, decision: Decision) -> None:
         """Who the client's manager is."""
@@ -174,6 +203,8 @@ class History(Observer):
                 return
             error = self._tell(client, word)
             self._outbox.put(partial(self._ended, word, error), hurry=True)
+            if error is not None and error.kind == "busy":
+                time.sleep(0.05)
             if error is not None and error.reached is Reached.NO and (error.passing or error.base_down):
                 raise error
 
@@ -191,8 +222,10 @@ class History(Observer):
             self._outbox.put(lambda changes: changes.after.append(erase), hurry=True)
         else:
             erase()
+        shared = self._relay.erase(is_his) if self._relay else ""
         try:
-            return done.result(timeout)
+            erased, left = done.result(timeout)
+            return erased, "; ".join(filter(None, (left, shared)))
         except TimeoutError:
             return 0, f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
 
@@ -208,7 +241,7 @@ class History(Observer):
         name = office.base_of(story)
         base = office.bases.get(name)
         table = base.table if base else None
-        if table is None or self._pace(name).silent or story.switch in office.others:
+        if table is None or self._pace(name).silent:
             return
         before, manager = self._before.get(call), self._managers.get(call, "")
         if before is None:
@@ -217,34 +250,92 @@ class History(Observer):
         at = story.began if isinstance(event, Began) and story.began else getattr(event, "at", 0.0)
         if isinstance(event, Recorded) or not at:
             at = now
-        for said in table(before, event, story, office.policy, manager):
-            changes.words.append(
-                Word(
-                    0,
-                    name,
-                    call,
-                    said.state,
-                    said.extension,
-                    said.owner,
-                    said.once,
-                    story.number,
-                    story.destination,
-                    story.outgoing,
-                    at,
-                    story.began or at,
-                    round(story.seconds),
-                    story.answered,
-                    _link(story),
-                    now,
-                )
+        words = [
+            Word(
+                0,
+                name,
+                call,
+                said.state,
+                said.extension,
+                said.owner,
+                said.once,
+                story.number,
+                story.destination,
+                story.outgoing,
+                at,
+                story.began or at,
+                round(story.seconds),
+                story.answered,
+                _link(story),
+                now,
+                switch=story.switch,
             )
+            for said in table(before, event, story, office.policy, manager)
+        ]
+        stands_by = story.switch in office.others and self._stands_by(story.switch, words, manager)
+        if words and not stands_by:
+            changes.words += words
+            over = story.ended is not None
+            changes.after.append(partial(self._share, changes, name, call, manager, over=over))
         if story.ended is None:
             _remember(self._before, call, story)
-            changes.stories[call] = (story, manager)
+            if not stands_by:
+                changes.stories[call] = (story, manager)
         else:
             self._before.pop(call, None)
             self._managers.pop(call, None)
             changes.stories[call] = None
+
+    def _stands_by(self, switch: str, words: list[Word], manager: str) -> bool:
+        return self._relay is None or self._relay.keeps(switch, words, manager)
+
+    def _share(self, changes: Changes, base: str, call: str, manager: str, *, over: bool) -> None:
+        """What is written down of a call is other services' to know."""
+        written = [word for word in changes.written if (word.base, word.call) == (base, call)]
+        if self._relay and written:
+            self._relay.put(written, manager, over=over)
+
+    # What other services have said, and have left.
+
+    def ask(self, what: Callable[[Connection], Any], timeout: float) -> Any:
+        """See `relay.Place`."""
+        return self._ask(what, timeout)
+
+    def adopted(self, managers: dict[str, str]) -> None:
+        """See `relay.Place`."""
+
+        def learn(changes: Changes) -> None:
+            for call, manager in managers.items():
+                if call not in self._managers:
+                    _remember(self._managers, call, manager)
+
+        self._outbox.put(learn, hurry=True)
+
+    def said(self, words: list[Word]) -> None:
+        """See `relay.Place`."""
+
+        def forget(connection: Connection) -> None:
+            for word in words:
+                if (word.base, word.call) not in self._outbox.flying:
+                    kept.over(connection, word)
+
+        self._outbox.put(lambda changes: changes.asked.append((forget, Future())))
+
+    def unknowable(self, switch: str, before: float) -> int:
+        """See `relay.Place`."""
+
+        def settle(connection: Connection) -> list[Word]:
+            found = kept.unsure(connection, switch, before)
+            lost = [word for word in found if (word.base, word.call) not in self._outbox.flying]
+            for word in lost:
+                kept.over(connection, word)
+            return lost
+
+        lost = self._ask(settle, ANSWERS_WITHIN)
+        why = Failure("redis", "Redis has lost whether another service has told it")
+        for word in lost:
+            self._settled(word, Told.UNKNOWN, why)
+        return len(lost)
 
     def _anew(self, changes: Changes) -> None:
         """Other settings: whoever took nothing may take it now, and whoever was down may be elsewhere."""
@@ -253,7 +344,8 @@ class History(Observer):
 
     def found(self, stories: list[tuple[str, str]], unknown: list[Word]) -> None:
         """What the process before has left."""
-        up = []
+        up: list[Story] = []
+        theirs: list[Story] = []
         for text, manager in stories:
             try:
                 story = of_json(text)
@@ -261,15 +353,19 @@ class History(Observer):
                 log.warning("history: %s", error)
                 continue
             if story.call_uuid not in self._before:
-                up.append(story)
+                (theirs if story.switch in self._office.others else up).append(story)
                 _remember(self._before, story.call_uuid, story)
                 if manager:
                     _remember(self._managers, story.call_uuid, manager)
         for word in unknown:
             self._settled(word, Told.UNKNOWN, Failure("killed", "the service died while it was being told"))
+            if self._relay:
+                self._relay.settled(word)
         if up or unknown:
             log.info("history: %d calls were up, of %d words 1C may have been told", len(up), len(unknown))
         self._office.restore(up)
+        with self._their_lock:
+            self._theirs.restore(theirs)
 
     # On the outbox' thread: who is told.
 
@@ -346,7 +442,11 @@ class History(Observer):
         return None
 
     def _leaves(self, word: Word) -> None:
-        """On a worker, just before a word leaves that must not be said twice: that is written down."""
+        """On a worker, just before a word leaves that must not be said twice: it must be ours, and that is
+        written down.
+        """
+        if self._relay:
+            self._relay.may_leave(word)
         marked: Future[bool] = Future()
         self._outbox.put(lambda changes: changes.leaving.append((word, marked)), hurry=True)
         try:
@@ -367,11 +467,18 @@ class History(Observer):
             return
         fate = became(error, word.tries, once=word.once)
         self._landed(key, word, fate, str(error or ""), changes)
+        if self._relay and word.switch:
+            if fate.fate is Fate.ELSEWHERE:
+                changes.asked.append((partial(kept.unsay, word=word), Future()))
+            elif fate.fate is not Fate.AGAIN:
+                changes.after.append(partial(self._relay.settled, word))
+            elif word.once and error is not None and error.kind != "busy":
+                changes.after.append(partial(self._relay.back, word))
         if taken := _TOLD.get(fate.fate):
             failure = error.failure() if error else None
             changes.after.append(partial(self._settled, word, taken, failure))
         elif error is not None:
-            log.debug("call=%s history %s base=%s again: %s", word.call, word.state, word.base, error)
+            log.debug("call=%s history %s base=%s not told: %s", word.call, word.state, word.base, error)
 
     def _not_sent(self, word: Word, changes: Changes) -> None:
         self._landed((word.base, word.call), word, Became(Fate.AGAIN, 0.0, word.tries), word.error, changes)
@@ -441,6 +548,8 @@ class History(Observer):
         )
         for word in words:
             self._settled(word, Told.GIVEN_UP, None)
+            if self._relay:
+                self._relay.settled(word)
 
 
 def policy_of(settings: Settings) -> Policy:

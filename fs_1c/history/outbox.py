@@ -61,6 +61,7 @@ class Changes:
 
     Attributes:
         words: To be told.
+        written: Those of them that have been written down.
         begun: Calls of which nothing was known before.
         stories: As they are now, with the manager's extension; None: it is over.
         ended: Words that were sent: what becomes of them, why, and whether it was the memory that had them.
@@ -72,6 +73,7 @@ class Changes:
     """
 
     words: list[Word] = field(default_factory=list)
+    written: list[Word] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     stories: dict[str, tuple[Story, str] | None] = field(default_factory=dict)
     ended: list[tuple[Word, Became, str, bool]] = field(default_factory=list)
@@ -111,9 +113,7 @@ class Outbox:
         self.lost = 0
         self._path = path
         self._sender = sender
-        self._file = (
-            SqliteFile(path, lambda _: kept.SCHEMA, kept.VERSION, "history", durable=True) if path else None
-        )
+        self._file = SqliteFile(path, kept.schema, kept.VERSION, "history", durable=True) if path else None
         self._lock: int | None = None
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._hurry = threading.Event()
@@ -310,7 +310,7 @@ class Outbox:
                 words = words[:fit]
                 self._trouble_once("too much waits in memory")
         held = kept.HELD if away else 0.0
-        kept.put(connection, words, lambda word: 0.0 if word.call in self._fresh else held)
+        changes.written = kept.put(connection, words, lambda word: 0.0 if word.call in self._fresh else held)
         for call, told in changes.stories.items():
             if told is None:
                 kept.drop_story(connection, call)

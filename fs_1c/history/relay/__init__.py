@@ -1,0 +1,5 @@
+"""What services that listen to one switch know of each other's words for 1C, through Redis."""
+
+from fs_1c.history.relay.relay import AtSwitch, Relay
+
+__all__ = ["AtSwitch", "Relay"]
