@@ -272,10 +272,10 @@ class History(Observer):
             )
             for said in table(before, event, story, office.policy, manager)
         ]
-        stands_by = story.switch in office.others and self._stands_by(story.switch, words, manager)
+        over = story.ended is not None
+        stands_by = story.switch in office.others and self._stands_by(story.switch, words, manager, over=over)
         if words and not stands_by:
             changes.words += words
-            over = story.ended is not None
             changes.after.append(partial(self._share, changes, name, call, manager, over=over))
         if story.ended is None:
             _remember(self._before, call, story)
@@ -286,8 +286,8 @@ class History(Observer):
             self._managers.pop(call, None)
             changes.stories[call] = None
 
-    def _stands_by(self, switch: str, words: list[Word], manager: str) -> bool:
-        return self._relay is None or self._relay.keeps(switch, words, manager)
+    def _stands_by(self, switch: str, words: list[Word], manager: str, *, over: bool) -> bool:
+        return self._relay is None or self._relay.keeps(switch, words, manager, over=over)
 
     def _share(self, changes: Changes, base: str, call: str, manager: str, *, over: bool) -> None:
         """What is written down of a call is other services' to know."""

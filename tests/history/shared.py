@@ -1,11 +1,11 @@
-"""What tests of several services share: a post at a switch that says what the test wants, and two services that
-tell one 1C through one Redis.
+"""What tests of several services share: a post at a switch that says what the test wants, and two services
+that tell one 1C through one Redis.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 

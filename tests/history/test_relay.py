@@ -1,4 +1,6 @@
-"""Own service and reserve, in one process, with a real Redis: who says what, and that nothing harmful is said twice."""
+"""Own service and reserve, in one process, with a real Redis: who says what, and that nothing harmful is said
+twice.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,7 @@ def test_a_reserve_says_nothing_while_the_own_service_is_there(
 def test_a_reserve_goes_on_where_the_own_service_has_gone(
     ear: Ear, tmp_path: Path, redis: RedisServer
 ) -> None:
-    """1C is away, the own service dies, and 1C comes back: what waited in Redis, what was heard by the reserve alone."""
+    """1C is away, the own service dies, 1C comes back: what waited, and what the reserve alone heard."""
     calls = [answered(f"call-{i}") for i in range(20)]
     ear.before = lambda state: (_ for _ in ()).throw(DOWN)  # type: ignore[assignment]
     ear.awake = DOWN

@@ -127,8 +127,8 @@ class Part:
         born, born_at: When we began, on that clock and in seconds since the epoch.
         behind: Redis had no room for all; tried again then.
         quiet_until: Till then we do not say that we are here: Redis does not know what we have said.
-        ring: What a reserve could say: how many of the own service's words it had heard then, the word, and
-            the client's manager.
+        ring: What a reserve could say: how many of the own service's words it had heard then, the word, the
+            client's manager, and whether the call was over.
     """
 
     switch: str
@@ -143,7 +143,7 @@ class Part:
     born_at: float = field(default_factory=time.time)
     behind: float = 0.0
     quiet_until: float = 0.0
-    ring: deque[tuple[int, Word, str]] = field(default_factory=lambda: deque(maxlen=MAX_RING))
+    ring: deque[tuple[int, Word, str, bool]] = field(default_factory=lambda: deque(maxlen=MAX_RING))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -240,7 +240,7 @@ class Relay:
 
     # Words, on the outbox' thread.
 
-    def keeps(self, switch: str, words: list[Word], manager: str) -> bool:
+    def keeps(self, switch: str, words: list[Word], manager: str, *, over: bool) -> bool:
         """Whether these are not to be said now, but perhaps later: they are kept here."""
         part = self._parts.get(switch)
         if part is None:
@@ -248,7 +248,7 @@ class Relay:
         with part.lock:
             if part.acts:
                 return False
-            part.ring.extend((part.post.owner_words, word, manager) for word in words)
+            part.ring.extend((part.post.owner_words, word, manager, over) for word in words)
             return True
 
     def put(self, words: list[Word], manager: str, *, over: bool) -> None:
@@ -458,11 +458,11 @@ class Relay:
             if not ring:
                 break
             for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
-                said = [(word, manager) for _, word, manager in group]
-                ours = [word for word, _ in said if not (doubt and word.once and not part.safe(word))]
+                said = [(word, manager, over) for _, word, manager, over in group]
+                ours = [word for word, *_ in said if not (doubt and word.once and not part.safe(word))]
                 left += len(said) - len(ours)
                 if ours:
-                    taken += self._offer(part, ours, said[-1][1])
+                    taken += self._offer(part, ours, said[-1][1], over=said[-1][2])
         self._place.adopted(managers)
         log.warning(
             "history of %s: its own service is gone; %d words are taken over%s",
@@ -471,9 +471,11 @@ class Relay:
             f", {left} are not, for it may have said them without Redis" if left else "",
         )
 
-    def _offer(self, part: Part, words: list[Word], manager: str) -> int:
+    def _offer(self, part: Part, words: list[Word], manager: str, *, over: bool) -> int:
         """What we could have said is ours if Redis has not heard of it."""
-        reply = self._shared.put(part.switch, part.life, words, long=True, manager=manager).result()
+        reply = self._shared.put(
+            part.switch, part.life, words, long=True, over=over, manager=manager
+        ).result()
         states = self._shared.understood(reply, words)
         new = [word for word, state in zip(words, states or [1] * len(words), strict=True) if state == 1]
         if new:

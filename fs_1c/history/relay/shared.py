@@ -27,6 +27,8 @@ TAKES = 15.0
 """Seconds in which whoever has taken a word has said it, or is dead."""
 PORTION = 100
 """Calls that are read at a time."""
+SAME = {"CANCELLED": "COMPLETED"}
+"""Harmful words of which a call has one or the other."""
 MAX_WORD = 8000
 """Characters of a word that is read; a longer one is none of ours."""
 
@@ -50,10 +52,12 @@ _PUT = (
     + """
 local there = redis.call('ZSCORE', KEYS[2], ARGV[2])
 if not there and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then return 'full' end
-local found, waits = {}, false
-for i = 8, #ARGV, 2 do
+local found, waits, over = {}, false, redis.call('HGET', KEYS[3], '.over')
+for i = 9, #ARGV, 2 do
     local state = redis.call('HGET', KEYS[3], ARGV[i])
-    if not state then
+    if not state and over and over ~= ARGV[8] then
+        found[#found + 1] = -1
+    elseif not state then
         redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
         waits = true
         found[#found + 1] = 1
@@ -62,7 +66,7 @@ for i = 8, #ARGV, 2 do
     end
 end
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[3], '.long', 1) end
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[3], '.over', 1) end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[3], '.over', ARGV[8]) end
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[3], '.manager', ARGV[7]) end
 if waits and not there then
     local now = redis.call('TIME')
@@ -79,6 +83,8 @@ _CLAIM = (
 local now, mine = redis.call('TIME')[1], '!' .. ARGV[3] .. ' '
 local state = redis.call('HGET', KEYS[2], ARGV[2])
 if not state then
+    local over = redis.call('HGET', KEYS[2], '.over')
+    if over and over ~= ARGV[3] then return 'said' end
     if ARGV[4] ~= '1' then return 'unknown' end
 elseif string.sub(state, 1, 1) == '-' then
     return 'said'
@@ -186,7 +192,7 @@ class Waiting:
 
 def field_of(word: Word) -> str:
     """By what a word is known in all services. What is said once has one name in its call."""
-    return word.state if word.once else f"{word.state}:{word.extension}:{word.at:.3f}"
+    return SAME.get(word.state, word.state) if word.once else f"{word.state}:{word.extension}:{word.at:.3f}"
 
 
 class Shared:
@@ -237,12 +243,14 @@ class Shared:
         """Words of one call. The reply is for `understood`."""
         member = _member(words[0])
         told = [one for word in words for one in (field_of(word), self._written(word))]
-        flags = ("1" if long else "", "1" if over else "", manager)
+        flags = ("1" if long else "", "1" if over else "", manager, self.me)
         keys = (self._life, self._index(switch), self._hash(switch, member))
         return self._eval(_PUT, keys, life, member, MAX_CALLS, self._keep_for, *flags, *told)
 
     def understood(self, reply: Any, words: list[Word]) -> list[int] | None:
-        """For each word: 1: it is there now; 0: it was; -1: it has come to its end. None: there is no room.
+        """For each word: 1: it is there now; 0: it was; -1: it has come to its end, or its call has. None:
+        there is no room.
+
         Raises `Away` and `Lost`.
         """
         _checked(reply)
