@@ -113,6 +113,11 @@ class Post:
         return self._duty.reserved
 
     @property
+    def owner(self) -> str:
+        """The token of the own service that was heard last, or empty."""
+        return self._duty.owner
+
+    @property
     def owner_words(self) -> int:
         """How many words of the own service have been heard."""
         return self._duty.owner_words

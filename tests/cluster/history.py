@@ -1,7 +1,7 @@
-"""`python -m tests.cluster.history DIALECT WHAT TIMES [SEED]`: an own service and its reserve, each a process, one
-simulated switch, one Redis and one 1C that is told of fifty calls, while something happens at a random moment; what
-1C has in the end. WHAT is one of `HAPPENS`; TIMES how often, each with other moments, and with 1C's faults at
-random beneath it if WHAT ends with `+faults`.
+"""`python -m tests.cluster.history DIALECT WHAT TIMES [SEED]`: an own service and its reserve, each a
+process, one simulated switch, one Redis and one 1C that is told of fifty calls, while something happens at a
+random moment; what 1C has in the end. WHAT is one of `HAPPENS`; TIMES how often, each with other moments, and
+with 1C's faults at random beneath it if WHAT ends with `+faults`.
 """
 
 from __future__ import annotations
@@ -101,11 +101,11 @@ def _settings(here: Cluster, dialect: str, role: str) -> str:
     assert here.redis is not None
     return (
         f'[onec]\nurl = "{here.onec.url}"\ndialect = "{dialect}"\ntimeout = "1s"\nkeep_warm = "0s"\n{token}'
-        f'[screenpop]\nincoming_only = true\n[history]\nenabled = true\n[state]\nfolder = "FOLDER"\n'
+        f'[history]\nenabled = true\n[state]\nfolder = "FOLDER"\n'
         f'[redis]\nurl = "{here.redis.url}"\n[esl.outbound]\nenabled = false\n[http]\nenabled = false\n'
         f'[[esl.inbound]]\naddress = "127.0.0.1:{here.switch.event_socket_port}"\nname = "sw"\n'
         f'role = "{role}"\n'
-    ).replace("[screenpop]\nincoming_only = true\n", "")
+    )
 
 
 def _script(i: int, random: Random) -> CallScript:

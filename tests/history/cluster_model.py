@@ -92,6 +92,7 @@ class World:
     owner_seen: float | None = None
     feed: list[CallEvent] = field(default_factory=list)
     onec_down: bool = False
+    lives: int = 0
 
 
 class Service:
@@ -121,6 +122,8 @@ class Service:
         clock = self.world.clock
         self.dead = self.frozen = False
         self.reserved, self.owner_words = False, 0
+        self.world.lives += 1
+        self.name, self.owner = f"life-{self.world.lives}", ""
         self.connected_at, self.present_since = clock.now, None
         self.last_word = self.owner_at = self.quiet_from = 0.0
         self.owner_at, self.quiet_from = None, clock.now
@@ -192,7 +195,7 @@ class Service:
             other.reserved = True
         else:
             other.owner_at, other.quiet_from = now, now
-            other.owner_words += 1
+            other.owner_words, other.owner = other.owner_words + 1, self.name
 
     def look(self) -> None:
         if self.running:
@@ -274,7 +277,7 @@ class Service:
             and self.owner_at is not None
             and other.last_word > self.owner_at
         ):
-            self.owner_at = now
+            self.owner_at, self.owner = now, other.name
             self.owner_words += max(1, round(now - other.last_word))
         while self.buffer:
             self._hear(self.buffer.popleft())

@@ -24,6 +24,7 @@ class Post:
     def __init__(self) -> None:
         self.reserved = True
         self.owner_words = 0
+        self.owner = "own"
         self.alone: float | None = None
         self.away: float | None = None
 

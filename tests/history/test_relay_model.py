@@ -54,6 +54,17 @@ class Cluster(RuleBasedStateMachine):
             for service in (self.own, self.reserve):
                 service.hear(event)
 
+    @rule(call=st.integers(0, CALLS - 1))
+    def happens_whole(self, call: int) -> None:
+        while self.left[call]:
+            self.happens(call)
+
+    @rule(own=SERVICES)
+    def says_all(self, own: bool) -> None:
+        for _ in range(5 * CALLS):
+            self.one(own).takes()
+            self.one(own).says("told")
+
     @rule(seconds=st.sampled_from([1, 1, 2, 5, 12, 40]))
     def passes(self, seconds: int) -> None:
         for _ in range(seconds):

@@ -88,6 +88,10 @@ class AtSwitch(Protocol):
         """To an own service: a reserve has been heard."""
 
     @property
+    def owner(self) -> str:
+        """What the own service that was heard last is called, each life of it otherwise; or empty."""
+
+    @property
     def owner_words(self) -> int:
         """How many words of the own service have been heard."""
 
@@ -123,6 +127,8 @@ class Part:
         asked: Redis has been asked whether there is.
         life: Of the Redis that knows our words; empty: none does.
         acts: A reserve: it has taken over.
+        owes: A reserve: the own service was gone, and what is kept has not been offered since.
+        owner: The own service's name, as it was last.
         at: When we were in Redis last, or began, on the monotonic clock.
         born, born_at: When we began, on that clock and in seconds since the epoch.
         behind: Redis had no room for all; tried again then.
@@ -138,6 +144,8 @@ class Part:
     asked: bool = False
     life: str = ""
     acts: bool = False
+    owes: bool = False
+    owner: str = ""
     at: float = field(default_factory=time.monotonic)
     born: float = field(default_factory=time.monotonic)
     born_at: float = field(default_factory=time.time)
@@ -157,11 +165,20 @@ class Part:
         since = self.since
         return since is not None and word.made >= since
 
+    def looks(self) -> None:
+        """Whether the own service is there, or was not for a while."""
+        if self.post.alone_for() is None:
+            self.stands_by()
+        elif not self.acts:
+            self.owes = True
+        if (owner := self.post.owner) != self.owner:
+            self.owes, self.owner = self.owes or self.owner != "", owner
+
     def stands_by(self) -> None:
-        """The own service is there: it has said what is old."""
+        """The own service says what happens. What is old it has said, if it was there all the time."""
         with self.lock:
             self.acts = False
-            while self.ring and self.ring[0][0] <= self.post.owner_words - RING:
+            while not self.owes and self.ring and self.ring[0][0] <= self.post.owner_words - RING:
                 self.ring.popleft()
 
 
@@ -342,8 +359,8 @@ class Relay:
         try:
             if not self._shared.me:
                 self._shared.me = self._place.ask(kept.me, ASKED_WITHIN)
-            if part.reserve and part.post.alone_for() is None:
-                part.stands_by()
+            if part.reserve:
+                part.looks()
             if part.shares or self._is_shared(part):
                 self._share(part)
         except (Away, Lost):
@@ -377,7 +394,7 @@ class Relay:
         if began >= part.quiet_until:
             self._shared.alive(part.switch, part.life, reserve=part.reserve)
             part.at = began
-        if part.reserve and not part.acts and part.post.alone_for() is not None:
+        if part.owes:
             self._take_over(part)
 
     def _attach(self, part: Part) -> bool:
@@ -436,40 +453,52 @@ class Relay:
                 return
 
     def _take_over(self, part: Part) -> None:
-        """The own service is gone, and what it has not said is ours."""
+        """The own service is gone, and what it has not said is ours; or it is back, and what it cannot have
+        heard is.
+        """
         there = self._shared.attach(part.switch, _fresh(), reserve=True)
         if there.life != part.life:
             raise Lost
+        gone = part.post.alone_for() is not None
         doubt = doubtful(there.silent, part.post.owner_away())
-        left = 0
-        managers: dict[str, str] = {}
-        taken = 0
-        for found in self._read(part, part.life, long=True):
-            words = tuple(
-                one for one in found.words if not (doubt and one[0].once and one[1] != self._shared.me)
-            )
-            left += len(found.words) - len(words)
-            taken += self._adopt(part, replace(found, words=words), managers)
+        if doubt and not gone:
+            return  # it has not said yet what it has said
+        taken, left = self._adopt_all(part, doubt=doubt) if gone else (0, 0)
         while True:
             with part.lock:
                 ring = list(part.ring)
                 part.ring.clear()
-                part.acts = not ring
-            if not ring:
-                break
+                if not ring:
+                    part.acts, part.owes = gone, False
+                    break
             for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
                 said = [(word, manager, over) for _, word, manager, over in group]
                 ours = [word for word, *_ in said if not (doubt and word.once and not part.safe(word))]
                 left += len(said) - len(ours)
                 if ours:
                     taken += self._offer(part, ours, said[-1][1], over=said[-1][2])
+        self._place.adopted({})
+        if gone or taken:
+            log.warning(
+                "history of %s: its own service %s; %d words are taken over%s",
+                part.switch,
+                "is gone" if gone else "was gone",
+                taken,
+                f", {left} are not, for it may have said them without Redis" if left else "",
+            )
+
+    def _adopt_all(self, part: Part, *, doubt: bool) -> tuple[int, int]:
+        """What waits in Redis is ours. Returns how many words are, and how many may not be."""
+        managers: dict[str, str] = {}
+        taken = left = 0
+        for found in self._read(part, part.life, long=True):
+            words = tuple(
+                (word, by) for word, by in found.words if not (doubt and word.once and by != self._shared.me)
+            )
+            left += len(found.words) - len(words)
+            taken += self._adopt(part, replace(found, words=words), managers)
         self._place.adopted(managers)
-        log.warning(
-            "history of %s: its own service is gone; %d words are taken over%s",
-            part.switch,
-            taken,
-            f", {left} are not, for it may have said them without Redis" if left else "",
-        )
+        return taken, left
 
     def _offer(self, part: Part, words: list[Word], manager: str, *, over: bool) -> int:
         """What we could have said is ours if Redis has not heard of it."""
