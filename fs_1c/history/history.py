@@ -20,7 +20,7 @@ from fs_1c.history.kept import Waits, Word
 from fs_1c.history.outbox import Changes, Key, Outbox
 from fs_1c.history.pace import NO_HISTORY, Became, Fate, Pace, became
 from fs_1c.history.stories import of_json
-from fs_1c.history.tables import Policy, Table, itoolabs, mobilon, owns
+from fs_1c.history.tables import Policy, Table, itoolabs, mobilon, owns, register
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
 from fs_1c.settings import Settings
@@ -39,7 +39,7 @@ MARKED_WITHIN = 5.0
 ANSWERS_WITHIN = 5.0
 """Seconds that a question about what waits may take."""
 
-_TABLES: dict[str, Table] = {"mobilon": mobilon, "itoolabs": itoolabs}
+_TABLES: dict[str, Table] = {"mobilon": mobilon, "register": register, "itoolabs": itoolabs}
 _TOLD = {Fate.TOLD: Told.TOLD, Fate.UNKNOWN: Told.UNKNOWN, Fate.REFUSED: Told.REFUSED}
 
 
