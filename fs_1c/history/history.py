@@ -18,7 +18,7 @@ from fs_1c.call import Began, CallEvent, Decision, Failure, HistoryWord, Recorde
 from fs_1c.history import kept
 from fs_1c.history.kept import Waits, Word
 from fs_1c.history.outbox import Changes, Key, Outbox
-from fs_1c.history.pace import NO_HISTORY, Became, Fate, Pace, became
+from fs_1c.history.pace import Became, Fate, Pace, became
 from fs_1c.history.stories import of_json
 from fs_1c.history.tables import Policy, Table, itoolabs, mobilon, owns, register
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
@@ -359,9 +359,10 @@ class History(Observer):
     def _ended(self, word: Word, error: OneCError | None, changes: Changes) -> None:
         key = word.base, word.call
         pace = self._pace(word.base)
+        known = pace.silent
         pace.ended(error, time.monotonic())
         if pace.silent:
-            if error is not None and error.kind == NO_HISTORY:
+            if error is not None and not known:
                 self._takes_nothing(word.base, error, changes)
             self._landed(key, word, Became(Fate.REFUSED), "", changes)
             return

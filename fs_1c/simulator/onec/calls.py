@@ -63,8 +63,9 @@ def _text(value: object, most: int = 50) -> str:
 
 
 def _number(value: object, least: int, most: int) -> int:
-    known = isinstance(value, int | float) and not isinstance(value, bool)
-    return int(value) if known and least <= value <= most else 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if least <= value <= most else 0
 
 
 class Calls:
@@ -119,8 +120,8 @@ class Calls:
             raise ValueError("ФС1С: у события звонка нет uuid или direction")
         incoming, state = way == "incoming", _text(event.get("state"))
         client, person = (_text(event.get(side)) for side in (("from", "to") if incoming else ("to", "from")))
-        at, began = (_number(event.get(name), 946684800, 4102444800) for name in ("time", "began"))
-        at, began = at or began or time.time(), began or at or time.time()
+        said, start = (_number(event.get(name), 946684800, 4102444800) for name in ("time", "began"))
+        at, began = said or start or time.time(), start or said or time.time()
         if (call := self._rows.get(uuid)) is None:
             call = self._rows[uuid] = Document(uuid, client, not incoming, began=began)
             self.documents.append(call)
