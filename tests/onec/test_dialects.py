@@ -178,6 +178,8 @@ TAKEN: dict[str, tuple[Response, str, Reached | None]] = {
     ),
     "not found": (faulted("Операция CallEvent не найдена"), "no-history", Reached.NO),
     "in English": (faulted("Unknown operation {http://VATS}CallEvent"), "no-history", Reached.NO),
+    "in other words": (faulted("Недопустимо: {http://VATS}CallEvent"), "no-history", Reached.NO),
+    "code ran and names it": (faulted("{ВебСервис.VATS.Модуль(7)}: CallEvent"), "fault", Reached.YES),
     "code ran": (faulted("{ВебСервис.VATS.Модуль(7)}: Неизвестная операция"), "fault", Reached.YES),
     "failed": (faulted("Деление на 0"), "fault", Reached.YES),
     "down": (Response(502, b""), "proxy", Reached.MAYBE),

@@ -1,4 +1,4 @@
-"""The simulated base with our own extension: a row a call, whatever it is told, and as often; and one without."""
+"""The simulated base with our own extension: a row a call, however it is told; and one without."""
 
 from __future__ import annotations
 

@@ -113,7 +113,10 @@ class Mobilon:
         try:
             returned = self._returned(response, operation)
         except OneCError as error:
-            if error.kind == "fault" and _NO_OPERATION.search(error.message) and not has_place(error.message):
+            # Our extension has an answer for whatever happens in it: a fault that names its operation is of
+            # the platform, which has not found it or does not let this user have it.
+            unknown = _NO_OPERATION.search(error.message) or (not self.event and operation in error.message)
+            if error.kind == "fault" and unknown and not has_place(error.message):
                 raise OneCError("no-history", error.message, Reached.NO, base_down=False) from None
             raise
         if returned != "1":
