@@ -2,9 +2,10 @@
 
 `History` is an observer that never holds a call up. What a base is told is a pure table (`tables`); what
 waits for it is on the disk (`outbox`, `kept`); how fast it is told, and what may be told again, is pure
-(`pace`).
+(`pace`). How much waits and why, the `desk` tells.
 """
 
+from fs_1c.history.desk import CallWaits, in_file
 from fs_1c.history.history import Base, History, Office, history_file, policy_of
 
-__all__ = ["Base", "History", "Office", "history_file", "policy_of"]
+__all__ = ["Base", "CallWaits", "History", "Office", "history_file", "in_file", "policy_of"]

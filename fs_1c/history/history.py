@@ -16,6 +16,7 @@ from typing import Any
 
 from fs_1c.call import Began, CallEvent, Decision, Failure, HistoryWord, Recorded, Told
 from fs_1c.history import kept
+from fs_1c.history.desk import Desk
 from fs_1c.history.kept import Waits, Word
 from fs_1c.history.outbox import Changes, Key, Outbox
 from fs_1c.history.pace import NO_HISTORY, Became, Fate, Pace, became
@@ -95,6 +96,7 @@ class History(Observer):
 
     Attributes:
         counted: Words by base and what became of them.
+        desk: Tells how much waits, and has it tried at once, or dropped.
     """
 
     def __init__(self, path: Path | None, office: Office) -> None:
@@ -109,6 +111,7 @@ class History(Observer):
         self._jobs: dict[Key, Future[Any]] = {}  # of words under way
         self._cards: dict[Key, list[Future[Word | None]]] = {}  # that wait for such a one
         self._prune_at = 0.0
+        self.desk = Desk(self._outbox, self._paces, self._settled)
 
     @property
     def lost(self) -> int:

@@ -157,6 +157,11 @@ class Outbox:
         return True
 
     @property
+    def away(self) -> bool:
+        """The disk is away: what stands there cannot be got at."""
+        return self._memory is not None and self._file is not None
+
+    @property
     def hangs(self) -> bool:
         """The disk has not answered for long."""
         since = self._at  # of another thread, that may end just now
@@ -259,8 +264,8 @@ class Outbox:
                 in_memory = connection is self._memory
                 connection.execute("BEGIN IMMEDIATE")
                 self._apply(connection, changes, away=in_memory and self._file is not None)
-                chosen, firsts = self._chosen(connection, changes)
                 asked = [(waits, what(connection)) for what, waits in changes.asked]
+                chosen, firsts = self._chosen(connection, changes)
                 connection.execute("COMMIT")
             except (sqlite3.Error, OSError, Newer) as error:
                 if not self._trouble(error):
