@@ -51,7 +51,7 @@ class EndEntry(NamedTuple):
         outgoing: A subscriber had called the client.
         began: When the call began, by the switch's clock; 0: it did not say.
         extension: Who had called, of an outgoing call.
-        rang: Extensions that rang, in order, with spaces between.
+        rang: Extensions that rang, in order, with commas between.
         talked: Who talked to the client, in order: extensions, or what others are called.
         seconds: How long the client had somebody to talk to.
         answered: Somebody has talked to him.
@@ -115,8 +115,8 @@ def of_end(story: Story, told: float) -> EndEntry:
         story.outgoing,
         story.began,
         fit(story.extension),
-        fit(" ".join(story.rang)),
-        fit(" ".join(talked)),
+        fit(", ".join(story.rang)),
+        fit(", ".join(talked)),
         story.seconds,
         story.answered,
         fit(story.cause),

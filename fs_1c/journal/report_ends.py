@@ -34,10 +34,10 @@ def told_end(end: EndEntry) -> str:
     why = f" ({end.cause})" if end.cause else ""
     over = f"{clock(end.at)}  The call was over{whole}{why}."
     if end.answered:
-        return f"{over} The client talked to {end.talked.replace(' ', ', ')}, {duration(end.seconds)} in all."
+        return f"{over} The client talked to {end.talked}, {duration(end.seconds)} in all."
     if end.outgoing:
         return f"{over} The client did not answer{f' {end.extension}' if end.extension else ''}."
-    rang = f"; it rang at {end.rang.replace(' ', ', ')}" if end.rang else ""
+    rang = f"; it rang at {end.rang}" if end.rang else ""
     return f"{over} Missed: nobody talked to the client{rang}."
 
 
