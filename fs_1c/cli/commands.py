@@ -183,9 +183,9 @@ def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     import asyncio
 
-    from fs_1c.simulator import run_demo
+    from fs_1c.cli.demo import run
 
-    raise typer.Exit(asyncio.run(run_demo()))
+    raise typer.Exit(asyncio.run(run()))
 
 
 # A group of commands that take a while to load, too: so all that is typed after its name goes on to them.
