@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
-VERSION = 2
+VERSION = 1
 """Of the tables."""
 SAID_FOR = 24 * 3600.0
 """Seconds for which it is known what was said of a call, and a story is kept of which nothing is heard."""
@@ -25,7 +25,7 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, base TEXT NOT NULL, call TEXT NOT NULL, state
     TEXT NOT NULL, extension TEXT, owner INTEGER, once INTEGER, number TEXT, destination TEXT, outgoing
     INTEGER, at REAL, began REAL, seconds INTEGER, answered INTEGER, link TEXT, made REAL NOT NULL, tries
-    INTEGER NOT NULL, leaving INTEGER NOT NULL, error TEXT NOT NULL, switch TEXT NOT NULL DEFAULT '')""",
+    INTEGER NOT NULL, leaving INTEGER NOT NULL, error TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS words_by_call ON words (base, call, id)",
     "CREATE INDEX IF NOT EXISTS words_by_age ON words (made)",
     "CREATE INDEX IF NOT EXISTS words_that_leave ON words (id) WHERE leaving",
@@ -39,19 +39,8 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS stories (call TEXT PRIMARY KEY, number TEXT, manager TEXT NOT NULL, story
     TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS stories_by_age ON stories (at)",
-    # me: what this file is called among services; life:SWITCH: of the Redis that knows of its words.
-    "CREATE TABLE IF NOT EXISTS cluster (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "INSERT OR IGNORE INTO cluster VALUES ('me', lower(hex(randomblob(8))))",
     f"PRAGMA user_version = {VERSION}",
 )
-
-
-def schema(connection: sqlite3.Connection) -> tuple[str, ...]:
-    """What makes the tables of what is there."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version == 1:
-        return ("ALTER TABLE words ADD COLUMN switch TEXT NOT NULL DEFAULT ''", *SCHEMA)
-    return SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +62,6 @@ class Word:
         tries: How often it was sent in vain.
         leaving: It was about to leave: 1C may have it.
         error: Why it has not been taken yet, or empty.
-        switch: Whose call it is, by its name or address.
     """
 
     id: int
@@ -95,7 +83,6 @@ class Word:
     tries: int = 0
     leaving: bool = False
     error: str = ""
-    switch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +118,12 @@ def _word(row: tuple[Any, ...]) -> Word:
 
 def put(
     connection: sqlite3.Connection, words: Iterable[Word], turn: Callable[[Word], float] = lambda word: 0.0
-) -> list[Word]:
-    """Writes words down, but for those that are harmful twice and have been said. Returns what has its place
-    now.
+) -> None:
+    """Writes words down, but for those that are harmful twice and have been said.
 
     Args:
         turn: When the call of a word goes on, if nothing of it waits yet.
     """
-    placed = []
     for word in words:
         if word.once:
             said = (word.base, word.call, word.state, word.made)
@@ -148,8 +133,6 @@ def put(
         connection.execute(
             "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (word.base, word.call, turn(word), place)
         )
-        placed.append(replace(word, id=int(place or 0)))
-    return placed
 
 
 def next_words(
@@ -184,42 +167,9 @@ def first_word(connection: sqlite3.Connection, base: str, call: str) -> Word | N
     return _word(row) if row else None
 
 
-def words_of(connection: sqlite3.Connection, base: str, call: str) -> list[Word]:
-    """All that a call is to be told, in order."""
-    found = connection.execute(f"{_SELECT} WHERE base = ? AND call = ? ORDER BY id", (base, call))
-    return [_word(row) for row in found]
-
-
-def of_switch(connection: sqlite3.Connection, switch: str, after: int, limit: int) -> list[Word]:
-    """Words of the calls of one switch, in order, those after that place."""
-    found = connection.execute(
-        f"{_SELECT} WHERE id > ? AND switch = ? ORDER BY id LIMIT ?", (after, switch, limit)
-    )
-    return [_word(row) for row in found]
-
-
-def unsure(connection: sqlite3.Connection, switch: str, before: float) -> list[Word]:
-    """Harmful words of the calls of one switch that were made before."""
-    found = connection.execute(
-        f"{_SELECT} WHERE once AND switch = ? AND made < ? ORDER BY id", (switch, before)
-    )
-    return [_word(row) for row in found]
-
-
-def me(connection: sqlite3.Connection) -> str:
-    """What this file is called among services."""
-    return str(connection.execute("SELECT value FROM cluster WHERE name = 'me'").fetchone()[0])
-
-
-def life(connection: sqlite3.Connection, switch: str) -> str:
-    """Of the Redis that knows of that switch's words; empty: none ever has."""
-    row = connection.execute("SELECT value FROM cluster WHERE name = ?", (f"life:{switch}",)).fetchone()
-    return str(row[0]) if row else ""
-
-
-def lives(connection: sqlite3.Connection, switch: str, life: str) -> None:
-    """That is the Redis that does now."""
-    connection.execute("INSERT OR REPLACE INTO cluster VALUES (?, ?)", (f"life:{switch}", life))
+def words(connection: sqlite3.Connection, where: str, given: tuple[object, ...]) -> list[Word]:
+    """The oldest of those for which that condition holds; the last that is given is how many at the most."""
+    return [_word(row) for row in connection.execute(f"{_SELECT}{where} ORDER BY id LIMIT ?", given)]
 
 
 def leaves(connection: sqlite3.Connection, word: Word) -> None:
@@ -233,13 +183,6 @@ def over(connection: sqlite3.Connection, word: Word) -> None:
     _left(connection, word.base, word.call)
     connection.execute(
         "UPDATE calls SET next_at = 0 WHERE base = ? AND call = ? AND next_at > 0", (word.base, word.call)
-    )
-
-
-def unsay(connection: sqlite3.Connection, word: Word) -> None:
-    """It was another's to say, who may give it back."""
-    connection.execute(
-        "DELETE FROM said WHERE base = ? AND call = ? AND state = ?", (word.base, word.call, word.state)
     )
 
 
