@@ -55,9 +55,7 @@ class Place:
         self._path = path
         self._flying = flying
         self._found = found
-        self._file = (
-            SqliteFile(path, lambda _: kept.SCHEMA, kept.VERSION, "history", durable=True) if path else None
-        )
+        self._file = SqliteFile(path, kept.schema, kept.VERSION, "history", durable=True) if path else None
         self._lock: int | None = None
         self._begun = False
         self._ill = False  # it has been told that something is wrong
@@ -110,7 +108,7 @@ class Place:
                 words = words[:fit]
                 self.trouble("too much waits in memory")
         held = kept.HELD if away else 0.0
-        kept.put(connection, words, lambda word: 0.0 if word.call in self._fresh else held)
+        changes.written = kept.put(connection, words, lambda word: 0.0 if word.call in self._fresh else held)
         for call, told in changes.stories.items():
             if told is None:
                 kept.drop_story(connection, call)

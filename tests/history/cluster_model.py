@@ -12,10 +12,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pydantic import SecretStr
+
 from fs_1c.call import CallEvent, HungUp
 from fs_1c.history import kept
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
+from fs_1c.history.relay import rows
 from fs_1c.history.relay.relay import Part, Relay
 from fs_1c.history.relay.shared import SAME
 from fs_1c.history.stories import as_json, of_json
@@ -124,14 +127,15 @@ class Service:
         self.reserved, self.owner_words = False, 0
         self.world.lives += 1
         self.name, self.owner = f"life-{self.world.lives}", ""
-        self.connected_at, self.present_since = clock.now, None
-        self.last_word = self.owner_at = self.quiet_from = 0.0
-        self.owner_at, self.quiet_from = None, clock.now
+        self.connected_at = self.quiet_from = clock.now
+        self.last_word = 0.0
+        self.present_since: float | None = None
+        self.owner_at: float | None = None
         self.buffer: deque[CallEvent] = deque()
         self.stories = Stories()
         self.before: dict[str, Story] = {}
         self.under_way: Word | None = None
-        self.relay = Relay(RedisSettings(url="redis://127.0.0.1:9/0"), 3600.0, self)  # type: ignore[arg-type]
+        self.relay = Relay(RedisSettings(url=SecretStr("redis://127.0.0.1:9/0")), 3600.0, self)
         self.relay._redis = self.relay._shared._redis = self.line  # type: ignore[assignment]
         _virtual(self.relay, self)
         self.relay.attend(SWITCH, self, reserve=self.reserve)
@@ -145,7 +149,7 @@ class Service:
         self.before = {story.call_uuid: story for story in restored}
         over = {event.leg_uuid for event in self.world.feed if isinstance(event, HungUp)}
         for event in self.world.feed:
-            if not isinstance(event, HungUp) and event.leg_uuid not in over:
+            if not isinstance(event, HungUp) and getattr(event, "leg_uuid", "") not in over:
                 self.hear(event)
         for leg in sorted(self.stories.legs("") & over):
             self.hear(HungUp(leg, 1010.0))
@@ -282,9 +286,9 @@ class Service:
         while self.buffer:
             self._hear(self.buffer.popleft())
 
-    # `relay.Place`.
+    # `relay.Host`.
 
-    def ask(self, what: Callable[[sqlite3.Connection], Any], timeout: float) -> Any:
+    def ask(self, what: Callable[[sqlite3.Connection], Any]) -> Any:
         return what(self.disk)
 
     def adopted(self, managers: dict[str, str]) -> None:
@@ -298,12 +302,13 @@ class Service:
     def unknowable(self, switch: str, before: float) -> int:
         lost = [
             word
-            for word in kept.unsure(self.disk, switch, before)
+            for word in rows.unsure(self.disk, switch, before)
             if self.under_way is None or word.id != self.under_way.id
         ]
         for word in lost:
             kept.over(self.disk, word)
             self.world.unknown.add((word.call, word.state))
+            self.relay.settled(word)
         return len(lost)
 
 

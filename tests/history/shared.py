@@ -47,10 +47,9 @@ class Service:
         self.history.attend(SWITCH, self.post, reserve=reserve)
         self.post.alone = None if reserve else 3600.0
         self.integration.tell_history()
-        relay = self.history._relay
-        assert relay is not None
-        self.relay = relay
-        self.part = relay._parts[SWITCH]
+        assert self.history._sharing is not None
+        self.relay = self.history._sharing._relay
+        self.part = self.relay._parts[SWITCH]
 
     def hears(self, *calls: list[CallEvent]) -> None:
         for events in calls:

@@ -131,9 +131,9 @@ class Cluster(RuleBasedStateMachine):
             service.thaw()
             if service.dead:
                 service.start()
-        for call in range(CALLS):
-            while self.left[call]:
-                self.happens(call)
+        for number in range(CALLS):
+            while self.left[number]:
+                self.happens(number)
         for _ in range(12):
             self.passes(12)
             for service in (self.own, self.reserve):

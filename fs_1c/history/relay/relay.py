@@ -46,9 +46,10 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
 
-from fs_1c.history import kept, outbox
+from fs_1c.history import kept, place
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
+from fs_1c.history.relay import rows
 from fs_1c.history.relay.shared import PORTION, Attached, Claim, Lost, Shared, Waiting, field_of
 from fs_1c.onec import OneCError, Reached
 from fs_1c.redis_client import Away, BoundedRedis, connect
@@ -102,10 +103,10 @@ class AtSwitch(Protocol):
         """Seconds since the own service was heard; None: it was not."""
 
 
-class Place(Protocol):
+class Host(Protocol):
     """Whose words these are: the outbox."""
 
-    def ask(self, what: Callable[[sqlite3.Connection], Any], timeout: float) -> Any:
+    def ask(self, what: Callable[[sqlite3.Connection], Any]) -> Any:
         """Reads or changes something in its file; blocks. Raises TimeoutError."""
 
     def adopted(self, managers: dict[str, str]) -> None:
@@ -202,7 +203,7 @@ def adopt(
     """Writes down what waits in Redis of a call and is not here. Returns how many words that were, and the
     fields of those of which this file knows that they have come to their end.
     """
-    here = {field_of(row) for row in kept.words_of(connection, found.base, found.call)}
+    here = {field_of(row) for row in rows.of_call(connection, found.base, found.call)}
     over, taken = [name for name, by in found.taken if by == me and name not in here], 0
     for word, by in found.words:
         name = field_of(word)
@@ -221,12 +222,12 @@ class Relay:
     Raises SettingsError if the URL of Redis is no good or the `redis` package is missing.
     """
 
-    def __init__(self, settings: RedisSettings, keep_for: float, place: Place) -> None:
+    def __init__(self, settings: RedisSettings, keep_for: float, host: Host) -> None:
         client, where = connect(settings.model_copy(update={"timeout": TIMEOUT}))
         self._client: Any = client
         probe = ("SET", f"{settings.prefix}alive", 1, "PX", 1000)
         self._redis = BoundedRedis(client, where, TIMEOUT, probe)
-        self._place = place
+        self._host = host
         self._shared = Shared(self._redis, settings.prefix, keep_for)
         self._parts: dict[str, Part] = {}
         self._recent: deque[tuple[float, Word]] = deque(maxlen=MAX_RECENT)
@@ -358,7 +359,7 @@ class Relay:
         """What there is to do for a switch now; blocks."""
         try:
             if not self._shared.me:
-                self._shared.me = self._place.ask(kept.me, ASKED_WITHIN)
+                self._shared.me = self._host.ask(rows.me)
             if part.reserve:
                 part.looks()
             if part.shares or self._is_shared(part):
@@ -375,8 +376,8 @@ class Relay:
 
     def _is_shared(self, part: Part) -> bool:
         """Whether there is a reserve, or was."""
-        if not part.post.reserved and not self._place.ask(
-            lambda connection: kept.life(connection, part.switch), ASKED_WITHIN
+        if not part.post.reserved and not self._host.ask(
+            lambda connection: rows.life(connection, part.switch)
         ):
             there = self._shared.attach(part.switch, _fresh(), reserve=False).reserved
             part.asked = not there
@@ -400,7 +401,7 @@ class Relay:
     def _attach(self, part: Part) -> bool:
         """Redis learns what we have; whether that is done."""
         there = self._shared.attach(part.switch, _fresh(), reserve=part.reserve)
-        known = self._place.ask(lambda connection: kept.life(connection, part.switch), ASKED_WITHIN)
+        known = self._host.ask(lambda connection: rows.life(connection, part.switch))
         if there.life != known and not self._begin(part, there, known):
             return False
         part.life = there.life
@@ -411,7 +412,7 @@ class Relay:
             managers: dict[str, str] = {}
             for found in self._read(part, part.life):
                 self._adopt(part, found, managers)
-            self._place.adopted(managers)
+            self._host.adopted(managers)
         return True
 
     def _begin(self, part: Part, there: Attached, known: str) -> bool:
@@ -420,7 +421,7 @@ class Relay:
         if since is None and not part.reserve and time.monotonic() - part.born < LEARNS_WITHIN:
             return False
         if known or there.reserved:
-            lost = self._place.unknowable(part.switch, time.time() if since is None else since)
+            lost = self._host.unknowable(part.switch, time.time() if since is None else since)
             if lost:
                 log.warning(
                     "history of %s: Redis has lost what was said; %d words count as told, for another service"
@@ -430,19 +431,19 @@ class Relay:
                 )
         if known:
             part.quiet_until = part.born + RECENT
-        self._place.ask(lambda connection: kept.lives(connection, part.switch, there.life), ASKED_WITHIN)
+        self._host.ask(lambda connection: rows.lives(connection, part.switch, there.life))
         return True
 
     def _put_all(self, part: Part) -> None:
         """What waits in the file waits in Redis, too."""
         part.behind, after = 0.0, 0
         while True:
-            portion = partial(kept.of_switch, switch=part.switch, after=after, limit=ROWS)
-            if not (rows := self._place.ask(portion, ASKED_WITHIN)):
+            portion = partial(rows.of_switch, switch=part.switch, after=after, limit=ROWS)
+            if not (found := self._host.ask(portion)):
                 return
-            after = rows[-1].id
+            after = found[-1].id
             sent = []
-            for _, group in groupby(rows, lambda word: (word.base, word.call)):
+            for _, group in groupby(found, lambda word: (word.base, word.call)):
                 words = list(group)
                 sent.append((words, self._shared.put(part.switch, part.life, words, long=part.reserve)))
             for words, reply in sent:
@@ -477,7 +478,7 @@ class Relay:
                 left += len(said) - len(ours)
                 if ours:
                     taken += self._offer(part, ours, said[-1][1], over=said[-1][2])
-        self._place.adopted({})
+        self._host.adopted({})
         if gone or taken:
             log.warning(
                 "history of %s: its own service %s; %d words are taken over%s",
@@ -497,7 +498,7 @@ class Relay:
             )
             left += len(found.words) - len(words)
             taken += self._adopt(part, replace(found, words=words), managers)
-        self._place.adopted(managers)
+        self._host.adopted(managers)
         return taken, left
 
     def _offer(self, part: Part, words: list[Word], manager: str, *, over: bool) -> int:
@@ -508,7 +509,7 @@ class Relay:
         states = self._shared.understood(reply, words)
         new = [word for word, state in zip(words, states or [1] * len(words), strict=True) if state == 1]
         if new:
-            self._place.ask(lambda connection: kept.put(connection, new), ASKED_WITHIN)
+            self._host.ask(lambda connection: kept.put(connection, new))
         return len(new)
 
     def _adopt(self, part: Part, found: Waiting, managers: dict[str, str]) -> int:
@@ -519,11 +520,9 @@ class Relay:
         if found.manager:
             managers[found.call] = found.manager
         waits = any(by != me for _, by in found.taken)
-        turn = time.monotonic() + outbox.AFTER_A_DEATH if waits else 0.0
+        turn = time.monotonic() + place.AFTER_A_DEATH if waits else 0.0
         known = replace(found, words=words)
-        taken, over = self._place.ask(
-            lambda connection: adopt(connection, known, me, not part.reserve, turn), ASKED_WITHIN
-        )
+        taken, over = self._host.ask(lambda connection: adopt(connection, known, me, not part.reserve, turn))
         self._done(part, life, [(found.base, found.call, name) for name in over])
         return int(taken)
 
@@ -552,7 +551,7 @@ class Relay:
             return
         if states is not None:
             if said := [word for word, state in zip(words, states, strict=True) if state < 0]:
-                self._place.said(said)
+                self._host.said(said)
         else:
             if not part.behind:
                 log.warning(
