@@ -1,4 +1,4 @@
-"""Two services as processes, with a real Redis and one 1C: what 1C has of fifty calls when one of them dies or
+"""Two services as processes, a real Redis and one 1C: what 1C has of fifty calls when one of them dies or
 freezes, or Redis dies. Fewer by default; `python -m tests.cluster.history` for any number.
 """
 
