@@ -48,6 +48,7 @@ class Found:
         taken_over: Words that the reserve has taken.
         missed: Calls that count as missed though somebody answered while nobody could say so: own service and
             Redis were away together.
+        faults: Of 1C, that have befallen a request.
         wrong: Lines that should not be.
     """
 
@@ -57,6 +58,7 @@ class Found:
     twice: int = 0
     taken_over: int = 0
     missed: int = 0
+    faults: int = 0
     wrong: list[str] = field(default_factory=list)
 
 
@@ -80,24 +82,32 @@ async def told_by_two(
                 lambda: here.redis is not None and here.redis.client.exists("fs-1c:history:sw:own"), LONG
             )
             at = random.randrange(calls)
+            found = Found(calls)
+            fails = asyncio.create_task(_fails(onec, faults, Random(seed)))
             under_way = []
             for i in range(calls):
-                if faults and random.random() < 0.3:
-                    onec.fault = Fault(random.choice(faults), times=1)
                 under_way.append(asyncio.create_task(switch.call(_script(i, random))))
                 await asyncio.sleep(0.02 + random.random() * 0.06)
                 if i == at:
                     await _happens(here, what)
             results = await asyncio.gather(*under_way)
             await _ends(here, what)
+            fails.cancel()
+            found.faults = sum(onec._counted.faults.values())
             onec.fault = None
-            found = Found(calls)
             together = what == "both-killed"
             await until(lambda: not _lacks(here, dialect, results, together=together), 2 * LONG)
             for service in here.services.values():
                 await service.stop()
             _compare(here, dialect, results, found, together=together)
             return found
+
+
+async def _fails(onec: OneCSimulator, faults: tuple[str, ...], random: Random) -> None:
+    """A fault at a time, each for one request, if one comes to which it can happen."""
+    while faults:
+        onec.fault = Fault(random.choice(faults), times=1)
+        await asyncio.sleep(0.04)
 
 
 def _settings(here: Cluster, dialect: str, role: str) -> str:
@@ -226,7 +236,7 @@ def main(dialect: str, what: str, times: str, seed: str = "1") -> None:
         with tempfile.TemporaryDirectory() as folder:
             found = asyncio.run(told_by_two(Path(folder), dialect, what, 50, one, faults))
         wrong += bool(found.wrong)
-        for name in ("calls", "unknown", "lacking", "twice", "taken_over", "missed"):
+        for name in ("calls", "unknown", "lacking", "twice", "taken_over", "missed", "faults"):
             sums[name] += getattr(found, name)
         sys.stdout.write(f"{one}: {found}\n")
         sys.stdout.flush()
