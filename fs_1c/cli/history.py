@@ -58,7 +58,7 @@ def run(config: Path, wanted: Wanted, *, as_json: bool) -> int:
 
 
 def _problem(settings: Settings, wanted: Wanted) -> str:
-    if not settings.history.enabled:
+    if not settings.tells_history:
         return "history.enabled is off: 1C is told of no calls"
     if wanted.retry and wanted.drop:
         return "allowed is one of --retry and --drop"

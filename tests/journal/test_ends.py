@@ -167,7 +167,7 @@ def test_what_another_service_tells_is_the_same_again(file: Path) -> None:
     both = merged([("a", [entry]), ("b", [replace(entry, told=())])], 10)
     assert (both.entries[0].ends, both.entries[0].told) == (entry.ends, entry.told)
     older = {name: value for name, value in told.items() if name not in ("ends", "told")}
-    assert of_json(older).ends == of_json(older).told == ()
+    assert not of_json(older).ends and not of_json(older).told
     for wrong in ({"ends": [{"when": "x"}]}, {"told": "x"}, {"told": [{"when": told["when"]}]}):
         with pytest.raises(ValueError, match="allowed"):
             of_json({**told, **wrong})
