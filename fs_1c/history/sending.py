@@ -19,7 +19,7 @@ from fs_1c.history.changes import Changes, Key
 from fs_1c.history.kept import Word
 from fs_1c.history.office import Office
 from fs_1c.history.outbox import Outbox
-from fs_1c.history.pace import NO_HISTORY, Became, Fate, Pace, became
+from fs_1c.history.pace import Became, Fate, Pace, became
 from fs_1c.history.waiting import Desk
 from fs_1c.numbers import Number, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
@@ -188,9 +188,10 @@ class Sending:
     def _ended(self, word: Word, error: OneCError | None, changes: Changes) -> None:
         key = word.base, word.call
         pace = self._pace(word.base)
+        known = pace.silent
         pace.ended(error, time.monotonic())
         if pace.silent:
-            if error is not None and error.kind == NO_HISTORY:
+            if error is not None and not known:
                 self._takes_nothing(word.base, error, changes)
             self._landed(key, word, Became(Fate.REFUSED), "", changes)
             return
