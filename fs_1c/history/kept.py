@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 VERSION = 2
@@ -115,6 +116,7 @@ class Waits:
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Word))
+_values = attrgetter(*(field.name for field in fields(Word)))
 _FLAGS = tuple(i for i, field in enumerate(fields(Word)) if field.type == "bool")
 # Only names of our own are put together to SQL here.
 _SELECT = f"SELECT {_COLUMNS} FROM words"  # noqa: S608
@@ -131,24 +133,29 @@ def _word(row: tuple[Any, ...]) -> Word:
 
 def put(
     connection: sqlite3.Connection, words: Iterable[Word], turn: Callable[[Word], float] = lambda word: 0.0
-) -> list[Word]:
-    """Writes words down, but for those that are harmful twice and have been said. Returns what has its place
-    now.
+) -> list[tuple[int, Word]]:
+    """Writes words down, but for those that are harmful twice and have been said. Returns the others, each
+    with its place.
 
     Args:
         turn: When the call of a word goes on, if nothing of it waits yet.
     """
-    placed = []
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM words").fetchone()
+    rows: list[tuple[Any, ...]] = []
+    placed: list[tuple[int, Word]] = []
+    calls: dict[tuple[str, str], tuple[str, str, float, int]] = {}
     for word in words:
         if word.once:
             said = (word.base, word.call, word.state, word.made)
             if not connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?)", said).rowcount:
                 continue
-        place = connection.execute(_INSERT, (None, *astuple(word)[1:])).lastrowid
-        connection.execute(
-            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (word.base, word.call, turn(word), place)
-        )
-        placed.append(replace(word, id=int(place or 0)))
+        last += 1
+        rows.append((last, *_values(word)[1:]))
+        placed.append((last, word))
+        if (key := (word.base, word.call)) not in calls:
+            calls[key] = (*key, turn(word), last)
+    connection.executemany(_INSERT, rows)
+    connection.executemany("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", calls.values())
     return placed
 
 

@@ -176,7 +176,8 @@ class Service:
         words = [replace(word, at=at) for word in words]
         stands_by = self.reserve and self.relay.keeps(SWITCH, words, "", over=story.ended is not None)
         if words and not stands_by and (written := kept.put(self.disk, words)):
-            self.relay.put(written, "", over=story.ended is not None)
+            placed = [replace(word, id=place) for place, word in written]
+            self.relay.put(placed, "", over=story.ended is not None)
         if story.ended is None:
             self.before[call] = story
             if not stands_by:

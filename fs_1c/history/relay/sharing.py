@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from sqlite3 import Connection
 from typing import Any
@@ -87,7 +88,9 @@ class Sharing:
         return True
 
     def _put(self, of_call: tuple[str, str], changes: Changes, manager: str, *, over: bool) -> None:
-        written = [word for word in changes.written if (word.base, word.call) == of_call]
+        written = [
+            replace(word, id=place) for place, word in changes.written if (word.base, word.call) == of_call
+        ]
         if written:
             self._relay.put(written, manager, over=over)
 
