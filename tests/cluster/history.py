@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from fs_1c.history.relay.shared import SAME
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.faults import KINDS
@@ -171,9 +172,8 @@ def _logs(here: Cluster) -> str:
 
 
 def _unknown(here: Cluster) -> set[tuple[str, str]]:
-    return set(
-        re.findall(r"call=(\S+) history (\S+) extension=\S+ base=\S+ (?:unknown|refused)", _logs(here))
-    )
+    found = re.findall(r"call=(\S+) history (\S+) extension=\S+ base=\S+ (?:unknown|refused)", _logs(here))
+    return {(call, SAME.get(word, word)) for call, word in found}
 
 
 def _wanted(dialect: str, result: CallResult, told: list[str], *, together: bool) -> list[str]:
@@ -194,7 +194,8 @@ def _lacks(
         if lacks := [word for word in wanted if word not in told]:
             # Nothing is taken of a call of which 1C does not know, and no document is made without its end.
             needed = "END" if dialect == "mobilon-3" else "INCOMING"
-            if (result.uuid, needed) in unknown or all((result.uuid, word) in unknown for word in lacks):
+            doubtful = [SAME.get(word, word) for word in lacks]
+            if (result.uuid, needed) in unknown or all((result.uuid, word) in unknown for word in doubtful):
                 continue
             found.append((result.uuid, lacks))
     return found
@@ -210,7 +211,9 @@ def _told(here: Cluster, call: str) -> list[str]:
 def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Found, *, together: bool) -> None:
     unknown = _unknown(here)
     found.unknown = len(unknown)
-    found.lacking = sum(state not in _told(here, call) for call, state in unknown)
+    found.lacking = sum(
+        state not in {SAME.get(one, one) for one in _told(here, call)} for call, state in unknown
+    )
     found.taken_over = sum(int(many) for many in re.findall(r"(\d+) words are taken over", _logs(here)))
     found.wrong += [f"lacks {one}" for one in _lacks(here, dialect, results, together=together)]
     found.wrong += [line for line in _logs(here).splitlines() if "Traceback" in line or " ERROR " in line]

@@ -46,6 +46,7 @@ from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
 
+from fs_1c.channel import plain
 from fs_1c.history import kept, place
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
@@ -498,6 +499,14 @@ class Relay:
             )
             left += len(found.words) - len(words)
             taken += self._adopt(part, replace(found, words=words), managers)
+            for name, by in found.taken:
+                if by != self._shared.me:
+                    log.warning(
+                        "call=%s history %s extension=- base=%s unknown: another was at it when it went",
+                        plain(found.call),
+                        plain(name),
+                        found.base,
+                    )
         self._host.adopted(managers)
         return taken, left
 
