@@ -212,7 +212,7 @@ def test_exactly_so_many_times_from_many_threads(onec: OneCSimulator) -> None:
         ({"fault": "mute", "times": True}, "times: Input should be a valid integer"),
         ({"fault": "mute", "operation": "SayName"}, "operation: 'SayName' is not known yet"),
         ({"fault": "nil", "operation": "IncomingCall"}, "operation: 'IncomingCall' is not one of SayName"),
-        ({"fault": "drip", "operation": "sayname"}, "operation: 'sayname' is not one of Event, "),
+        ({"fault": "drip", "operation": "sayname"}, "operation: 'sayname' is not one of CallEvent, "),
         ({"fault": "drip", "rate": 1}, "rate: Unexpected keyword argument"),
         ({"fault": "drip", "size": 1}, "size: drip takes seconds, part"),
         ({"fault": "garbage", "seconds": 1}, "seconds: garbage takes no parameters"),
