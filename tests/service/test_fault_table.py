@@ -15,7 +15,7 @@ from tests.redis_server import needs_redis, redis_server
 from tests.service.fault_table import CALLS, FAULTS, Row, run
 from tests.support import SOON
 
-HANGS = {"onec": {"timeout": "1h"}}
+HANGS: dict[str, Any] = {"onec": {"timeout": "1h"}}
 AT_ONCE = 4
 LEFT_TO_THE_BENCH = ("drips its headers", "garbage", "HTTP 502", "answers after 30 s")
 TESTED = [name for name in FAULTS if name not in LEFT_TO_THE_BENCH]
