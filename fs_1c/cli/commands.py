@@ -118,6 +118,9 @@ def journal(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",
     call: Annotated[str, typer.Option(help="One call in full, by the uuid in the log.")] = "",
+    missed: Annotated[
+        bool, typer.Option("--missed", help="Only who was missed and not called back.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
     as_json: AsJson = False,
     everywhere: Annotated[
@@ -131,6 +134,9 @@ def journal(
 
     settings = usable_settings(config)
     plan = settings.numbers.plan()
+    if missed and (everywhere or number or call):
+        typer.echo("journal: --missed: allowed without --all, --number and --call", err=True)
+        raise typer.Exit(2)
     if everywhere:
         from fs_1c.cli import neighbours
         from fs_1c.cli.journal import sought
@@ -141,7 +147,27 @@ def journal(
     if path is None:
         typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
         raise typer.Exit(2)
-    raise typer.Exit(run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out))
+    raise typer.Exit(
+        run(path, plan, number=number, call=call, limit=limit, missed=missed, as_json=as_json, console=out)
+    )
+
+
+@app.command()
+def history(
+    config: SettingsFile = DEFAULT_FILE,
+    call: Annotated[str, typer.Option(help="Only this call, by the uuid in the log.")] = "",
+    base: Annotated[str, typer.Option(help="Only what waits for this base.")] = "",
+    retry: Annotated[bool, typer.Option("--retry", help="Try it now, and not after the pause.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Give it up: 1C will not be told.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="With --drop: all that waits.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many calls, the oldest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Say what waits for 1C to be told it, since when and why."""
+    from fs_1c.cli.history import Wanted, run
+
+    wanted = Wanted(call, base, limit, retry, drop, everything)
+    raise typer.Exit(run(config, wanted, as_json=as_json))
 
 
 @app.command()
@@ -165,9 +191,9 @@ def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     import asyncio
 
-    from fs_1c.simulator import run_demo
+    from fs_1c.cli.demo import run
 
-    raise typer.Exit(asyncio.run(run_demo()))
+    raise typer.Exit(asyncio.run(run()))
 
 
 # A group of commands that take a while to load, too: so all that is typed after its name goes on to them.

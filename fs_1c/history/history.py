@@ -41,6 +41,7 @@ class History(Observer):
 
     Attributes:
         counted: Words by base and what became of them.
+        desk: Tells how much waits, and has it tried at once, or dropped.
     """
 
     def __init__(self, path: Path | None, office: Office) -> None:
@@ -52,6 +53,7 @@ class History(Observer):
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
+        self.desk = self._sending.desk
 
     @property
     def lost(self) -> int:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fs_1c.call import HistoryWord
-from fs_1c.history.tables import Policy, Table, itoolabs, mobilon
+from fs_1c.history.tables import Policy, Table, itoolabs, mobilon, register
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import WorkerPool
 from fs_1c.settings import Settings
 from fs_1c.talk import Story
 
-_TABLES: dict[str, Table] = {"mobilon": mobilon, "itoolabs": itoolabs}
+_TABLES: dict[str, Table] = {"mobilon": mobilon, "register": register, "itoolabs": itoolabs}
 
 
 def history_file(settings: Settings) -> Path | None:
     """Where the outbox stands; None if there is none."""
     folder = settings.state.folder
-    return folder / "history.db" if folder and settings.history.enabled else None
+    return folder / "history.db" if folder and settings.tells_history else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,11 @@ class Place:
         """The disk is back, and what is in memory waits for its words under way: no other leaves."""
         return self._returning
 
+    @property
+    def away(self) -> bool:
+        """The disk is away: what stands there cannot be got at."""
+        return self._memory is not None and self._file is not None
+
     def is_memory(self, connection: sqlite3.Connection) -> bool:
         return connection is self._memory
 

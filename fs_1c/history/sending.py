@@ -19,7 +19,8 @@ from fs_1c.history.changes import Changes, Key
 from fs_1c.history.kept import Word
 from fs_1c.history.office import Office
 from fs_1c.history.outbox import Outbox
-from fs_1c.history.pace import NO_HISTORY, Became, Fate, Pace, became
+from fs_1c.history.pace import Became, Fate, Pace, became
+from fs_1c.history.waiting import Desk
 from fs_1c.numbers import Number, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
 
@@ -45,6 +46,7 @@ class Sending:
         office: Who is told.
         outbox: From where.
         counted: Words by base and what became of them.
+        desk: Tells how much waits, and has it tried at once, or dropped.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Sending:
         self._jobs: dict[Key, Future[Any]] = {}  # of words under way
         self._cards: dict[Key, list[Future[Word | None]]] = {}  # that wait for such a one
         self._prune_at = 0.0
+        self.desk = Desk(self.outbox, self._paces, self._settled)
 
     def before_card(self, client: Client, base: str, call: str, seconds: float) -> None:
         """See `History.before_card`."""
@@ -185,9 +188,10 @@ class Sending:
     def _ended(self, word: Word, error: OneCError | None, changes: Changes) -> None:
         key = word.base, word.call
         pace = self._pace(word.base)
+        known = pace.silent
         pace.ended(error, time.monotonic())
         if pace.silent:
-            if error is not None and error.kind == NO_HISTORY:
+            if error is not None and not known:
                 self._takes_nothing(word.base, error, changes)
             self._landed(key, word, Became(Fate.REFUSED), "", changes)
             return

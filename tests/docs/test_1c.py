@@ -18,6 +18,7 @@ from lxml import etree
 from tree_sitter import Language, Node, Parser
 
 from fs_1c.settings import OneCSettings
+from fs_1c.settings.sections import HistorySettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests import ROOT
 
@@ -195,7 +196,8 @@ def test_web_service_is_the_one_of_the_wsdl() -> None:
         handler = operation.findtext(f"{MD}Properties/{MD}ProcedureName")
         assert methods(SERVICE)[str(handler)][0] == parameters
         assert operation.findtext(f"{MD}Properties/{MD}XDTOReturningValueType") == "xs:string"
-    assert published == promised == {"SayName": ["Number"], "IncomingCall": ["NumFrom", "Key"]}
+    cards = {"SayName": ["Number"], "IncomingCall": ["NumFrom", "Key"]}
+    assert published == promised == {**cards, "CallEvent": ["Data"]}
     assert properties(OBJECTS["WebService", "VATS"])["Namespace"] == wsdl.get("targetNamespace")
     assert {e.text for e in service.iter(f"{MD}XDTOValueType")} == {"xs:string"}
 
@@ -221,7 +223,7 @@ def test_calls_between_modules_fit() -> None:
             assert known is not None and (known[2] or not owner), f"{path}: {owner}.{name} is not there"
             assert known[1] <= len(given) <= len(known[0]), f"{path}: {owner}.{name}"
             seen.add(owner)
-    modules = "ВызовСервера КарточкаГлобальный Номера Очередь Переопределяемый Поиск".split()
+    modules = "ВызовСервера История КарточкаГлобальный Номера Очередь Переопределяемый Поиск".split()
     assert {f"ФС1С_{n}" for n in modules} | {""} == seen
 
 
@@ -295,7 +297,7 @@ def test_queries_are_parameterised_and_read_what_is_there() -> None:
             assert not re.search(r"ПОДОБНО|ПОДСТРОКА", query)
             for register, alias in re.findall(r"РегистрСведений\.(\w+) КАК (\w+)", query):
                 assert set(re.findall(rf"\b{alias}\.(\w+)", query)) <= fields(register), name
-    assert queries == 8
+    assert queries == 12
     assert not any(re.search(r"Запрос\.Текст = [^;]*\"\s*\+", p.read_text("utf-8-sig")) for p in MODULES)
 
 
@@ -311,7 +313,7 @@ def test_keys_stay_where_they_are() -> None:
         for _, name, given in calls(path.read_text("utf-8-sig")):
             if name == "ЗаписьЖурналаРегистрации":
                 assert not re.search(r"Key|Ключ", "".join(map(text, given)))
-    assert "Ключ" not in fields("ФС1С_Звонки")
+    assert "Ключ" not in fields("ФС1С_Звонки") | fields("ФС1С_ИсторияЗвонков")
     roles = [
         path for path in EXTENSION.glob("Roles/*/Ext/Rights.xml") if "ФС1С_Абоненты<" in path.read_text()
     ]
@@ -321,7 +323,7 @@ def test_keys_stay_where_they_are() -> None:
 def test_rights_are_of_what_exists() -> None:
     rights = "{http://v8.1c.ru/8.2/roles}"
     names = {f"{kind}.{name}" for kind, name in OBJECTS}
-    names |= {f"WebService.VATS.Operation.{name}" for name in ("SayName", "IncomingCall")}
+    names |= {f"WebService.VATS.Operation.{name}" for name in ("SayName", "IncomingCall", "CallEvent")}
     roles = [etree.parse(path) for path in EXTENSION.glob("Roles/*/Ext/Rights.xml")]
     granted = {e.text for role in roles for e in role.iterfind(f"{rights}object/{rights}name")}
     assert granted == {name for name in names if ".Operation." in name or "InformationRegister" in name}
@@ -342,17 +344,18 @@ def test_commands_of_the_guide(onec: OneCSimulator, command: str) -> None:
     if "?wsdl" in command:
         assert answer.tag == f"{WSDL}definitions"
     else:
-        assert said == "1" if "<IncomingCall" in command else "Фэйковый чиж" in said
+        assert "Фэйковый чиж" in said if "<SayName" in command else said == "1"
 
 
 def test_guide(tmp_path: Path) -> None:
     assert "Платформы 1С под рукой не было" in GUIDE[:200]
     assert "No 1C platform was at hand" in (ONEC / "README.md").read_text("utf-8")[:200]
-    assert len(fenced("bsl")) == 2 and not any(errors(block) for block in fenced("bsl"))
+    assert len(fenced("bsl")) == 3 and not any(errors(block) for block in fenced("bsl"))
     (tmp_path / "password").write_text("secret")
-    (settings,) = fenced("toml")
+    settings, history = fenced("toml")
+    assert HistorySettings(**tomllib.loads(history)["history"]).enabled
     onec = OneCSettings(**tomllib.loads(settings.replace("/etc/fs-1c/", f"{tmp_path}/"))["onec"])
     assert (onec.url, onec.username) == (PLACEHOLDER, "SOAP")
-    assert len([block for block in fenced("sh") if block.startswith("curl")]) == 3
-    errors_table = GUIDE.partition("## 9.")[2]
+    assert len([block for block in fenced("sh") if block.startswith("curl")]) == 4
+    errors_table = GUIDE.partition("## 10.")[2]
     assert all(status in errors_table for status in "400 401 402 403 404 406 500 502 503 504".split())
