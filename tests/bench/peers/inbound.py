@@ -180,8 +180,10 @@ def _journal(file: Path) -> set[str]:
 
 
 def _untold(streams: Sequence[Stream], folder: Path) -> str:
-    """Each call rings, is a conversation, and has two legs that hang up; the marked one is still up."""
-    return _less(sum(4 * len(one.calls) - 2 for one in streams), folder, "happenings")
+    """Each call begins, rings, is a conversation, and parts before its two legs hang up; the marked one is
+    still up.
+    """
+    return _less(sum(6 * len(one.calls) - 3 for one in streams), folder, "happenings")
 
 
 def _uncounted(streams: Sequence[Stream], folder: Path) -> str:
