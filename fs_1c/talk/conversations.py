@@ -191,17 +191,16 @@ class Conversations:
 
     def _own(self, uuid: str, event: Event) -> Leg:
         """The leg that an event is about."""
-        leg = self._legs.get(uuid)
+        leg, set_ = self._legs.get(uuid), ours(event)
         if leg is None:
-            leg = self._learn(uuid, own_leg(event, self._people))
-        self._mended(leg, event)
+            leg = self._learn(uuid, own_leg(event, self._people, set_))
+        self._mended(leg, event, set_)
         if not leg.call_id and not leg.loopback and (call_id := value(event, "variable_sip_call_id")):
             self._called_itself(uuid, leg, call_id)
         return leg
 
-    def _mended(self, leg: Leg, event: Event) -> None:
+    def _mended(self, leg: Leg, event: Event, set_: dict[str, str]) -> None:
         """What the dialplan has set by now: variables come after the leg's creation, on its own events."""
-        set_ = ours(event)
         if set_:
             leg.base = set_.get("base") or leg.base
             leg.key = (self._believes_keys and set_.get("key")) or leg.key
