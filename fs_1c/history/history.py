@@ -53,11 +53,10 @@ class History(Observer):
         self._sharing = self._sending.sharing
         self._outbox = self._sending.outbox
         self._path = path
-        self.counted = self._sending.counted
+        self.counted, self.desk = self._sending.counted, self._sending.desk
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
-        self.desk = self._sending.desk
         if self._sharing:
             self._sharing.managers = self._managers
 
