@@ -234,3 +234,21 @@ def test_what_is_kept_in_redis_ends_by_itself(both: Both) -> None:
     (key,) = client.keys("fs-1c:history:sw:call:*")
     assert 0 < client.ttl(key) <= shared.REMEMBERED
     assert set(client.hgetall(key).values()) <= {b"-", both.own.relay._shared.me.encode()}
+
+
+def test_what_is_left_to_the_own_service_it_says_when_it_is_back(both: Both) -> None:
+    """The reserve cannot know, so it says the harmless word of the end alone; that does not end the call."""
+    both.world.dialect = "itoolabs"
+    both.own.line.cut = True
+    ring = both.call(0, upto=2)
+    both.own.freeze()
+    both.reserve.kill()
+    both.reserve.start()
+    both.call(0, since=2)
+    both.pass_(40)
+    both.says(both.reserve)
+    both.own.line.cut = False
+    both.own.thaw()
+    both.pass_(30)
+    both.says()
+    assert {"INCOMING", "COMPLETED", "history"} <= set(both.told(ring))

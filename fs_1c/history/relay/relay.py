@@ -477,8 +477,9 @@ class Relay:
                 said = [(word, manager, over) for _, word, manager, over in group]
                 ours = [word for word, *_ in said if not (doubt and word.once and not part.safe(word))]
                 left += len(said) - len(ours)
+                over = said[-1][2] and not doubt  # else the own service has something to say of it
                 if ours:
-                    taken += self._offer(part, ours, said[-1][1], over=said[-1][2])
+                    taken += self._offer(part, ours, said[-1][1], over=over)
         self._host.adopted({})
         if gone or taken:
             log.warning(
