@@ -4,6 +4,7 @@ A `Journal` is an observer that never holds a call up; `calls` reads what it wro
 it to people, `to_json` to programs. The status page shows the same rows before they are on the disk.
 """
 
+from fs_1c.journal.ends import EndEntry, of_end
 from fs_1c.journal.entries import (
     CallEntry,
     DecisionEntry,
@@ -23,6 +24,7 @@ from fs_1c.journal.writer import Journal, journal_file
 __all__ = [
     "CallEntry",
     "DecisionEntry",
+    "EndEntry",
     "ErasedRows",
     "Journal",
     "JournalError",
@@ -35,6 +37,7 @@ __all__ = [
     "listing",
     "merged",
     "of_decision",
+    "of_end",
     "of_json",
     "of_pop",
     "story",
