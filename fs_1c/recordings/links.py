@@ -1,14 +1,15 @@
 """The file of a recording ↔ the address by which it is found.
 
-`https://pbx.example/recordings/69c1f900.QXh0…/2026/11/call.wav`: what `recordings.link` says, until when it is
-good and the signature, the file as it is called in `recordings.folder`. Who has the address may listen, without
-a login: 1C shows it to whom it shows the call. No `?`, no `&`, no `"` are in it, for 1C cuts values there
-(FACTS-1c.md), and a query is what logs and proxies keep.
+`https://pbx.example/recordings/69c1f900.QXh0…/2026/11/call.wav`: what `recordings.link` says, until when it
+is good and the signature, the file as it is called in `recordings.folder`. Who has the address may listen,
+without a login: 1C shows it to whom it shows the call. No `?`, no `&`, no `"` are in it, for 1C cuts values
+there (FACTS-1c.md).
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import logging
 import os
@@ -119,8 +120,10 @@ class Links:
             path = os.path.realpath(os.path.join(folder, name))
             if not path.startswith(f"{folder}/"):
                 raise NoFile
-            if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
+            if not stat.S_ISREG(os.stat(path).st_mode):
                 raise NoFile
+        except FileNotFoundError:
+            pass  # its sides may be there
         except (OSError, ValueError):  # a name too long, a NUL in it
             raise NoFile from None
         return Path(path)
@@ -158,15 +161,13 @@ def _key(wanted: RecordingsSettings, state: Path | None) -> bytes:
 
 def _made_once(file: Path) -> None:
     """Whole or not at all, whoever else makes it at the same time."""
-    state = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(state, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    whole = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, secrets.token_bytes(32))
         os.fsync(descriptor)
         os.close(descriptor)
-        try:
-            os.link(state, file)
-        except FileExistsError:
-            pass
+        with contextlib.suppress(FileExistsError):
+            os.link(whole, file)
     finally:
-        os.unlink(state)
+        os.unlink(whole)

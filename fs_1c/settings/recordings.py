@@ -35,7 +35,7 @@ class RecordingsSettings(Section):
     @field_validator("link")
     @classmethod
     def _link(cls, value: str) -> str:
-        allowed = "allowed: http://HOST[:PORT]/PATH or https://..., of Latin letters and digits, with {switch}"
+        allowed = "allowed: http://HOST[:PORT]/PATH or https://..., Latin letters and digits; {switch}"
         if value and not _FIT.fullmatch(value.replace("{switch}", "switch")):
             raise ValueError(allowed)
         try:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import socket
 import threading
 from base64 import b64encode
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from functools import cache
 from html import escape
@@ -62,7 +64,7 @@ _WORDS = {
 }
 
 
-class Recordings:
+class RecordingsDoor:
     """Serves recordings.
 
     Args:
@@ -74,13 +76,15 @@ class Recordings:
         self.links = links
         self._listen = listen
         self._server = HttpServer(_application(self._answer), LIFE, PATIENCE)
+        self._handed: Sequence[socket.socket] = ()
         self._opened: Future[Address] = Future()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._run, name="fs-1c-recordings", daemon=True)
 
-    async def open(self) -> None:
-        """Starts to listen. Raises OSError if the address is taken."""
+    async def open(self, handed: Sequence[socket.socket] = ()) -> None:
+        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken."""
+        self._handed = handed
         self._thread.start()
         await asyncio.wait_for(asyncio.wrap_future(self._opened), STARTS_WITHIN)
         log.info("recordings: listening on %s", self.address)
@@ -105,7 +109,7 @@ class Recordings:
     async def _serve(self) -> None:
         self._loop, self._closing = asyncio.get_running_loop(), asyncio.Event()
         try:
-            await self._server.open(self._listen)
+            await self._server.open(self._listen, self._handed)
         except OSError as error:
             self._opened.set_exception(error)
             return
@@ -160,8 +164,8 @@ class _Recording(FileResponse):
         await super().__call__(scope, receive, send_no_more)
 
 
-def _application(answer: object) -> Starlette:
-    application = Starlette(routes=[Route("/{path:path}", guarded(answer), methods=["GET", "HEAD"])])  # type: ignore[arg-type]
+def _application(answer: Callable[[Request], Awaitable[Response]]) -> Starlette:
+    application = Starlette(routes=[Route("/{path:path}", guarded(answer), methods=["GET", "HEAD"])])
     application.router.redirect_slashes = False
     return application
 
@@ -172,11 +176,12 @@ def _real(links: Links) -> Path:
 
 def _page(status: int, line: str, files: list[str] | None = None) -> HTMLResponse:
     """A page that needs nothing from elsewhere; of `files` it may play those that it names."""
-    players = "".join(f'<p><audio controls src="{escape(url)}"></audio></p>' for url in files or ())
-    links = "".join(f'<p><a href="{escape(url)}">{escape(url.rpartition("/")[2])}</a></p>' for url in files or ())
-    policy = f"default-src 'none'; style-src '{_hash()}'; media-src 'self'; base-uri 'none'; form-action 'none'"
     text = f"<!doctype html><meta charset=utf-8><title>fs-1c</title><style>{_STYLE}</style><p>{line}</p>"
-    return HTMLResponse(text + players + links, status, {"Content-Security-Policy": policy})
+    for url in map(escape, files or ()):
+        name = url.rpartition("/")[2]
+        text += f'<p><audio controls src="{url}"></audio></p><p><a href="{url}">{name}</a></p>'
+    policy = ("default-src 'none'", f"style-src '{_hash()}'", "media-src 'self'", "base-uri 'none'")
+    return HTMLResponse(text, status, {"Content-Security-Policy": "; ".join((*policy, "form-action 'none'"))})
 
 
 @cache

@@ -27,7 +27,7 @@ MAX_CONNECTIONS = 64
 PATIENCE = 5.0
 """Seconds in which a request's head must be there, and in which a client must take what is written for it."""
 LIFE = 30.0
-"""Seconds that a connection lasts at the most, however busy its client keeps it; where files are served, more."""
+"""Seconds that a connection lasts at the most, however busy its client keeps it; more for files."""
 HEADERS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
