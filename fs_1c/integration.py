@@ -161,7 +161,7 @@ class Integration:
         )
         self.links = links_of(settings)
         self.history: History | None = before.history if before else None
-        if not before and settings.history.enabled:
+        if not before and settings.tells_history:
             self.history = History(history_file(settings), self._office())
         self._pops = ScreenPops(
             self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history

@@ -10,6 +10,7 @@ from pathlib import Path
 from fs_1c.check import (
     answer_step,
     base,
+    history_step,
     load_step,
     number_step,
     reach_step,
@@ -124,6 +125,7 @@ class _OwnFiles:
             _step("subscribers", self._subscribers, _DISK),
             _step("routing", lambda: routing_step.routing(settings), _DISK),
             _step("state", lambda: settings_step.state(settings), _DISK),
+            _step("history", lambda: history_step.history(settings, self.keys), _DISK),
         ]
 
     def _secrets(self) -> list[Finding]:
