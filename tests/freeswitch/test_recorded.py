@@ -1,4 +1,4 @@
-"""A call that the dialplan records: the file is where the address says that 1C was told, also after a transfer."""
+"""A call that the dialplan records: its file is behind the address that 1C is told, after a transfer, too."""
 
 from __future__ import annotations
 
