@@ -187,7 +187,7 @@ class History(Observer):
                 story.began or at,
                 round(story.seconds),
                 story.answered,
-                _link(story),
+                office.link(story),
                 now,
                 switch=story.switch,
             )
@@ -222,11 +222,6 @@ class History(Observer):
         if self._sharing:
             self._sharing.restore(theirs)
         return len(up)
-
-
-def _link(story: Story) -> str:
-    """The latest recording, where the switch keeps it behind an address."""
-    return next((file for file in reversed(story.recordings) if file.startswith(("http://", "https://"))), "")
 
 
 def _remember(where: OrderedDict[str, Any], call: str, what: Any) -> None:
