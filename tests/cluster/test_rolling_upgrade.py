@@ -137,8 +137,8 @@ def test_services_restarted_in_turn_under_calls(tmp_path: Path) -> None:
             told = await asyncio.wait_for(asyncio.gather(*asked), LONG)
             for process in processes:
                 await stop(process)
-            for task in talks:
-                task.cancel()
+            for talk in talks:
+                talk.cancel()
             assert sorted(card.num_from for card in onec.cards) == sorted(numbers)
             nameless = [one for one in told if one.result != "found"]
             assert [one for one in nameless if one.took < PATIENCE - 0.1] == []
