@@ -72,7 +72,7 @@ def test_a_reserve_goes_on_where_the_own_service_has_gone(
         until(lambda: redis.client.zcard(f"fs-1c:history:{SWITCH}:calls") == 10)
         own.dies()
         reserve.hears(*(call[3:] for call in calls[:10]), calls[10])
-        reserve.post.away, reserve.post.alone = 4.0, 0.0
+        reserve.post.away, reserve.post.alone = 3600.0, 0.0
         until(lambda: reserve.part.acts)
         reserve.hears(*calls[11:])
         ear.before, ear.awake = (lambda state: None), None
@@ -98,7 +98,7 @@ def test_what_was_leaving_when_the_own_service_died_is_not_said(
         own.hears(call)
         reserve.hears(call)
         assert left.wait(60)
-        reserve.post.away, reserve.post.alone = 4.0, 0.0
+        reserve.post.away, reserve.post.alone = 3600.0, 0.0
         reserve.hears(answered("call-2"))
         ear.after = lambda state: None
         until(lambda: ear.states("call-2") == ALL)
