@@ -36,6 +36,8 @@ RESERVE = 1.2
 """Processor time of a service that is a reserve, too, as a share of one that is not, at the most. Both are
 measured at the same time: what else the machine does makes calls dearer, but for both.
 """
+LOOK = 0.05
+"""Seconds between two looks whether our loop stands still."""
 MOST_SHOWN = 20
 """Missing cards of which all is shown."""
 SENT = ("eval", "evalsha", "ping", "publish", "subscribe", "unsubscribe", "hello", "auth")
@@ -49,6 +51,7 @@ class Cost:
         calls: That were made; each should open one card.
         words: That services sent to Redis meanwhile.
         processor: Seconds that all services took.
+        stood: Seconds for which our own loop, and so all switches here, stood still at the longest.
         share: What a service took for a call of its own switch that is a reserve, too, as a share of one that
             is not; None: all are, or none is.
         lines: That they logged of calls.
@@ -60,6 +63,7 @@ class Cost:
     double: int
     words: int
     processor: float
+    stood: float
     share: float | None
     lines: int
     took: float
@@ -110,11 +114,13 @@ async def run(
         words = sent(redis)
         used = [processor_time(service.process.pid) for service in services]
         began = time.monotonic()
+        watch = asyncio.create_task(stands(stood := [0.0]))
         calls = await asyncio.gather(
             *(callers(one, i, doors[i], rate, talk, began + seconds) for i, one in enumerate(here))
         )
         wanted = {number: call for some in calls for number, call in some.items()}
         took = time.monotonic() - began
+        watch.cancel()
 
         def open_now() -> Counter[str]:
             return Counter(card.num_from for card in list(onec.cards))
@@ -139,7 +145,15 @@ async def run(
         for i, seconds_used in enumerate(used):
             each[is_reserve[i]].append(seconds_used / len(calls[i]))
         share = mean(each[True]) / mean(each[False]) if all(each.values()) else None
-        return Cost(len(wanted), missing, double, words, sum(used), share, lines, took)
+        return Cost(len(wanted), missing, double, words, sum(used), stood[0], share, lines, took)
+
+
+async def stands(longest: list[float]) -> None:
+    """Keeps the longest time for which the loop stood still. Then talks end as soon as they are heard of."""
+    while True:
+        due = time.monotonic() + LOOK
+        await asyncio.sleep(LOOK)
+        longest[0] = max(longest[0], time.monotonic() - due)
 
 
 async def callers(
@@ -195,7 +209,8 @@ def show(what: str, cost: Cost) -> bool:
             )
         )
     sys.stdout.write(
-        f"{what}: {cost.calls} calls in {cost.took:.0f} s, {cost.each:.2f} ms of processor time each\n"
+        f"{what}: {cost.calls} calls in {cost.took:.0f} s, {cost.each:.2f} ms of processor time each, "
+        f"switches here stood still for up to {cost.stood:.1f} s\n"
         + "".join(f"    {'kept' if kept else 'NOT KEPT'}: {promise}\n" for promise, kept in promises)
         + "".join(
             f"    {many} missing: {reason}\n"
