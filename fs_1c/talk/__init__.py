@@ -8,6 +8,7 @@ from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
 from fs_1c.talk.identity import Event, People
 from fs_1c.talk.incoming import ALWAYS, PERHAPS, call_from_channel
 from fs_1c.talk.legs import is_uuid
+from fs_1c.talk.presence import PresenceTable, Question
 from fs_1c.talk.story import Observer, Ring, Stories, Story, Talk
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Event",
     "Observer",
     "People",
+    "PresenceTable",
+    "Question",
     "Ring",
     "Stories",
     "Story",
