@@ -13,7 +13,7 @@ from fs_1c.integration import Integration
 from fs_1c.settings import Address, Role, Settings
 from fs_1c.sockets import WrongSocket, must_stand_at
 from fs_1c.timers import STALLS
-from fs_1c.web import HttpDoor
+from fs_1c.web import HttpDoor, RecordingsDoor
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class Service:
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
         self.http: HttpDoor | None = None
+        self.recordings: RecordingsDoor | None = None
         self._stopping = False
 
     async def start(self) -> None:
@@ -67,6 +68,12 @@ class Service:
                 door = HttpDoor(self.integration, http, self.doors, self.posts)
                 await self._open("http", door.open, "http.listen", http.listen)
                 self.http = door
+            if (links := self.integration.links) is not None:
+                recordings = RecordingsDoor(links, settings.recordings.listen)
+                await self._open(
+                    "recordings", recordings.open, "recordings.listen", settings.recordings.listen
+                )
+                self.recordings = recordings
             # Callers' own door last: whoever comes through it must not wait for the others.
             if esl.outbound.enabled:
                 outbound = outbound_door(self.integration, esl.outbound)
@@ -111,8 +118,7 @@ class Service:
         ends = loop.time() + DRAIN
         await asyncio.gather(*(listener.close() for listener in self.inbound))
         finishing: list[Awaitable[None]] = [asyncio.to_thread(self.integration.finish_cards, DRAIN / 2)]
-        if self.http:
-            finishing.append(self.http.close())
+        finishing += [door.close() for door in (self.http, self.recordings) if door]
         await asyncio.gather(*finishing)
         handed = bool(self._handed.get("outbound"))
         if self.outbound:
@@ -153,7 +159,13 @@ class Service:
         for kept in ("enabled", "listen"):
             if getattr(old.settings.http, kept) != getattr(settings.http, kept):
                 log.warning("settings: http.%s takes effect after a restart", kept)
+        if old.settings.recordings.enabled != settings.recordings.enabled or (
+            old.settings.recordings.listen != settings.recordings.listen
+        ):
+            log.warning("settings: recordings takes effect after a restart")
         self.integration = Integration(settings, before=old)
+        if self.recordings and (links := self.integration.links):
+            self.recordings.links = links
         for door in (self.outbound, self.http, *self.inbound):
             if door is not None:
                 door.integration = self.integration

@@ -163,9 +163,10 @@ class Listening:
 
     def who_is_there_in_all(self) -> bytes:
         """What to write to learn what no event has told of subscribers. Due once a minute."""
-        legs = [leg for leg in self._presence.to_be_looked_at() if is_uuid(leg)]
-        asks = [self._ask(_Asked.STILL_UP, commands.api(f"uuid_exists {leg}"), leg) for leg in legs]
-        return self._registrations() + b"".join(asks)
+        asks = self._registrations()
+        for leg in filter(is_uuid, self._presence.to_be_looked_at()):
+            asks += self._ask(_Asked.STILL_UP, commands.api(f"uuid_exists {leg}"), leg)
+        return asks
 
     def _registrations(self) -> bytes:
         return self._ask(_Asked.REGISTRATIONS, commands.api("show registrations as json"))

@@ -49,11 +49,10 @@ class History(Observer):
         self._sending = Sending(path, office, self._found)
         self._outbox = self._sending.outbox
         self._path = path
-        self.counted = self._sending.counted
+        self.counted, self.desk = self._sending.counted, self._sending.desk
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
-        self.desk = self._sending.desk
 
     @property
     def lost(self) -> int:
@@ -161,7 +160,7 @@ class History(Observer):
                     story.began or at,
                     round(story.seconds),
                     story.answered,
-                    _link(story),
+                    office.link(story),
                     now,
                 )
             )
@@ -188,11 +187,6 @@ class History(Observer):
                     _remember(self._managers, story.call_uuid, manager)
         self._office.restore(up)
         return len(up)
-
-
-def _link(story: Story) -> str:
-    """The latest recording, where the switch keeps it behind an address."""
-    return next((file for file in reversed(story.recordings) if file.startswith(("http://", "https://"))), "")
 
 
 def _remember(where: OrderedDict[str, Any], call: str, what: Any) -> None:

@@ -27,7 +27,7 @@ MAX_CONNECTIONS = 64
 PATIENCE = 5.0
 """Seconds in which a request's head must be there, and in which a client must take what is written for it."""
 LIFE = 30.0
-"""Seconds that a connection lasts at the most, however busy its client keeps it."""
+"""Seconds that a connection lasts at the most, however busy its client keeps it; more for files."""
 HEADERS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
@@ -46,13 +46,15 @@ class HttpServer:
     Args:
         application: What answers. It must not raise, and must have answered within `GRACE` seconds; what
             lasts longer must bear to be cut.
+        life: Seconds that a connection lasts at the most, however busy its client keeps it.
+        patience: Seconds in which a client must take what is written for it.
     """
 
-    def __init__(self, application: ASGIApp) -> None:
+    def __init__(self, application: ASGIApp, life: float = LIFE, patience: float = PATIENCE) -> None:
         self._server = _Server(
             uvicorn.Config(
                 application,
-                http=_Connection,
+                http=type("_Connection", (_Connection,), {"life": life, "patience": patience}),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -108,6 +110,8 @@ class HttpServer:
 class _Connection(H11Protocol):
     """uvicorn's, but not for ever and not without number; its own limits begin with a request's head."""
 
+    life: float
+    patience: float
     _end: asyncio.TimerHandle | None = None
     _waits: float | None = None
     """Since when for its client, who has to say or to take something."""
@@ -118,7 +122,7 @@ class _Connection(H11Protocol):
         if len(self.connections) > MAX_CONNECTIONS and not self._has_place():
             transport.abort()
         else:
-            self._end = self.loop.call_later(LIFE, self._finish)
+            self._end = self.loop.call_later(self.life, self._finish)
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -143,7 +147,7 @@ class _Connection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._wait()
+        self._wait(self.patience)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -174,10 +178,10 @@ class _Connection(H11Protocol):
             longest.transport.abort()
         return bool(waiting)
 
-    def _wait(self) -> None:
+    def _wait(self, patience: float = PATIENCE) -> None:
         self._wait_no_more()
         self._waits = self.loop.time()
-        self._gives_up = self.loop.call_later(PATIENCE, self.transport.abort)
+        self._gives_up = self.loop.call_later(patience, self.transport.abort)
 
     def _wait_no_more(self) -> None:
         self._waits = None
