@@ -73,6 +73,7 @@ class InboundDoor:
             lambda name: self.integration.people.has_key(name),
             internal=lambda: self.integration.settings.history.internal,
         )
+        integration.switches.tables[self._switch] = self._conversations.presence
         self._told: set[str] = set()  # complaints about answers of the switch
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -16,6 +16,7 @@ from fs_1c.settings.files import (
     setting,
 )
 from fs_1c.settings.recordings import RecordingsSettings
+from fs_1c.settings.routing import CategoryRule, NameShown, RoutingSettings, Unavailable
 from fs_1c.settings.sections import (
     TOKEN_LENGTH,
     BreakerSettings,
@@ -24,12 +25,10 @@ from fs_1c.settings.sections import (
     InboundSettings,
     JournalSettings,
     LookupSettings,
-    NameShown,
     OutboundSettings,
     PopWhen,
     RedisSettings,
     Role,
-    RoutingSettings,
     ScreenPopSettings,
     SubscribersSettings,
     is_loopback,
@@ -40,6 +39,7 @@ __all__ = [
     "TOKEN_LENGTH",
     "Address",
     "BreakerSettings",
+    "CategoryRule",
     "ClusterSettings",
     "DialectName",
     "HttpSettings",
@@ -60,6 +60,7 @@ __all__ = [
     "SettingsError",
     "SoapVersion",
     "SubscribersSettings",
+    "Unavailable",
     "build",
     "close_to_others",
     "inline_secrets",
