@@ -162,8 +162,8 @@ def _sent(decision: DecisionEntry) -> str:
             passed = f"; {nobody}" if refused else ""
             return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}{passed}."
         if refused or decision.why:
-            why = nobody if refused else "the manager could not take it"
-            return f"Sent to {decision.target}: to whom the settings let follow the manager; {why}."
+            passed = nobody if refused else "the manager could not take it"
+            return f"Sent to {decision.target}: to whom the settings let follow the manager; {passed}."
         return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."
     if decision.why.startswith("turned away"):
         return f"The rule for category {decision.category} wants nobody to ring for such a client."

@@ -93,7 +93,7 @@ def decide(
     else:
         manager = ways.phones[0]
         first = state_of(manager.dialled, ways.domain) if manager.is_ours else _UNKNOWN
-        states = (first.state,)
+        states: tuple[PresenceState, ...] = (first.state,)
         if ways.when(first.state) is not Unavailable.RING:
             states += tuple(
                 state_of(phone.dialled, ways.domain).state if phone.is_ours else PresenceState.UNKNOWN

@@ -319,10 +319,10 @@ class PresenceTable:
 
     def questions(self) -> list[Question]:
         """Whom to ask the switch about now, by `sofia_contact` and `verto_contact`; `found` is the answer."""
-        now, due = time.time(), []
+        now = time.time()
+        due: list[Question] = []
         while self._to_ask and self._to_ask[0][0] <= now and len(due) < AT_ONCE:
-            _, *question = heapq.heappop(self._to_ask)
-            due.append(Question(*question))
+            due.append(Question(*heapq.heappop(self._to_ask)[1:]))
         return due
 
     def found(self, question: Question, sofia: str, verto: str) -> None:

@@ -31,6 +31,7 @@ def event(*lines: str) -> Message:
 @pytest.fixture
 def clock() -> Iterator[FrozenDateTimeFactory]:
     with freeze_time("2026-11-28 14:02:00+00:00") as frozen:
+        assert isinstance(frozen, FrozenDateTimeFactory)
         yield frozen
 
 

@@ -127,6 +127,14 @@ def test_a_deputy_who_is_free_rings_in_his_place(desks: Desks) -> None:
     assert desks.switch.api(f"uuid_getvar {caller.call_id} fs_1c_manager") == "244"
 
 
+def test_a_client_who_is_turned_away_hears_it_at_once(desks: Desks) -> None:
+    desks.open(routing={"category": [{"is": CHIZH.category, "reject": "CALL_REJECTED"}]})
+    manager, default = desks.softphone("244"), desks.phone(DEFAULT)
+    for door in ("sync", "async"):
+        assert desks.dial(door).to_be(State.OVER).status == 603
+    assert (manager.told("CALL_INCOMING"), default.legs) == ([], [])
+
+
 def test_the_event_socket_is_cut_in_mid_call(desks: Desks) -> None:
     desks.open(**NEXT)
     manager = desks.softphone("244")

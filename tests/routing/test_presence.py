@@ -119,7 +119,7 @@ def test_what_becomes_of_him(
     ],
 )
 def test_his_deputy_rings(manager: str, states: dict[str, PresenceState], target: str | None) -> None:
-    policy = {
+    policy: dict[str, Any] = {
         "when_busy": "next",
         "when_away": "next",
         "external": TRUNK,
@@ -142,7 +142,7 @@ def test_a_follower_who_is_the_deputy_too_rings_once() -> None:
 
 def test_a_category_may_say_otherwise() -> None:
     vip = rule("VIP", when_busy="ring")
-    policy = {
+    policy: dict[str, Any] = {
         "when_busy": "next",
         "category": (vip, rule("Опт", when_busy="both", then=("user/200@{domain}",))),
     }

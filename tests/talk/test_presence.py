@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from freezegun import freeze_time
+from freezegun.api import FrozenDateTimeFactory
 
 from fs_1c.call import Presence
 from tests.talk.exchange import AWAY, BUSY, DOMAIN, FREE, NO_VERTO, NOBODY, UNKNOWN, Exchange
@@ -15,6 +16,7 @@ from tests.talk.exchange import AWAY, BUSY, DOMAIN, FREE, NO_VERTO, NOBODY, UNKN
 @pytest.fixture
 def switch() -> Iterator[Exchange]:
     with freeze_time("2026-11-28 14:02:00+00:00") as clock:
+        assert isinstance(clock, FrozenDateTimeFactory)
         yield Exchange(clock)
 
 

@@ -24,6 +24,7 @@ words = st.tuples(
 
 def test_nobody_is_made_unreachable() -> None:
     with freeze_time("2026-11-28 14:02:00+00:00") as clock:  # once: it takes long
+        assert isinstance(clock, FrozenDateTimeFactory)
 
         @given(st.lists(words, max_size=40))
         @settings(deadline=None)
