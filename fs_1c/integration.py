@@ -41,7 +41,7 @@ from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
-from fs_1c.routing import decide
+from fs_1c.routing import decide, shown
 from fs_1c.settings import Role, Settings, load
 from fs_1c.talk import Observer, People, Stories, Story
 
@@ -207,6 +207,12 @@ class Integration:
         """
         known = self._directory(call).known(call.number, private=call.private, since=since)
         return self._decision(call, known) if isinstance(known, Caller) else None
+
+    async def name_of(self, number: str, base: str = "") -> str:
+        """Who a client is, as a telephone shows him, or nothing; waits no longer than a caller does."""
+        directory = self._base(base).directory
+        caller = await directory.lookup_async(number, self.settings.lookup.deadline)
+        return shown(caller.title, "", self.settings.routing.name)
 
     def decided(self, decision: Decision) -> None:
         """Tells the log and the observers: after the fact, since a call must not wait for these."""

@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import h11
 import uvicorn
@@ -46,9 +48,15 @@ class HttpServer:
     Args:
         application: What answers. It must not raise, and must have answered within `GRACE` seconds; what
             lasts longer must bear to be cut.
+        certificate: Files of the certificate and its key, for https; None: plain HTTP.
+        name: Of the door, for the log.
     """
 
-    def __init__(self, application: ASGIApp) -> None:
+    def __init__(
+        self, application: ASGIApp, certificate: tuple[Path, Path] | None = None, name: str = "http door"
+    ) -> None:
+        self._certificate = certificate
+        self._name = name
         self._server = _Server(
             uvicorn.Config(
                 application,
@@ -63,14 +71,20 @@ class HttpServer:
                 server_header=False,
                 headers=list(HEADERS),
                 timeout_graceful_shutdown=GRACE,
+                ssl_certfile=certificate[0] if certificate else None,
+                ssl_keyfile=certificate[1] if certificate else None,
             )
         )
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self, listen: Address, handed: Sequence[socket.socket] = ()) -> None:
-        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken."""
+        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken, or the
+        certificate is no good.
+        """
         loop = asyncio.get_running_loop()
+        if self._certificate:  # else uvicorn would find out, when nobody hears it
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*self._certificate)
         if not handed:
             found = await loop.getaddrinfo(*listen, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             family, *_, where = found[0]
@@ -102,7 +116,7 @@ class HttpServer:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and not self._server.should_exit:
-            log.error("http door: closed for good; calls go on without it", exc_info=task.exception())
+            log.error("%s: closed for good; calls go on without it", self._name, exc_info=task.exception())
 
 
 class _Connection(H11Protocol):
