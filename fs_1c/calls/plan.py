@@ -148,7 +148,7 @@ def _list(variables: Mapping[str, str]) -> str:
 
 def _is_login(name: str) -> bool:
     """A subscriber may be called `ivanov`; what could be a number outside is none."""
-    return channel.word(name) is not None and re.search("[A-Za-z]", name) is not None
+    return channel.word(name) is not None and name[0].isalpha()
 
 
 def _fill(template: str, **values: str) -> str:

@@ -28,7 +28,8 @@ class Result(StrEnum):
 
     TALKED = "talked"
     NOT_PLACED = "not-placed"  # the switch was not told, or would not
-    UNKNOWN = "unknown"  # whether it was made, or what became of it, nobody has heard
+    UNKNOWN = "unknown"  # whether it was made nobody can say
+    UNHEARD = "unheard"  # it was made and has ended; how, nobody has heard
     NOT_REGISTERED = "not-registered"
     NO_SUBSCRIBER = "no-subscriber"
     BUSY = "busy"
@@ -105,8 +106,8 @@ class Progress:
         return self.result is Result.UNKNOWN or (self.unheard and self.stage is Stage.ASKED)
 
     def after(self, step: Step) -> Progress:
-        """With that step."""
-        if self.result is not None:
+        """With that step. It ends once; but what nobody could say may be heard of after all."""
+        if self.result is not None and self.result is not Result.UNKNOWN:
             return self
         match step.what:
             case What.GONE:
@@ -116,15 +117,18 @@ class Progress:
             case What.LOST:
                 return replace(self, unheard=True)
             case What.UNHEARD if self.unheard:
-                return Progress(Stage.ENDED, Result.UNKNOWN)
+                made = self.stage is not Stage.ASKED
+                return Progress(Stage.ENDED, Result.UNHEARD) if made else replace(self, result=Result.UNKNOWN)
             case What.UNHEARD:
                 return self
-        return replace(self, stage=max(self.stage, _STAGES[step.what]), unheard=False)
+        return replace(self, stage=max(self.stage, _STAGES[step.what]), result=None, unheard=False)
 
 
 def _result(stage: Stage, cause: str) -> Result:
     if stage is Stage.TALKING:
         return Result.TALKED
+    if not cause:
+        return Result.UNHEARD
     if stage >= Stage.ANSWERED:
         return _of_client(cause)
     if cause == "USER_NOT_REGISTERED":
