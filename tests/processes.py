@@ -108,24 +108,29 @@ _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 _given: set[int] = set()
 
 
-def free_port() -> int:
+def free_port(together: int = 1) -> int:
     """A port of loopback that nobody has, for TCP and UDP; none that the kernel gives to whoever asks.
 
     Nor one that was given before, here or to another worker of pytest: many are not bound until later.
+    `together`: the first of so many in a row, for who takes the next ones without asking.
     """
     each = 6000 // _WORKERS
     while True:
-        port = _CHANCE.randrange(10_000 + each * _WORKER, 10_000 + each * (_WORKER + 1))
-        if port in _given:
-            continue
-        with socket.socket(type=socket.SOCK_STREAM) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind(("127.0.0.1", port))
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            _given.add(port)
-            return port
+        first = _CHANCE.randrange(10_000 + each * _WORKER, 10_000 + each * (_WORKER + 1) - together + 1)
+        ports = range(first, first + together)
+        if _given.isdisjoint(ports) and all(map(_is_free, ports)):
+            _given.update(ports)
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(type=socket.SOCK_STREAM) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        try:
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -156,12 +155,11 @@ def test_no_failure_of_1c_loses_a_call(onec: OneCSimulator, integration: Make) -
 
 def test_the_dialplans_deadline_wins_over_the_setting_within_reason(integration: Make) -> None:
     with RawServer(mute) as server:
-        here = integration(server.url, lookup={"deadline": "300ms"})
-        for deadline in (None, 0.05, 0.0, -5.0):
-            started = time.monotonic()
+        short = integration(server.url, lookup={"deadline": "300ms"})
+        long = integration(server.url, lookup={"deadline": "5m"}, onec={"url": server.url, "timeout": "50s"})
+        for here, deadline in ((short, None), (long, 0.05), (long, 0.0), (long, -5.0)):
             assert here.decide(call(deadline=deadline)).caller.result is Result.LATE
             assert asyncio.run(here.decide_async(call(deadline=deadline))).caller.result is Result.LATE
-            assert time.monotonic() - started < 2 * (0.3 if deadline is None else 0.05) + 1.0
 
 
 def test_a_dialplan_cannot_grant_more_than_the_longest_deadline(
@@ -169,10 +167,9 @@ def test_a_dialplan_cannot_grant_more_than_the_longest_deadline(
 ) -> None:
     monkeypatch.setattr("fs_1c.integration.MAX_DEADLINE", 0.1)
     with RawServer(mute) as server:
-        here = integration(server.url)
-        started = time.monotonic()
+        here = integration(server.url, onec={"url": server.url, "timeout": "50s"})
         assert here.decide(call(deadline=1e9)).caller.result is Result.LATE
-        assert time.monotonic() - started < 1.1
+        assert here.states()["default"].sessions > 0  # it is asked still
 
 
 def test_asking_by_hand_goes_past_the_cache_of_the_chosen_base(
@@ -281,14 +278,13 @@ def test_closing_finishes_what_is_under_way(onec: OneCSimulator, integration: Ma
     assert here.decide(call("89990000001")).caller.result is Result.FAILED
 
 
+@pytest.mark.timeout(30)
 def test_closing_does_not_wait_for_a_mute_1c(integration: Make) -> None:
     with RawServer(mute) as server:
-        here = integration(server.url)
+        here = integration(server.url, onec={"url": server.url, "timeout": "50s"})
         here.conversation(talk())
         assert server.arrived.wait(SOON)
-        started = time.monotonic()
         here.close(0.1)
-        assert time.monotonic() - started < 5.0
 
 
 def test_it_is_made_from_a_file_and_closed_by_with(onec: OneCSimulator, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fs_1c.call import Outcome
-from fs_1c.cli.neighbours import MAX_ANSWER, WITHIN
+from fs_1c.cli.neighbours import MAX_ANSWER
 from fs_1c.journal import CallEntry, PopEntry, as_json, merged, of_json
 from tests.cli.support import write
 from tests.processes import free_port, fs_1c
@@ -117,9 +117,7 @@ BAD: dict[str, tuple[Answer, str]] = {
 def test_a_neighbour_that_does_not_answer_is_one_line(kind: str, tmp_path: Path) -> None:
     answer, line = BAD[kind]
     with neighbour(answer) as bad, neighbour(says(told(call(pop())))) as good:
-        began = time.monotonic()
         ran = fs_1c("journal", "--all", "-c", config(tmp_path, bad, good))
-        assert time.monotonic() - began < WITHIN + 12  # and not as long as it drips
     assert ran.returncode == 1
     assert ran.stderr.startswith(f"journal: {bad}: ") and ran.stderr.count("\n") == 1
     assert line in ran.stderr and TOKEN not in ran.stderr

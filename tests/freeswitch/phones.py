@@ -62,7 +62,7 @@ class Softphone:
         self, folder: Path, extension: str, password: str, registrar: int, transport: str = "udp"
     ) -> None:
         self.extension = extension
-        self.sip = free_port()
+        self.sip = free_port(together=2)  # it takes the next one for TLS
         self.events: list[dict[str, Any]] = []
         self._folder = folder
         self._account = (
@@ -81,8 +81,6 @@ class Softphone:
         assert BARESIP is not None
         self._folder.mkdir(parents=True)
         control = free_port()
-        while control in (self.sip, self.sip + 1):  # the latter it takes for TLS
-            control = free_port()
         modules = next(path for path in _MODULES if Path(path).is_dir())
         (self._folder / "config").write_text(
             _CONFIGURATION.format(sip=self.sip, control=control, modules=modules)
