@@ -52,6 +52,7 @@ class Service:
         self.http: HttpDoor | None = None
         self.calling: CallingDoor | None = None
         self.desk = Desk(self._policy, lambda number, base: self.integration.name_of(number, base))
+        self.integration.observers.append(self.desk)
         self._stopping = False
 
     async def start(self) -> None:
@@ -67,7 +68,7 @@ class Service:
                 if self._handed.get(name.removeprefix("esl.")) and not section.enabled:
                     raise WrongSocket(f"{name}.enabled: false, but systemd hands over a socket for it")
             if http.enabled:
-                door = HttpDoor(self.integration, http, self.doors, self.posts)
+                door = HttpDoor(self.integration, http, self.doors, self.posts, self.desk)
                 await self._open("http", door.open, "http.listen", http.listen)
                 self.http = door
             if (listen := settings.calls.listen) is not None:
@@ -168,6 +169,7 @@ class Service:
             if getattr(old.settings.calls, kept) != getattr(settings.calls, kept):
                 log.warning("settings: calls.%s takes effect after a restart", kept)
         self.integration = Integration(settings, before=old)
+        self.integration.observers.append(self.desk)
         for door in (self.outbound, self.http, self.calling, *self.inbound):
             if door is not None:
                 door.integration = self.integration

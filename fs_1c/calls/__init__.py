@@ -4,18 +4,16 @@
 (`planned`, `command`, `Progress`) is pure. Otherwise it is a call like any other, which `talk` hears of.
 """
 
-from fs_1c.calls.desk import Desk, Line, Placed, Policy
+from fs_1c.calls.desk import Desk, Placed, Policy
 from fs_1c.calls.plan import CALL, CALLED, Refusal, Why
-from fs_1c.calls.progress import Progress, Result, Stage, Step, What
+from fs_1c.calls.progress import Result, Stage, Step, What
 
 __all__ = [
     "CALL",
     "CALLED",
     "Desk",
-    "Line",
     "Placed",
     "Policy",
-    "Progress",
     "Refusal",
     "Result",
     "Stage",

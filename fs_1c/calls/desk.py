@@ -22,6 +22,7 @@ from fs_1c.calls.plan import Plan, Refusal, Why, command, planned
 from fs_1c.calls.progress import Progress, Stage, Step, What
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import AnswerAt, CallsSettings, RoutingSettings
+from fs_1c.talk import Observer
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Placed:
         return self.progress.result is None
 
 
-class Desk:
+class Desk(Observer):
     """Has calls made.
 
     Args:
@@ -109,6 +110,7 @@ class Desk:
         self._limits = Limits()
         self._calls: OrderedDict[str, Placed] = OrderedDict()
         self._making: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def find(self, call_id: str) -> Placed | None:
         """What became of a call."""
@@ -125,7 +127,7 @@ class Desk:
             base: Which 1C base asks, one of the settings'; empty: the first.
             by: Who asks, for the log.
         """
-        policy = self._policy()
+        policy, self._loop = self._policy(), asyncio.get_running_loop()
         made = self._begun(number, extensions, base, policy, by)
         if isinstance(made, Placed):
             await self._far_enough(made, policy.calls.answer_at)
@@ -235,6 +237,17 @@ class Desk:
     def _settled(self, line: Line) -> None:
         for placed in list(self._of(line)):
             self.heard(placed.id, Step(What.UNHEARD))
+
+    def erased(self, is_his: Callable[[str], bool]) -> None:
+        """What is kept of a client's calls goes, but for one that is up; from any thread."""
+
+        def erase() -> None:
+            for placed in [one for one in self._calls.values() if is_his(one.plan.number.e164)]:
+                if not placed.is_up:
+                    del self._calls[placed.id]
+
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(erase)
 
     def _of(self, line: Line) -> list[Placed]:
         return [placed for placed in self._calls.values() if placed.is_up and placed.line is line]

@@ -12,9 +12,10 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.calls import Desk, Placed, Policy, Progress, Refusal, Result, Stage, Step, What, Why
+from fs_1c.calls import Desk, Placed, Policy, Refusal, Result, Stage, Step, What, Why
 from fs_1c.calls import desk as desks
 from fs_1c.calls.limits import Limits
+from fs_1c.calls.progress import Progress
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import CallsSettings, RoutingSettings
 

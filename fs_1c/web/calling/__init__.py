@@ -3,5 +3,6 @@ says what is asked and answers in its own words; whether a call is made, `fs_1c.
 """
 
 from fs_1c.web.calling.door import CallingDoor
+from fs_1c.web.calling.own import by_hand
 
-__all__ = ["CallingDoor"]
+__all__ = ["CallingDoor", "by_hand"]

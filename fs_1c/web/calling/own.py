@@ -128,6 +128,29 @@ def as_json(call: Placed) -> dict[str, Any]:
     }
 
 
+async def by_hand(body: bytes, desk: Desk, by: str) -> Response:
+    """A call for who runs this service: by `fs-1c call`, or by the status page. He may have anybody called.
+
+    Args:
+        body: As of `POST /calls`, without a base.
+        by: Who asks, for the log.
+
+    The answer says whether it is made (`made`), else why not (`code`); its status is about the request alone.
+    """
+    try:
+        given = json.loads(body.decode("utf-8-sig"))
+        number, whose = given["number"], given["extension"]
+        if not isinstance(number, str) or not isinstance(whose, str) or len(given) > 2:
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return _refused(wrong_request('Разрешено: {"number": "…", "extension": "…"}'))
+    made = await desk.ask(number, extension(whose), by=by)
+    answer = told(made)
+    call = as_json(made) if isinstance(made, Placed) else None
+    said = {"made": answer.is_ok, "code": str(answer.code), "message": answer.message, "call": call}
+    return _json(200, said)
+
+
 def _refused(answer: Answer) -> Response:
     said: dict[str, Any] = {"error": str(answer.code), "message": answer.message}
     if answer.call_id:

@@ -26,6 +26,7 @@ const WORDS = {
     switch_: "switch", by: "opened by", acts: "opens cards here", standsBy: "stands by", ownUnknown: "own service not heard yet",
     role_own: "own", role_reserve: "reserve", ownService: "own service", owner_present: "there", owner_gone: "gone",
     owner_unknown: "not known", unshared: "cards unshared",
+    dial: "Call", toWhom: "client's number", byWhose: "extension",
     heardAfter: "heard of after", ms: "ms", s: "s", more: "{n} more",
   },
   ru: {
@@ -54,6 +55,7 @@ const WORDS = {
     switch_: "станция", by: "открыла", acts: "карточки открывает эта", standsBy: "наготове", ownUnknown: "своя служба пока не слышна",
     role_own: "своя", role_reserve: "запасная", ownService: "своя служба", owner_present: "на месте", owner_gone: "пропала",
     owner_unknown: "неизвестно", unshared: "карточек без сверки",
+    dial: "Позвонить", toWhom: "номер клиента", byWhose: "внутренний номер",
     heardAfter: "узнали через", ms: "мс", s: "с", more: "ещё {n}",
   },
 };
