@@ -14,11 +14,13 @@ from typing import Any, Self
 from xml.sax.saxutils import escape
 
 from fs_1c.settings import OneCSettings
+from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec.dialects import Operation
 
 KEY = "gW3cyUJAtl50PhF"
 SEED = "89235292926"
 """A client whom every simulated 1C knows, as he is dialled."""
-SOON = 10.0
+SOON = 30.0
 """Seconds that a test waits for what must happen."""
 
 Part = Callable[[socket.socket, threading.Event], None]
@@ -26,7 +28,7 @@ Part = Callable[[socket.socket, threading.Event], None]
 """
 
 
-def until(true: Callable[[], Any], seconds: float = 15.0) -> None:
+def until(true: Callable[[], Any], seconds: float = SOON) -> None:
     """Returns as soon as it is true; fails when it does not become so."""
     ends = time.monotonic() + seconds
     while not true():
@@ -68,6 +70,27 @@ def says(octets: bytes) -> Part:
 def mute(connection: socket.socket, ended: threading.Event) -> None:
     """A server that takes the request and says nothing."""
     ended.wait()
+
+
+class HeldOneC(OneCSimulator):
+    """A simulated 1C that takes requests and answers when the test says so: who comes away before
+    that has not waited for it.
+
+    Attributes:
+        answers: Set it, and 1C answers all that it has been asked and is asked.
+    """
+
+    def __init__(self, settings: OneCSimulatorSettings | None = None) -> None:
+        super().__init__(settings or OneCSimulatorSettings(port=0))
+        self.answers = threading.Event()
+
+    def remember_request(self, operation: Operation) -> None:
+        super().remember_request(operation)
+        self.answers.wait()
+
+    def stop(self) -> None:
+        self.answers.set()
+        super().stop()
 
 
 class RawServer:
@@ -116,7 +139,7 @@ class RawServer:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
-            connection.settimeout(5)
+            connection.settimeout(SOON)
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection:

@@ -31,7 +31,7 @@ FLOORS = (
 """From the top down; a room imports from floors below its own, and from nobody beside it."""
 FLOOR = {room: -number for number, rooms in enumerate(FLOORS) for room in rooms}
 MOST_FILES = 10  # directly in fs_1c/
-MOST_LINES = {"simulator": 3500, "check": 3500}
+MOST_LINES = {"simulator": 3550, "check": 3500}
 MOST_LINES_OF_OTHERS = 2000  # a room in a room (onec/dialects, web/status) is one of its own here
 
 

@@ -18,6 +18,7 @@ from fs_1c.settings.types import Address
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.freeswitch.recordings import interleaved
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
+from tests.support import SOON, HeldOneC
 
 CLIENT = "89235292926"
 CLIENTS = (
@@ -31,8 +32,8 @@ DEFAULT = "user/100@127.0.0.1"
 def settings_for(url: str, **more: Any) -> Settings:
     """Settings for tests: doors on any free port; sections given by name replace or add."""
     data: dict[str, Any] = {
-        "onec": {"url": url, "username": "SOAP", "password": "s3cret", "timeout": "2s"},
-        "lookup": {"deadline": "2s"},
+        "onec": {"url": url, "username": "SOAP", "password": "s3cret", "timeout": "30s"},
+        "lookup": {"deadline": "30s"},
         "subscribers": {"keys": KEYS},
         "esl": {"outbound": {"listen": "127.0.0.1:0"}},
         "http": {"listen": "127.0.0.1:0"},
@@ -42,8 +43,11 @@ def settings_for(url: str, **more: Any) -> Settings:
     return build(data, "test")
 
 
-def onec_simulator(latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS) -> OneCSimulator:
-    return OneCSimulator(
+def onec_simulator(
+    latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS, *, held: bool = False
+) -> OneCSimulator:
+    """`held`: one that answers when it is let."""
+    return (HeldOneC if held else OneCSimulator)(
         OneCSimulatorSettings(port=0, username="SOAP", password="s3cret", latency=latency, clients=clients)
     )
 
@@ -53,6 +57,12 @@ class World:
     onec: OneCSimulator
     switch: SimulatedSwitch
     service: Service
+
+    @property
+    def held(self) -> HeldOneC:
+        """1C, which answers when it is let."""
+        assert isinstance(self.onec, HeldOneC)
+        return self.onec
 
     @property
     def door(self) -> Address:
@@ -104,12 +114,20 @@ class World:
 
 @asynccontextmanager
 async def world(
-    latency: float = 0.0, *, listen: bool = True, at_switch: dict[str, str] | None = None, **more: Any
+    latency: float = 0.0,
+    *,
+    held: bool = False,
+    listen: bool = True,
+    at_switch: dict[str, str] | None = None,
+    **more: Any,
 ) -> AsyncIterator[World]:
-    """Starts everything, in the order in which a machine does, and stops it. `at_switch`: more settings of
-    the switch.
+    """Starts everything, in the order in which a machine does, and stops it.
+
+    Args:
+        held: 1C answers when it is let, or when all ends.
+        at_switch: More settings of the switch.
     """
-    with onec_simulator(latency) as onec:
+    with onec_simulator(latency, held=held) as onec:
         async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
             if listen:
                 esl = more.setdefault("esl", {})
@@ -123,10 +141,12 @@ async def world(
                     await switch.wait_for_subscribers()
                 yield World(onec, switch, service)
             finally:
+                if isinstance(onec, HeldOneC):
+                    onec.answers.set()
                 await service.stop()
 
 
-async def until(happened: Callable[[], bool], within: float = 10.0) -> None:
+async def until(happened: Callable[[], bool], within: float = SOON) -> None:
     """Waits for a condition, and fails loudly when it does not come."""
     ends = time.monotonic() + within
     while not happened():

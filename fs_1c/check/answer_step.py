@@ -196,12 +196,25 @@ def history(base: Base) -> list[Finding]:
     if not mismatches:
         return [ok("history", f"1C can be told of whole calls, by {operation}")]
     if operation not in base.described.operations and not mismatches[0].setting:
-        untold = f"the base has no operation {operation}: it is told of cards, and not of calls (docs/1c)"
-        return [skipped("history", untold)]
+        return [_without_calls(base, operation)]
     return [
         warning("history", one.what, "1C is not told of calls as long as that is so.", _renamed(base, one))
         for one in mismatches
     ]
+
+
+def _without_calls(base: Base, operation: str) -> Finding:
+    untold = f"the base has no operation {operation}: it is told of cards, and not of calls"
+    if not base.whole.history.enabled:
+        return skipped("history", f"{untold} (docs/1c)")
+    why = "1C does not learn how long its calls were, nor which were missed, whatever history.enabled says."
+    if base.settings.dialect is DialectName.MOBILON_2:
+        how = (
+            "Load our extension of docs/1c, version 1.1 or later, into the base (step by step: docs/ru/1c.md)"
+        )
+    else:
+        how = f"Have {operation} added to the web service"
+    return warning("history", untold, why, f"{how}, and restart fs-1c; or set history.enabled = false.")
 
 
 def _undescribed(base: Base, why: str) -> list[Finding]:

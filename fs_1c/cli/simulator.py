@@ -58,6 +58,7 @@ def onec(
     password: Annotated[str, _option("To ask for.", envvar="FS_1C_SIMULATOR_PASSWORD")] = "",
     latency: Annotated[float, _option("That 1C thinks before it answers.", "SECONDS")] = 0.1,
     dialect: Annotated[str, _option("mobilon-1, -2, -3 or itoolabs.")] = "mobilon-2",
+    call_event: Annotated[bool, typer.Option(help="mobilon-2: with our extension's CallEvent.")] = True,
     crm_token: Annotated[str, _option("itoolabs: by which 1C knows the PBX.")] = REHEARSAL,
     path: Annotated[str | None, _option("Where the service is; else the dialect's.")] = None,
     namespace: Annotated[str | None, _option("Namespace of the operations; else the dialect's.")] = None,

@@ -58,7 +58,7 @@ Table = Callable[[Story | None, CallEvent, Story, Policy, str], tuple[Telling, .
 def mobilon(
     before: Story | None, event: CallEvent, after: Story, policy: Policy, manager: str
 ) -> tuple[Telling, ...]:
-    """Dialect 3, and dialect 2 with our extension: START, ANSWER for each who talks, HANGUP, END.
+    """Dialect 3: START, ANSWER for each who talks, HANGUP, END.
 
     PREANSWER opens the card, so the cards say it; but for a missed call whose owner's telephone has not rung:
     by that word he becomes its owner.
@@ -74,6 +74,26 @@ def mobilon(
         if after.missed and heir and not (policy.when is PopWhen.RING and heir in after.rang):
             told += (Telling("PREANSWER", heir, owner=True, once=True),)
         told += (Telling("HANGUP", last), Telling("END", last, once=True))
+    return told
+
+
+def register(
+    before: Story | None, event: CallEvent, after: Story, policy: Policy, manager: str
+) -> tuple[Telling, ...]:
+    """Dialect 2 with our own extension: START, ANSWER for each who talks, END.
+
+    1C keeps a row for each call, so nothing is harmful twice. END names the owner of a missed call: a card is
+    opened by another operation, which makes nobody an owner.
+    """
+    told: tuple[Telling, ...] = ()
+    if before is None:
+        told = (Telling("START", after.extension if after.outgoing else ""),)
+    if (who := _talks(before, event, after)) is not None:
+        told += (Telling("ANSWER", who),)
+    if after.ended is not None:
+        heir = owner(after, policy, manager) if after.missed else ""
+        talked = after.talks or after.outgoing
+        told += (Telling("END", heir or (_last(after) if talked else ""), owner=bool(heir)),)
     return told
 
 

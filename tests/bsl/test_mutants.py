@@ -13,6 +13,7 @@ from tests.bsl.test_query import CONFIGURATIONS
 pytestmark = needs_oscript
 
 CLIENT, NUMBERS, QUEUE = "ФС1С_КарточкаГлобальный", "ФС1С_Номера", "ФС1С_Очередь"
+HISTORY = "ФС1С_История"
 ADAPTED, SEARCH, SERVICE = "ФС1С_Переопределяемый", "ФС1С_Поиск", "VATS"
 
 SCENARIO_SEES = {
@@ -43,6 +44,45 @@ SCENARIO_SEES = {
     "1 whatever happens": (
         "incoming_call",
         Edit(SERVICE, 'Возврат ?(Принят, "1", "0")', 'Возврат "1"'),
+    ),
+    "an exception to the service": (
+        "history",
+        Edit(
+            SERVICE,
+            """"CallEvent", ИнформацияОбОшибке());
+		Возврат "0";""",
+            """"CallEvent", ИнформацияОбОшибке());
+		ВызватьИсключение;""",
+        ),
+    ),
+    "an end that does not last": (
+        "history",
+        Edit(HISTORY, "ИначеЕсли Звонок.Завершен Тогда", "ИначеЕсли Ложь Тогда"),
+    ),
+    "who answered first comes back": (
+        "history",
+        Edit(HISTORY, "Если Событие.Момент >= Звонок.ОтветилВ Тогда", "Если Истина Тогда"),
+    ),
+    "a call that begins when it is told of": (
+        "history",
+        Edit(HISTORY, 'МоментПоля(Прислано.Получить("began")', 'МоментПоля(Прислано.Получить("time")'),
+    ),
+    "outgoing is missed, too": (
+        "history",
+        Edit(HISTORY, "Не Событие.Отвечен И Не Событие.Исходящий", "Не Событие.Отвечен"),
+    ),
+    "no lock in the history": ("history", Edit(HISTORY, "Заблокировать(Событие.Звонок);", "")),
+    "an owner by number alone": (
+        "history",
+        Edit(HISTORY, "ИмяАбонента(Событие.Владелец)", "Событие.Владелец"),
+    ),
+    "called back before": (
+        "history",
+        Edit(HISTORY, "История.Начало > &Момент", "История.Начало < &Момент"),
+    ),
+    "a recording lost by a late word": (
+        "history",
+        Edit(HISTORY, "Если Не ПустаяСтрока(Событие.СсылкаНаЗапись) Тогда", "Если Истина Тогда"),
     ),
     "a click on nobody": (
         "client",

@@ -146,3 +146,25 @@ def test_what_it_can_be_told(
     (found,) = answer_step.history(base)
     assert (found.step, found.level) == ("history", level)
     assert words in f"{found.what} {found.remedy}"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "remedy"), [("mobilon-2", "Load our extension of docs/1c"), ("mobilon-3", "Have Event added")]
+)
+def test_one_that_is_to_be_told_and_cannot(dialect: str, remedy: str) -> None:
+    settings = settings_for("http://1c/ws/x", onec={"dialect": dialect}, history={"enabled": True})
+    base = bases.of("default", settings, Keys({}))
+    base.described = wsdl.Described("http://VATS", {"SayName": ("Number",)})
+    (found,) = answer_step.history(base)
+    assert (found.step, found.level) == ("history", WARNING)
+    assert "which were missed" in found.why
+    assert remedy in found.remedy and "history.enabled = false" in found.remedy
+
+
+@pytest.mark.parametrize(("call_event", "level"), [(True, OK), (False, WARNING)])
+def test_one_of_dialect_2_with_our_extension_and_without(call_event: bool, level: Level) -> None:
+    with simulator(call_event=call_event) as onec:
+        found = check(settings_for(onec.url, history={"enabled": True}, **closed()))
+        assert "CallEvent" in told(found, "history", level)
+        assert "CallEvent" not in told(found, "service", PROBLEM)
+        assert onec.calls == ()

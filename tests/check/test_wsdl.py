@@ -13,19 +13,27 @@ from fs_1c.check import wsdl
 from fs_1c.check.wsdl import Described, Mismatch
 from fs_1c.onec import PRESETS
 from fs_1c.settings import DialectName
-from fs_1c.simulator.onec.dialects import DIALECTS
+from fs_1c.simulator.onec.dialects import DIALECTS, WITHOUT_CALLS
 from fs_1c.simulator.onec.dialects import wsdl as written
 from tests import ROOT
 
 MOBILON_2 = PRESETS[DialectName.MOBILON_2]
-OURS = Described("http://VATS", {"SayName": ("Number",), "IncomingCall": ("NumFrom", "Key")})
+STOCK: dict[str, tuple[str, ...] | None] = {"SayName": ("Number",), "IncomingCall": ("NumFrom", "Key")}
+OURS = Described("http://VATS", {**STOCK, "CallEvent": ("Data",)})
 SHIPPED = ROOT / "docs" / "1c" / "VATS.wsdl"
 
 
 def test_the_shipped_description_is_the_dialects_own() -> None:
     described = wsdl.read(SHIPPED.read_bytes())
     assert described == OURS
+    assert wsdl.compare(described, MOBILON_2) == wsdl.history(described, MOBILON_2) == []
+
+
+def test_one_without_our_extension_is_the_same_dialect() -> None:
+    described = wsdl.read(written(WITHOUT_CALLS, "http://VATS", "http://h/ws/x"))
+    assert described == Described("http://VATS", STOCK)
     assert wsdl.compare(described, MOBILON_2) == []
+    assert [one.setting for one in wsdl.history(described, MOBILON_2)] == [""]
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -18,7 +18,7 @@ from tests.processes import wait_for
 from tests.supervisor import handed_over
 
 NOWHERE = "http://127.0.0.1:9/ws"
-SOON = 20.0
+SOON = 30.0
 
 
 def listener(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -47,12 +47,12 @@ def comes_in(listening: socket.socket) -> None:
 
 def test_the_kernel_tells_how_long_somebody_has_waited() -> None:
     for host in ("127.0.0.1", "::1"):
+        began = time.monotonic()
         with listener(host) as listening, caller(listening):
-            began = time.monotonic()
             time.sleep(0.3)
             accepted, _ = listening.accept()
             with accepted:
-                assert 0.25 < waited(accepted) <= time.monotonic() - began + 0.05
+                assert 0.25 < waited(accepted) <= time.monotonic() - began
 
 
 def test_without_systemd_there_are_none() -> None:
@@ -131,10 +131,10 @@ def test_a_start_that_hangs_keeps_nobody_waiting_for_longer_than_a_deadline(tmp_
     os.mkfifo(config)  # settings on a disk that hangs
     with listener() as listening, handed_over(config, tmp_path / "log", [listening]):
         for _ in range(2):
+            began = time.monotonic()
             with caller(listening) as waits:
-                began = time.monotonic()
-                assert waits.recv(100) == b""
-                assert time.monotonic() - began > PATIENCE - 0.1
+                assert waits.recv(100) == b""  # the start hangs still
+                assert time.monotonic() - began >= PATIENCE - 0.1
 
 
 def test_a_service_that_dies_while_it_serves_leaves_nobody_waiting(tmp_path: Path) -> None:

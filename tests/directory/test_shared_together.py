@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.synchronize import Event
 from typing import Any
@@ -85,12 +84,11 @@ def test_when_1c_fails_the_waiting_try_one_at_a_time(switch: Open, server: Redis
     assert sorted(told, key=str) == [False, None, None, None, True, True, True, True]
 
 
-@pytest.mark.parametrize(("claim", "wait_for"), [(150, 10.0), (3_000, 0.15)], ids=["dead", "slow"])
+@pytest.mark.parametrize(("claim", "wait_for"), [(150, 3600.0), (3_600_000, 0.15)], ids=["dead", "slow"])
 def test_nobody_waits_for_ever(switch: Open, server: RedisServer, claim: int, wait_for: float) -> None:
     server.client.set(f"{KEY}:claim", "somebody", px=claim)
-    started = time.monotonic()
     assert switch().ask(NUMBER, lambda: KNOWN, wait_for=wait_for) == (KNOWN, False)
-    assert 0.1 < time.monotonic() - started < 5
+    assert server.looked() >= 2  # he has waited
 
 
 def test_who_waits_is_let_go_by_close(switch: Open, server: RedisServer) -> None:

@@ -195,7 +195,8 @@ def test_web_service_is_the_one_of_the_wsdl() -> None:
         handler = operation.findtext(f"{MD}Properties/{MD}ProcedureName")
         assert methods(SERVICE)[str(handler)][0] == parameters
         assert operation.findtext(f"{MD}Properties/{MD}XDTOReturningValueType") == "xs:string"
-    assert published == promised == {"SayName": ["Number"], "IncomingCall": ["NumFrom", "Key"]}
+    cards = {"SayName": ["Number"], "IncomingCall": ["NumFrom", "Key"]}
+    assert published == promised == {**cards, "CallEvent": ["Data"]}
     assert properties(OBJECTS["WebService", "VATS"])["Namespace"] == wsdl.get("targetNamespace")
     assert {e.text for e in service.iter(f"{MD}XDTOValueType")} == {"xs:string"}
 
@@ -221,7 +222,7 @@ def test_calls_between_modules_fit() -> None:
             assert known is not None and (known[2] or not owner), f"{path}: {owner}.{name} is not there"
             assert known[1] <= len(given) <= len(known[0]), f"{path}: {owner}.{name}"
             seen.add(owner)
-    modules = "ВызовСервера КарточкаГлобальный Номера Очередь Переопределяемый Поиск".split()
+    modules = "ВызовСервера История КарточкаГлобальный Номера Очередь Переопределяемый Поиск".split()
     assert {f"ФС1С_{n}" for n in modules} | {""} == seen
 
 
@@ -295,7 +296,7 @@ def test_queries_are_parameterised_and_read_what_is_there() -> None:
             assert not re.search(r"ПОДОБНО|ПОДСТРОКА", query)
             for register, alias in re.findall(r"РегистрСведений\.(\w+) КАК (\w+)", query):
                 assert set(re.findall(rf"\b{alias}\.(\w+)", query)) <= fields(register), name
-    assert queries == 8
+    assert queries == 12
     assert not any(re.search(r"Запрос\.Текст = [^;]*\"\s*\+", p.read_text("utf-8-sig")) for p in MODULES)
 
 
@@ -311,7 +312,7 @@ def test_keys_stay_where_they_are() -> None:
         for _, name, given in calls(path.read_text("utf-8-sig")):
             if name == "ЗаписьЖурналаРегистрации":
                 assert not re.search(r"Key|Ключ", "".join(map(text, given)))
-    assert "Ключ" not in fields("ФС1С_Звонки")
+    assert "Ключ" not in fields("ФС1С_Звонки") | fields("ФС1С_ИсторияЗвонков")
     roles = [
         path for path in EXTENSION.glob("Roles/*/Ext/Rights.xml") if "ФС1С_Абоненты<" in path.read_text()
     ]
@@ -321,7 +322,7 @@ def test_keys_stay_where_they_are() -> None:
 def test_rights_are_of_what_exists() -> None:
     rights = "{http://v8.1c.ru/8.2/roles}"
     names = {f"{kind}.{name}" for kind, name in OBJECTS}
-    names |= {f"WebService.VATS.Operation.{name}" for name in ("SayName", "IncomingCall")}
+    names |= {f"WebService.VATS.Operation.{name}" for name in ("SayName", "IncomingCall", "CallEvent")}
     roles = [etree.parse(path) for path in EXTENSION.glob("Roles/*/Ext/Rights.xml")]
     granted = {e.text for role in roles for e in role.iterfind(f"{rights}object/{rights}name")}
     assert granted == {name for name in names if ".Operation." in name or "InformationRegister" in name}

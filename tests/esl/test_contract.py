@@ -19,6 +19,7 @@ from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
 from tests.recordings import DATA, records
+from tests.support import SOON
 from tests.world import CLIENT, DEFAULT, World, settings_for, until, world
 
 TITLE = "Фэйковый чиж"
@@ -105,11 +106,9 @@ def test_async_without_any_target_the_dialplan_has_the_call_back() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_a_slow_1c_costs_the_deadline(mode: str) -> None:
     async def story() -> None:
-        async with world(latency=0.4, listen=False, lookup={"deadline": "50ms"}) as here:
+        async with world(held=True, listen=False, lookup={"deadline": "50ms"}) as here:
             call = await here.switch.call(here.script(mode=mode))
             assert (call.variables["fs_1c_result"], call.answered_by) == ("late", "100")
-            assert call.lookup_ms is not None
-            assert call.lookup_ms < 390
 
     asyncio.run(story())
 
@@ -145,7 +144,7 @@ def test_a_caller_who_hangs_up_during_the_lookup(mode: str, caplog: pytest.LogCa
     caplog.set_level(logging.INFO, "fs_1c")
 
     async def story() -> None:
-        async with world(latency=0.3, listen=False) as here:
+        async with world(held=True, listen=False) as here:
             call = await here.switch.call(here.script(mode=mode, cancel_after=0.1))
             assert (call.service_outcome, call.answered_by) == ("hung up", None)
             assert not any(b"multiset" in command for command in call.commands)
@@ -159,10 +158,13 @@ def test_a_caller_who_hangs_up_during_the_lookup(mode: str, caplog: pytest.LogCa
 @pytest.mark.parametrize("mode", MODES)
 def test_a_stopping_service_finishes_the_decisions_under_way(mode: str) -> None:
     async def story() -> None:
-        async with world(latency=0.2, listen=False) as here:
+        async with world(held=True, listen=False) as here:
             call = asyncio.create_task(here.switch.call(here.script(mode=mode)))
             await until(lambda: here.lookups() == [CLIENT])
-            await here.service.stop()
+            stopping = asyncio.create_task(here.service.stop())
+            await asyncio.sleep(0)
+            here.held.answers.set()
+            await stopping
             assert (await call).answered_by == "244"
 
     asyncio.run(story())
@@ -191,8 +193,7 @@ def test_a_hundred_calls_at_once_are_all_let_go() -> None:
         return said
 
     async def story() -> None:
-        patient = {"deadline": "10s"}  # a hundred at once on a busy machine
-        async with world(latency=0.1, listen=False, lookup=patient) as here, asyncio.timeout(20):
+        async with world(latency=0.1, listen=False) as here, asyncio.timeout(SOON):
             said = await asyncio.gather(*(one(here) for _ in range(100)))
             assert all(
                 b"fs_1c_target=[progress_timeout=3,leg_timeout=20]user/244@" in words for words in said

@@ -125,7 +125,7 @@ class Company:
         listener = {"address": f"127.0.0.1:{self.switch.event_socket}", "password": PASSWORD}
         settings = {
             "onec": {"url": self.onec.url},
-            "lookup": {"deadline": "3s"},
+            "lookup": {"deadline": "30s"},
             "routing": {"ring_for": "20s"},
             "subscribers": {"keys": {str(extension): f"KEY{extension}" for extension in range(240, 250)}},
             "esl": {
@@ -135,7 +135,7 @@ class Company:
             },
             "http": {"listen": "127.0.0.1:0"},
         }
-        self._settings = settings | more
+        self._settings = _merged(settings, more)
         return self.serve_again()
 
     def serve_again(self) -> Running:
@@ -234,9 +234,14 @@ class PythonCompany(Company):
         self.write_settings(**more)
         assert self.command("reload").startswith("+OK")
 
-    def start_1c(self, latency: float = 0.0, clients: tuple[Client, ...] = CLIENTS) -> OneCSimulator:
+    def start_1c(
+        self,
+        latency: float = 0.0,
+        clients: tuple[Client, ...] = CLIENTS,
+        of: type[OneCSimulator] = OneCSimulator,
+    ) -> OneCSimulator:
         pool: dict[str, Any] = {"sessions": "autouse", "session_max_age": 60.0, "pool_size": 60}
-        self.onec = OneCSimulator(OneCSimulatorSettings(port=0, latency=latency, clients=clients, **pool))
+        self.onec = of(OneCSimulatorSettings(port=0, latency=latency, clients=clients, **pool))
         self.onec.start()
         return self.onec
 
@@ -244,10 +249,10 @@ class PythonCompany(Company):
         keys = {str(extension): f"KEY{extension}" for extension in range(240, 250)}
         settings: dict[str, Any] = {
             "onec": {"url": self.onec.url if self.onec else ""},
-            "lookup": {"deadline": "3s"},
+            "lookup": {"deadline": "30s"},
             "subscribers": {"keys": keys},
         }
-        self.settings_file.write_text(as_toml(settings | more))
+        self.settings_file.write_text(as_toml(_merged(settings, more)))
 
     @property
     def settings_file(self) -> Path:
@@ -331,3 +336,8 @@ def mortal_company(certificates: Path, agents: Agents, tmp_path: Path) -> Iterat
         made = Company(started, agents)
         yield made
         made.close()
+
+
+def _merged(settings: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """A section of `more` is instead of ours; but 1C stays where it is."""
+    return settings | more | {"onec": {**settings["onec"], **more.get("onec", {})}}

@@ -15,7 +15,7 @@ from enum import Enum, auto
 
 from tests.freeswitch.message import Sip, display_name, new_branch, quoted, sdp, tag_of, uri_of
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 """Seconds that a test waits for anything; all of it takes milliseconds."""
 
 REACTION = 0.02

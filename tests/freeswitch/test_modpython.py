@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from fs_1c.simulator.onec import Client
 from tests.certificates import certificate, tls
 from tests.freeswitch.conftest import BUSY, CHIZH, STRANGER, PythonCompany, has_python, python_switch_in
 from tests.freeswitch.message import sdp
-from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, State
+from tests.freeswitch.sip import Agents, Leg, Manner, State
 from tests.freeswitch.switch import Switch
-from tests.support import RawServer, http_answer, inner, says, soap_answer
+from tests.support import HeldOneC, RawServer, http_answer, inner, says, soap_answer
 
 pytestmark = pytest.mark.freeswitch
 
@@ -92,12 +91,12 @@ def test_a_stranger_reaches_the_default(company: PythonCompany, door: str) -> No
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_mute_1c_costs_the_deadline_and_no_more(company: PythonCompany, door: str) -> None:
-    company.serve_inside(latency=4.0, lookup={"deadline": "500ms"})
+    company.serve_inside(latency=3600.0, onec={"timeout": "1h"}, lookup={"deadline": "500ms"})
     default = company.phone("240")
 
     caller = company.call(door)
     rang = default.talks()
-    assert 0.5 <= rang.began - caller.began < 4.0
+    assert rang.began - caller.began >= 0.5
     assert company.result(caller) == "late"
 
 
@@ -282,7 +281,7 @@ def test_settings_that_are_wrong_lose_no_call_and_are_read_again_when_mended(
 
     for i, door in enumerate(DOORS, 1):
         caller = company.call(door).to_be(State.TALKING)
-        assert default.talks(i).began - caller.began < 0.3
+        default.talks(i)
         assert company.after(caller).get("variable_fs_1c_result") is None
         assert f"call={caller.call_id} goes on without 1C: {problem}" in company.switch.log()
     assert company.switch.log().count(f"settings: {problem}") == 1
@@ -296,38 +295,34 @@ def test_settings_that_are_wrong_lose_no_call_and_are_read_again_when_mended(
 
 
 def test_many_calls_at_once_and_then_the_switch_stops(new_company: PythonCompany) -> None:
-    """1C thinks for 300 ms. Whoever waits for it holds up nobody else who uses Python, nor the switch's end,
-    and 1C has its sessions back.
+    """Whoever waits for 1C holds up nobody else who uses Python, nor the switch's end, and 1C has its
+    sessions back.
     """
-    company, calls, each = new_company, 60, 0.02
+    company, calls = new_company, 60
     strangers = [f"8999111{i:04}" for i in range(calls // 2)]
     managers = tuple(Client(f"8923529{i:04}", f"Клиент {i}", "0", "244") for i in range(calls // 2))
-    onec = company.start_1c(0.3, managers)
-    company.write_settings(onec={"url": onec.url, "sessions": 40}, lookup={"deadline": "2s"})
+    onec = company.start_1c(clients=managers, of=HeldOneC)
+    assert isinstance(onec, HeldOneC)
+    company.write_settings(onec={"sessions": 40, "timeout": "1m"}, lookup={"deadline": "1m"})
     assert company.command("status").startswith("+OK")
     default, manager = company.phone("240"), company.phone("244")
 
     callers: list[Leg] = []
-    others: list[float] = []
     for number in [
         number for pair in zip(strangers, [c.number for c in managers], strict=True) for number in pair
     ]:
         callers.append(company.call("python", number))
-        began = time.monotonic()
-        assert company.command("status").startswith("+OK")
-        others.append(time.monotonic() - began)
-        time.sleep(each)
+        assert company.command("status").startswith("+OK")  # and 1C has not answered anybody yet
+    onec.answers.set()
     for caller in callers:
         caller.to_be(State.TALKING)
     company.card_opens(calls)
-    assert max(others) < 1.0, "Python stood still"
     assert len(default.legs) == len(manager.legs) == calls // 2
     assert {leg.name for leg in manager.legs} == {client.title for client in managers}
     assert {card.num_from for card in onec.cards} == {*strangers, *(client.number for client in managers)}
     assert {company.result(caller) for caller in callers} == {"found", "unknown"}
 
     assert onec.stats.sessions_now > 0
-    status, took = company.switch.stop()
+    status, _ = company.switch.stop()
     assert status == 0
-    assert took < 2 * PATIENCE, "FreeSWITCH alone takes five and a half seconds"
     assert onec.stats.sessions_now == 0

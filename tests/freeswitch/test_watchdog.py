@@ -19,9 +19,9 @@ from tests.supervisor import CALCULATE, SLEEP, Supervisor, start_service
 
 pytestmark = pytest.mark.freeswitch
 
-LET_GO = 4.0
-"""Seconds of silence, at the most."""
-WAITS = 30.0
+LET_GO = 20.0
+"""Seconds of silence, at the most: four are usual, and without a watchdog FreeSWITCH waits for 25."""
+WAITS = 3600.0
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def test_a_service_that_does_not_move_costs_seconds(
         signalled(process, held_up)
         after = company.call(door)
 
-        default.rings(times=2, within=WAITS)
+        default.rings(times=2)
         for caller in (before, after):
             caller.to_be(State.TALKING)
         silences = [leg.began - after.began for leg in default.legs]

@@ -67,7 +67,7 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
     monkeypatch.setattr(Client, "warm_up", lambda client: one.warm_up(client))
     monkeypatch.setattr("fs_1c.history.pace.FIRST_PAUSE", 0.01)
     monkeypatch.setattr("fs_1c.history.pace.LONGEST_PAUSE", 0.05)
-    monkeypatch.setattr("fs_1c.history.outbox.AGAIN", 0.05)
+    monkeypatch.setattr("fs_1c.history.place.AGAIN", 0.05)
     return one
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fs_1c.call import Began, CallEvent, Conversation, HungUp
-from fs_1c.history import outbox, pace
+from fs_1c.history import pace, place
 from fs_1c.integration import Integration
 from fs_1c.settings import build
 
@@ -59,8 +59,8 @@ def is_up(before: list[CallEvent], leg: str) -> bool:
 
 def main(folder: str, url: str, dialect: str, calls: str, now: str) -> None:
     logging.basicConfig(level="WARNING", stream=sys.stderr)
-    outbox.AGAIN = pace.FIRST_PAUSE = 0.02
-    outbox.AFTER_A_DEATH = 0.3
+    place.AGAIN = pace.FIRST_PAUSE = 0.02
+    place.AFTER_A_DEATH = 0.3
     pace.LONGEST_PAUSE = 0.1
     service = Integration(build(settings(folder, url, dialect)))
     service.tell_history()

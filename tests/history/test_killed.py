@@ -9,7 +9,7 @@ from tests.history.killed import killed
 FAULTS = ("soap-fault", "status-503", "cut-in-answer", "refuse")
 
 
-@pytest.mark.parametrize("dialect", ["mobilon-3", "itoolabs"])
+@pytest.mark.parametrize("dialect", ["mobilon-2", "mobilon-3", "itoolabs"])
 def test_a_service_that_is_killed_and_started_again(dialect: str) -> None:
     found = killed(dialect, 20, kills=3, seed=21)
     assert not found.wrong

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from fs_1c.history import kept
+from fs_1c.history.changes import Changes, Key
 from fs_1c.history.kept import Word
-from fs_1c.history.outbox import Changes, Key, Outbox
+from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Became, Fate
 from fs_1c.sqlite_file import SqliteFile
 
@@ -116,10 +117,10 @@ class Machine(RuleBasedStateMachine):
         for one in self.marked:
             if self.dies_after_arrival:
                 self.arrives(one)
-        if self.outbox._file:
-            self.outbox._file.close()
-        if self.outbox._lock is not None:
-            os.close(self.outbox._lock)
+        if self.outbox._place._file:
+            self.outbox._place._file.close()
+        if self.outbox._place._lock is not None:
+            os.close(self.outbox._place._lock)
 
     dies_after_arrival = False
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from fs_1c.history import outbox
+from fs_1c.history import outbox, place
 from fs_1c.integration import Integration
 from fs_1c.onec import CallState, OneCError, Reached
 from tests import ROOT
@@ -129,7 +129,7 @@ def test_a_disk_that_comes_back_just_when_a_word_has_ended(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(monkeypatch)
-    monkeypatch.setattr(outbox, "AGAIN", 0.0)  # at each turn
+    monkeypatch.setattr(place, "AGAIN", 0.0)  # at each turn
     with telling(tmp_path) as one:
         for i in range(50):
             disk.full = True
@@ -143,7 +143,7 @@ def test_a_disk_that_comes_back_just_when_a_word_has_ended(
 def test_what_does_not_fit_into_memory_is_counted(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbox, "MAX_IN_MEMORY", 40)
+    monkeypatch.setattr(place, "MAX_IN_MEMORY", 40)
     disk = Disk(monkeypatch)
     away(ear)
     with telling(tmp_path) as one:
@@ -265,7 +265,7 @@ def test_a_process_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
         from pathlib import Path
         from tests.history.test_outbox_fails import *
         logging.basicConfig(stream=sys.stdout, format="%(message)s", level="WARNING")
-        outbox.AGAIN = pace.FIRST_PAUSE = pace.LONGEST_PAUSE = 0.05
+        place.AGAIN = pace.FIRST_PAUSE = pace.LONGEST_PAUSE = 0.05
         ear = Ear()
         Client.tell = lambda client, state, leaves: ear.tell(client, state, leaves)
         Client.warm_up = lambda client: ear.warm_up(client)

@@ -10,7 +10,7 @@ import pytest
 
 from fs_1c.call import Began, Conversation, HungUp, Outcome, TalksOutside
 from fs_1c.esl.listening import Listening
-from fs_1c.history.outbox import Changes
+from fs_1c.history.changes import Changes
 from fs_1c.history.stories import as_json, of_json
 from fs_1c.integration import Integration
 from fs_1c.numbers import NumberPlan
@@ -164,7 +164,7 @@ def test_a_card_goes_before_a_thousand_words_that_wait(unf: OneCSimulator, tmp_p
 def test_a_card_does_not_wait_for_a_disk_that_hangs(
     unf: OneCSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fs_1c.history.history.BEFORE_A_CARD", 0.05)
+    monkeypatch.setattr("fs_1c.history.sending.BEFORE_A_CARD", 0.05)
     one = of_unf(tmp_path, unf.url, 2)
     assert one.history is not None
     goes_on = threading.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from fs_1c.call import Call, Decision
 from fs_1c.integration import Integration
 from fs_1c.modpython.process import Process
 from tests.modpython.conftest import FakeFreeSwitch, session
+from tests.support import SOON
 
 MANAGER = "[progress_timeout=3,leg_timeout=20]user/244@${domain}"
 
@@ -89,7 +91,7 @@ def test_the_first_call_does_not_wait_for_ever_and_what_it_waits_is_of_its_deadl
     begun, load = threading.Event(), Process._take_over
 
     def slowly(self: Process, before: Integration | None) -> list[str]:
-        begun.wait(5.0)
+        begun.wait(SOON)
         return load(self, before)
 
     monkeypatch.setattr(Process, "_take_over", slowly)
@@ -98,7 +100,7 @@ def test_the_first_call_does_not_wait_for_ever_and_what_it_waits_is_of_its_deadl
     modpython.handler(first, "")
     assert "fs_1c_result" not in first.variables
 
-    monkeypatch.setattr(modpython, "STARTS_WITHIN", 5.0)
+    monkeypatch.setattr(modpython, "STARTS_WITHIN", SOON)
     granted: list[float | None] = []
     decide = Integration.decide
 
@@ -107,8 +109,16 @@ def test_the_first_call_does_not_wait_for_ever_and_what_it_waits_is_of_its_deadl
         return decide(self, call)
 
     monkeypatch.setattr(Integration, "decide", notes)
-    threading.Timer(0.2, begun.set).start()
-    modpython.handler(session(), "")
+    waits = Process.integration
+
+    def waited_for(self: Process, within: float) -> Integration | None:
+        threading.Timer(0.2, begun.set).start()
+        return waits(self, within)
+
+    with monkeypatch.context() as starting:
+        starting.setattr(Process, "integration", waited_for)
+        modpython.handler(session(), "")
+    monkeypatch.setattr(modpython, "time", SimpleNamespace(monotonic=lambda: 0.0))  # nobody waits now
     modpython.handler(session(variables={"fs_1c_deadline": "600ms"}), "")
     assert granted[0] is not None and granted[0] < 0.7
     assert granted[1] == 0.6

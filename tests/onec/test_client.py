@@ -36,8 +36,8 @@ from tests.support import (
 
 PASSWORD = "пароль-s3kr1t"
 TIMEOUT = 0.5
-SURELY = 40.0
-"""Seconds: far above that time-out, far below for ever."""
+SURELY = 60.0
+"""Seconds: far above that time-out; nobody waits for as long."""
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def client(url: str, **given: Any) -> Client:
 
 
 def error_of(part: Part, operation: str = "SayName", **given: Any) -> OneCError:
-    """What a lookup or a pop at such a server ends with, before its time is over unless that is its kind."""
+    """What a lookup or a pop at such a server ends with, while the server is still at it."""
     with RawServer(part) as server:
         return error_at(server.url, operation, **given)
 
@@ -61,7 +61,6 @@ def error_at(url: str, operation: str = "SayName", **given: Any) -> OneCError:
     with pytest.raises(OneCError) as caught:
         one.lookup(SEED) if operation == "SayName" else one.open_card(Card(SEED, KEY))
     one.close()
-    assert given.get("timeout", SURELY) < SURELY or caught.value.kind != "timeout"
     assert "\n" not in caught.value.message
     return caught.value
 
@@ -262,8 +261,7 @@ def test_an_answer_that_never_came_whole_ends_in_time_and_may_have_reached_1c(
 
 
 def test_a_head_that_drips_ends_in_time() -> None:
-    # Two seconds of it, and then it is cut.
-    assert error_of(drips(HEAD + b"X-Long: ", b"a", 40), timeout=0.2).kind == "timeout"
+    assert error_of(drips(HEAD + b"X-Long: ", b"a", 1000), timeout=0.2).kind == "timeout"  # not of each octet
 
 
 def floods(connection: socket.socket, ended: threading.Event) -> None:

@@ -99,24 +99,64 @@ STATES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("state", "changed", "told"), STATES)
-@pytest.mark.parametrize(
-    ("dialect", "operation"), [(DialectName.MOBILON_3, "Event"), (DialectName.MOBILON_2, "CallEvent")]
-)
-def test_a_state_of_a_call(
-    dialect: DialectName, operation: str, state: str, changed: dict[str, Any], told: dict[str, Any]
-) -> None:
-    request = PRESETS[dialect].state(replace(CALL, state=state, **changed))
+def event(dialect: DialectName, operation: str, call: CallState) -> dict[str, Any]:
+    """What stands in the Data of the operation by which this dialect tells of a call."""
+    request = PRESETS[dialect].state(call)
     assert request is not None
     asked, parameters = sent(request)
     assert (asked, list(parameters)) == (operation, ["Data"])
-    assert json.loads(parameters["Data"]) == {"state": state, **told}
+    told: dict[str, Any] = json.loads(parameters["Data"])
+    return told
+
+
+@pytest.mark.parametrize(("state", "changed", "told"), STATES)
+def test_a_state_of_a_call(state: str, changed: dict[str, Any], told: dict[str, Any]) -> None:
+    call = replace(CALL, state=state, **changed)
+    assert event(DialectName.MOBILON_3, "Event", call) == {"state": state, **told}
+
+
+OURS = {
+    "uuid": UUID,
+    "direction": "incoming",
+    "from": "89235292926",
+    "to": "244",
+    "time": 1795426355,
+    "began": 1795426350,
+    "line": "74951234567",
+}
+TO_OUR_EXTENSION: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("START", {"extension": ""}, {**OURS, "to": ""}),
+    ("ANSWER", {}, OURS),
+    ("ANSWER", {"began": 0.0}, {**OURS, "began": 1795426355}),
+    ("END", {}, {**OURS, "duration": 61, "callstatus": "ANSWER", "recordUrl": CALL.link}),
+    (
+        "END",
+        {"answered": False, "seconds": -5, "link": "", "owner": True},
+        {**OURS, "duration": 0, "owner": "244"},
+    ),
+    ("END", {"answered": False, "seconds": 10**7, "link": ""}, {**OURS, "duration": 99_999}),
+    (
+        "ANSWER",
+        {"outgoing": True},
+        {**OURS, "direction": "external", "from": "244", "to": "89235292926", "line": ""},
+    ),
+    ("ANSWER", {"call": "u" * 99}, {**OURS, "uuid": "u" * 50}),
+]
+
+
+@pytest.mark.parametrize(("state", "changed", "told"), TO_OUR_EXTENSION)
+def test_a_state_of_a_call_for_our_extension(
+    state: str, changed: dict[str, Any], told: dict[str, Any]
+) -> None:
+    """Each tells all that is known; keys stay here."""
+    call = replace(CALL, state=state, **changed)
+    assert event(DialectName.MOBILON_2, "CallEvent", call) == {"state": state, **told}
 
 
 def test_the_oldest_dialect_has_no_words_for_a_call() -> None:
     oldest = PRESETS[DialectName.MOBILON_1]
     assert oldest.state(CALL) is None
-    assert [preset.tells for preset in PRESETS.values()] == ["", "mobilon", "mobilon"]
+    assert [preset.tells for preset in PRESETS.values()] == ["", "register", "mobilon"]
 
 
 def faulted(text: str) -> Response:
@@ -138,6 +178,8 @@ TAKEN: dict[str, tuple[Response, str, Reached | None]] = {
     ),
     "not found": (faulted("Операция CallEvent не найдена"), "no-history", Reached.NO),
     "in English": (faulted("Unknown operation {http://VATS}CallEvent"), "no-history", Reached.NO),
+    "in other words": (faulted("Недопустимо: {http://VATS}CallEvent"), "no-history", Reached.NO),
+    "code ran and names it": (faulted("{ВебСервис.VATS.Модуль(7)}: CallEvent"), "fault", Reached.YES),
     "code ran": (faulted("{ВебСервис.VATS.Модуль(7)}: Неизвестная операция"), "fault", Reached.YES),
     "failed": (faulted("Деление на 0"), "fault", Reached.YES),
     "down": (Response(502, b""), "proxy", Reached.MAYBE),

@@ -147,7 +147,7 @@ def test_a_closed_desk_takes_no_jobs(pool: WorkerPool) -> None:
 
 
 def test_closing_does_not_wait_for_ever_for_a_worker_that_hangs(pool: WorkerPool, gate: Gate) -> None:
-    pool.close(0.1)
+    pool.close(0.1)  # the worker hangs until this has ended
     assert not gate.open.is_set()
 
 

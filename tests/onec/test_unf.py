@@ -99,7 +99,7 @@ def test_a_base_that_can_be_told_nothing_says_so_at_once() -> None:
         assert error_of(lambda: one.tell(INCOMING)).kind == "no-history"
         assert onec.stats.requests == 0
         one.close()
-    with simulator() as onec:  # mobilon-2, without our extension's CallEvent
+    with simulator(call_event=False) as onec:  # mobilon-2, without our extension's CallEvent
         one = Client(base(onec.url))
         told = error_of(lambda: one.tell(replace(INCOMING, state="END")))
         assert (told.kind, told.reached) == ("no-history", Reached.NO)

@@ -28,6 +28,8 @@ from tests.recordings import records
 CALLS, PER_SECOND = 200, 50
 DEADLINE = 0.3
 """Seconds."""
+PATIENCE = 30.0
+"""Seconds after which a call is lost."""
 
 FAULTS: dict[str, dict[str, Any]] = {
     "mute": {"fault": "mute"},
@@ -157,7 +159,7 @@ async def call(row: Row, host: str, port: int, number: str, *, stale: bool) -> N
         await reader.readuntil(b"connect\n\n")
         writer.write(_DATA.replace(b"89235292926", number.encode()))
         started = time.perf_counter()
-        told = await asyncio.wait_for(reader.readuntil(b"exit\n\n"), 20.0)
+        told = await asyncio.wait_for(reader.readuntil(b"exit\n\n"), PATIENCE)
         waited = (time.perf_counter() - started) * 1000
         found = re.search(rb"fs_1c_result=([a-z]+)", told)
         result = found[1].decode() if found else "undecided"
@@ -182,13 +184,14 @@ def _post(url: str, body: bytes) -> None:
 
 
 def _settings(address: str, *, https: bool, **more: Any) -> Any:
+    url = f"{address.replace('http:', 'https:') if https else address}/telephony/ws/VATS"
     return build(
         {
-            "onec": {"url": f"{address.replace('http:', 'https:') if https else address}/telephony/ws/VATS"},
             "lookup": {"deadline": DEADLINE, "fresh_for": "1ms", "stale_for": "1h"},
             "esl": {"outbound": {"listen": "127.0.0.1:0"}},
             "http": {"listen": "127.0.0.1:0"},
             **more,
+            "onec": {"url": url, **more.get("onec", {})},
         },
         "fault table",
     )

@@ -106,11 +106,12 @@ def test_1c_away_costs_nothing(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["sync", "async"])
 def test_1c_too_slow_the_call_goes_on_and_the_answer_serves_the_next(mode: str) -> None:
     async def story() -> None:
-        async with world(latency=0.6, lookup={"deadline": "100ms"}) as here:
-            result = await here.switch.call(here.script(mode=mode, talk=1.0))
+        async with world(held=True, lookup={"deadline": "100ms"}) as here:
+            result = await here.switch.call(here.script(mode=mode))
             assert (result.variables["fs_1c_result"], result.answered_by) == ("late", "100")
-            assert result.lookup_ms is not None
-            assert result.lookup_ms < 500  # the deadline counts from the connection, which is before that
+            await until(lambda: here.lookups() == [CLIENT])
+            here.held.answers.set()
+            await here.settle()
             result = await here.switch.call(here.script(mode=mode))
             assert (result.variables["fs_1c_result"], result.answered_by) == ("found", "244")
             assert here.lookups() == [CLIENT]
@@ -120,12 +121,10 @@ def test_1c_too_slow_the_call_goes_on_and_the_answer_serves_the_next(mode: str) 
 
 def test_the_dialplan_sets_the_deadline() -> None:
     async def story() -> None:
-        async with world(latency=1.0, lookup={"deadline": "5s"}) as here:
+        async with world(held=True) as here:
             variables = {"fs_1c_deadline": "50ms"}
             result = await here.switch.call(here.script(variables=variables))
             assert result.variables["fs_1c_result"] == "late"
-            assert result.lookup_ms is not None
-            assert result.lookup_ms < 900
 
     asyncio.run(story())
 
@@ -135,7 +134,7 @@ def test_the_caller_hangs_up_during_the_lookup(mode: str, caplog: pytest.LogCapt
     caplog.set_level(logging.INFO, "fs_1c")
 
     async def story() -> None:
-        async with world(latency=0.4) as here:
+        async with world(held=True) as here:
             result = await here.switch.call(here.script(mode=mode, cancel_after=0.1))
             assert result.service_outcome == "hung up"
             assert result.answered_by is None
@@ -197,7 +196,7 @@ def test_recorded_calls_played_at_the_same_time_pop_exactly_so() -> None:
 
 def test_a_hundred_calls_at_once_are_all_decided() -> None:
     async def story() -> None:
-        async with world(latency=0.05, lookup={"deadline": "10s"}) as here:
+        async with world(latency=0.05) as here:
             scripts = [here.script(f"8495{7000000 + i % 20}", mode="sync") for i in range(100)]
             results = await asyncio.gather(*(here.switch.call(script) for script in scripts))
             assert {result.answered_by for result in results} == {"100"}

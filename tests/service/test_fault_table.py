@@ -1,5 +1,5 @@
-"""1C never delays a call beyond the deadline: 200 calls at 50 a second through the real door, for each fault
-of 1C.
+"""1C never delays a call: 200 calls at 50 a second through the real door, for each fault of 1C. What hangs
+hangs for longer than any caller of these tests waits. The real figures: `make bench`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from typing import Any
 import pytest
 
 from tests.redis_server import needs_redis, redis_server
-from tests.service.fault_table import CALLS, DEADLINE, FAULTS, Row, run
+from tests.service.fault_table import CALLS, FAULTS, Row, run
 
-MARGIN_MS = 500.0
-"""What a busy machine may add: a call that waited for 1C would wait for seconds. The real figures: `make
-bench`.
-"""
+HANGS = {"onec": {"timeout": "1h"}}
 AT_ONCE = 4
 LEFT_TO_THE_BENCH = ("drips its headers", "garbage", "HTTP 502", "answers after 30 s")
 TESTED = [name for name in FAULTS if name not in LEFT_TO_THE_BENCH]
@@ -30,11 +27,12 @@ def test_no_call_is_lost_and_none_waits_beyond_the_deadline(names: list[str], tm
         folders = [tmp_path / str(i) for i in range(len(names))]
         for folder in folders:
             folder.mkdir()
-        return await asyncio.gather(*(run(FAULTS[n], f) for n, f in zip(names, folders, strict=True)))
+        return await asyncio.gather(
+            *(run(FAULTS[n], f, **HANGS) for n, f in zip(names, folders, strict=True))
+        )
 
     for name, row in zip(names, asyncio.run(all_of_them()), strict=True):
         assert (row.calls, row.lost) == (CALLS, 0), (name, row)
-        assert row.longest_ms <= DEADLINE * 1000 + MARGIN_MS, (name, row)
         assert row.stale == CALLS // 2, (name, row)
 
 
@@ -46,7 +44,9 @@ def test_a_redis_that_goes_away_halfway_costs_no_call(tmp_path: Path) -> None:
         folder = tmp_path / f"{end.name} {fault.get('fault')}"
         folder.mkdir()
         with redis_server() as redis:
-            return await run(fault, folder, lambda: redis.process.send_signal(end), redis={"url": redis.url})
+            return await run(
+                fault, folder, lambda: redis.process.send_signal(end), redis={"url": redis.url}, **HANGS
+            )
 
     async def all_of_them() -> list[Row]:
         ends = (signal.SIGSTOP, signal.SIGKILL)
@@ -55,6 +55,5 @@ def test_a_redis_that_goes_away_halfway_costs_no_call(tmp_path: Path) -> None:
     rows = asyncio.run(all_of_them())
     for row in rows:
         assert (row.calls, row.lost) == (CALLS, 0), row
-        assert row.longest_ms <= DEADLINE * 1000 + MARGIN_MS, row
         assert row.stale == CALLS // 2, row
     assert [row.by_result for row in rows[:2]] == [{"unknown": CALLS // 2}] * 2

@@ -14,10 +14,8 @@ from tests.cli.support import write
 from tests.processes import serving, wait_for
 from tests.service.callers import Told, call
 from tests.supervisor import handed_over
+from tests.support import SOON, HeldOneC
 from tests.world import CLIENT, onec_simulator, until
-
-LONG = 15.0
-"""Seconds after which a caller would have given up, on whichever machine."""
 
 
 def test_a_restart_refuses_nobody_and_nobody_loses_his_name_before_his_time(tmp_path: Path) -> None:
@@ -46,7 +44,7 @@ def test_a_restart_refuses_nobody_and_nobody_loses_his_name_before_his_time(tmp_
                     await until(lambda before=before: len(calls) > before + 25)  # type: ignore[misc]
                     if times == 3:
                         ringing.cancel()
-                        return await asyncio.gather(*calls)
+                        return await asyncio.wait_for(asyncio.gather(*calls), SOON)
                     process.send_signal(signal.SIGTERM)
                     assert await asyncio.to_thread(process.wait) == 0
         raise AssertionError("unreachable")
@@ -56,7 +54,6 @@ def test_a_restart_refuses_nobody_and_nobody_loses_his_name_before_his_time(tmp_
     nameless = [one for one in told if one.result != "found"]
     assert len(nameless) < len(told)
     assert [one for one in nameless if one.took < PATIENCE - 0.1] == []
-    assert max(one.took for one in told) < LONG
 
 
 def _opened(log: Path) -> int:
@@ -69,7 +66,9 @@ def test_a_thaw_counts_against_nobody(tmp_path: Path) -> None:
         port = free.getsockname()[1]
 
     async def story() -> None:
-        with onec_simulator(latency=1.0) as onec:
+        with onec_simulator(held=True) as onec:
+            assert isinstance(onec, HeldOneC)
+            onec.answers.set()
             config.write_text(
                 f'[onec]\nurl = "{onec.url}"\nusername = "SOAP"\npassword = "s3cret"\nsessions = 4\n'
                 f'[http]\nenabled = false\n[esl.outbound]\nlisten = "127.0.0.1:{port}"\n'
@@ -77,12 +76,14 @@ def test_a_thaw_counts_against_nobody(tmp_path: Path) -> None:
             )
             with serving(config, log) as process:
                 await asyncio.to_thread(wait_for, log, "answers in")
+                onec.answers.clear()
                 asking = asyncio.create_task(call(port, "under-way"))
                 await until(lambda: any(CLIENT in str(request.parameters) for request in onec.requests))
                 process.send_signal(signal.SIGSTOP)
                 waiting = asyncio.create_task(call(port, "in-the-backlog", "89030000001"))
                 await asyncio.sleep(3.5)
                 assert not asking.done() and not waiting.done()
+                onec.answers.set()
                 process.send_signal(signal.SIGCONT)
                 assert (await asking).result in (
                     "found",

@@ -13,7 +13,7 @@ from lxml import etree
 
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests.onec.support import SEED_NAME, SEED_SAY_NAME
-from tests.support import KEY
+from tests.support import KEY, SOON
 
 SOAP_1_1 = "http://schemas.xmlsoap.org/soap/envelope/"
 SOAP_1_2 = "http://www.w3.org/2003/05/soap-envelope"
@@ -41,14 +41,14 @@ def returned(answer: bytes) -> str:
 
 
 def say_name(onec: OneCSimulator, number: str) -> str:
-    answer = requests.post(onec.url, envelope("SayName", Number=number), headers=TEXT_XML, timeout=5)
+    answer = requests.post(onec.url, envelope("SayName", Number=number), headers=TEXT_XML, timeout=SOON)
     assert answer.status_code == 200
     return returned(answer.content)
 
 
 def raw(onec: OneCSimulator, sent: bytes) -> bytes:
     """Sends bytes as they are and reads until the simulator closes the connection."""
-    with socket.create_connection(("127.0.0.1", onec.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", onec.port), timeout=SOON) as connection:
         connection.sendall(sent)
         received = b""
         while part := connection.recv(65536):
@@ -78,7 +78,7 @@ def pop(number: str = NUMBER, key: str = KEY) -> bytes:
     return envelope("IncomingCall", NumFrom=number, Key=key)
 
 
-def until(happened: Callable[[], bool], within: float = 10.0) -> None:
+def until(happened: Callable[[], bool], within: float = SOON) -> None:
     """Waits for a condition, and fails loudly when it does not come."""
     ends = time.monotonic() + within
     while not happened():

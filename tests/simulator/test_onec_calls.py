@@ -12,6 +12,7 @@ import requests
 from fs_1c.simulator.onec import Client, OneCSimulator
 from fs_1c.simulator.onec.calls import Calls, Document
 from tests.simulator.support import simulator
+from tests.support import SOON
 
 CLIENT = Client("+7 (923) 529-29-26", "Фэйковый чиж", "VIP", "244")
 NUMBER, LINE = "89235292926", "74951234567"
@@ -103,7 +104,7 @@ def form(
 ) -> tuple[int, str]:
     given = {"cmd": cmd, "crm_token": token, **more}
     body = "&".join(f"{name}={quote(value, safe='')}" for name, value in given.items() if value is not None)
-    answer = requests.post(onec.url, body.encode(), timeout=5)
+    answer = requests.post(onec.url, body.encode(), timeout=SOON)
     return answer.status_code, answer.content.decode("utf-8-sig")
 
 
@@ -125,8 +126,8 @@ def test_unf_names_a_client_and_is_silent_about_others() -> None:
         )
         assert form(onec, "contact", phone="74951234567") == (200, '{"contact_name": "Рога"}')
         assert form(onec, "contact", phone="79990000000") == (200, "")
-        assert requests.get(f"{onec.url}ping", timeout=5).text == "ok"
-        assert requests.get(f"{onec.url}?wsdl", timeout=5).status_code == 405
+        assert requests.get(f"{onec.url}ping", timeout=SOON).text == "ok"
+        assert requests.get(f"{onec.url}?wsdl", timeout=SOON).status_code == 405
 
 
 def test_unf_makes_a_document_and_opens_the_card() -> None:
@@ -140,7 +141,7 @@ def test_unf_makes_a_document_and_opens_the_card() -> None:
         assert (call.answered, call.missed, call.seconds, call.link) == (True, False, 61, "https://pbx/1.wav")
         assert call.states == ["INCOMING", "ACCEPTED", "COMPLETED", "history"]
         assert [(card.num_from, card.extension) for card in onec.cards] == [("79235292926", "245")]
-        assert requests.get(f"{onec.address}/simulator/calls", timeout=5).json()[0]["who"] == "245"
+        assert requests.get(f"{onec.address}/simulator/calls", timeout=SOON).json()[0]["who"] == "245"
 
 
 def test_unf_makes_nothing_of_numbers_that_it_ignores() -> None:

@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 from fs_1c.cli.simulator import app, catalogue
 from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator
 from tests.simulator.support import envelope, pop, post, simulator
+from tests.support import SOON
 
 
 def switch(onec: OneCSimulator, method: str, body: object = None) -> requests.Response:
     content = json.dumps(body).encode() if body is not None else None
-    return requests.request(method, onec.address + "/simulator/fault", data=content, timeout=5)
+    return requests.request(method, onec.address + "/simulator/fault", data=content, timeout=SOON)
 
 
 def test_the_switch_over_http() -> None:
@@ -42,22 +43,22 @@ def test_a_wrong_fault_over_http_changes_nothing(wrong: object) -> None:
         answer = switch(onec, "POST", wrong)
         assert answer.status_code == 400
         assert answer.json()["error"]
-        assert requests.post(onec.address + "/simulator/fault", b"\xff{", timeout=5).status_code == 400
+        assert requests.post(onec.address + "/simulator/fault", b"\xff{", timeout=SOON).status_code == 400
         assert onec.fault == Fault("mute")
         for place in ("/simulator/", "/simulator/nothing"):
-            assert requests.get(onec.address + place, timeout=5).status_code == 404
-        assert requests.delete(onec.address + "/simulator/log", timeout=5).status_code == 404
+            assert requests.get(onec.address + place, timeout=SOON).status_code == 404
+        assert requests.delete(onec.address + "/simulator/log", timeout=SOON).status_code == 404
 
 
 def test_the_counters_over_http_and_in_python_are_the_same() -> None:
     with simulator(licences=3) as onec:
         for body in (envelope("SayName", Number="1"), pop(), envelope("Nothing"), b"<"):
             post(onec, body)
-        requests.get(onec.url + "?wsdl", timeout=5)
-        requests.get(onec.address + "/nothing", timeout=5)
+        requests.get(onec.url + "?wsdl", timeout=SOON)
+        requests.get(onec.address + "/nothing", timeout=SOON)
         onec.fault = Fault("bad-gateway", times=1)
         post(onec)
-        told = requests.get(onec.address + "/simulator/stats", timeout=5).json()
+        told = requests.get(onec.address + "/simulator/stats", timeout=SOON).json()
         assert told == asdict(onec.stats)
         assert told == {
             "sessions_started": 4,
@@ -125,11 +126,11 @@ def test_it_runs_from_the_command_line_with_a_fault(tmp_path: Path) -> None:
         url = process.stderr.readline().split()[-1]
         body = envelope("SayName", namespace="http://test", number="89235292926")
         headers = {"Content-Type": "text/xml", "IBSession": "start"}
-        answers = [requests.post(url, body, headers=headers, timeout=5) for _ in range(2)]
+        answers = [requests.post(url, body, headers=headers, timeout=SOON) for _ in range(2)]
         assert [answer.status_code for answer in answers] == [503, 200]
         assert "VIP:Чиж" in answers[1].text
-        stats = requests.get(url.replace("/ws/ImportTasks", "/simulator/stats"), timeout=5).json()
+        stats = requests.get(url.replace("/ws/ImportTasks", "/simulator/stats"), timeout=SOON).json()
         assert (stats["sessions_now"], stats["faults"]) == (1, {"unavailable": 1})
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=10)
+        process.communicate(timeout=SOON)
         assert process.returncode == 0

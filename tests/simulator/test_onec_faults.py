@@ -26,6 +26,7 @@ from tests.simulator.support import (
     simulator,
     until,
 )
+from tests.support import SOON
 
 GATES = {
     "no-session-header": (400, "xml", "Не указан заголовок управления сеансами или куки"),
@@ -106,10 +107,10 @@ def test_an_expired_session_is_gone_indeed() -> None:
 
 def test_the_wsdl_is_no_better_off_and_the_switch_is(onec: OneCSimulator) -> None:
     onec.fault = Fault("bad-gateway")
-    assert requests.get(onec.url + "?wsdl", timeout=5).status_code == 502
-    assert requests.get(onec.address + "/simulator/fault", timeout=5).status_code == 200
+    assert requests.get(onec.url + "?wsdl", timeout=SOON).status_code == 502
+    assert requests.get(onec.address + "/simulator/fault", timeout=SOON).status_code == 200
     onec.fault = Fault("bad-gateway", operation="SayName")
-    assert requests.get(onec.url + "?wsdl", timeout=5).status_code == 200
+    assert requests.get(onec.url + "?wsdl", timeout=SOON).status_code == 200
 
 
 def test_a_fault_befalls_only_its_operation(onec: OneCSimulator) -> None:
@@ -164,7 +165,7 @@ def test_a_cut_after_receipt_has_opened_the_card(onec: OneCSimulator, how: str) 
 def test_mute_after_the_request_holds_its_session_until_the_client_leaves() -> None:
     with simulator(sessions="autouse", pool_size=1, pool_timeout=0.1) as onec:
         onec.fault = Fault("mute-after-request", times=1)
-        with socket.create_connection(("127.0.0.1", onec.port), timeout=5) as muted:
+        with socket.create_connection(("127.0.0.1", onec.port), timeout=SOON) as muted:
             muted.sendall(POST + b"Content-Length: %d\r\n\r\n%s" % (len(pop()), pop()))
             until(lambda: len(onec.cards) == 1)
             assert post(onec).status_code == 406
@@ -195,7 +196,7 @@ def test_exactly_so_many_times_from_many_threads(onec: OneCSimulator) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(SOON)
     assert (statuses.count(503), statuses.count(200)) == (17, 23)
 
 
@@ -211,7 +212,7 @@ def test_exactly_so_many_times_from_many_threads(onec: OneCSimulator) -> None:
         ({"fault": "mute", "times": True}, "times: Input should be a valid integer"),
         ({"fault": "mute", "operation": "SayName"}, "operation: 'SayName' is not known yet"),
         ({"fault": "nil", "operation": "IncomingCall"}, "operation: 'IncomingCall' is not one of SayName"),
-        ({"fault": "drip", "operation": "sayname"}, "operation: 'sayname' is not one of Event, "),
+        ({"fault": "drip", "operation": "sayname"}, "operation: 'sayname' is not one of CallEvent, "),
         ({"fault": "drip", "rate": 1}, "rate: Unexpected keyword argument"),
         ({"fault": "drip", "size": 1}, "size: drip takes seconds, part"),
         ({"fault": "garbage", "seconds": 1}, "seconds: garbage takes no parameters"),

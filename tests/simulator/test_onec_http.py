@@ -24,7 +24,7 @@ from tests.simulator.support import (
     say_name,
     simulator,
 )
-from tests.support import KEY
+from tests.support import KEY, SOON
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def guarded() -> Iterator[OneCSimulator]:
 def test_basic_authentication_in_utf_8(guarded: OneCSimulator) -> None:
     def status(login: bytes, password: bytes) -> int:
         auth = HTTPBasicAuth(login, password) if login else None
-        answer = requests.post(guarded.url, SEED_REQUEST.encode(), headers=TEXT_XML, auth=auth, timeout=5)
+        answer = requests.post(guarded.url, SEED_REQUEST.encode(), headers=TEXT_XML, auth=auth, timeout=SOON)
         if answer.status_code == 401:
             assert answer.headers["WWW-Authenticate"] == 'Basic realm="1C:Enterprise"'
             assert answer.headers["Content-Type"].startswith("text/html")
@@ -49,9 +49,9 @@ def test_basic_authentication_in_utf_8(guarded: OneCSimulator) -> None:
     assert status(login.encode(), b"wrong") == 401
     assert status(b"", b"") == 401
     assert len(guarded.requests) == 1
-    assert requests.get(guarded.url + "?wsdl", timeout=5).status_code == 401
+    assert requests.get(guarded.url + "?wsdl", timeout=SOON).status_code == 401
     assert (
-        requests.get(guarded.url.replace("/telephony/ws/VATS", "/simulator/log"), timeout=5).status_code
+        requests.get(guarded.url.replace("/telephony/ws/VATS", "/simulator/log"), timeout=SOON).status_code
         == 200
     )
 
@@ -75,7 +75,7 @@ def test_wrong_places_and_methods_get_html(onec: OneCSimulator) -> None:
         ("GET", base + "/", 404),
         ("POST", base + "/simulator/log", 404),
     ]:
-        answer = requests.request(method, url, data=b"x" if method != "HEAD" else None, timeout=5)
+        answer = requests.request(method, url, data=b"x" if method != "HEAD" else None, timeout=SOON)
         assert answer.status_code == status, (method, url)
         assert answer.headers["Content-Type"].startswith("text/html")
     assert onec.requests == ()
@@ -84,8 +84,8 @@ def test_wrong_places_and_methods_get_html(onec: OneCSimulator) -> None:
 def test_the_log_is_json_and_keeps_cyrillic_and_keys(onec: OneCSimulator) -> None:
     before = time.time()
     request = envelope("IncomingCall", NumFrom="89235292926", Key="ключ")
-    requests.post(onec.url, request, headers=TEXT_XML, timeout=5)
-    answer = requests.get(f"http://127.0.0.1:{onec.port}/simulator/log", timeout=5)
+    requests.post(onec.url, request, headers=TEXT_XML, timeout=SOON)
+    answer = requests.get(f"http://127.0.0.1:{onec.port}/simulator/log", timeout=SOON)
     assert "ключ".encode() in answer.content
     (entry,) = json.loads(answer.content)
     assert before <= entry.pop("time") <= time.time()
@@ -99,7 +99,7 @@ def test_the_log_is_json_and_keeps_cyrillic_and_keys(onec: OneCSimulator) -> Non
 def test_a_key_is_never_logged(onec: OneCSimulator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for body in (envelope("IncomingCall", NumFrom="89235292926", Key=KEY), envelope("Nothing", Key=KEY)):
-        requests.post(onec.url, body, headers=TEXT_XML, timeout=5)
+        requests.post(onec.url, body, headers=TEXT_XML, timeout=SOON)
     onec.stop()
     assert "89235292926" in caplog.text
     assert KEY not in caplog.text
@@ -125,7 +125,7 @@ def test_a_body_that_cannot_be_framed_is_refused(onec: OneCSimulator, headers: b
 
 def test_expect_100_continue_is_answered_before_the_body(onec: OneCSimulator) -> None:
     body = SEED_REQUEST.encode()
-    with socket.create_connection(("127.0.0.1", onec.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", onec.port), timeout=SOON) as connection:
         connection.sendall(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
         assert connection.recv(65536).startswith(b"HTTP/1.1 100 ")
         connection.sendall(body)
@@ -135,7 +135,7 @@ def test_expect_100_continue_is_answered_before_the_body(onec: OneCSimulator) ->
 def test_a_slow_client_blocks_nobody_and_a_vanished_one_is_no_error(
     onec: OneCSimulator, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    slow = [socket.create_connection(("127.0.0.1", onec.port), timeout=5) for _ in range(20)]
+    slow = [socket.create_connection(("127.0.0.1", onec.port), timeout=SOON) for _ in range(20)]
     for connection in slow:
         connection.sendall(POST + b"Content-Length: 100\r\n\r\n<")
     assert "чиж" in say_name(onec, "89235292926")

@@ -24,13 +24,13 @@ from tests.simulator.support import (
     returned,
     say_name,
 )
-from tests.support import KEY
+from tests.support import KEY, SOON
 
 # --- The two operations ---------------------------------------------------------------------------------
 
 
 def test_answers_the_seeds_request_byte_for_byte(onec: OneCSimulator) -> None:
-    answer = requests.post(onec.url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=5)
+    answer = requests.post(onec.url, SEED_REQUEST.encode(), headers=TEXT_XML, timeout=SOON)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/xml; charset=utf-8"
     assert answer.content.decode() == SEED_ANSWER
@@ -57,7 +57,7 @@ def test_a_title_with_markup_is_escaped_twice(onec: OneCSimulator) -> None:
 
 def test_soap_1_2_is_answered_in_kind(onec: OneCSimulator) -> None:
     request = envelope("SayName", SOAP_1_2, Number="89235292926")
-    answer = requests.post(onec.url, request, headers=SOAP_XML, timeout=5)
+    answer = requests.post(onec.url, request, headers=SOAP_XML, timeout=SOON)
     assert answer.headers["Content-Type"] == "application/soap+xml; charset=utf-8"
     assert answer.text == SEED_ANSWER.replace(SOAP_1_1, SOAP_1_2)
     assert onec.requests[0].soap_version == "1.2"
@@ -66,7 +66,7 @@ def test_soap_1_2_is_answered_in_kind(onec: OneCSimulator) -> None:
 @pytest.mark.parametrize("key", [KEY, "nobody has it", ""])
 def test_incoming_call_is_always_accepted(onec: OneCSimulator, key: str) -> None:
     request = envelope("IncomingCall", NumFrom="89235292926", Key=key)
-    answer = requests.post(onec.url, request, headers=TEXT_XML, timeout=5)
+    answer = requests.post(onec.url, request, headers=TEXT_XML, timeout=SOON)
     assert returned(answer.content) == "1"
     (card,) = onec.cards
     assert (card.num_from, card.key) == ("89235292926", key)
@@ -111,7 +111,7 @@ WRONG = [
 
 @pytest.mark.parametrize("body", MALFORMED + WRONG)
 def test_what_1c_does_not_understand_is_a_russian_fault(onec: OneCSimulator, body: bytes) -> None:
-    answer = requests.post(onec.url, body, headers=TEXT_XML, timeout=5)
+    answer = requests.post(onec.url, body, headers=TEXT_XML, timeout=SOON)
     assert answer.status_code == 500
     assert answer.headers["Content-Type"] == "text/xml; charset=utf-8"
     reason = etree.fromstring(answer.content).findtext(f"{{{SOAP_1_1}}}Body/{{{SOAP_1_1}}}Fault/faultstring")
@@ -121,13 +121,13 @@ def test_what_1c_does_not_understand_is_a_russian_fault(onec: OneCSimulator, bod
 
 
 def test_a_fault_names_the_missing_parameter_in_its_case(onec: OneCSimulator) -> None:
-    answer = requests.post(onec.url, envelope("SayName", number="1"), headers=TEXT_XML, timeout=5)
+    answer = requests.post(onec.url, envelope("SayName", number="1"), headers=TEXT_XML, timeout=SOON)
     assert "'Number'" in answer.text
 
 
 @pytest.mark.parametrize("body", [b"<a>", envelope("sayname", SOAP_1_2)])
 def test_a_fault_in_soap_1_2(onec: OneCSimulator, body: bytes) -> None:
-    answer = requests.post(onec.url, body, headers=SOAP_XML, timeout=5)
+    answer = requests.post(onec.url, body, headers=SOAP_XML, timeout=SOON)
     assert (answer.status_code, answer.headers["Content-Type"]) == (500, SOAP_XML["Content-Type"])
     fault = etree.fromstring(answer.content).find(f"{{{SOAP_1_2}}}Body/{{{SOAP_1_2}}}Fault")
     assert fault is not None

@@ -14,6 +14,7 @@ from lxml import etree
 
 from fs_1c.simulator.onec import Fault, OneCSimulator
 from tests.simulator.support import SEED_REQUEST, TEXT_XML, pop, post, returned, simulator, until
+from tests.support import SOON
 
 START = {"IBSession": "start"}
 FINISH = {"IBSession": "finish"}
@@ -76,7 +77,7 @@ def test_use_starts_reuses_and_finishes() -> None:
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_a_session_is_finished_with_an_empty_body_too(method: str) -> None:
     with simulator(sessions="use") as onec, start(onec) as http:
-        answer = http.request(method, onec.url, data=b"", headers=FINISH, timeout=5)
+        answer = http.request(method, onec.url, data=b"", headers=FINISH, timeout=SOON)
         assert (answer.status_code, answer.content) == (200, b"")
         assert (onec.stats.sessions_finished, len(onec.requests)) == (1, 1)
 
@@ -181,12 +182,12 @@ def test_the_first_session_is_cold_and_others_wait_with_it() -> None:
 
 
 def test_a_stop_loses_sessions_and_wakes_who_waits() -> None:
-    with simulator(sessions="use", pool_size=1, pool_timeout=60) as onec, start(onec) as http:
+    with simulator(sessions="use", pool_size=1, pool_timeout=3600) as onec, start(onec) as http:
         failures: list[Exception] = []
 
         def wait() -> None:
             try:
-                post(onec, timeout=60, headers=START)
+                post(onec, timeout=3600, headers=START)
             except requests.ConnectionError as failure:
                 failures.append(failure)
 
@@ -194,7 +195,7 @@ def test_a_stop_loses_sessions_and_wakes_who_waits() -> None:
         waiting.start()
         until(lambda: onec.stats.requests_now == 1)
         onec.stop()
-        waiting.join(25)
+        waiting.join(SOON)
         assert len(failures) == 1
         onec.start()
         assert said(post(onec, session=http))[0] == 400

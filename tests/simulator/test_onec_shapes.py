@@ -22,6 +22,7 @@ from tests.simulator.support import (
     post,
     returned,
 )
+from tests.support import SOON
 
 SHAPES = [name for name, kind in FAULT_KINDS.items() if kind.stage is Stage.SHAPE and name != "pop-answer"]
 DIALECT = DIALECTS["mobilon-2"]
@@ -170,4 +171,4 @@ def test_shapes_leave_the_request_recorded(onec: OneCSimulator) -> None:
         assert post(onec).status_code == 200
     assert len(onec.requests) == len(SHAPES)
     assert onec.stats.faults == dict.fromkeys(SHAPES, 1)
-    assert requests.get(onec.address + "/simulator/fault", timeout=5).json() is None
+    assert requests.get(onec.address + "/simulator/fault", timeout=SOON).json() is None

@@ -8,6 +8,7 @@ from lxml import etree
 
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.dialects import inner_xml
+from tests.support import SOON
 
 zeep = pytest.importorskip("zeep")
 
@@ -37,7 +38,7 @@ def session() -> Iterator[requests.Session]:
 def test_both_operations_in_both_bindings(
     onec: OneCSimulator, session: requests.Session, port: str, soap_version: str
 ) -> None:
-    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=5))
+    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=SOON))
     service = client.bind("VATS", port)
     answer = service.SayName(Number="89235292926")
     assert answer == inner_xml(onec.clients.find("89235292926"))
@@ -55,7 +56,7 @@ def test_both_operations_in_both_bindings(
 def test_a_fault_is_a_fault_to_zeep(
     onec: OneCSimulator, session: requests.Session, port: str, soap_version: str
 ) -> None:
-    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=5))
+    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=SOON))
     service = client.bind("VATS", port)
     message = client.create_message(service, "SayName", Number="1")
     for element in message.iter("{http://VATS}Number"):
@@ -81,7 +82,7 @@ def test_the_other_dialects_by_their_own_wsdl(soap: str) -> None:
 
 
 def test_1cs_html_errors_break_zeep_as_in_the_field(onec: OneCSimulator, session: requests.Session) -> None:
-    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=5))
+    client = zeep.Client(onec.url + "?wsdl", transport=zeep.Transport(session=session, timeout=SOON))
     onec.fault = Fault("base-down")
     with pytest.raises(zeep.exceptions.Error):
         client.service.SayName(Number="1")
@@ -92,7 +93,7 @@ def test_1cs_html_errors_break_zeep_as_in_the_field(onec: OneCSimulator, session
 
 def test_the_address_is_the_host_the_client_asked(onec: OneCSimulator, session: requests.Session) -> None:
     def address(host: str) -> str:
-        document = session.get(onec.url + "?WSDL", headers={"Host": host}, timeout=5).content
+        document = session.get(onec.url + "?WSDL", headers={"Host": host}, timeout=SOON).content
         locations = {element.get("location") for element in etree.fromstring(document).iter("{*}address")}
         assert len(locations) == 1
         return str(locations.pop())

@@ -19,7 +19,7 @@ MAX_PHONE = 200
 MAX_CALL = 50
 """Characters of what a call is called: the shortest field for it in the bases that are known."""
 
-Tells = Literal["", "mobilon", "itoolabs"]
+Tells = Literal["", "mobilon", "register", "itoolabs"]
 """By which words a base is told what becomes of a call; empty: by none."""
 
 

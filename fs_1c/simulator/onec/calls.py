@@ -1,20 +1,23 @@
 """The calls that the simulated 1C has been told of, a document each. Not thread-safe: who tells holds a lock.
 
-What dialect 3 does with each state, and what stock 1С:УНФ does, as it is known from the code of both. Each
-returns the card to open, or None, and raises ValueError, in Russian, for what it cannot do anything with.
+What dialect 3 and stock 1С:УНФ do with each state is known from the code of both; what our own extension does
+is compared with it by a test. Each returns the card to open, or None, and raises ValueError, in Russian, for
+what it cannot do anything with.
 """
 
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from fs_1c.simulator.onec.clients import search_key
+from fs_1c.simulator.onec.clients import WRITABLE, search_key
 
 Pop = tuple[str, str, str]
 """What opens a card: the client's number, the subscriber's key and extension, as sent; or empty."""
 NEEDED = ("uuid", "state", "direction", "from", "to", "time")
-MAX_UUID, MAX_DURATION, LEAST_NUMBER = 50, 99999, 7
+MAX_UUID, MAX_DURATION, LEAST_NUMBER, MAX_EVENT = 50, 99999, 7, 10_000
 
 
 @dataclass(slots=True, eq=False)
@@ -24,6 +27,7 @@ class Document:
     call: what it is called. number: the client's. outgoing: a subscriber called. line: that was dialled.
     who: the responsible extension. owners: of the call if it is missed. states: told, in order.
     answered, missed, seconds, link: what became of it. reminders: how often its owners are reminded.
+    began, since: of our extension: when, and since when `who` talks, seconds since the epoch.
     """
 
     call: str
@@ -38,6 +42,30 @@ class Document:
     seconds: int = 0
     link: str = ""
     reminders: int = 0
+    began: float = 0.0
+    since: float = 0.0
+
+
+def _object(data: str) -> dict[str, Any]:
+    try:
+        event = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"Ошибка чтения JSON: {error}") from error
+    if not isinstance(event, dict):
+        raise ValueError("Ошибка чтения JSON: ожидается объект")
+    return event
+
+
+def _text(value: object, most: int = 50) -> str:
+    """Of what is a string or a number, without what no base can store."""
+    known = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return re.sub(f"(?!{WRITABLE}).", "", str(value) if known else "", flags=re.DOTALL).strip()[:most].strip()
+
+
+def _number(value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if least <= value <= most else 0
 
 
 class Calls:
@@ -54,12 +82,7 @@ class Calls:
 
     def event(self, told: Mapping[str, str]) -> Pop | None:
         """An event of dialect 3: a JSON object in Data."""
-        try:
-            event = json.loads(told["Data"])
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"Ошибка чтения JSON: {error}") from error
-        if not isinstance(event, dict):
-            raise ValueError("Ошибка чтения JSON: ожидается объект")
+        event = _object(told["Data"])
         wanted = (*NEEDED, "duration") if event.get("state") == "HANGUP" else NEEDED
         if missing := [name for name in wanted if name not in event]:
             raise ValueError(f"Поле объекта не обнаружено ({missing[0]})")
@@ -88,6 +111,38 @@ class Calls:
             call.reminders += call.missed and bool(call.owners)
         opens = state == self._opens and incoming and known and len(client) >= LEAST_NUMBER
         return (client, key, person) if opens else None
+
+    def call_event(self, told: Mapping[str, str]) -> None:
+        """`CallEvent` of our own extension: a row a call, whatever comes twice, late or out of order."""
+        event = _object(told["Data"][: MAX_EVENT + 1])
+        uuid, way = _text(event.get("uuid"), MAX_UUID + 1), event.get("direction")
+        if not 0 < len(uuid) <= MAX_UUID or way not in ("incoming", "external"):
+            raise ValueError("ФС1С: у события звонка нет uuid или direction")
+        incoming, state = way == "incoming", _text(event.get("state"))
+        client, person = (_text(event.get(side)) for side in (("from", "to") if incoming else ("to", "from")))
+        said, start = (_number(event.get(name), 946684800, 4102444800) for name in ("time", "began"))
+        at, began = said or start or time.time(), start or said or time.time()
+        if (call := self._rows.get(uuid)) is None:
+            call = self._rows[uuid] = Document(uuid, client, not incoming, began=began)
+            self.documents.append(call)
+        ended = "END" in call.states
+        call.states.append(state)
+        call.number, call.line = call.number or client, call.line or _text(event.get("line"))
+        call.began, call.outgoing = min(call.began, began), not incoming
+        if state == "END":
+            call.answered = event.get("callstatus") == "ANSWER"
+            call.missed = incoming and not call.answered
+            call.seconds = _number(event.get("duration"), 0, 999_999)
+            call.owners = [owner] if (owner := _text(event.get("owner"))) and call.missed else []
+            call.who = "" if call.missed else person or call.who
+            link = _text(event.get("recordUrl"), 1001)
+            call.link = link if 0 < len(link) <= 1000 else call.link
+        elif state == "ANSWER" and not ended:
+            call.answered = True
+            if at >= call.since:
+                call.who, call.since = person, at
+        elif state == "START" and not (ended or incoming):
+            call.who = call.who or person
 
     def state(self, told: Mapping[str, str]) -> Pop | None:
         """`cmd=event` of «Универсальный itoolabs»."""

@@ -131,12 +131,14 @@ class Signature:
     parameters: names in order, case-sensitive, each required, each a string. number: which says who calls.
     answer: the client found, or None → the text of m:return. For a card always 1: accepted, not shown.
     tells: what 1C is told by it of calls, which may open a card. Raises ValueError, in Russian.
+    refusal: the text of m:return then; else it is a fault.
     """
 
     parameters: tuple[str, ...]
     answer: Callable[[Client | None], str] = lambda client: "1"
     number: str = ""
     tells: Callable[[Calls, Mapping[str, str]], Pop | None] = lambda calls, told: None
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +239,8 @@ _SAY_NAME = {"SayName": Signature(("Number",), inner_xml, "Number")}
 _FIRST = {"SayName": Signature(("number",), plain_text, "number")}
 _POP = Signature(("NumFrom", "Key"), tells=lambda _, told: (told["NumFrom"], told["Key"], ""))
 _EVENT = Signature(("Data",), tells=Calls.event)
+_CARDS = {**_SAY_NAME, "IncomingCall": _POP}
+_OURS = {**_CARDS, "CallEvent": Signature(("Data",), tells=Calls.call_event, refusal="0")}
 _UNF = {
     "ping": Signature((), lambda client: "ok"),
     "contact": Signature(("phone",), contact, "phone"),
@@ -245,10 +249,12 @@ _UNF = {
 }
 DIALECTS: Mapping[str, Dialect] = {
     "mobilon-1": Dialect("http://test", "/ws/ImportTasks", "ImportTasks", _FIRST),
-    "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", {**_SAY_NAME, "IncomingCall": _POP}),
+    "mobilon-2": Dialect("http://VATS", "/telephony/ws/VATS", "VATS", _OURS),
     "mobilon-3": Dialect("http://VATSCalls", "/ws/VATScalls", "VATScalls", {**_SAY_NAME, "Event": _EVENT}),
     "itoolabs": Itoolabs("", "/hs/telephony/itoolabs/", "", _UNF),
 }
+WITHOUT_CALLS = Dialect("http://VATS", "/telephony/ws/VATS", "VATS-stock", _CARDS)
+"""mobilon-2 as Mobilon describes it, without our extension."""
 OPERATIONS = frozenset(name for dialect in DIALECTS.values() for name in dialect.operations)
 """The names of all operations of all dialects."""
 

@@ -281,7 +281,9 @@ class Service(BaseHTTPRequestHandler):
         except Refused as refused:
             return dialect.fault(refused)
         except ValueError as error:
-            return self.refuse(str(error))
+            if not signature.refusal:
+                return self.refuse(str(error))
+            return dialect.answer(operation, signature.refusal)
         if fault and (outcome := fault.strike(self)):
             return cast(Answer | End, outcome)
         client = onec.clients.find(operation.parameters[signature.number]) if signature.number else None

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from fs_1c.simulator.onec.clients import Client, Search
-from fs_1c.simulator.onec.dialects import DIALECTS, Dialect, DialectName
+from fs_1c.simulator.onec.dialects import DIALECTS, WITHOUT_CALLS, Dialect, DialectName
 from fs_1c.simulator.onec.faults import Fault
 
 REHEARSAL = "rehearsal"
@@ -23,6 +23,7 @@ class OneCSimulatorSettings:
     latency: seconds that 1C thinks before it answers a SOAP request, with a fault too; 401 comes at once.
     clients: who is known: a CSV file (see `load_clients`), or they themselves; None: the shipped example.
     crm_token: by which 1С:УНФ knows a PBX. ignored: numbers of whose calls it makes nothing.
+    call_event: mobilon-2 has the operation CallEvent, as our extension has it.
     cards_at_answer: in mobilon-3 a card opens by ANSWER, not by PREANSWER. search: see `ClientBook`.
     sessions: 1C's `reuseSessions`: `dontuse` starts and ends one for each request; under `use` a request
         names its session by the cookie ibsession or starts one by `IBSession: start`; `autouse` does as `use`
@@ -48,6 +49,7 @@ class OneCSimulatorSettings:
     clients: Path | tuple[Client, ...] | None = None
     dialect: DialectName = "mobilon-2"
     crm_token: str = Field(default=REHEARSAL, repr=False)
+    call_event: bool = True
     cards_at_answer: bool = False
     ignored: tuple[str, ...] = ()
     search: Search = "last-ten"
@@ -63,7 +65,8 @@ class OneCSimulatorSettings:
     @property
     def spoken(self) -> Dialect:
         """The dialect itself."""
-        return DIALECTS[self.dialect]
+        known = self.call_event or self.dialect != "mobilon-2"
+        return DIALECTS[self.dialect] if known else WITHOUT_CALLS
 
     @property
     def service_path(self) -> str:
