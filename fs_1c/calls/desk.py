@@ -35,6 +35,8 @@ SETTLED = 4.0
 KEPT_FOR = 86400.0
 """Seconds for which it is remembered what became of a call; one that nobody hears the end of ends then."""
 MAX_KEPT = 20_000
+LINES, PAUSE = 10, 10.0
+"""Refusals that the log is told of, in so many seconds: who has a token could cause any number of them."""
 
 _FAR = {AnswerAt.RING: Stage.RINGING, AnswerAt.ANSWER: Stage.ANSWERED, AnswerAt.TALK: Stage.TALKING}
 
@@ -111,6 +113,7 @@ class Desk(Observer):
         self._calls: OrderedDict[str, Placed] = OrderedDict()
         self._making: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._lines: list[float] = []  # when the log was told of refusals
 
     def find(self, call_id: str) -> Placed | None:
         """What became of a call."""
@@ -139,15 +142,13 @@ class Desk(Observer):
         plan = planned(number, extensions, policy.calls, policy.routing, policy.plan)
         who = ",".join(extensions)[:64]
         if isinstance(plan, Refusal):
-            log.warning("click-to-call extension=%r by=%s refused: %s", who, by or "-", plan.message)
-            return plan
+            return self._said(plan, who, by)
         now, same = time.monotonic(), self._same(plan)
         if same is not None:
             return same
         refused = self._refused(plan, policy.calls, now)
         if refused is not None:
-            log.warning("click-to-call extension=%s by=%s refused: %s", who, by or "-", refused.message)
-            return refused
+            return self._said(refused, who, by)
         placed = Placed(str(uuid.uuid4()), plan, time.time(), now)
         self._limits.count(plan.extensions[0], now)
         self._calls[placed.id] = placed
@@ -157,6 +158,15 @@ class Desk(Observer):
         task.add_done_callback(self._making.discard)
         log.info("click=%s extension=%s number=%s by=%s asked", placed.id, who, plan.number.e164, by or "-")
         return placed
+
+    def _said(self, refusal: Refusal, who: str, by: str) -> Refusal:
+        """The refusal, of which the log is told, unless it has been told of many just now."""
+        now = time.monotonic()
+        self._lines = [told for told in self._lines if now - told < PAUSE]
+        if len(self._lines) < LINES:
+            self._lines.append(now)
+            log.warning("click-to-call extension=%r by=%s refused: %s", who, by or "-", refusal.message)
+        return refusal
 
     def _same(self, plan: Plan) -> Placed | None:
         for placed in reversed(self._calls.values()):

@@ -64,6 +64,7 @@ class HttpServer:
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
+                backlog=1,  # accepted in one turn of the loop: see `startup`
                 log_config=None,
                 log_level="error",  # each broken request would be a line, and anybody can send those
                 access_log=False,
@@ -212,6 +213,14 @@ class _Connection(H11Protocol):
 
 class _Server(uvicorn.Server):
     """uvicorn's, but signals are the service's."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to listen. asyncio accepts in one turn as many connections as may wait, and fifty at once
+        would have a call wait for all of them; so it is told of one, and the kernel of more.
+        """
+        await super().startup(sockets=sockets)
+        for one in sockets or ():
+            one.listen(MAX_CONNECTIONS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

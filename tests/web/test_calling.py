@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +17,7 @@ import requests
 
 from fs_1c.calls import Step, What
 from fs_1c.web import access
+from fs_1c.web.calling.keeper import Keeper
 from tests.calls.test_desk import Line
 from tests.certificates import certificate
 from tests.world import World, world
@@ -278,5 +282,46 @@ def test_https_by_its_own_certificate(tmp_path: Path) -> None:
             assert said.status_code == 201 and len(line.told) == 1
             with pytest.raises(requests.ConnectionError):
                 await ask(here, "POST", "/calls", json=told, headers=SHOWN)
+
+    asyncio.run(story())
+
+
+def test_fifty_at_once_are_looked_at_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that comes in meanwhile has its turn of the loop after each of them, and not after all; and the
+    limits hold.
+    """
+
+    async def story() -> None:
+        async with calling(at_once=3) as (here, line):
+            assert here.service.calling is not None
+            turns, looks = 0, []
+            loop = asyncio.get_running_loop()
+            look_at = Keeper.look_at
+
+            def turn() -> None:
+                nonlocal turns
+                turns += 1
+                loop.call_soon(turn)
+
+            async def look(self: Keeper, *asked: Any, **more: Any) -> Any:
+                looks.append(turns)
+                return await look_at(self, *asked, **more)
+
+            monkeypatch.setattr(Keeper, "look_at", look)
+            loop.call_soon(turn)
+            sockets = []
+            for n in range(50):  # the loop does nothing meanwhile: all of them are there at once
+                body = json.dumps({"number": f"892352929{n:02}", "extension": "244"})
+                one = socket.create_connection(here.service.calling.address)
+                head = f"POST /calls HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n"
+                one.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+                one.setblocking(False)
+                sockets.append(one)
+            said = [(await loop.sock_recv(one, 65536))[9:12] for one in sockets]
+            assert (said.count(b"201"), said.count(b"429")) == (3, 47)
+            assert len(line.told) == 3
+            assert max(Counter(looks).values()) <= 2, Counter(looks).most_common(3)
+            for one in sockets:
+                one.close()
 
     asyncio.run(story())
