@@ -203,7 +203,7 @@ class Desk(Observer):
             log.exception("click=%s", placed.id)
         if not told:
             placed.line = None
-            self.heard(placed.id, Step(What.REFUSED))
+            self.step(placed.id, Step(What.REFUSED))
 
     async def _far_enough(self, placed: Placed, far: AnswerAt) -> None:
         try:
@@ -223,7 +223,7 @@ class Desk(Observer):
 
     # What the switch tells.
 
-    def heard(self, call_id: str, step: Step) -> None:
+    def step(self, call_id: str, step: Step) -> None:
         """Something is told of a call."""
         placed = self._calls.get(call_id)
         if placed is None:
@@ -238,7 +238,7 @@ class Desk(Observer):
     def lost(self, line: Line) -> None:
         """The connection to a switch is lost."""
         for placed in list(self._of(line)):
-            self.heard(placed.id, Step(What.LOST))
+            self.step(placed.id, Step(What.LOST))
 
     def found(self, line: Line) -> None:
         """It is there again; what it has not told of by `SETTLED` is not there."""
@@ -246,7 +246,7 @@ class Desk(Observer):
 
     def _settled(self, line: Line) -> None:
         for placed in list(self._of(line)):
-            self.heard(placed.id, Step(What.UNHEARD))
+            self.step(placed.id, Step(What.UNHEARD))
 
     def erased(self, is_his: Callable[[str], bool]) -> None:
         """What is kept of a client's calls goes, but for one that is up; from any thread."""

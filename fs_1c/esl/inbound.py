@@ -276,7 +276,7 @@ class InboundDoor:
             self.post.told(*heard.taken)
         for call_id, step in heard.told:
             if self.desk:
-                self.desk.heard(call_id, step)
+                self.desk.step(call_id, step)
         for event in heard.happened:
             self.act(event)
 

@@ -1,7 +1,7 @@
-"""What a call that 1C asks for costs: from the request to the telephone's INVITE, beside `fs_cli originate`; and
-what fifty requests at once cost the calls that come in. Needs a FreeSWITCH.
+"""What a call costs that 1C asks for: from the request to the telephone's INVITE, beside `fs_cli originate`;
+and what fifty requests at once cost the calls that come in.
 
-    python -m tests.bench.calling [--calls 50]
+`python -m tests.bench.calling [--calls 50]`; it needs a FreeSWITCH, and waits for two seconds between clicks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import requests
+from rich.console import Console
 
 from fs_1c.simulator.onec import Client
 from tests.freeswitch.configuration import PASSWORD
@@ -27,6 +28,7 @@ from tests.freeswitch.switch import EventSocket, Switch
 
 TOKEN = "t0ken-of-the-base"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
+out = Console(highlight=False)
 NUMBERS = [f"89235{n:06}" for n in range(1000)]
 AT_ONCE = 50
 # A process of its own: its work must not be taken for the service's.
@@ -39,7 +41,7 @@ while True:
     for n in range(at_once):
         number, extension = f"89235{random.randrange(1000):06}", random.choice(["246", "247"])
         body = json.dumps({"number": number, "extension": extension})
-        head = f"POST /calls HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer {token}\\r\\nConnection: close\\r\\n"
+        head = f"POST /calls HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer {token}\\r\\n"
         one = socket.create_connection((url.hostname, url.port))
         one.sendall(f"{head}Content-Length: {len(body)}\\r\\n\\r\\n{body}".encode())
         sockets.append(one)
@@ -69,7 +71,7 @@ def measured(company: Company, does: Callable[[str], None], numbers: list[str]) 
 
 def told(name: str, took: list[float]) -> None:
     cut = statistics.quantiles(took, n=100)
-    print(f"{name:34} median {statistics.median(took):6.1f}  p90 {cut[89]:6.1f}  p99 {cut[98]:6.1f} ms")
+    out.print(f"{name:36} median {statistics.median(took):6.1f}  p90 {cut[89]:6.1f}  p99 {cut[98]:6.1f} ms")
 
 
 def incoming(company: Company, count: int) -> list[float]:
@@ -119,7 +121,7 @@ def main() -> None:
             assert answer.status_code in (201, 409), answer.text
 
         def by_socket(number: str) -> None:
-            line.ask(f"bgapi originate user/244 &echo\n\n".encode())
+            line.ask(b"bgapi originate user/244 &echo\n\n")
 
         def by_fs_cli(number: str) -> None:
             words = ["fs_cli", "-P", str(switch.event_socket), "-p", PASSWORD, "-x"]
@@ -145,7 +147,7 @@ def main() -> None:
                 answers += bursts.communicate()[0].decode().split()
         told("incoming, alone", alone)
         told(f"incoming, {AT_ONCE} ask at once, each second", beside)
-        print("answers to those:", {one: answers.count(one) for one in sorted(set(answers))})
+        out.print("answers to those:", {one: answers.count(one) for one in sorted(set(answers))})
         company.close()
     agents.close()
 

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from freezegun import freeze_time
-from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,7 +44,7 @@ class Line:
         self.told.append((call_id, command))
         if self.rings and self.desk:
             for what in (What.PLACED, What.RINGS):
-                self.desk.heard(call_id, Step(what))
+                self.desk.step(call_id, Step(what))
         return True
 
     def end(self, call_id: str) -> bool:
@@ -111,9 +110,9 @@ def test_limits_of_one_of_all_and_at_once() -> None:
 
     def over(here: Desk) -> None:
         for call in list(here._calls.values()):
-            here.heard(call.id, Step(What.GONE, "NORMAL_CLEARING"))
+            here.step(call.id, Step(What.GONE, "NORMAL_CLEARING"))
 
-    def hour(clock: FrozenDateTimeFactory) -> None:
+    def hour(clock: Any) -> None:
         line = Line()
         here = desk(line, per_minute=5, at_once=3, per_day=12)
         assert asyncio.run(many(here, "244", 50)).count(None) == 3
@@ -227,7 +226,7 @@ def test_lost_between_the_command_and_its_answer_nobody_knows(monkeypatch: Any) 
         placed = await asked
         assert placed is call and call.progress.result is Result.UNKNOWN
         assert len(line.told) == 1, "it was told once more"
-        here.heard(call.id, Step(What.ANSWERS))  # and then it is there after all
+        here.step(call.id, Step(What.ANSWERS))  # and then it is there after all
         assert call.progress == Progress(Stage.ANSWERED)
 
     asyncio.run(story())
@@ -241,7 +240,7 @@ def test_found_again_it_was_placed() -> None:
         line.up = True
         here.found(line)
         (call,) = here._calls.values()
-        here.heard(call.id, Step(What.RINGS))
+        here.step(call.id, Step(What.RINGS))
         placed = await asked
         assert placed is call and call.progress == Progress(Stage.RINGING)
 

@@ -36,7 +36,7 @@ def test_only_the_sessions_own_page_has_somebody_called() -> None:
             ]
             pages = [(await ask(here, "GET", "/state", cookies=one)).json()["page"] for one in signed]
             assert all(pages) and pages[0] != pages[1]
-            refused = (
+            refused: tuple[dict[str, str], ...] = (
                 {},
                 {"X-FS-1C-Page": ""},
                 {"X-FS-1C-Page": pages[1]},
@@ -79,7 +79,7 @@ def test_a_client_who_is_erased_is_not_known_of_calls_that_are_over() -> None:
         async with world(listen=False, http=HTTP, calls=CALLS) as here:
             switched(here)
             call = (await ask(here, "POST", "/call", json=CLICK, headers=SHOWN)).json()["call"]
-            here.service.desk.heard(call["id"], Step(What.GONE, "NORMAL_CLEARING"))
+            here.service.desk.step(call["id"], Step(What.GONE, "NORMAL_CLEARING"))
             await ask(here, "POST", "/erase", json={"number": "+7 923 529-29-26"}, headers=SHOWN)
             assert here.service.desk.find(call["id"]) is None
 
@@ -90,7 +90,7 @@ class Unregistered(Line):
     def place(self, call_id: str, command: str) -> bool:
         assert self.desk is not None
         self.told.append((call_id, command))
-        self.desk.heard(call_id, Step(What.GONE, "USER_NOT_REGISTERED"))
+        self.desk.step(call_id, Step(What.GONE, "USER_NOT_REGISTERED"))
         return True
 
 

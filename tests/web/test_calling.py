@@ -41,8 +41,10 @@ MAKE = {"cmd": "makeCall", "phone": NUMBER, "user": "244"}
 
 
 @asynccontextmanager
-async def calling(line: Line | None = None, **calls: Any) -> AsyncIterator[tuple[World, Line]]:
-    async with world(listen=False, calls=SETTINGS | calls) as here:
+async def calling(
+    line: Line | None = None, state: dict[str, str] | None = None, **calls: Any
+) -> AsyncIterator[tuple[World, Line]]:
+    async with world(listen=False, calls=SETTINGS | calls, state=state or {}) as here:
         line = line or Line()
         line.desk = here.service.desk
         here.service.desk.lines = [line]
@@ -259,8 +261,8 @@ def test_a_call_that_fails_while_its_form_waits() -> None:
         def place(self, call_id: str, command: str) -> bool:
             assert self.desk is not None
             self.told.append((call_id, command))
-            self.desk.heard(call_id, Step(What.PLACED))
-            self.desk.heard(call_id, Step(What.GONE, "USER_NOT_REGISTERED"))
+            self.desk.step(call_id, Step(What.PLACED))
+            self.desk.step(call_id, Step(What.GONE, "USER_NOT_REGISTERED"))
             return True
 
     async def story() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future
 
 from fs_1c import channel
 from fs_1c.calls import Desk
@@ -25,9 +26,9 @@ async def accounts(integration: Integration, desk: Desk) -> list[dict[str, str]]
     return [{"name": name, "ext": extension} for extension, name in ordered[:MAX_USERS]]
 
 
-async def _within(asked: object) -> str:
+async def _within(asked: Future[str]) -> str:
     try:
-        return await asyncio.wait_for(asyncio.wrap_future(asked), WITHIN)  # type: ignore[call-overload, no-any-return]
+        return await asyncio.wait_for(asyncio.wrap_future(asked), WITHIN)
     except TimeoutError:
         return ""
 

@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -22,6 +22,7 @@ from fs_1c.calls import Desk
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, CallsSettings
 from fs_1c.web.calling.accounts import accounts
+from fs_1c.web.calling.day import rows
 from fs_1c.web.calling.forms import Forms
 from fs_1c.web.calling.keeper import Keeper
 from fs_1c.web.calling.own import Own
@@ -29,6 +30,9 @@ from fs_1c.web.exchange import Refusal, text
 from fs_1c.web.server import HttpServer
 
 log = logging.getLogger(__name__)
+
+JOURNAL_WITHIN = 5.0
+"""Seconds."""
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -48,7 +52,8 @@ class CallingDoor:
         self._settings = settings
         self._threads = ThreadPoolExecutor(1, "fs-1c-calls")
         keeper = Keeper(lambda: self.integration, self._in_thread)
-        forms = Forms(keeper, desk, lambda: accounts(self.integration, desk)).endpoints()
+        self._reader = ThreadPoolExecutor(1, "fs-1c-calls-journal")
+        forms = Forms(keeper, desk, lambda: accounts(self.integration, desk), self._day).endpoints()
         wanted = [route for form in settings.forms for route in forms.get(form, ())]
         own = Own(keeper, desk, lambda: list(self.integration.settings.onec))
         routes = [_route(*route) for route in (*own.endpoints(), *wanted)]
@@ -73,7 +78,15 @@ class CallingDoor:
     async def close(self) -> None:
         """Takes no more requests; calls that were made go on."""
         await self._server.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._reader):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _day(self, begins: float, ends: float) -> list[dict[str, Any]]:
+        """A thread of its own: a disk that hangs must not hold up those who call. Raises TimeoutError."""
+        settings = self.integration.settings
+        async with asyncio.timeout(JOURNAL_WITHIN):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._reader, lambda: rows(settings, begins, ends))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

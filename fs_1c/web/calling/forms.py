@@ -6,19 +6,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fs_1c.calls import Desk, Result, Why
+from fs_1c.journal import JournalError
 from fs_1c.settings import CallForm
+from fs_1c.web.calling.day import read_day
 from fs_1c.web.calling.keeper import Asker, Keeper, NotLetIn
 from fs_1c.web.calling.words import REQUEST, TOKEN, Answer, told, wrong_request
 from fs_1c.web.exchange import Refusal, body_of
 from fs_1c.web.exchange import text as plain_text
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Day = Callable[[float, float], Awaitable[list[dict[str, Any]]]]
+"""Tells the calls of a day, a row each. May raise `JournalError` or TimeoutError."""
 Accounts = Callable[[], Awaitable[list[dict[str, str]]]]
 """Tells the subscribers: name and ext of each."""
 
@@ -40,9 +45,11 @@ class Forms:
         keeper: Lets in.
         desk: Has the calls made.
         accounts: Tells who can call.
+        day: Tells who has.
     """
 
-    def __init__(self, keeper: Keeper, desk: Desk, accounts: Accounts) -> None:
+    def __init__(self, keeper: Keeper, desk: Desk, accounts: Accounts, day: Day) -> None:
+        self._day = day
         self._keeper = keeper
         self._desk = desk
         self._accounts = accounts
@@ -56,6 +63,7 @@ class Forms:
                 ("GET", "/simple-calls/call/", self._simple),
                 ("GET", "/simple-calls/call", self._simple),
             ),
+            CallForm.JOURNAL: (("GET", "/api/call/journal", self._journal),),
             CallForm.ITOOLABS: (("POST", "/", self._itoolabs), ("POST", "/itoolabs", self._itoolabs)),
         }
 
@@ -100,6 +108,22 @@ class Forms:
             case "accounts":
                 return JSONResponse(await self._accounts())
         return _as_text(wrong_request("cmd: разрешено: makeCall, accounts"))
+
+    async def _journal(self, request: Request) -> Response:
+        asked = request.query_params
+        try:
+            await self._keeper.look_at(request, asked.get("token", ""), subscriber=False)
+        except NotLetIn as refused:
+            return _as_text(refused.answer)
+        day = read_day(asked.get("date", ""))
+        if day is None or asked.get("format", "json") != "json":
+            return _as_text(wrong_request("разрешено: date=ГГГГ-ММ-ДД, format=json"))
+        try:
+            return JSONResponse(await self._day(*day))
+        except JournalError as error:
+            return plain_text(503, str(error))
+        except TimeoutError:
+            return plain_text(503, "the journal takes too long")
 
     async def _call(self, asker: Asker, number: str, extensions: tuple[str, ...]) -> Answer:
         return told(await self._desk.ask(_plus(number), extensions, by=asker.client))
