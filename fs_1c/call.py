@@ -335,6 +335,7 @@ class Told(StrEnum):
     REFUSED = "refused"  # 1C's answer was that it does not take it
     UNKNOWN = "unknown"  # it may have arrived, no answer came, and twice it would do harm
     GIVEN_UP = "given up"  # 1C was away for too long
+    DROPPED = "dropped"  # an engineer wants 1C not to be told
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,24 @@ def journal(
 
 
 @app.command()
+def history(
+    config: SettingsFile = DEFAULT_FILE,
+    call: Annotated[str, typer.Option(help="Only this call, by the uuid in the log.")] = "",
+    base: Annotated[str, typer.Option(help="Only what waits for this base.")] = "",
+    retry: Annotated[bool, typer.Option("--retry", help="Try it now, and not after the pause.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Give it up: 1C will not be told.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="With --drop: all that waits.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many calls, the oldest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Say what waits for 1C to be told it, since when and why."""
+    from fs_1c.cli.history import Wanted, run
+
+    wanted = Wanted(call, base, limit, retry, drop, everything)
+    raise typer.Exit(run(config, wanted, as_json=as_json))
+
+
+@app.command()
 def check(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[
@@ -178,9 +196,9 @@ def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     import asyncio
 
-    from fs_1c.simulator import run_demo
+    from fs_1c.cli.demo import run
 
-    raise typer.Exit(asyncio.run(run_demo()))
+    raise typer.Exit(asyncio.run(run()))
 
 
 # A group of commands that take a while to load, too: so all that is typed after its name goes on to them.

@@ -32,16 +32,30 @@ def tell(
 
     Raises OSError or UnicodeDecodeError if the token cannot be read.
     """
-    where = address(http)
+    return _exchange(http, "POST", path, within, json=body)
+
+
+def ask(
+    http: HttpSettings, path: str, asked: dict[str, str], within: float
+) -> tuple[int, str, dict[str, Any]]:
+    """Asks it something, which changes nothing; the same comes back."""
+    return _exchange(http, "GET", path, within, params=asked)
+
+
+def _exchange(
+    http: HttpSettings, method: str, path: str, within: float, **more: Any
+) -> tuple[int, str, dict[str, Any]]:
+    where, token = address(http), http.secret()
     with requests.Session() as session:
         session.trust_env = False  # a proxy would be given the token, and .netrc would replace it
         try:
-            answer = session.post(
+            answer = session.request(
+                method,
                 f"http://{where}{path}",
-                json=body,
-                headers={"Authorization": f"Bearer {http.secret()}"},
+                headers={"Authorization": f"Bearer {token}"} if token else {},
                 timeout=within,
                 allow_redirects=False,
+                **more,
             )
             if answer.status_code == 200:
                 return 200, "", dict(answer.json())

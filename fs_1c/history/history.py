@@ -41,6 +41,7 @@ class History(Observer):
 
     Attributes:
         counted: Words by base and what became of them.
+        desk: Tells how much waits, and has it tried at once, or dropped.
     """
 
     def __init__(self, path: Path | None, office: Office) -> None:
@@ -49,6 +50,7 @@ class History(Observer):
         self._outbox = self._sending.outbox
         self._path = path
         self.counted = self._sending.counted
+        self.desk = self._sending.desk
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()

@@ -167,6 +167,11 @@ def first_word(connection: sqlite3.Connection, base: str, call: str) -> Word | N
     return _word(row) if row else None
 
 
+def words(connection: sqlite3.Connection, where: str, given: tuple[object, ...]) -> list[Word]:
+    """The oldest of those for which that condition holds; the last that is given is how many at the most."""
+    return [_word(row) for row in connection.execute(f"{_SELECT}{where} ORDER BY id LIMIT ?", given)]
+
+
 def leaves(connection: sqlite3.Connection, word: Word) -> None:
     """It is about to be sent."""
     connection.execute("UPDATE words SET leaving = 1 WHERE id = ?", (word.id,))

@@ -106,6 +106,11 @@ class Outbox:
         return True
 
     @property
+    def away(self) -> bool:
+        """The disk is away: what stands there cannot be got at."""
+        return self._place.away_till is not None
+
+    @property
     def hangs(self) -> bool:
         """The disk has not answered for long."""
         since = self._at  # of another thread, that may end just now
@@ -193,8 +198,8 @@ class Outbox:
                 in_memory = self._place.is_memory(connection)
                 connection.execute("BEGIN IMMEDIATE")
                 self._place.apply(connection, changes)
-                chosen, firsts = self._chosen(connection, changes)
                 asked = [(waits, what(connection)) for what, waits in changes.asked]
+                chosen, firsts = self._chosen(connection, changes)
                 connection.execute("COMMIT")
             except (sqlite3.Error, OSError, Newer) as error:
                 if not self._place.failed(error):

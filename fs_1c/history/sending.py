@@ -16,6 +16,7 @@ from typing import Any
 from fs_1c.call import Failure, HistoryWord, Told
 from fs_1c.history import kept
 from fs_1c.history.changes import Changes, Key
+from fs_1c.history.desk import Desk
 from fs_1c.history.kept import Word
 from fs_1c.history.office import Office
 from fs_1c.history.outbox import Outbox
@@ -45,6 +46,7 @@ class Sending:
         office: Who is told.
         outbox: From where.
         counted: Words by base and what became of them.
+        desk: Tells how much waits, and has it tried at once, or dropped.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Sending:
         self._jobs: dict[Key, Future[Any]] = {}  # of words under way
         self._cards: dict[Key, list[Future[Word | None]]] = {}  # that wait for such a one
         self._prune_at = 0.0
+        self.desk = Desk(self.outbox, self._paces, self._settled)
 
     def before_card(self, client: Client, base: str, call: str, seconds: float) -> None:
         """See `History.before_card`."""

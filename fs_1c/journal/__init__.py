@@ -5,6 +5,7 @@ it to people, `to_json` to programs. The status page shows the same rows before 
 """
 
 from fs_1c.journal.days import between
+from fs_1c.journal.ends import EndEntry, of_end
 from fs_1c.journal.entries import (
     CallEntry,
     DecisionEntry,
@@ -24,6 +25,7 @@ from fs_1c.journal.writer import Journal, journal_file
 __all__ = [
     "CallEntry",
     "DecisionEntry",
+    "EndEntry",
     "ErasedRows",
     "Journal",
     "JournalError",
@@ -37,6 +39,7 @@ __all__ = [
     "listing",
     "merged",
     "of_decision",
+    "of_end",
     "of_json",
     "of_pop",
     "story",

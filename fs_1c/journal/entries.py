@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,21 +12,21 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from fs_1c.call import Conversation, Decision, Failure, ScreenPop
+from fs_1c.journal import ends
+from fs_1c.journal.ends import EndEntry, ToldEntry, not_called_back
+from fs_1c.journal.texts import MAX_TEXT, fit
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.sqlite_file import BUSY, Newer, version_of
 
-VERSION = 3
+VERSION = 4
 """Of the file's tables."""
 NOT_ALLOWED = "not-allowed"
 """The `error_kind` of a decision whose manager's phone must not be rung."""
-MAX_TEXT = 512
-"""Characters of a text that are kept; longer ones are not what they claim to be."""
 MAX_ROWS = 100
 """Rows of one call that are read: no call has more to tell."""
 
-R = TypeVar("R", "PopEntry", "TalkEntry")
+R = TypeVar("R", "PopEntry", "TalkEntry", EndEntry)
 
-_UNFIT = re.compile("[\x00\ud800-\udfff]")
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, at REAL, call TEXT, number TEXT, asked_as
     TEXT, destination TEXT, base TEXT, result TEXT, source TEXT, error_kind TEXT, error TEXT, title TEXT,
@@ -42,6 +41,7 @@ SCHEMA = (
         for table in ("calls", "pops", "talks")
         for name, columns in (("by_time", "at"), ("by_number", "number, at"), ("by_call", "call, at"))
     ),
+    *ends.SCHEMA,
     f"PRAGMA user_version = {VERSION}",
 )
 ADDED = {"pops": ("switch", "told_by"), "talks": ("switch",)}
@@ -151,6 +151,8 @@ class CallEntry:
         decisions: Mostly one; none if the call did not pass a door that asks, several if it did so again.
         pops: In the order of time.
         talks: In the order of time.
+        ends: Mostly one, once it is over.
+        told: What 1C was told of it, in the order in which that came to an end.
     """
 
     at: float
@@ -159,6 +161,8 @@ class CallEntry:
     decisions: tuple[DecisionEntry, ...]
     pops: tuple[PopEntry, ...]
     talks: tuple[TalkEntry, ...] = ()
+    ends: tuple[EndEntry, ...] = ()
+    told: tuple[ToldEntry, ...] = ()
 
 
 class ErasedRows(NamedTuple):
@@ -175,15 +179,18 @@ class ErasedRows(NamedTuple):
     left: str = ""
 
 
-Row = DecisionEntry | PopEntry | TalkEntry
-TABLES: dict[type[Row], str] = {DecisionEntry: "calls", PopEntry: "pops", TalkEntry: "talks"}
-
-
-def fit(text: str) -> str:
-    """As a text is kept. NUL and half a surrogate pair: SQLite cannot keep them, or its tools cut there."""
-    if len(text) <= MAX_TEXT and text.isprintable():
-        return text
-    return _UNFIT.sub("\ufffd", text[:MAX_TEXT])
+Row = DecisionEntry | PopEntry | TalkEntry | EndEntry | ToldEntry
+TABLES: dict[type[Row], str] = {
+    DecisionEntry: "calls",
+    PopEntry: "pops",
+    TalkEntry: "talks",
+    EndEntry: "ends",
+    ToldEntry: "told",
+}
+SINCE: dict[type[Row], int] = {TalkEntry: 2, EndEntry: 4, ToldEntry: 4}
+"""The version of the file that has a table first, of those that not all have."""
+NAMELESS = (ToldEntry,)
+"""Of which a row names no client."""
 
 
 def of_decision(decision: Decision, titles: bool, told: float) -> DecisionEntry:
@@ -266,7 +273,12 @@ def in_e164(row: R, plan: NumberPlan) -> R:
 
 
 def calls(
-    path: Path, *, number: str | None = None, call: str | None = None, limit: int = 20
+    path: Path,
+    *,
+    number: str | None = None,
+    call: str | None = None,
+    limit: int = 20,
+    missed: bool = False,
 ) -> list[CallEntry]:
     """What the journal says, the latest call first.
 
@@ -274,13 +286,19 @@ def calls(
         number: Only calls of this client, E.164 (or as received, if it is none).
         call: Only the call with this uuid; goes before `number`.
         limit: Calls at the most.
+        missed: Only those that nobody answered and nobody has called back; goes before `number`, too.
 
     Raises JournalError.
     """
     try:
         with contextlib.closing(_reader(path)) as connection:
             connection.execute("BEGIN")  # one view of it all, which keeps no writer waiting
-            uuids = [fit(call)] if call is not None else _latest(connection, number, limit)
+            if call is not None:
+                uuids = [fit(call)]
+            elif missed:
+                uuids = _missed(connection, limit)
+            else:
+                uuids = _latest(connection, number, limit)
             found = [entry for uuid in uuids if (entry := _entry(connection, uuid)) is not None]
     except (sqlite3.Error, OSError, Newer) as error:
         raise JournalError(f"{path}: cannot be read: {error}") from None
@@ -312,7 +330,8 @@ def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> l
     where, given = ("", ()) if number is None else (" WHERE number = ?", (fit(number),))
     tables: list[Iterator[tuple[float, str]]] = [
         connection.execute(f"SELECT at, call FROM {table}{where} ORDER BY at DESC", given)  # noqa: S608
-        for table in tables_there.values()
+        for kind, table in tables_there.items()
+        if kind not in NAMELESS
     ]
     uuids: dict[str, None] = {}
     for _, uuid in heapq.merge(*tables, reverse=True):
@@ -320,6 +339,10 @@ def _latest(connection: sqlite3.Connection, number: str | None, limit: int) -> l
             break
         uuids[uuid] = None
     return list(uuids)
+
+
+def _missed(connection: sqlite3.Connection, limit: int) -> list[str]:
+    return not_called_back(connection, limit) if EndEntry in _tables(connection) else []
 
 
 def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
@@ -334,17 +357,22 @@ def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
     decided = tuple(DecisionEntry(*row) for row in found[DecisionEntry])
     popped = tuple(_with_flags(PopEntry(*row)) for row in found[PopEntry])
     talked = tuple(_with_flag(TalkEntry._make(row)) for row in found.get(TalkEntry, ()))
-    rows: list[Row] = [*decided, *popped, *talked]
+    ended = tuple(_with_both(EndEntry(*row)) for row in found.get(EndEntry, ()))
+    told = tuple(ToldEntry(*row) for row in found.get(ToldEntry, ()))
+    rows: list[Row] = [*decided, *popped, *talked, *ended, *told]
     if not rows:
         return None
     first = min(rows, key=lambda row: row.at)
-    return CallEntry(first.at, first.call, first.number, decided, popped, talked)
+    number = next((row.number for row in rows if not isinstance(row, ToldEntry) and row.number), "")
+    if not isinstance(first, ToldEntry):
+        number = first.number
+    return CallEntry(first.at, first.call, number, decided, popped, talked, ended, told)
 
 
 def _tables(connection: sqlite3.Connection) -> dict[type[Row], str]:
     """The tables that a file has: one that no service of this version has opened yet lacks the latest."""
-    there = {kind: table for kind, table in TABLES.items() if kind is not TalkEntry}
-    return TABLES if version_of(connection, VERSION) > 1 else there
+    version = version_of(connection, VERSION)
+    return {kind: table for kind, table in TABLES.items() if version >= SINCE.get(kind, 1)}
 
 
 def _columns(kind: type[Row], old: bool) -> str:
@@ -355,6 +383,10 @@ def _columns(kind: type[Row], old: bool) -> str:
 
 def _with_flag(talk: TalkEntry) -> TalkEntry:
     return talk._replace(outgoing=bool(talk.outgoing))
+
+
+def _with_both(end: EndEntry) -> EndEntry:
+    return end._replace(outgoing=bool(end.outgoing), answered=bool(end.answered))
 
 
 def _with_flags(pop: PopEntry) -> PopEntry:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fs_1c.journal.entries import ADDED, SCHEMA, TABLES, VERSION, ErasedRows
+from fs_1c.journal.entries import ADDED, NAMELESS, SCHEMA, TABLES, VERSION, ErasedRows
 from fs_1c.numbers import NumberPlan, in_e164
 from fs_1c.sqlite_file import SqliteFile
 
@@ -64,18 +64,20 @@ def _schema(connection: sqlite3.Connection) -> tuple[str, ...]:
 def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> dict[str, int]:
     """Rows deleted, by table."""
     numbers, calls = {number}, set()
-    for table in TABLES.values():
+    named = [table for kind, table in TABLES.items() if kind not in NAMELESS]
+    for table in named:
         # What could be read when it was written stands there in E.164.
         unread = connection.execute(f"SELECT DISTINCT number FROM {table} WHERE number NOT GLOB '+[0-9]*'")  # noqa: S608
         numbers |= {text for (text,) in unread if text and in_e164(text, plan) == number}
-    for table in TABLES.values():
+    for table in named:
         for text in numbers:
             found = connection.execute(f"SELECT DISTINCT call FROM {table} WHERE number = ?", (text,))  # noqa: S608
             calls |= {uuid for (uuid,) in found if uuid}
     deleted = {}
     for table in TABLES.values():
         rows = 0
-        for column, values in (("number", numbers), ("call", calls)):
+        columns = {"number": numbers, "call": calls} if table in named else {"call": calls}
+        for column, values in columns.items():
             given = [(value,) for value in values]
             rows += connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", given).rowcount  # noqa: S608
         deleted[table] = rows

@@ -14,7 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from fs_1c.call import Outcome
-from fs_1c.journal.entries import MAX_ROWS, CallEntry, DecisionEntry, PopEntry, Row, TalkEntry, fit
+from fs_1c.journal.ends import EndEntry, ToldEntry
+from fs_1c.journal.entries import MAX_ROWS, CallEntry, DecisionEntry, PopEntry, Row, TalkEntry
+from fs_1c.journal.texts import fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,13 @@ def _call(parts: Sequence[tuple[str, CallEntry]], services: dict[Row, str]) -> C
     pops: dict[tuple[str, str, object], PopEntry] = {}
     talks: dict[tuple[str, str, str], TalkEntry] = {}
     decisions: dict[DecisionEntry, None] = {}
+    ends: dict[tuple[str, bool], EndEntry] = {}
+    words: dict[ToldEntry, None] = {}
     opened = {
         pop.extension for _, part in parts for pop in part.pops if pop.outcome != Outcome.ELSEWHERE.value
     }
     for service, part in parts:
-        rows: list[Row] = [*part.decisions, *part.pops, *part.talks]
+        rows: list[Row] = [*part.decisions, *part.pops, *part.talks, *part.ends, *part.told]
         for row in rows:
             services.setdefault(row, service)
         decisions.update(dict.fromkeys(part.decisions))
@@ -60,6 +64,9 @@ def _call(parts: Sequence[tuple[str, CallEntry]], services: dict[Row, str]) -> C
                 pops.setdefault((pop.leg, pop.extension, pop.outcome), pop)
         for talk in part.talks:
             talks.setdefault((talk.leg, talk.extension, talk.how), talk)
+        for end in part.ends:  # a reserve hears of it, too
+            ends.setdefault((end.talked, end.answered), end)
+        words.update(dict.fromkeys(part.told))
     first = min((part for _, part in parts), key=lambda part: part.at)
     return CallEntry(
         first.at,
@@ -68,6 +75,8 @@ def _call(parts: Sequence[tuple[str, CallEntry]], services: dict[Row, str]) -> C
         tuple(sorted(decisions, key=lambda row: row.at)),
         tuple(sorted(pops.values(), key=lambda row: row.at)),
         tuple(sorted(talks.values(), key=lambda row: row.at)),
+        tuple(sorted(ends.values(), key=lambda row: row.at)),
+        tuple(sorted(words, key=lambda row: row.at)),
     )
 
 
@@ -130,7 +139,38 @@ def of_json(told: Any) -> CallEntry:
         )
         for one in _rows(told, "talks")
     )
-    return CallEntry(_at(told), call, number, decisions, pops, talks)
+    ends = tuple(
+        EndEntry(
+            _at(one),
+            call,
+            _text(one, "number"),
+            _text(one, "destination"),
+            bool(one.get("outgoing")),
+            _at(one, "began") if one.get("began") is not None else 0.0,
+            _text(one, "extension"),
+            _text(one, "rang"),
+            _text(one, "talked"),
+            _seconds(one, "talked_ms"),
+            bool(one.get("answered")),
+            _text(one, "cause"),
+            _text(one, "switch"),
+        )
+        for one in _rows(told, "ends")
+    )
+    words = tuple(
+        ToldEntry(
+            _at(one),
+            call,
+            _text(one, "base"),
+            _text(one, "state"),
+            _text(one, "extension"),
+            _text(one, "outcome"),
+            *_error(one),
+            _at(one, "of_when"),
+        )
+        for one in _rows(told, "told")
+    )
+    return CallEntry(_at(told), call, number, decisions, pops, talks, ends, words)
 
 
 def _rows(told: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -160,15 +200,15 @@ def _seconds(told: Mapping[str, Any], name: str) -> float:
     return seconds
 
 
-def _at(told: Mapping[str, Any]) -> float:
+def _at(told: Mapping[str, Any], name: str = "when") -> float:
     """When, seconds since 1970. What is told of it is shown as a local time, so it must be one."""
     try:
-        when = datetime.fromisoformat(_text(told, "when"))
+        when = datetime.fromisoformat(_text(told, name))
         if when.tzinfo is None or not 1971 < when.year < 9000:
             raise ValueError
         return when.timestamp()
     except (ValueError, OverflowError):
-        raise ValueError("when: allowed: a time in ISO 8601 with its offset") from None
+        raise ValueError(f"{name}: allowed: a time in ISO 8601 with its offset") from None
 
 
 def _error(told: Mapping[str, Any]) -> tuple[str, str]:

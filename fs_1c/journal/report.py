@@ -6,7 +6,6 @@ What clients, callers and 1C wrote is shown, but never reaches a terminal as any
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.cells import cell_len
@@ -14,13 +13,22 @@ from rich.cells import cell_len
 from fs_1c.call import How, Outcome, Result, Source
 from fs_1c.channel import json_line, plain
 from fs_1c.journal.entries import NOT_ALLOWED, CallEntry, DecisionEntry, PopEntry, Row, TalkEntry
+from fs_1c.journal.report_ends import (
+    clock,
+    end_as_json,
+    in_a_line,
+    iso,
+    told_end,
+    told_word,
+    word_as_json,
+)
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""
 MAX_CARDS = 3
 """Cards of one call in a line of many; a ring group may have dozens."""
 NOBODYS: Mapping[Row, str] = {}
-HEADINGS = ("when", "number", "client", "lookup", "sent to", "cards", "call")
+HEADINGS = ("when", "number", "client", "lookup", "sent to", "talked", "cards", "call")
 
 _SOURCES = {
     Source.CACHE.value: "The answer was remembered; 1C was not asked for this call.",
@@ -53,13 +61,14 @@ def _row(entry: CallEntry) -> tuple[str, ...]:
         last = entry.decisions[-1]
         client, lookup = last.title or "-", f"{last.result} {_ms(last.took)}"
         sent_to = last.target or "the dialplan's own"
-    cells = (_clock(entry.at), entry.number or "withheld", client, lookup, sent_to)
+    talked = in_a_line(entry.ends)
+    cells = (clock(entry.at), entry.number or "withheld", client, lookup, sent_to, talked)
     shown = [_short(plain(cell)) for cell in (*cells, ", ".join(cards) or "-")]
     return *shown, plain(entry.call)
 
 
 def _services(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
-    rows: list[Row] = [*entry.decisions, *entry.pops, *entry.talks]
+    rows: list[Row] = [*entry.decisions, *entry.pops, *entry.talks, *entry.ends, *entry.told]
     return list(dict.fromkeys(services[row] for row in sorted(rows, key=lambda row: row.at)))
 
 
@@ -76,7 +85,12 @@ def story(entry: CallEntry, services: Mapping[Row, str] = NOBODYS) -> list[str]:
         lines += ["No card: the settings want none for such a conversation (screenpop)."]
     elif not entry.pops:
         lines += ["No card: as far as the switch's events tell, no subscriber has talked to the client."]
-        lines += ["If one has: only a door that hears of it can open a card. Is the inbound one up?"]
+        if not any(end.missed for end in entry.ends):
+            lines += ["If one has: only a door that hears of it can open a card. Is the inbound one up?"]
+    for end in entry.ends:
+        lines += ["", *_by([told_end(end)], end, services)]
+    if entry.told:
+        lines += ["", *(line for word in entry.told for line in _by([told_word(word)], word, services))]
     return [plain(line) for line in lines]
 
 
@@ -89,7 +103,7 @@ def _told_decision(decision: DecisionEntry) -> list[str]:
     whom = f" called {decision.destination}" if decision.destination else " called"
     base = f" (base {decision.base})" if decision.base else ""
     return [
-        f"{_clock(decision.at)}  {who}{whom}{base}.",
+        f"{clock(decision.at)}  {who}{whom}{base}.",
         _said(decision),
         *_waited(decision),
         _sent(decision),
@@ -158,7 +172,7 @@ def _told_talks(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
     how = {(talk.leg, talk.extension): _how(talk) for talk in entry.talks}
     for talk in entry.talks:
         if (talk.leg, talk.extension) not in with_card:
-            told = f"{_clock(talk.at)}  Extension {talk.extension} {_began(talk.outgoing)}{_how(talk)}."
+            told = f"{clock(talk.at)}  Extension {talk.extension} {_began(talk.outgoing)}{_how(talk)}."
             lines.append((talk.at, _by([told], talk, services)))
     for pop in entry.pops:
         told_pop = _told_pop(pop, "" if pop.ringing else how.get((pop.leg, pop.extension), ""))
@@ -193,7 +207,7 @@ def _told_pop(pop: PopEntry, how: str = "") -> list[str]:
         did = _began(pop.outgoing)
     since = f" (heard of {_ms(pop.age)} after it began)" if pop.age >= 1 else ""
     where = f" at switch {pop.switch}" if pop.switch else ""
-    return [f"{_clock(pop.at)}  Extension {pop.extension} {did}{where}{how}{since}.", _became(pop)]
+    return [f"{clock(pop.at)}  Extension {pop.extension} {did}{where}{how}{since}.", _became(pop)]
 
 
 def _became(pop: PopEntry) -> str:
@@ -245,6 +259,8 @@ def as_json(entry: CallEntry, services: Mapping[Row, str] = NOBODYS) -> dict[str
             "decisions": entry.decisions,
             "pops": entry.pops,
             "talks": entry.talks,
+            "ends": entry.ends,
+            "told": entry.told,
         }
         for name, rows in by_name.items():
             for one, row in zip(told[name], rows, strict=True):
@@ -255,11 +271,11 @@ def as_json(entry: CallEntry, services: Mapping[Row, str] = NOBODYS) -> dict[str
 def _as_json(entry: CallEntry) -> dict[str, Any]:
     return {
         "call": entry.call,
-        "when": _iso(entry.at),
+        "when": iso(entry.at),
         "number": entry.number,
         "decisions": [
             {
-                "when": _iso(decision.at),
+                "when": iso(decision.at),
                 "number": decision.number,
                 "asked_as": decision.asked_as or None,
                 "destination": decision.destination,
@@ -278,7 +294,7 @@ def _as_json(entry: CallEntry) -> dict[str, Any]:
         ],
         "pops": [
             {
-                "when": _iso(pop.at),
+                "when": iso(pop.at),
                 "leg": pop.leg,
                 "number": pop.number,
                 "extension": pop.extension,
@@ -295,7 +311,7 @@ def _as_json(entry: CallEntry) -> dict[str, Any]:
         ],
         "talks": [
             {
-                "when": _iso(talk.at),
+                "when": iso(talk.at),
                 "leg": talk.leg,
                 "number": talk.number,
                 "extension": talk.extension,
@@ -306,24 +322,14 @@ def _as_json(entry: CallEntry) -> dict[str, Any]:
             }
             for talk in entry.talks
         ],
+        "ends": [end_as_json(end) for end in entry.ends],
+        "told": [word_as_json(word) for word in entry.told],
     }
 
 
 def _error(entry: DecisionEntry | PopEntry) -> dict[str, str] | None:
     told = entry.error_kind or entry.error
     return {"kind": entry.error_kind, "message": entry.error} if told else None
-
-
-def _local(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC).astimezone()
-
-
-def _clock(at: float) -> str:
-    return _local(at).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _iso(at: float) -> str:
-    return _local(at).isoformat(timespec="milliseconds")
 
 
 def _ms(seconds: float) -> str:

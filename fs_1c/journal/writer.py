@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from fs_1c.call import CallEvent, Conversation, Decision, ScreenPop
+from fs_1c.call import CallEvent, Conversation, Decision, HistoryWord, ScreenPop
+from fs_1c.journal.ends import EndEntry, of_end, of_word
 from fs_1c.journal.entries import (
     TABLES,
     ErasedRows,
@@ -82,6 +83,8 @@ def _insert(kind: type[Row], rows: int) -> str:
 def _in_e164(row: Row, plan: NumberPlan) -> Row:
     if isinstance(row, PopEntry):
         return in_e164(row, plan)
+    if isinstance(row, EndEntry):
+        return in_e164(row, plan)
     return in_e164(row, plan) if isinstance(row, TalkEntry) else row
 
 
@@ -132,9 +135,15 @@ class Journal(Observer):
         self._tell(lambda: of_decision(decision, self._settings.titles, time.time()))
 
     def heard(self, event: CallEvent, story: Story | None) -> None:
-        """Somebody talks to a client."""
+        """Somebody talks to a client, or a call is over."""
         if isinstance(event, Conversation) and not event.ringing:
             self._tell(lambda: of_talk(event, time.time()))
+        elif story is not None and story.ended is not None:
+            self._tell(lambda: of_end(story, time.time()))
+
+    def told(self, word: HistoryWord) -> None:
+        """1C was told something of a call, or will not be."""
+        self._tell(lambda: of_word(word, time.time()))
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended."""

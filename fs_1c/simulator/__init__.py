@@ -1,14 +1,17 @@
 """A 1C and a FreeSWITCH to rehearse against, shipped with the library.
 
 `OneCSimulator` and `SimulatedSwitch` are for anybody's tests, too; more of both is in `fs_1c.simulator.onec`
-and `fs_1c.simulator.freeswitch`. `run_demo` is what `fs-1c demo` runs.
+and `fs_1c.simulator.freeswitch`.
 """
 
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import (
     FAULT_KINDS,
     REHEARSAL,
+    Card,
     ClientFileError,
+    Document,
+    Fault,
     OneCSimulator,
     OneCSimulatorSettings,
     fault_of,
@@ -20,19 +23,14 @@ __all__ = [
     "REHEARSAL",
     "CallResult",
     "CallScript",
+    "Card",
     "ClientFileError",
+    "Document",
+    "Fault",
     "OneCSimulator",
     "OneCSimulatorSettings",
     "SimulatedSwitch",
     "SwitchSettings",
     "fault_of",
     "one_line",
-    "run_demo",
 ]
-
-
-async def run_demo() -> int:
-    """All of it in one terminal. Returns the exit code."""
-    from fs_1c.simulator.demo import run  # here, for it takes a while to load
-
-    return await run()

@@ -30,6 +30,7 @@ from fs_1c.settings import Address, HttpSettings
 from fs_1c.web.calling import by_hand
 from fs_1c.web.exchange import Refusal, body_of, guarded, text
 from fs_1c.web.gate import CALL, Gate, visitor, with_token
+from fs_1c.web.history import HistoryPages, state_of
 from fs_1c.web.metrics import CONTENT_TYPE, Metrics
 from fs_1c.web.server import HttpServer
 from fs_1c.web.status import Feed, StatusPage
@@ -88,6 +89,7 @@ class HttpDoor:
         self._status = StatusPage(
             lambda: self.integration, self.feed, ready=self._known, in_thread=self._in_thread
         )
+        self._history = HistoryPages(lambda: self.integration, self._in_thread)
         self.integration = integration
         self._gate = Gate(
             settings.listen,
@@ -139,6 +141,7 @@ class HttpDoor:
                     ("POST", CALL): self._call,
                     ("POST", "/login"): self._gate.login,
                     ("POST", "/logout"): self._gate.logout,
+                    **self._history.endpoints(),
                     **self._status.endpoints(),
                 }.items()
             ]
@@ -157,7 +160,9 @@ class HttpDoor:
 
     async def _health(self, request: Request) -> Response:
         bases = await self._in_thread(self.integration.health)
-        return JSONResponse({"live": True, **self._known(), "bases": bases, "version": __version__})
+        history = await self._in_thread(lambda: state_of(self.integration))
+        told = {"live": True, **self._known(), "bases": bases, "history": history, "version": __version__}
+        return JSONResponse(told)
 
     async def _metrics(self, request: Request) -> Response:
         told = await self._in_thread(self.metrics.text)

@@ -12,12 +12,13 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from fs_1c.call import Conversation, Decision, Outcome, ScreenPop
+from fs_1c.call import CallEvent, Conversation, Decision, Outcome, ScreenPop
 from fs_1c.cards import PostState
 from fs_1c.directory import BreakerState
 from fs_1c.integration import Integration
 from fs_1c.settings import Role
-from fs_1c.talk import Observer
+from fs_1c.talk import Observer, Story
+from fs_1c.web.told import Ends, of_history
 
 _DECISION = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 2.0, 5.0)
 _ONEC = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -78,6 +79,7 @@ class Metrics(Observer):
             "Cards that another service had opened, or this one before it was started anew.",
             registry=self._registry,
         )
+        self._ends = Ends(self._registry)
         self._registry.register(_Now(self))
 
     def decided(self, decision: Decision) -> None:
@@ -96,6 +98,10 @@ class Metrics(Observer):
             self._elsewhere.inc()
         else:
             self._pops.labels(pop.outcome.value.replace(" ", "_")).inc()
+
+    def heard(self, event: CallEvent, story: Story | None) -> None:
+        if story is not None and story.ended is not None:
+            self._ends.ended(story, self.integration())
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""
@@ -140,6 +146,7 @@ class _Now(Collector):
             "Rows that the journal could not take.",
             value=integration.journal.rows_lost if integration.journal else 0,
         )
+        yield from of_history(integration)
         yield from self._others()
 
     def _others(self) -> Iterator[Metric]:

@@ -193,10 +193,16 @@ def test_the_whole_of_it_as_processes(tmp_path: Path) -> None:
 def test_the_demo_tells_its_story_and_all_is_well() -> None:
     ran = fs_1c("demo")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.count("✓") == 7
+    assert ran.stdout.count("✓") == 9
     assert "✗" not in ran.stdout
     assert "Фэйковый чиж" in ran.stdout
     assert "of 89235292926 at 244, once" in ran.stdout
+    _, _, documents = ran.stdout.partition("The calls as 1C now has them")
+    rows = [line.split() for line in documents.splitlines() if ":" in line and "74951234567" in line]
+    assert len(rows) == 8 and [row[1] for row in rows].count("89235292926") == 3
+    [missed] = [row for row in rows if "missed," in row]
+    assert (missed[1], missed[-1]) == ("87071234567", "245")
+    assert "words about calls had waited for it on the disk" in documents
     assert "What next" in ran.stdout
     assert ran.stderr == ""
 

@@ -19,7 +19,8 @@ from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, R
 from fs_1c.cards import subscribers
 from fs_1c.directory import entries, forgetting
 from fs_1c.journal import report as journal_report
-from fs_1c.journal.entries import MAX_TEXT, CallEntry, DecisionEntry, PopEntry, of_decision, of_pop
+from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, of_decision, of_pop
+from fs_1c.journal.texts import MAX_TEXT
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
 from fs_1c.onec import MAX_PHONE, MAX_TITLE, dialects
 from fs_1c.settings import Settings, SettingsError

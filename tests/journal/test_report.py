@@ -301,6 +301,8 @@ def test_json() -> None:
             }
         ],
         "talks": [],
+        "ends": [],
+        "told": [],
     }
     assert to_json([]) == "[]"
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Send
 
 from fs_1c.call import Call, Caller, Decision, Outcome, Result, ScreenPop
-from fs_1c.journal.entries import fit
+from fs_1c.journal.texts import fit
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.web.status import stream
 from fs_1c.web.status.feed import Feed

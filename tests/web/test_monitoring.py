@@ -30,7 +30,8 @@ def expressions() -> list[str]:
 @pytest.fixture(scope="module")
 def told() -> str:
     """All metrics, each with every label."""
-    integration = Integration(settings_for("http://127.0.0.1:1/base", redis={"url": "redis://127.0.0.1:1/0"}))
+    more = {"redis": {"url": "redis://127.0.0.1:1/0"}, "history": {"enabled": True}}
+    integration = Integration(settings_for("http://127.0.0.1:1/base", **more))
     posts = [PostState(f"sw{n}", role, True, "gone", 5.0, 3) for n, role in enumerate(Role)]
     metrics = Metrics(lambda: integration, lambda: {"outbound": True}, lambda: posts)
     caller = Caller(None, Result.SKIPPED, base="default")

@@ -8,6 +8,7 @@ with OneCSimulator(OneCSimulatorSettings(port=0, sessions="use", licences=2)) as
     assert onec.stats.sessions_peak <= 2
 """
 
+from fs_1c.simulator.onec.calls import Document
 from fs_1c.simulator.onec.clients import Client, ClientFileError
 from fs_1c.simulator.onec.faults import KINDS as FAULT_KINDS
 from fs_1c.simulator.onec.faults import Fault, fault_of, one_line
@@ -21,6 +22,7 @@ __all__ = [
     "Card",
     "Client",
     "ClientFileError",
+    "Document",
     "Fault",
     "OneCSimulator",
     "OneCSimulatorSettings",

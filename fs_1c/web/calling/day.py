@@ -32,17 +32,17 @@ def rows(settings: Settings, begins: float, ends: float) -> list[dict[str, Any]]
 
 
 def _row(call: CallEntry) -> dict[str, Any]:
-    talk = call.talks[-1] if call.talks else None
-    pop = call.pops[-1] if call.pops else None
-    of = talk or pop
-    whose, outgoing = (of.extension, of.outgoing) if of else ("", False)
-    line = call.decisions[0].destination if call.decisions else ""
+    end = call.ends[-1] if call.ends else None
+    of = (call.talks or call.pops or (None,))[-1]
+    outgoing = bool((end and end.outgoing) or (of and of.outgoing))
+    whose = of.extension if of else end.extension if end else ""
+    line = end.destination if end else call.decisions[0].destination if call.decisions else ""
     return {
         "callid": call.call,
-        "status": "ANSWER" if talk else "NOANSWER",
+        "status": "ANSWER" if call.talks or (end and end.answered) else "NOANSWER",
         "record_url": "",
         "has_record": False,
-        "duration": None,  # of which the journal has none
+        "duration": round(end.seconds) if end else None,  # it is not over, or nobody has heard of its end
         "from": whose if outgoing else call.number,
         "to": call.number if outgoing else whose or line,
         "direction": "external" if outgoing else "incoming",

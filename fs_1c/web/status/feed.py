@@ -16,14 +16,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fs_1c.call import Conversation, Decision, ScreenPop
-from fs_1c.journal import DecisionEntry, PopEntry, of_decision, of_pop
-from fs_1c.talk import Observer
+from fs_1c.call import CallEvent, Conversation, Decision, ScreenPop
+from fs_1c.journal import DecisionEntry, EndEntry, PopEntry, of_decision, of_end, of_pop
+from fs_1c.talk import Observer, Story
 
 log = logging.getLogger(__name__)
 
 SIZE = 500
 """Events that are kept."""
+
+FeedRow = DecisionEntry | PopEntry | EndEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Event:
     """
 
     id: int
-    row: DecisionEntry | PopEntry
+    row: FeedRow
 
 
 class Feed(Observer):
@@ -62,6 +64,12 @@ class Feed(Observer):
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A screen pop has ended. Returns at once, never raises."""
         self._tell(lambda: of_pop(conversation, pop, time.time()))
+
+    def heard(self, event: CallEvent, story: Story | None) -> None:
+        """A call is over. Returns at once, never raises."""
+        if story is not None and story.ended is not None:
+            over = story
+            self._tell(lambda: of_end(over, time.time()))
 
     def erased(self, is_his: Callable[[str], bool]) -> None:
         """A client's rows stay as those of nobody: readers have their place by the events' ids."""
@@ -116,7 +124,7 @@ class Feed(Observer):
     def closed(self) -> bool:
         return self._closed
 
-    def _tell(self, made: Callable[[], DecisionEntry | PopEntry]) -> None:
+    def _tell(self, made: Callable[[], FeedRow]) -> None:
         try:
             row = made()
             with self._lock:
@@ -141,7 +149,9 @@ class Feed(Observer):
                 waiter.set_result(None)
 
 
-def _of_nobody(row: DecisionEntry | PopEntry) -> DecisionEntry | PopEntry:
+def _of_nobody(row: FeedRow) -> FeedRow:
     if isinstance(row, PopEntry):
         return row._replace(number="", call="", leg="")
+    if isinstance(row, EndEntry):  # a name may be a number: of who was called for him
+        return row._replace(number="", call="", talked="")
     return row._replace(number="", asked_as="", title=None, call="", category="", manager="", target=None)

@@ -23,6 +23,7 @@ from fs_1c.numbers import Number, read
 from fs_1c.settings import Settings
 from fs_1c.web.exchange import text
 from fs_1c.web.gate import Visitor, visitor, with_token
+from fs_1c.web.history import state_of as history_of
 from fs_1c.web.status import html
 from fs_1c.web.status.feed import Feed
 from fs_1c.web.status.masking import masked_values
@@ -136,6 +137,7 @@ class StatusPage:
         """The calls that are sought, as JSON, with that before and after them."""
         asked, settings = request.query_params, self._integration().settings
         number, call = asked.get("number", "").strip(), asked.get("call", "").strip()
+        missed = asked.get("missed", "") not in ("", "0")
         if max(len(number), len(call)) > MAX_SOUGHT:
             return text(400, f"number, call: allowed are up to {MAX_SOUGHT} characters")
         limit = asked.get("limit", "50")
@@ -144,7 +146,7 @@ class StatusPage:
         if journal_file(settings) is None:
             return text(404, "no journal is kept: state.folder is not set, or journal.enabled is off")
         try:
-            found = await self._read(lambda: search(settings, number, call, int(limit), view))
+            found = await self._read(lambda: search(settings, number, call, int(limit), view, missed=missed))
             return _json(f"{before}{found}{after}")
         except JournalError as error:
             return text(503, str(error))
@@ -186,17 +188,24 @@ def state_of(integration: Integration) -> dict[str, object]:
             for name, state in states.items()
         },
         "journal": {"kept": journal is not None, "rows_lost": journal.rows_lost if journal else 0},
+        "history": history_of(integration),
     }
 
 
-def search(settings: Settings, number: str, call: str, limit: int, view: View) -> str:
-    """What the journal says, as `fs-1c journal --json` does; blocks. Raises JournalError."""
+def search(
+    settings: Settings, number: str, call: str, limit: int, view: View, *, missed: bool = False
+) -> str:
+    """What the journal says, as `fs-1c journal --json` does; blocks. Raises JournalError.
+
+    Args:
+        missed: Only calls that nobody answered, of clients who have not been talked to since.
+    """
     path = journal_file(settings)
     if path is None:
         raise JournalError("no journal is kept")
     parsed = read(number, view.plan)
     sought = parsed.e164 if isinstance(parsed, Number) else number
-    entries = calls(path, number=sought or None, call=call or None, limit=limit)
+    entries = calls(path, number=sought or None, call=call or None, limit=limit, missed=missed)
     return f"[{', '.join(as_text(entry, view) for entry in entries)}]"
 
 

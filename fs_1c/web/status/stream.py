@@ -16,9 +16,9 @@ from cachetools import LRUCache
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from fs_1c.journal import CallEntry, DecisionEntry, PopEntry, as_json, in_e164
+from fs_1c.journal import CallEntry, DecisionEntry, EndEntry, as_json, in_e164
 from fs_1c.numbers import NumberPlan
-from fs_1c.web.status.feed import SIZE, Event, Feed
+from fs_1c.web.status.feed import SIZE, Event, Feed, FeedRow
 from fs_1c.web.status.masking import masked_values
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ BEAT = 5.0
 COME_AGAIN, COME_LATER = 500, 10_000
 """Milliseconds after which a browser comes again; later, if there were too many."""
 
-UNMASKED = frozenset({"call", "leg", "when", "since"})
+UNMASKED = frozenset({"call", "leg", "when", "since", "began", "of_when"})
 """Keys of JSON whose digits are no number."""
 _ID = re.compile(r"([0-9a-f]{12})-(\d{1,15})")
 
@@ -55,10 +55,13 @@ class View:
     plan: NumberPlan
 
 
-def entry_of(row: DecisionEntry | PopEntry, plan: NumberPlan) -> CallEntry:
+def entry_of(row: FeedRow, plan: NumberPlan) -> CallEntry:
     """What the row tells, as a call of the journal of which nothing else is known."""
     if isinstance(row, DecisionEntry):
         return CallEntry(row.at, row.call, row.number, (row,), ())
+    if isinstance(row, EndEntry):
+        end = in_e164(row, plan)
+        return CallEntry(end.at, end.call, end.number, (), (), ends=(end,))
     pop = in_e164(row, plan)
     return CallEntry(pop.at, pop.call, pop.number, (), (pop,))
 

@@ -23,6 +23,16 @@ const ms = value => value >= 10000 ? `${decimals(value / 1000, 1)}\u00a0${t("s")
 const clock = when => clean(when).slice(11, 19);
 const day = when => { const [y, m, d] = clean(when).slice(0, 10).split("-"); return lang === "ru" ? `${d}.${m}.${y}` : `${y}-${m}-${d}`; };
 
+const duration = seconds => {
+  const whole = Math.max(0, Math.round(seconds)), pad = n => String(n).padStart(2, "0");
+  const [h, m, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h ? `${h}:${pad(m)}:${pad(rest)}` : m ? `${m}:${pad(rest)}` : `${rest}\u00a0${t("s")}`;
+};
+const age = seconds => {
+  for (const [unit, size] of [["d_", 86400], ["h_", 3600], ["min_", 60]]) if (seconds >= 2 * size) return `${Math.round(seconds / size)}\u00a0${t(unit)}`;
+  return `${Math.round(seconds)}\u00a0${t("s")}`;
+};
+
 function el(name, className, ...children) {
   const made = document.createElement(name);
   if (className) made.className = className;
@@ -66,6 +76,14 @@ function drawState() {
     tiles.push(tile("Redis", state.redis.up ? "good" : "bad", t(state.redis.up ? "up" : "down"),
       ...(state.cards_unshared ? [`${t("unshared")}: ${decimals(state.cards_unshared, 0)}`] : [])));
   }
+  if (state.history) {
+    const told = state.history, bad = told.disk !== "well" || told.lost > 0;
+    const waits = Object.entries(told.bases), words_ = waits.reduce((sum, [, base]) => sum + base.words, 0);
+    const old = waits.some(([, base]) => base.oldest_s > 900);
+    tiles.push(tile(t("history"), bad ? "bad" : old || words_ > 1000 ? "warn" : "good", words_ ? t("waits_", decimals(words_, 0)) : t("historyNone"),
+      ...waits.map(([name, base]) => `${name}: ${decimals(base.words, 0)}, ${t("oldest")} ${age(base.oldest_s)}${base.error ? `, ${base.error}` : ""}`),
+      ...(told.disk !== "well" ? [t(`disk_${told.disk}`)] : []), ...(told.lost ? [`${t("lost")}: ${decimals(told.lost, 0)}`] : [])));
+  }
   const lost = state.journal.rows_lost;
   tiles.push(tile(t("journal"), lost ? "warn" : "", t(state.journal.kept ? "journalKept" : "journalOff"),
     ...(lost ? [`${t("rowsLost")}: ${decimals(lost, 0)}`] : [])));
@@ -89,6 +107,11 @@ function popPill(pop) {
   return words("span", `pill ${tone}`, `${pop.extension} ${t(pop.outcome)}${pop.by ? ` ${pop.by}` : ""}`);
 }
 
+function endPill(end) {
+  if (end.answered) return words("span", "pill r-found", `${end.talked} ${duration(end.talked_ms / 1000)}`);
+  return words("span", end.missed ? "pill r-failed" : "pill r-unknown", t(end.missed ? "missed" : "noAnswer"));
+}
+
 function row(call) {
   const last = call.decisions.at(-1);
   const title = !last ? "" : last.title === null ? t("notKept") : last.title || (last.result === "found" ? t("nameless") : "");
@@ -100,7 +123,7 @@ function row(call) {
     el("span", "client", words("bdi", "", title), last && last.category && last.category !== "0" ? words("span", "tag", last.category) : null),
     el("span", "decision", ...(last ? decisionPills(last) : [words("span", "dim", t("noDecision"))])),
     el("span", "added", last ? ms(last.took_ms) : ""),
-    el("span", "cards", ...(pops.length ? pops : [words("span", "dim", t("noCard"))])));
+    el("span", "cards", ...call.ends.slice(-1).map(endPill), ...(pops.length ? pops : [words("span", "dim", t("noCard"))])));
   const details = el("details", "", summary);
   details.dataset.call = call.call;
   details.open = opened.has(call.call);
@@ -133,6 +156,15 @@ function more(call) {
       .concat(pop.age_ms >= 1000 ? [`${t("heardAfter")} ${ms(pop.age_ms)}`] : []).join(" · "));
     tell("switch_", pop.switch); tell("by", pop.by); tell("leg", pop.leg); tell("error", failure(pop.error));
   }
+  for (const end of call.ends) {
+    const how = end.answered ? `${t("talked")} ${end.talked}, ${duration(end.talked_ms / 1000)}` : t(end.missed ? "missed" : "noAnswer");
+    tell("ended", `${day(end.when)} ${clock(end.when)} · ${how}`);
+    if (!end.answered) tell("rang", end.rang);
+    tell("cause", end.cause);
+  }
+  for (const word of call.told ?? []) {
+    tell("told", [`${day(word.when)} ${clock(word.when)}`, `${word.state} ${word.extension ?? ""}`.trim(), t(`told_${word.outcome}`), word.base, failure(word.error)].filter(Boolean).join(" · "));
+  }
   return list;
 }
 
@@ -164,7 +196,7 @@ function drawJournal() {
   $("found").hidden = journal === null;
   if (journal === null) return;
   const failed = typeof journal === "string";
-  $("found").textContent = failed ? `${t("failed_search")}: ${clean(journal)}` : journal.length ? t("found", journal.length) : t("nothing");
+  $("found").textContent = failed ? `${t("failed_search")}: ${clean(journal)}` : journal.length ? t("found", journal.length) : t($("missed").checked ? "noMissed" : "nothing");
   $("found").className = failed ? "note wrong" : "note";
   $("entries").replaceChildren(...(failed || !journal.length ? [] : [heads(), ...journal.map(row)]));
 }
@@ -199,8 +231,9 @@ function take(told) {
   if (!known) return void calls.set(told.call, told);
   known.decisions.push(...told.decisions);
   known.pops.push(...told.pops);
+  known.ends.push(...told.ends);
   if (told.when < known.when) known.when = told.when;
-  if (told.decisions.length) known.number = told.number;
+  if (told.decisions.length || (!known.number && told.number)) known.number = told.number;
 }
 
 function listen() {
@@ -230,7 +263,7 @@ async function readState() {
 
 async function search(event) {
   if (event) event.preventDefault();
-  const query = new URLSearchParams({ mask: mask ? 1 : 0, number: $("number").value.trim(), call: $("call").value.trim() });
+  const query = new URLSearchParams({ mask: mask ? 1 : 0, number: $("number").value.trim(), call: $("call").value.trim(), missed: $("missed").checked ? 1 : 0 });
   try { journal = await fetched(`/journal?${query}`); } catch (error) { journal = error.message; }
   drawJournal();
 }
@@ -258,6 +291,7 @@ $("mask").addEventListener("change", () => { mask = $("mask").checked; remembere
 $("troubles").addEventListener("change", drawCalls);
 $("search").addEventListener("submit", search);
 $("dial").addEventListener("submit", dial);
+$("missed").addEventListener("change", () => search());
 addEventListener("resize", drawSoon);
 // What a browser keeps of a page that was left is not for whoever goes back to it: he may be signed out.
 addEventListener("pageshow", event => { if (event.persisted) location.reload(); });
