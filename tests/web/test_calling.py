@@ -181,7 +181,9 @@ def test_to_look_is_not_to_call() -> None:
             for path in GETS.values():
                 for method in ("HEAD", "OPTIONS", "PUT"):
                     said = await ask(here, method, path.format(key="KEY244", token=TOKEN))
-                    assert said.status_code == 405
+                    assert (said.status_code, said.headers["Allow"]) == (405, "GET")
+            said = await ask(here, "OPTIONS", "/calls/x")
+            assert set(said.headers["Allow"].split(", ")) == {"GET", "DELETE"}
             assert not line.told
 
     asyncio.run(story())

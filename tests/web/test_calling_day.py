@@ -39,6 +39,8 @@ def test_the_calls_of_today_and_nobodys_without_the_token(tmp_path: Path) -> Non
 
             async def told(day: str) -> list[dict[str, object]]:
                 said = await ask(here, "GET", PATH + day)
+                if said.status_code == 503:  # there is no journal yet
+                    return []
                 assert said.status_code == 200, said.text
                 return list(said.json())
 

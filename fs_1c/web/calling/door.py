@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -56,8 +56,7 @@ class CallingDoor:
         forms = Forms(keeper, desk, lambda: accounts(self.integration, desk), self._day).endpoints()
         wanted = [route for form in settings.forms for route in forms.get(form, ())]
         own = Own(keeper, desk, lambda: list(self.integration.settings.onec))
-        routes = [_route(*route) for route in (*own.endpoints(), *wanted)]
-        application = Starlette(routes=routes)
+        application = Starlette(routes=_routes((*own.endpoints(), *wanted)))
         application.router.redirect_slashes = False  # it would lead wherever the Host header says
         certificate, key = settings.cert_file, settings.key_file
         self._server = HttpServer(
@@ -92,18 +91,27 @@ class CallingDoor:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _route(method: str, path: str, endpoint: Endpoint) -> Route:
-    route = Route(path, _answers(endpoint), methods=[method])
-    route.methods = {method}  # whoever only looks (HEAD) must have nobody called
-    return route
+def _routes(endpoints: Iterable[tuple[str, str, Endpoint]]) -> list[Route]:
+    """A route for each path, which knows all of its methods; whoever only looks (HEAD) has nobody called."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for method, path, endpoint in endpoints:
+        by_path.setdefault(path, {})[method] = endpoint
+    routes = []
+    for path, methods in by_path.items():
+        route = Route(path, _answers(methods), methods=list(methods))
+        route.methods = set(methods)
+        routes.append(route)
+    return routes
 
 
-def _answers(endpoint: Endpoint) -> Endpoint:
-    """The endpoint, which now always answers. What was asked is not told to the log: there are keys in it."""
+def _answers(methods: Mapping[str, Endpoint]) -> Endpoint:
+    """The endpoint of each method, which now always answers. What was asked is not told to the log: there are
+    keys in it.
+    """
 
     async def answer(request: Request) -> Response:
         try:
-            return await endpoint(request)
+            return await methods[request.method](request)
         except Refusal as refusal:
             return refusal.response
         except ClientDisconnect:
