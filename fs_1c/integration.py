@@ -159,7 +159,7 @@ class Integration:
             before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
         )
         self.history: History | None = before.history if before else None
-        if not before and settings.history.enabled:
+        if not before and settings.tells_history:
             self.history = History(history_file(settings), self._office())
         self._pops = ScreenPops(
             self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history

@@ -158,7 +158,7 @@ class Service:
         for kept in ("state", "journal"):
             if getattr(old.settings, kept) != getattr(settings, kept):
                 log.warning("settings: %s takes effect after a restart", kept)
-        if old.settings.history.enabled != settings.history.enabled:
+        if old.settings.tells_history != settings.tells_history:
             log.warning("settings: history.enabled takes effect after a restart")
         if old.settings.redis != settings.redis:
             log.warning("settings: redis takes effect for cards after a restart, for lookups now")

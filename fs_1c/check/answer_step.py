@@ -205,7 +205,7 @@ def history(base: Base) -> list[Finding]:
 
 def _without_calls(base: Base, operation: str) -> Finding:
     untold = f"the base has no operation {operation}: it is told of cards, and not of calls"
-    if not base.whole.history.enabled:
+    if not base.whole.tells_history:
         return skipped("history", f"{untold} (docs/1c)")
     why = "1C does not learn how long its calls were, nor which were missed, whatever history.enabled says."
     if base.settings.dialect is DialectName.MOBILON_2:

@@ -11,6 +11,7 @@ from fs_1c.check import (
     answer_step,
     base,
     calls_step,
+    history_step,
     load_step,
     number_step,
     reach_step,
@@ -127,6 +128,7 @@ class _OwnFiles:
             _step("routing", lambda: routing_step.routing(settings), _DISK),
             _step("calls", lambda: calls_step.calls(settings), _DISK),
             _step("state", lambda: settings_step.state(settings), _DISK),
+            _step("history", lambda: history_step.history(settings, self.keys), _DISK),
         ]
 
     def _secrets(self) -> list[Finding]:

@@ -131,6 +131,9 @@ def journal(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",
     call: Annotated[str, typer.Option(help="One call in full, by the uuid in the log.")] = "",
+    missed: Annotated[
+        bool, typer.Option("--missed", help="Only who was missed and not called back.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
     as_json: AsJson = False,
     everywhere: Annotated[
@@ -144,6 +147,9 @@ def journal(
 
     settings = usable_settings(config)
     plan = settings.numbers.plan()
+    if missed and (everywhere or number or call):
+        typer.echo("journal: --missed: allowed without --all, --number and --call", err=True)
+        raise typer.Exit(2)
     if everywhere:
         from fs_1c.cli import neighbours
         from fs_1c.cli.journal import sought
@@ -154,7 +160,9 @@ def journal(
     if path is None:
         typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
         raise typer.Exit(2)
-    raise typer.Exit(run(path, plan, number=number, call=call, limit=limit, as_json=as_json, console=out))
+    raise typer.Exit(
+        run(path, plan, number=number, call=call, limit=limit, missed=missed, as_json=as_json, console=out)
+    )
 
 
 @app.command()

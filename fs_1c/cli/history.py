@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
@@ -58,7 +57,7 @@ def run(config: Path, wanted: Wanted, *, as_json: bool) -> int:
 
 
 def _problem(settings: Settings, wanted: Wanted) -> str:
-    if not settings.history.enabled:
+    if not settings.tells_history:
         return "history.enabled is off: 1C is told of no calls"
     if wanted.retry and wanted.drop:
         return "allowed is one of --retry and --drop"
@@ -132,7 +131,7 @@ def _of_the_file(settings: Settings, wanted: Wanted, as_json: bool) -> int:
         return 1
     told: dict[str, Any] = {"calls": [{**asdict(one), "error": one.error or None} for one in found]}
     Console(stderr=True).print(f"history: the service does not run; this is in {path}", soft_wrap=True)
-    say(out, *([json.dumps(told)] if as_json else _lines(told, wanted)))
+    say(out, *([json_line(told)] if as_json else _lines(told, wanted)))
     return 0
 
 

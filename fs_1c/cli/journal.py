@@ -25,6 +25,7 @@ def run(
     number: str = "",
     call: str = "",
     limit: int = 20,
+    missed: bool = False,
     as_json: bool = False,
     console: Console,
 ) -> int:
@@ -33,14 +34,18 @@ def run(
     Args:
         plan: How numbers are dialled here: `number` may come in any form.
         call: The uuid of one call, which is then told in full; so is a single one by `limit`.
+        missed: Only calls that nobody answered, of clients who have not been talked to since.
     """
     asked = sought(number, plan)
     try:
-        entries = calls(path, number=asked or None, call=call or None, limit=limit)
+        entries = calls(path, number=asked or None, call=call or None, limit=limit, missed=missed)
     except JournalError as error:
         say(Console(stderr=True), str(error))
         return 1
-    show(entries, {}, number=asked, call=call, limit=limit, as_json=as_json, console=console)
+    if missed and not entries and not as_json:
+        say(console, "Nobody waits to be called back.")
+    else:
+        show(entries, {}, number=asked, call=call, limit=limit, as_json=as_json, console=console)
     return 0
 
 

@@ -50,10 +50,10 @@ class History(Observer):
         self._outbox = self._sending.outbox
         self._path = path
         self.counted = self._sending.counted
-        self.desk = self._sending.desk
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
+        self.desk = self._sending.desk
 
     @property
     def lost(self) -> int:

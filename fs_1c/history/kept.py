@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 VERSION = 1
@@ -102,6 +103,7 @@ class Waits:
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Word))
+_values = attrgetter(*(field.name for field in fields(Word)))
 _FLAGS = tuple(i for i, field in enumerate(fields(Word)) if field.type == "bool")
 # Only names of our own are put together to SQL here.
 _SELECT = f"SELECT {_COLUMNS} FROM words"  # noqa: S608
@@ -124,15 +126,20 @@ def put(
     Args:
         turn: When the call of a word goes on, if nothing of it waits yet.
     """
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM words").fetchone()
+    rows: list[tuple[Any, ...]] = []
+    calls: dict[tuple[str, str], tuple[str, str, float, int]] = {}
     for word in words:
         if word.once:
             said = (word.base, word.call, word.state, word.made)
             if not connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?)", said).rowcount:
                 continue
-        place = connection.execute(_INSERT, (None, *astuple(word)[1:])).lastrowid
-        connection.execute(
-            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (word.base, word.call, turn(word), place)
-        )
+        last += 1
+        rows.append((last, *_values(word)[1:]))
+        if (key := (word.base, word.call)) not in calls:
+            calls[key] = (*key, turn(word), last)
+    connection.executemany(_INSERT, rows)
+    connection.executemany("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", calls.values())
 
 
 def next_words(

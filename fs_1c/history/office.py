@@ -19,7 +19,7 @@ _TABLES: dict[str, Table] = {"mobilon": mobilon, "register": register, "itoolabs
 def history_file(settings: Settings) -> Path | None:
     """Where the outbox stands; None if there is none."""
     folder = settings.state.folder
-    return folder / "history.db" if folder and settings.history.enabled else None
+    return folder / "history.db" if folder and settings.tells_history else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Outbox:
     @property
     def away(self) -> bool:
         """The disk is away: what stands there cannot be got at."""
-        return self._place.away_till is not None
+        return self._place.away
 
     @property
     def hangs(self) -> bool:

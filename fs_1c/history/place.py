@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MAX_IN_MEMORY = 20_000
 """Words that wait in memory while the disk is away, or for good where no folder is set."""
+MAX_PAGES = 500
+"""Pages of 4 kB of the file that stay in memory, however much waits in it."""
 AGAIN = 10.0
 """Seconds between attempts to have the disk back."""
 AFTER_A_DEATH = 2.0
@@ -55,9 +57,7 @@ class Place:
         self._path = path
         self._flying = flying
         self._found = found
-        self._file = (
-            SqliteFile(path, lambda _: kept.SCHEMA, kept.VERSION, "history", durable=True) if path else None
-        )
+        self._file = _file(path) if path else None
         self._lock: int | None = None
         self._begun = False
         self._ill = False  # it has been told that something is wrong
@@ -79,6 +79,11 @@ class Place:
     def is_returning(self) -> bool:
         """The disk is back, and what is in memory waits for its words under way: no other leaves."""
         return self._returning
+
+    @property
+    def away(self) -> bool:
+        """The disk is away: what stands there cannot be got at."""
+        return self._memory is not None and self._file is not None
 
     def is_memory(self, connection: sqlite3.Connection) -> bool:
         return connection is self._memory
@@ -228,6 +233,10 @@ class Place:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _file(path: Path) -> SqliteFile:
+    return SqliteFile(path, lambda _: kept.SCHEMA, kept.VERSION, "history", durable=True, cache=MAX_PAGES)
 
 
 def _settle(connection: sqlite3.Connection, word: Word, became: Became, why: str) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 from fs_1c.call import Failure, HistoryWord, Told
 from fs_1c.history import kept
 from fs_1c.history.changes import Changes, Key
-from fs_1c.history.desk import Desk
 from fs_1c.history.kept import Word
 from fs_1c.history.office import Office
 from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Became, Fate, Pace, became
+from fs_1c.history.waiting import Desk
 from fs_1c.numbers import Number, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
 

@@ -26,6 +26,10 @@ class DialectName(StrEnum):
     ITOOLABS = "itoolabs"  # «Универсальный itoolabs» of stock 1С:УНФ
 
 
+TOLD_OF_CALLS = (DialectName.MOBILON_3, DialectName.ITOOLABS)
+"""In which every base takes the whole call; of mobilon-2 only one with our extension does."""
+
+
 class SessionMode(StrEnum):
     """Whether 1C keeps a session for us between requests."""
 

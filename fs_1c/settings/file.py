@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from fs_1c.numbers import Number, read
-from fs_1c.settings.base import OneCSettings
+from fs_1c.settings.base import TOLD_OF_CALLS, OneCSettings
 from fs_1c.settings.calls import CallsSettings
 from fs_1c.settings.sections import (
     BreakerSettings,
@@ -114,6 +114,15 @@ class Settings(BaseSettings):
                 if (other := taken.setdefault(self._same(number), name)) != name:
                     raise ValueError(f"onec.{name}.destinations: {number} already belongs to onec.{other}")
         return self
+
+    @property
+    def tells_history(self) -> bool:
+        """Whether 1C is told the whole call: as it is set; else where a switch is listened to, and a base is
+        of a dialect in which every base takes it.
+        """
+        if self.history.enabled is not None:
+            return self.history.enabled
+        return bool(self.esl.inbound) and any(base.dialect in TOLD_OF_CALLS for base in self.onec.values())
 
     def _same(self, number: str) -> str:
         """A dialled number in the one form in which it is compared, however a trunk writes it."""

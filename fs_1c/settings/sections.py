@@ -352,13 +352,14 @@ class JournalSettings(Section):
 
 
 class HistorySettings(Section):
-    """Whether 1C is told the whole call. What it has not taken in `keep_for` seconds is given up.
+    """Whether 1C is told the whole call; None: as `Settings.tells_history` says. What it has not taken in
+    `keep_for` seconds is given up.
 
     `missed_owner`: who owns a missed call: the client's `manager` (or, if there is none, whose telephone rang
     last), `last-rung`, `nobody`, or an extension.
     """
 
-    enabled: bool = False
+    enabled: bool | None = None
     keep_for: Duration = 7 * 86400.0
     missed_owner: str = Field("manager", pattern="^(manager|last-rung|nobody|[0-9]{1,9})$")
 

@@ -38,14 +38,25 @@ class SqliteFile:
         version: Of the tables.
         what: The file's owner, for the log.
         durable: What was committed survives a power failure, too, and not only this process.
+        cache: Pages of 4 kB that stay in memory.
     """
 
-    def __init__(self, path: Path, schema: Schema, version: int, what: str, *, durable: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        version: int,
+        what: str,
+        *,
+        durable: bool = False,
+        cache: int = CACHE_PAGES,
+    ) -> None:
         self.path = path
         self._schema = schema
         self._version = version
         self._what = what
         self._durable = durable
+        self._cache = cache
         self._connection: sqlite3.Connection | None = None
         self._inode = (0, 0)
 
@@ -79,7 +90,7 @@ class SqliteFile:
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         # Rows that are far from each other change a page each: the pages of a large transaction must have
         # room, and be taken from the log to their places for several transactions at once.
-        connection.execute(f"PRAGMA cache_size = {CACHE_PAGES}")
+        connection.execute(f"PRAGMA cache_size = {self._cache}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         return connection
 

@@ -158,6 +158,8 @@ class Story:
         """The story with that event, which is about it, in it."""
         match event:
             case Began():
+                if self.clients[-1:] == (event.leg_uuid,):
+                    return self
                 others = tuple(leg for leg in self.clients if leg != event.leg_uuid)
                 return replace(self, clients=(*others, event.leg_uuid))
             case Conversation(ringing=True):
@@ -269,7 +271,7 @@ class Stories:
             call = self._call_of.get(event.call_uuid, event.call_uuid)
         before = self._stories.get(call)
         if isinstance(event, Began):
-            before, call = self._begun(event, before, call)
+            before, call = self._begun(event, before, call, switch)
         if before is None:
             if not isinstance(event, Conversation | Unidentified):
                 return None
@@ -287,7 +289,7 @@ class Stories:
                 self._forget(next(iter(self._stories)))
         return story
 
-    def _begun(self, event: Began, before: Story | None, call: str) -> tuple[Story, str]:
+    def _begun(self, event: Began, before: Story | None, call: str, switch: str) -> tuple[Story, str]:
         """The story that begins, or that goes on by another trunk."""
         asked_by = event.asked_by
         known = self._stories.get(self._call_of.get(asked_by, "")) if asked_by else None
@@ -307,7 +309,9 @@ class Stories:
                 event.outgoing,
                 event.extension,
                 event.at,
+                clients=(event.leg_uuid,),
                 asked_by=asked_by,
+                switch=switch,
             ),
             call,
         )

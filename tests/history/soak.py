@@ -1,6 +1,7 @@
 """`python -m tests.history.soak [CALLS] [SECONDS]`: 1C is away while that many calls of four words are made;
-then it is back, and for so many seconds the outbox catches up beside callers' lookups. Says rows, memory,
-disk, rates, and how long lookups took before and meanwhile. Exits 1 if a word is told out of order or twice.
+then it is back, and the outbox catches up beside callers' lookups. Says rows, memory, disk, rates, and how
+long lookups took: before, and then by turns while nothing is told and while it catches up, so that whatever
+else this machine has to do is in both. Exits 1 if a word is told out of order or twice.
 
 One process has 1C (four sessions, 10 ms), another the service; the memory is the service's.
 """
@@ -8,24 +9,36 @@ One process has 1C (four sessions, 10 ms), another the service; the memory is th
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from pathlib import Path
 
 from fs_1c.call import HistoryWord, Told
-from fs_1c.history import outbox
+from fs_1c.history import History, outbox
+from fs_1c.history.pace import Pace
 from fs_1c.integration import Integration
-from fs_1c.onec import Urgency
+from fs_1c.onec import Client, Urgency
 from fs_1c.settings import build
 from fs_1c.talk import Observer
 from tests import ROOT
 from tests.history.conftest import TOLD_OF_AN_ANSWERED_CALL as ALL
 from tests.history.conftest import answered, settings
 from tests.processes import free_port
+
+WARM = 250
+"""Calls of which 1C is told before it goes away, so that all that has a size has it."""
+TOGETHER = 100
+"""Calls that are written down together; a service that keeps up with twenty a second has fewer."""
+SLICE = 0.5
+"""Seconds for which nothing is told, and then for which it catches up."""
+EACH = 0.02
+"""Seconds between a lookup and the next."""
 
 
 class Hears(Observer):
@@ -44,6 +57,61 @@ class Hears(Observer):
             self.words.setdefault(word.call_uuid, []).append(word.state)
 
 
+class Gate:
+    """While it is shut nothing is told."""
+
+    def __init__(self) -> None:
+        self.open = True
+        room = Pace.room
+        Pace.room = lambda pace, *given: room(pace, *given) if self.open else 0  # type: ignore[method-assign]
+
+    def shut(self, history: History) -> None:
+        self.open = False
+        while history._outbox.flying:
+            time.sleep(0.01)
+
+    def let_go(self, history: History) -> None:
+        self.open = True
+        history._ask(lambda connection: None, 60.0)
+
+
+class Took:
+    """Milliseconds of lookups: for a worker, and for the answer after that."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+        self.asked: list[float] = []
+
+    def measure(self, service: Integration, seconds: float) -> None:
+        pool = service._bases["default"].pool
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            began = time.monotonic()
+
+            def job(client: Client) -> float:
+                started = time.monotonic()
+                client.lookup("89235292926")
+                return started
+
+            started = pool.submit(Urgency.CALLER, job, began + 2).result(10)
+            self.waited.append((started - began) * 1000)
+            self.asked.append((time.monotonic() - started) * 1000)
+            time.sleep(EACH)
+
+    def __str__(self) -> str:
+        whole = [sum(both) for both in zip(self.waited, self.asked, strict=True)]
+        return (
+            f"{len(whole)} lookups: {_at(whole)} ms (for a worker {_at(self.waited)}, "
+            f"for the answer {_at(self.asked)})"
+        )
+
+
+def _at(took: list[float]) -> str:
+    """Median, of 100 the 95th, and the 99th."""
+    ordered = sorted(took)
+    return " ".join(f"{ordered[int(len(ordered) * share)]:.1f}" for share in (0.5, 0.95, 0.99))
+
+
 def memory() -> float:
     """Megabytes of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -53,23 +121,6 @@ def memory() -> float:
 def say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def lookups(service: Integration, seconds: float, each: float = 0.05) -> list[float]:
-    """How long each of them took, in milliseconds."""
-    pool, took = service._bases["default"].pool, []
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends:
-        began = time.monotonic()
-        pool.submit(Urgency.CALLER, lambda client: client.lookup("89235292926"), began + 2).result(10)
-        took.append((time.monotonic() - began) * 1000)
-        time.sleep(each)
-    return sorted(took)
-
-
-def shown(took: list[float]) -> str:
-    at = [took[int(len(took) * share)] for share in (0.5, 0.95, 0.99)]
-    return f"lookups {len(took)}: median {at[0]:.1f}, 95 % {at[1]:.1f}, 99 % {at[2]:.1f} ms"
 
 
 def onec(port: int) -> subprocess.Popen[bytes]:
@@ -86,48 +137,76 @@ def onec(port: int) -> subprocess.Popen[bytes]:
     return running
 
 
+def names(calls: int) -> list[str]:
+    """UUIDs, always the same: in an index they lie far from each other, as those of a switch do."""
+    of = random.Random(21)
+    return [str(uuid.UUID(int=of.getrandbits(128), version=4)) for _ in range(calls)]
+
+
+def happen(service: Integration, folder: Path, calls: list[str], before: float = 0.0) -> None:
+    """All of these calls. As fast as they are written down, for the count is what matters."""
+    for i, name in enumerate(calls):
+        for event in answered(name):
+            service._heard(event, "sw")
+        if i % TOGETHER == TOGETHER - 1:
+            service.history._ask(lambda connection: None, 60.0)  # type: ignore[union-attr]
+            if before and (i + 1) % (len(calls) // TOGETHER // 5 * TOGETHER or TOGETHER) == 0:
+                size, now = sum(file.stat().st_size for file in folder.iterdir()) / 1e6, memory()
+                grown = (now / before - 1) * 100
+                say(f"{i + 1} calls: memory {now:.1f} MB ({grown:+.1f} %), disk {size:.0f} MB")
+
+
 def main(calls: int, seconds: int) -> int:
     outbox.MAX_QUEUE = 10_000
-    port, hears = free_port(), Hears()
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"http://127.0.0.1:{port}/ws/VATScalls"
-        service = Integration(build(settings(Path(folder), url)))
+    port, hears, gate, uuids = free_port(), Hears(), Gate(), names(calls + WARM)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        service = Integration(build(settings(folder, f"http://127.0.0.1:{port}/ws/VATScalls")))
         service.observers.append(hears)
         running = onec(port)
-        lookups(service, 2)
-        say(f"before, {shown(lookups(service, seconds / 2))}")
+        service.tell_history()
+        history = service.history
+        assert history is not None
+        happen(service, folder, uuids[:WARM])
+        while history.waiting():
+            time.sleep(0.1)
+        Took().measure(service, 1)
+        before_it = Took()
+        before_it.measure(service, seconds / 2)
+        say(f"before: {before_it}")
         running.terminate()
         running.wait()
-        service.tell_history()
-        assert service.history is not None
         before, began, cpu = memory(), time.monotonic(), time.process_time()
-        for i in range(calls):
-            for event in answered(f"call-{i}"):
-                service._heard(event, "sw")
-            if i % 500 == 499:
-                service.history._ask(lambda connection: None, 60.0)
-                if i % (calls // 5) < 500:
-                    size = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
-                    say(f"{i + 1} calls: memory {memory():.0f} MB (before {before:.0f}), disk {size:.0f} MB")
-        took = time.monotonic() - began
-        each = (time.process_time() - cpu) / calls / 4 * 1e6
-        waits = service.history.waiting()["default"]
+        say(f"memory before: {before:.1f} MB")
+        happen(service, folder, uuids[WARM:], before)
+        took, each = time.monotonic() - began, (time.process_time() - cpu) / calls / 4 * 1e6
+        waits = history.waiting()["default"]
         say(f"{waits.words} words of {waits.calls} calls written down in {took:.0f} s, {each:.0f} us each")
-        running = onec(port)
-        while not hears.count:
+        running, count = onec(port), hears.count
+        while hears.count == count:
             time.sleep(0.05)
-        began, count = time.monotonic(), hears.count
-        meanwhile = lookups(service, seconds)
-        rate = (hears.count - count) / (time.monotonic() - began)
-        say(f"catching up: {rate:.0f} words a second, memory {memory():.0f} MB, {shown(meanwhile)}")
+        shut, told, at_it = Took(), 0, 0.0
+        meanwhile, cpu = Took(), 0.0
+        for _ in range(int(seconds / SLICE)):
+            gate.shut(history)
+            shut.measure(service, SLICE)
+            gate.let_go(history)
+            count, began, used = hears.count, time.monotonic(), time.process_time()
+            meanwhile.measure(service, SLICE)
+            told, at_it = told + hears.count - count, at_it + time.monotonic() - began
+            cpu += time.process_time() - used
+        say(f"nothing is told: {shut}")
+        say(f"catching up: {meanwhile}")
+        grown = (memory() / before - 1) * 100
+        say(f"{told / at_it:.0f} words a second, {cpu / at_it:.0%} of a processor, memory {grown:+.1f} %")
         service.close(10)
         running.terminate()
         running.wait()
     wrong = [call for call, told in hears.words.items() if told != ALL[: len(told)]]
-    places = [int(call.rpartition("-")[2]) for call in hears.order]
-    late = max((abs(place - i) for i, place in enumerate(places)), default=0)
+    place = {call: i for i, call in enumerate(uuids)}
+    late = max((abs(place[call] - i) for i, call in enumerate(hears.order)), default=0)
     say(f"out of order or twice: {len(wrong)} calls; a call is at most {late} places from its own")
-    say(f"told: {dict(Counter(len(told) for told in hears.words.values()))}, lost {service.history.lost}")
+    say(f"told: {dict(Counter(len(told) for told in hears.words.values()))}, lost {history.lost}")
     return 1 if wrong or late > 4 else 0
 
 

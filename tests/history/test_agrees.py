@@ -16,6 +16,7 @@ from fs_1c.simulator.freeswitch.recordings import interleaved
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from fs_1c.talk import Observer
 from tests.history.conftest import answered, settings
+from tests.history.load import agree
 from tests.history.sends import events
 from tests.recordings import DATA
 from tests.support import SOON, until
@@ -83,3 +84,8 @@ def test_it_is_not_told_of_by_who_only_asks(tmp_path: Path) -> None:
         one.happened(event)
     one.close(SOON)
     assert not (tmp_path / "history.db").exists()
+
+
+def test_a_hundred_calls_of_a_switch_through_a_service_of_its_own() -> None:
+    found = asyncio.run(agree(100, 50.0))
+    assert not found.differ, found.differ[:5]

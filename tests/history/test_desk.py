@@ -12,8 +12,8 @@ import pytest
 
 from fs_1c.call import HistoryWord, Told
 from fs_1c.history import History, kept
-from fs_1c.history.desk import in_file
-from fs_1c.history.waits import calls, drop, retry
+from fs_1c.history.waiting import in_file
+from fs_1c.history.waiting.calls import calls, drop, retry
 from fs_1c.integration import Integration
 from fs_1c.onec import CallState, OneCError, Reached
 from fs_1c.sqlite_file import Newer
@@ -162,7 +162,7 @@ def test_who_looks_often_costs_the_outbox_one_look(
         return waiting(connection)
 
     monkeypatch.setattr(kept, "waiting", counting)
-    monkeypatch.setattr("fs_1c.history.desk.LOOK_EVERY", 3600.0)
+    monkeypatch.setattr("fs_1c.history.waiting.desk.LOOK_EVERY", 3600.0)
     with telling(tmp_path) as here:
         for _ in range(50):
             history(here).desk.seen()
@@ -172,9 +172,9 @@ def test_who_looks_often_costs_the_outbox_one_look(
 def test_a_disk_that_hangs_holds_up_nobody_who_looks(
     tmp_path: Path, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fs_1c.history.desk.LOOK_EVERY", 0.0)
-    monkeypatch.setattr("fs_1c.history.desk.LOOK_WITHIN", 0.01)
-    monkeypatch.setattr("fs_1c.history.desk.ANSWERS_WITHIN", 0.01)
+    monkeypatch.setattr("fs_1c.history.waiting.desk.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("fs_1c.history.waiting.desk.LOOK_WITHIN", 0.01)
+    monkeypatch.setattr("fs_1c.history.waiting.desk.ANSWERS_WITHIN", 0.01)
     hangs, ends = threading.Event(), threading.Event()
     with telling(tmp_path) as here:
         desk = history(here).desk

@@ -406,3 +406,28 @@ def test_any_text_is_a_network_or_refused(text: str) -> None:
         parse_network(text)
     except ValueError as error:
         assert "allowed: networks" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "given", "inbound", "told"),
+    [
+        ("mobilon-3", None, True, True),
+        ("mobilon-3", None, False, False),  # nobody would hear of whole calls
+        ("mobilon-3", False, True, False),
+        ("mobilon-2", None, True, False),  # only a base with our extension takes them
+        ("mobilon-2", True, True, True),
+        ("mobilon-1", None, True, False),
+    ],
+)
+def test_1c_is_told_of_whole_calls_where_every_base_of_its_dialect_takes_them(
+    dialect: str, given: bool | None, inbound: bool, told: bool
+) -> None:
+    esl = {"inbound": [{"address": "127.0.0.1:8021"}]} if inbound else {}
+    sections = {"onec": {"url": "http://x/ws/y", "dialect": dialect}, "esl": esl}
+    assert build({**sections, "history": {} if given is None else {"enabled": given}}).tells_history is told
+
+
+def test_stock_unf_is_told_of_whole_calls() -> None:
+    """Its card opens at a call that it has been told of, and at no other."""
+    onec = {"url": "http://x/hs/telephony/itoolabs/", "dialect": "itoolabs", "crm_token": "x" * 20}
+    assert build({"onec": onec, "esl": {"inbound": [{"address": "127.0.0.1:8021"}]}}).tells_history

@@ -14,7 +14,7 @@ from fs_1c.simulator.onec.calls import Document
 from tests.simulator.support import NUMBER, TEXT_XML, envelope, returned, simulator
 
 LINE = "74951234567"
-TALKED = {"duration": 61, "callstatus": "ANSWER", "recordUrl": "https://pbx.example/1.wav"}
+TALKED: dict[str, Any] = {"duration": 61, "callstatus": "ANSWER", "recordUrl": "https://pbx.example/1.wav"}
 
 
 def event(state: str, who: str = "", at: int = 0, *, outgoing: bool = False, **more: Any) -> str:

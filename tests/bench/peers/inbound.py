@@ -29,7 +29,8 @@ WARM_UP = 900
 """Events before the clock starts, so that everything is loaded and has run once."""
 PATIENCE = 10.0
 """Seconds in which a service must have written its journal."""
-OURS, FOLLOWING = "fs-1c serve", "fs-1c, conversations followed only"
+OURS, TELLING = "fs-1c serve", "fs-1c serve, 1C told the whole call"
+FOLLOWING = "fs-1c, conversations followed only"
 BEHIND = "greenswitch"
 """Whom our door must not be behind."""
 
@@ -105,6 +106,7 @@ def _ours() -> list[Listener]:
     following = _SERVICES / "inbound_following.py"
     return [
         Listener(OURS, _serve, _missing_in_journal),
+        Listener(TELLING, _serve_history, _missing_in_outbox),
         Listener(FOLLOWING, lambda port, _: [sys.executable, str(following), str(port)], _untold),
     ]
 
@@ -119,6 +121,15 @@ def _serve(port: int, folder: Path) -> list[str]:
         "utf-8",
     )
     return [sys.executable, "-m", "fs_1c", "serve", "-c", str(config)]
+
+
+def _serve_history(port: int, folder: Path) -> list[str]:
+    """The same, and what a 1C that is away is to be told of each call goes to the outbox."""
+    command, config = _serve(port, folder), folder / "fs-1c.toml"
+    told = 'url = "http://127.0.0.1:9/vats"\ndialect = "itoolabs"\ncrm_token = "bench"'
+    settings = config.read_text("utf-8").replace('url = "http://127.0.0.1:9/vats"', told)
+    config.write_text(f"{settings}[history]\nenabled = true\n", "utf-8")
+    return command
 
 
 def _peer(peer: str) -> Callable[[int, Path], list[str]]:
@@ -137,6 +148,26 @@ def _missing_in_journal(streams: Sequence[Stream], folder: Path) -> str:
             return f"{len(missing)} calls, {min(missing)} among them"
         time.sleep(0.1)
     return ""
+
+
+def _missing_in_outbox(streams: Sequence[Stream], folder: Path) -> str:
+    """Besides, of each call its beginning and its end wait for 1C; the marked ones have not ended."""
+    if lost := _missing_in_journal(streams, folder):
+        return lost
+    expected = sum(3 * (len(one.calls) - 1) + 1 for one in streams)
+    ends = time.monotonic() + PATIENCE
+    while (there := _waiting(folder / "history.db")) < expected:
+        if time.monotonic() > ends:
+            return f"{expected - there} words of the outbox"
+        time.sleep(0.1)
+    return "" if there == expected else f"{there - expected} words too many in the outbox"
+
+
+def _waiting(file: Path) -> int:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as outbox:
+        (there,) = outbox.execute("SELECT count(*) FROM words").fetchone()
+        return int(there)
+    return 0
 
 
 def _journal(file: Path) -> set[str]:
@@ -237,7 +268,8 @@ def _found(seen: dict[str, list[Round]], missing: dict[str, str], poured: Stream
             f"get the same {len(EVENTS)} kinds of event, by `event plain …` (genesis' Consumer asks for "
             f"`ALL`, with filters). **The peers only count them**, while `{OURS}` does all that it does in "
             "earnest: it follows the conversations, claims a card for each call, finds no key for it, and "
-            "says so in its log and journal. Switch and listener have a processor each, where there are two. "
+            "says so in its log and journal; in the next row it writes down, besides, what a 1C that is away "
+            "is to be told of each call. Switch and listener have a processor each, where there are two. "
             f"Medians; all take their turn in each round ({rounds}). Memory: the peak beyond what was held "
             "before."
         ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_who_answered_how_long_and_who_is_to_be_called_back(chromium: Chromium, 
         assert "rang\n1244, 1001" in browser.text("#entries [data-call=lost] dl")
         browser.click("#mask")
         # Somebody calls him back: while they talk he is not to be called any more.
-        talk = [
+        talk: list[CallEvent] = [
             Began("back", "back", "+7 923 529-29-26", outgoing=True, extension="1001", at=2000.0),
             Conversation("back", "b", "+7 923 529-29-26", "1001", outgoing=True, at=2003.0),
         ]
@@ -112,7 +113,7 @@ def test_what_waits_for_1c_and_for_how_long(chromium: Chromium, tmp_path: Path) 
         browser.click("#lang")
         assert "ждёт: 4" in browser.text("#state") and "самое старое" in browser.text("#state")
 
-    more = {"onec": DEAD, "history": {"enabled": True}, "state": {"folder": str(tmp_path)}}
+    more: dict[str, Any] = {"onec": DEAD, "history": {"enabled": True}, "state": {"folder": str(tmp_path)}}
     look(chromium, at, play, **more)
 
 

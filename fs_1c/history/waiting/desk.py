@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from fs_1c.call import Told
-from fs_1c.history import kept, waits
+from fs_1c.history import kept
 from fs_1c.history.changes import Changes
 from fs_1c.history.kept import Waits, Word
 from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Pace
-from fs_1c.history.waits import CallWaits
+from fs_1c.history.waiting import calls as waits
+from fs_1c.history.waiting.calls import CallWaits
 from fs_1c.sqlite_file import BUSY, version_of
 
 log = logging.getLogger(__name__)
