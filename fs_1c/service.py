@@ -89,7 +89,8 @@ class Service:
             listener.desk = self.desk
             listener.open()
             self.inbound.append(listener)
-        self.desk.lines = [one for one in self.inbound if one.settings.role is Role.OWN]
+        # A reserve makes the calls of whoever is registered there: nobody else is asked for them.
+        self.desk.lines = sorted(self.inbound, key=lambda one: one.settings.role is Role.RESERVE)
         self.integration.keep_warm()
         self.integration.tell_history()
         STALLS.watch()
