@@ -350,7 +350,7 @@ def test_commands_of_the_guide(onec: OneCSimulator, command: str) -> None:
 def test_guide(tmp_path: Path) -> None:
     assert "Платформы 1С под рукой не было" in GUIDE[:200]
     assert "No 1C platform was at hand" in (ONEC / "README.md").read_text("utf-8")[:200]
-    assert len(fenced("bsl")) == 3 and not any(errors(block) for block in fenced("bsl"))
+    assert len(fenced("bsl")) == 4 and not any(errors(block) for block in fenced("bsl"))
     (tmp_path / "password").write_text("secret")
     settings, history = fenced("toml")
     assert HistorySettings(**tomllib.loads(history)["history"]).enabled
