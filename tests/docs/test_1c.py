@@ -357,5 +357,5 @@ def test_guide(tmp_path: Path) -> None:
     onec = OneCSettings(**tomllib.loads(settings.replace("/etc/fs-1c/", f"{tmp_path}/"))["onec"])
     assert (onec.url, onec.username) == (PLACEHOLDER, "SOAP")
     assert len([block for block in fenced("sh") if block.startswith("curl")]) == 4
-    errors_table = GUIDE.partition("## 10.")[2]
+    errors_table = GUIDE.partition("## 11.")[2]
     assert all(status in errors_table for status in "400 401 402 403 404 406 500 502 503 504".split())
