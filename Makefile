@@ -3,14 +3,21 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Python keeps what it has compiled, also where images say that it must not: else each worker of the tests compiles all
+# tests anew, and every process that they start all of fs-1c.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test lint bench fuzz soak cluster esl lock sbom clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
 
-# The calls of the fault table are timed, so they have the machine to themselves. (Without hypothesis, whose plugin is
-# imported at the very end there: Python 3.11 compiles badly while other threads format tracebacks.)
-test: $(VENV)/.ready lint
+# All tests are compiled once, beside the linters, and not by six workers at the same time. The calls of the fault table
+# come 50 a second, so they have the machine to themselves. (Without hypothesis, whose plugin is imported at the very end
+# there: Python 3.11 compiles badly while other threads format tracebacks.)
+test: $(VENV)/.ready
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & \
+	    $(MAKE) --no-print-directory lint; told=$$?; wait; exit $$told
 	$(BIN)/python -m pytest -n 6 --dist loadfile -m 'not cluster' --ignore tests/service/test_fault_table.py
 	$(BIN)/python -m pytest -p no:hypothesispytest tests/service/test_fault_table.py
 

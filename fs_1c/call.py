@@ -148,6 +148,7 @@ class Began:
         asked_by: His leg.
         outgoing: A subscriber calls the client.
         at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+        internal: A subscriber calls another: there is no client, and `number` is his extension.
     """
 
     call_uuid: str
@@ -159,6 +160,7 @@ class Began:
     asked_by: str = ""
     outgoing: bool = False
     at: float = 0.0
+    internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +296,28 @@ class TalksOutside:
     at: float = 0.0
 
 
-CallEvent = Began | Conversation | Unidentified | TalksOutside | Parted | Resumed | Recorded | HungUp
+@dataclass(frozen=True, slots=True)
+class TalksInside:
+    """A subscriber talks to the one whom he has called, or that one's telephone rings. There is no card.
+
+    Attributes:
+        call_uuid: As of the call's beginning.
+        leg_uuid: The other's leg.
+        extension: The other's.
+        ringing: He has not answered yet.
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    extension: str
+    ringing: bool = False
+    at: float = 0.0
+
+
+CallEvent = (
+    Began | Conversation | Unidentified | TalksOutside | TalksInside | Parted | Resumed | Recorded | HungUp
+)
 """What channel events tell us."""
 
 

@@ -96,7 +96,7 @@ def _run(
 
 def wait_for(log: Path, text: str) -> str:
     """Waits until that text is in the log; all of it."""
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + PATIENCE
     while not log.exists() or text not in log.read_text("utf-8"):
         assert time.monotonic() < ends, log.read_text("utf-8") if log.exists() else log
         time.sleep(0.01)

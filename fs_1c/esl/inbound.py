@@ -70,7 +70,9 @@ class InboundDoor:
         self.settings = settings
         self._switch = settings.name or str(settings.address)
         self._conversations = Conversations(
-            integration.people.plan, lambda name: self.integration.people.has_key(name)
+            integration.people.plan,
+            lambda name: self.integration.people.has_key(name),
+            internal=lambda: self.integration.settings.history.internal,
         )
         self._told: set[str] = set()  # complaints about answers of the switch
         self._task: asyncio.Task[None] | None = None

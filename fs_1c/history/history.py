@@ -49,11 +49,10 @@ class History(Observer):
         self._sending = Sending(path, office, self._found)
         self._outbox = self._sending.outbox
         self._path = path
-        self.counted = self._sending.counted
+        self.counted, self.desk = self._sending.counted, self._sending.desk
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
-        self.desk = self._sending.desk
 
     @property
     def lost(self) -> int:

@@ -14,7 +14,7 @@ def as_json(story: Story) -> str:
     return json.dumps(
         (
             (story.call_uuid, story.number, story.destination, story.base, story.outgoing, story.extension),
-            (story.began, story.ended, story.cause, story.asked_by, story.switch),
+            (story.began, story.ended, story.cause, story.asked_by, story.switch, story.internal),
             [(ring.extension, ring.leg_uuid, ring.at, ring.until, ring.cause) for ring in story.rings],
             [
                 (talk.extension, talk.leg_uuid, talk.at, talk.until, talk.how, talk.by, talk.name)
@@ -31,7 +31,7 @@ def of_json(text: str) -> Story:
     try:
         who, state, rings, talks, recordings, clients = json.loads(text)
         call_uuid, number, destination, base, outgoing, extension = who
-        began, ended, cause, asked_by, switch = state
+        began, ended, cause, asked_by, switch, *internal = state
         return Story(
             call_uuid,
             number,
@@ -48,6 +48,7 @@ def of_json(text: str) -> Story:
             tuple(clients),
             asked_by,
             switch,
+            bool(internal and internal[0]),
         )
     except (TypeError, RecursionError) as error:
         raise ValueError(f"no story: {error}") from None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fs_1c.call import CallEvent, Conversation, TalksOutside, Unidentified
+from fs_1c.call import CallEvent, Conversation, TalksInside, TalksOutside, Unidentified
 from fs_1c.settings import PopWhen
 from fs_1c.talk import Story
 
@@ -105,7 +105,7 @@ def itoolabs(
     ACCEPTED opens the card, so the cards say it. Of an unknown call nothing is taken, so the first word waits
     for somebody whom it can be about, and for no longer than the call lasts. Without a number nothing is.
     """
-    if not after.number:
+    if not after.number or after.internal:  # an extension is no telephone number there
         return ()
     first = _first(after, policy, manager)
     over = after.ended is not None
@@ -151,6 +151,8 @@ def _talks(before: Story | None, event: CallEvent, after: Story) -> str | None:
         return None
     match event:
         case Conversation(ringing=False, extension=extension):
+            return extension
+        case TalksInside(ringing=False, extension=extension):
             return extension
         case TalksOutside(number=number):
             return number

@@ -138,7 +138,7 @@ class Journal(Observer):
         """Somebody talks to a client, or a call is over."""
         if isinstance(event, Conversation) and not event.ringing:
             self._tell(lambda: of_talk(event, time.time()))
-        elif story is not None and story.ended is not None:
+        elif story is not None and story.ended is not None and not story.internal:
             self._tell(lambda: of_end(story, time.time()))
 
     def told(self, word: HistoryWord) -> None:

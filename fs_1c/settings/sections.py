@@ -356,10 +356,11 @@ class HistorySettings(Section):
     `keep_for` seconds is given up.
 
     `missed_owner`: who owns a missed call: the client's `manager` (or, if there is none, whose telephone rang
-    last), `last-rung`, `nobody`, or an extension.
+    last), `last-rung`, `nobody`, or an extension. `internal`: of calls of one subscriber to another, too.
     """
 
     enabled: bool | None = None
+    internal: bool = False
     keep_for: Duration = 7 * 86400.0
     missed_owner: str = Field("manager", pattern="^(manager|last-rung|nobody|[0-9]{1,9})$")
 

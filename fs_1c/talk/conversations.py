@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 
 from fs_1c.call import (
@@ -31,6 +32,7 @@ from fs_1c.call import (
     Parted,
     Recorded,
     Resumed,
+    TalksInside,
     TalksOutside,
     Unidentified,
 )
@@ -74,6 +76,7 @@ class Conversations:
         plan: Tells a subscriber's extension from a client's number.
         has_key: Whether somebody of that name has a key in 1C: he is a subscriber, whatever he is called.
         believes_keys: A key that a leg carries is the subscriber's. False where anybody can tell events.
+        internal: Whether calls of one subscriber to another are wanted, too.
     """
 
     def __init__(
@@ -83,7 +86,9 @@ class Conversations:
         max_legs: int = MAX_LEGS,
         *,
         believes_keys: bool = True,
+        internal: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._internal = internal
         self._believes_keys = believes_keys
         self.contacts = Contacts(max_legs)
         self._people = People(plan, has_key, self.contacts.whose)
@@ -186,17 +191,16 @@ class Conversations:
 
     def _own(self, uuid: str, event: Event) -> Leg:
         """The leg that an event is about."""
-        leg = self._legs.get(uuid)
+        leg, set_ = self._legs.get(uuid), ours(event)
         if leg is None:
-            leg = self._learn(uuid, own_leg(event, self._people))
-        self._mended(leg, event)
+            leg = self._learn(uuid, own_leg(event, self._people, set_))
+        self._mended(leg, event, set_)
         if not leg.call_id and not leg.loopback and (call_id := value(event, "variable_sip_call_id")):
             self._called_itself(uuid, leg, call_id)
         return leg
 
-    def _mended(self, leg: Leg, event: Event) -> None:
+    def _mended(self, leg: Leg, event: Event, set_: dict[str, str]) -> None:
         """What the dialplan has set by now: variables come after the leg's creation, on its own events."""
-        set_ = ours(event)
         if set_:
             leg.base = set_.get("base") or leg.base
             leg.key = (self._believes_keys and set_.get("key")) or leg.key
@@ -341,7 +345,7 @@ class Conversations:
             case False, False:
                 return () if ringing else self._outside(one_uuid, one, two_uuid, two, age)
             case _:  # two subscribers
-                return ()
+                return self._inside(one_uuid, one, two_uuid, two, ringing, age) if self._internal() else ()
         number = self._number(client)
         if client.party.why and not self._people.is_number(number):
             return ()
@@ -418,6 +422,26 @@ class Conversations:
             return ()
         client.talking += (leg_uuid,)
         return (Resumed(client.told_as, leg_uuid, subscriber.party.name, self._now()),)
+
+    def _inside(
+        self, one_uuid: str, one: Leg, two_uuid: str, two: Leg, ringing: bool, age: float
+    ) -> tuple[CallEvent, ...]:
+        """Two subscribers, of whom one has called the other."""
+        if one.outbound:
+            one_uuid, one, two_uuid, two = two_uuid, two, one_uuid, one
+        what = (two.party.name, ringing)
+        found = self._caller_of(two)
+        if one.outbound or found is None or found[0] != one_uuid or what in one.told:
+            return ()
+        if len(one.told) >= MAX_TOLD:
+            return ()
+        began = tuple(
+            replace(event, internal=True) if isinstance(event, Began) else event
+            for event in self._begins(one_uuid, one)
+        )
+        one.told.add(what)
+        at = max(0.0, self._now() - age)
+        return (*began, TalksInside(one.told_as, two_uuid, two.party.name, ringing, at))
 
     def _outside(self, one_uuid: str, one: Leg, two_uuid: str, two: Leg, age: float) -> tuple[CallEvent, ...]:
         """A client talks to somebody outside, whom the switch has called for him; or in a way that does not

@@ -100,11 +100,15 @@ def other_was_called(event: Event) -> bool:
     return event.get("Other-Type") == "originatee" and event.get("Other-Leg-Direction") != "inbound"
 
 
-def far_end(event: Event, people: People) -> Party:
-    """Who is at the far end of the leg that an event, a dump or a channel's data is about."""
+def far_end(event: Event, people: People, set_: dict[str, str] | None = None) -> Party:
+    """Who is at the far end of the leg that an event, a dump or a channel's data is about.
+
+    Args:
+        set_: What `ours` has found in it, if that is known.
+    """
     if event.get("Call-Direction") == "outbound":
         return _called(event, people)
-    return _calling(event, people)
+    return _calling(event, people, ours(event) if set_ is None else set_)
 
 
 def other_end(event: Event, people: People) -> Party:
@@ -123,8 +127,7 @@ def other_end(event: Event, people: People) -> Party:
     return Party(shown if people.is_number(shown) or not original else original)
 
 
-def _calling(event: Event, people: People) -> Party:
-    set_ = ours(event)
+def _calling(event: Event, people: People, set_: dict[str, str]) -> Party:
     if given := set_.get("caller"):
         return Party(given, people.is_subscriber(given))
     login = _login(event)

@@ -87,11 +87,12 @@ class Leg:
         return not self.outbound and not self.loopback and not self.party.subscriber
 
 
-def own_leg(event: Event, people: People) -> Leg:
+def own_leg(event: Event, people: People, set_: dict[str, str]) -> Leg:
+    """The leg that an event is about; `set_` is what `ours` has found in it."""
     outbound = event.get("Call-Direction") == "outbound"
     loopback = is_loopback(event)
     return Leg(
-        far_end(event, people),
+        far_end(event, people, set_),
         outbound,
         destination=value(event, "Caller-Destination-Number"),
         domain=_domain(event),

@@ -23,6 +23,7 @@ from fs_1c.call import (
     Recorded,
     Resumed,
     ScreenPop,
+    TalksInside,
     TalksOutside,
     Unidentified,
 )
@@ -92,6 +93,7 @@ class Story:
         clients: The client's legs that are up; more than one while another trunk is tried.
         asked_by: The leg of the subscriber who calls, of an outgoing call, while it is up.
         switch: Whose call it is, by its address; empty: a door tells of it that listens to none.
+        internal: A subscriber has called another, and `number` is his extension.
     """
 
     call_uuid: str
@@ -109,6 +111,7 @@ class Story:
     clients: tuple[str, ...] = ()
     asked_by: str = ""
     switch: str = ""
+    internal: bool = False
 
     @property
     def legs(self) -> tuple[str, ...]:
@@ -175,6 +178,10 @@ class Story:
                 return self._with(Talk("", event.leg_uuid, event.at, name=event.name))
             case TalksOutside():
                 return self._with(Talk("", event.leg_uuid, event.at, name=event.number))
+            case TalksInside(ringing=True):
+                return self.after(_as_conversation(event))
+            case TalksInside():
+                return self._with(Talk(event.extension, event.leg_uuid, event.at))
             case Parted(leg_uuid=leg):
                 return replace(self, talks=_until(self.talks, leg, event.at))
             case Recorded(file=file) if file not in self.recordings:
@@ -199,6 +206,9 @@ class Story:
         asked_by = "" if leg == self.asked_by else self.asked_by
         # Of several trunks the next may be tried, as long as nobody has talked and he who calls is there.
         over = not clients and (bool(self.talks) or not asked_by)
+        # Who has called a colleague may go on to somebody else; with him he has done.
+        if self.internal and any(one.leg_uuid == leg for one in self.talking) and len(self.talking) == 1:
+            over, clients = True, ()
         rings = tuple(
             replace(ring, until=at, cause=event.cause)
             if ring.until is None and (over or ring.leg_uuid == leg)
@@ -276,7 +286,7 @@ class Stories:
             if not isinstance(event, Conversation | Unidentified):
                 return None
             before = _unbegun(event)
-        if isinstance(event, Conversation | Resumed | Unidentified | TalksOutside):
+        if isinstance(event, Conversation | Resumed | Unidentified | TalksOutside | TalksInside):
             self._call_of[event.leg_uuid] = call
         story = before.after(event)
         if switch and not story.switch:
@@ -293,6 +303,8 @@ class Stories:
         """The story that begins, or that goes on by another trunk."""
         asked_by = event.asked_by
         known = self._stories.get(self._call_of.get(asked_by, "")) if asked_by else None
+        if known is not None and known.internal:  # his leg is that call's
+            known, asked_by = None, ""
         if before is None and known and known.number == event.number and not known.talks:
             before, call = known, known.call_uuid
         self._call_of[event.leg_uuid] = self._call_of[event.call_uuid] = call
@@ -311,6 +323,7 @@ class Stories:
                 event.at,
                 clients=(event.leg_uuid,),
                 asked_by=asked_by,
+                internal=event.internal,
                 switch=switch,
             ),
             call,
@@ -328,6 +341,10 @@ def _all_legs(story: Story) -> tuple[str, ...]:
     """Those that were up, too."""
     rang, talked = (ring.leg_uuid for ring in story.rings), (talk.leg_uuid for talk in story.talks)
     return (story.asked_by, *story.clients, *rang, *talked)
+
+
+def _as_conversation(event: TalksInside) -> Conversation:
+    return Conversation(event.call_uuid, event.leg_uuid, "", event.extension, ringing=True, at=event.at)
 
 
 def _unbegun(event: Conversation | Unidentified) -> Story:

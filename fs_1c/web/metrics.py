@@ -100,7 +100,7 @@ class Metrics(Observer):
             self._pops.labels(pop.outcome.value.replace(" ", "_")).inc()
 
     def heard(self, event: CallEvent, story: Story | None) -> None:
-        if story is not None and story.ended is not None:
+        if story is not None and story.ended is not None and not story.internal:
             self._ends.ended(story, self.integration())
 
     def text(self) -> bytes:

@@ -31,7 +31,9 @@ def settings(folder: Path, onec: OneCSimulator, url: str, *switches: SimulatedSw
 
 def door(log: Path) -> tuple[str, int]:
     """Where the service takes calls."""
-    found = re.search(r"outbound door: listening on (\S+):(\d+)", wait_for(log, "http door: listening"))
+    found = re.search(
+        r"outbound door: listening on (\S+):(\d+)", wait_for(log, "outbound door: listening on ")
+    )
     assert found
     return found[1], int(found[2])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import requests
 
+from tests.support import SOON
 from tests.world import World
 
 TOKEN = "t0ken-of-1C-and-us"
@@ -34,7 +35,7 @@ async def forget(here: World, body: bytes | str, **headers: str) -> requests.Res
 
 async def journal(here: World, query: str, ready: Callable[[Any], object] = bool) -> Any:
     """What the journal says once it says what is waited for: it is written a little later."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(SOON):
         while True:
             answer = await ask(here, "GET", f"/journal?{query}", headers=SHOWN)
             if answer.status_code == 200 and ready(answer.json()):

@@ -67,7 +67,7 @@ class Feed(Observer):
 
     def heard(self, event: CallEvent, story: Story | None) -> None:
         """A call is over. Returns at once, never raises."""
-        if story is not None and story.ended is not None:
+        if story is not None and story.ended is not None and not story.internal:
             over = story
             self._tell(lambda: of_end(over, time.time()))
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fs_1c.talk.conversations import EVENTS
@@ -151,8 +151,11 @@ def _missing_in_journal(streams: Sequence[Stream], folder: Path) -> str:
 
 
 def _missing_in_outbox(streams: Sequence[Stream], folder: Path) -> str:
-    """Besides, of each call its beginning and its end wait for 1C; the marked ones have not ended."""
-    if lost := _missing_in_journal(streams, folder):
+    """Besides, of each call its beginning and its end wait for 1C. The marked ones have not ended; so their
+    cards wait, too.
+    """
+    ended = [replace(one, calls=one.calls[:-1]) for one in streams]
+    if lost := _missing_in_journal(ended, folder):
         return lost
     expected = sum(3 * (len(one.calls) - 1) + 1 for one in streams)
     ends = time.monotonic() + PATIENCE
@@ -177,8 +180,10 @@ def _journal(file: Path) -> set[str]:
 
 
 def _untold(streams: Sequence[Stream], folder: Path) -> str:
-    """Each call rings, is a conversation, and has two legs that hang up; the marked one is still up."""
-    return _less(sum(4 * len(one.calls) - 2 for one in streams), folder, "happenings")
+    """Each call begins, rings, is a conversation, and parts before its two legs hang up; the marked one is
+    still up.
+    """
+    return _less(sum(6 * len(one.calls) - 3 for one in streams), folder, "happenings")
 
 
 def _uncounted(streams: Sequence[Stream], folder: Path) -> str:

@@ -136,7 +136,7 @@ function row(call) {
 }
 
 // Over many calls, where there is room for it.
-const heads = () => el("div", "call heads", ...["when", "number", "client", "decision", "added_", "card"].map(word => words("span", "", t(word))));
+const heads = () => el("div", "call heads", ...["when", "number", "client", "decision", "added_", "talkCard"].map(word => words("span", "", t(word))));
 
 function more(call) {
   const list = el("dl", "");
