@@ -90,7 +90,8 @@ class Service:
             listener.open()
             self.inbound.append(listener)
         # A reserve makes the calls of whoever is registered there: nobody else is asked for them.
-        self.desk.lines = sorted(self.inbound, key=lambda one: one.settings.role is Role.RESERVE)
+        own_first = sorted(self.inbound, key=lambda one: one.settings.role is Role.RESERVE)
+        self.desk.lines = own_first
         self.integration.keep_warm()
         self.integration.tell_history()
         STALLS.watch()

@@ -111,6 +111,7 @@ class Desk(Observer):
         self._name_of = name_of
         self._limits = Limits()
         self._calls: OrderedDict[str, Placed] = OrderedDict()
+        self._up: dict[str, Placed] = {}  # those of them that have not ended
         self._making: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lines: list[float] = []  # when the log was told of refusals
@@ -151,7 +152,7 @@ class Desk(Observer):
             return self._said(refused, who, by)
         placed = Placed(str(uuid.uuid4()), plan, time.time(), now)
         self._limits.count(plan.extensions[0], now)
-        self._calls[placed.id] = placed
+        self._calls[placed.id] = self._up[placed.id] = placed
         self._prune(now)
         task = asyncio.get_running_loop().create_task(self._make(placed, base, policy))
         self._making.add(task)  # the loop keeps none
@@ -180,7 +181,7 @@ class Desk(Observer):
         who = plan.extensions[0]
         if full := self._limits.full(who, now, calls.per_minute, calls.per_day):
             return Refusal(Why.TOO_MANY, f"too many calls ({full})")
-        up = sum(1 for placed in self._calls.values() if placed.is_up and placed.plan.extensions[0] == who)
+        up = sum(1 for placed in self._up.values() if placed.plan.extensions[0] == who)
         if up >= calls.at_once:
             return Refusal(Why.TOO_MANY, f"too many calls at a time (calls.at_once: {calls.at_once})")
         if self._line(plan) is None:
@@ -231,13 +232,17 @@ class Desk(Observer):
         before, placed.progress = placed.progress, placed.progress.after(step)
         if placed.progress == before:
             return
+        if placed.is_up:  # again, perhaps: one of which nobody knew
+            self._up[call_id] = placed
+        else:
+            self._up.pop(call_id, None)
         placed.changed.set()
         if (result := placed.progress.result) is not None:
             log.info("click=%s %s after %.1fs %s", call_id, result, time.time() - placed.at, step.cause)
 
     def lost(self, line: Line) -> None:
         """The connection to a switch is lost."""
-        for placed in list(self._of(line)):
+        for placed in self._of(line):
             self.step(placed.id, Step(What.LOST))
 
     def found(self, line: Line) -> None:
@@ -245,7 +250,7 @@ class Desk(Observer):
         asyncio.get_running_loop().call_later(SETTLED, self._settled, line)
 
     def _settled(self, line: Line) -> None:
-        for placed in list(self._of(line)):
+        for placed in self._of(line):
             self.step(placed.id, Step(What.UNHEARD))
 
     def erased(self, is_his: Callable[[str], bool]) -> None:
@@ -260,7 +265,7 @@ class Desk(Observer):
             self._loop.call_soon_threadsafe(erase)
 
     def _of(self, line: Line) -> list[Placed]:
-        return [placed for placed in self._calls.values() if placed.is_up and placed.line is line]
+        return [placed for placed in self._up.values() if placed.line is line]
 
     def _prune(self, now: float) -> None:
         while self._calls:
@@ -268,3 +273,4 @@ class Desk(Observer):
             if now - oldest.since < KEPT_FOR and len(self._calls) <= MAX_KEPT:
                 return
             del self._calls[oldest.id]
+            self._up.pop(oldest.id, None)
