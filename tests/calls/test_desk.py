@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
 
+import pytest
 from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,7 +74,9 @@ def why(said: Placed | Refusal) -> Why | None:
     return said.why if isinstance(said, Refusal) else None
 
 
-def test_a_click_is_one_call_however_often_it_is_told() -> None:
+def test_a_click_is_one_call_however_often_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desks, "SAME", 600.0)
+
     async def story() -> None:
         line = Line()
         here = desk(line, at_once=10)

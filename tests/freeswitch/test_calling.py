@@ -26,10 +26,18 @@ NUMBERS = {form: f"8923529292{digit}" for digit, form in enumerate(FORMS, 1)}
 CLIENTS = tuple(Client(number, f"Чиж {form}", "0", "") for form, number in NUMBERS.items())
 
 
+@pytest.fixture(autouse=True)
+def all_the_time_in_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One click is one call however slow this machine is, and 1C waits for it."""
+    monkeypatch.setattr("fs_1c.calls.desk.SAME", 600.0)
+    monkeypatch.setattr("fs_1c.calls.desk.ANSWER_WITHIN", WAITS)
+
+
 def open_for(company: Company, port: int, **calls: Any) -> Company:
     company.serve(
         inbound=True,
         clients=CLIENTS,
+        lookup={"deadline": "30s"},
         screenpop={"outgoing": True},
         calls={
             "listen": "127.0.0.1:0",
@@ -95,12 +103,12 @@ def test_one_click_rings_the_subscriber_and_then_the_client(company: Company, fo
     desk, client = company.phone("244", Manner.RINGS), company.phone(number, Manner.RINGS)
 
     told(company, form, ask(company, form, number), 200, "")
-    rings = desk.rings()
+    rings = desk.rings(within=WAITS)
     assert rings.name == f"Чиж {form}"
     assert f"sip:{number}@" in rings.from_header
     assert not client.legs
     rings.answer()
-    called = client.rings()
+    called = client.rings(within=WAITS)
     assert f"sip:{COMPANY}@" in called.from_header and "Чиж" not in called.from_header
     called.answer()
     company.card_opens()
@@ -155,10 +163,10 @@ def test_two_telephones_of_one_subscriber_ring_and_the_call_is_one(company: Comp
     client = company.phone(NUMBERS["key"], Manner.RINGS)
     answer = requests.get(f"{url(company)}/call/SHARED/{NUMBERS['key']}", timeout=WAITS)
     assert answer.json()["result"] == "SUCCESS", answer.text
-    first.rings()
-    second.rings().answer()
+    first.rings(within=WAITS)
+    second.rings(within=WAITS).answer()
     first.legs[0].to_be(State.OVER, WAITS)
-    client.rings()
+    client.rings(within=WAITS)
     (call,) = calls(company)
     assert call.is_up
     ended = requests.delete(f"{url(company)}/calls/{call.id}", headers=SHOWN, timeout=WAITS)
@@ -181,7 +189,7 @@ def test_a_telephone_that_rings_is_ended_by_delete(company: Company) -> None:
     assert (
         requests.delete(where, headers={"Authorization": "Bearer KEY244"}, timeout=WAITS).status_code == 202
     )
-    desk.rings().to_be(State.OVER, WAITS)
+    desk.rings(within=WAITS).to_be(State.OVER, WAITS)
     (made,) = calls(company)
     company.until(lambda: made.progress.result is Result.CANCELLED, "it does not end", WAITS)
 
@@ -190,7 +198,7 @@ def test_the_telephone_is_told_to_answer_by_itself(company: Company) -> None:
     open_for(company, company.agents_port, auto_answer=True)
     desk = company.phone("244", Manner.RINGS)
     ask(company, "own", NUMBERS["own"])
-    invite = desk.rings().invite
+    invite = desk.rings(within=WAITS).invite
     assert invite is not None and "answer-after=0" in invite.get("Call-Info")
 
 
@@ -206,8 +214,8 @@ def test_what_became_of_a_call_while_the_connection_was_lost(company: Company) -
     assert company.running is not None
     company.running.cut_off()
     assert call.progress.unheard and not call.progress.is_unknown
-    desk.rings().answer()
-    client.rings().answer()
+    desk.rings(within=WAITS).answer()
+    client.rings(within=WAITS).answer()
     company.running.listens_again()
     company.until(lambda: call.progress.stage is Stage.TALKING, "it is not found", WAITS)
     desk.legs[0].hang_up()

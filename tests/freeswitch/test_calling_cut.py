@@ -16,8 +16,17 @@ from fs_1c.calls import Result
 from tests.freeswitch.configuration import PASSWORD
 from tests.freeswitch.conftest import Company
 from tests.freeswitch.sip import Manner
-from tests.freeswitch.test_calling import CLIENTS, NUMBERS, TOKEN, WAITS, ask, calls
+from tests.freeswitch.test_calling import (
+    CLIENTS,
+    NUMBERS,
+    TOKEN,
+    WAITS,
+    all_the_time_in_the_world,
+    ask,
+    calls,
+)
 
+__all__ = ["all_the_time_in_the_world"]
 pytestmark = pytest.mark.freeswitch
 COMMAND = b" originate {"
 
@@ -101,7 +110,7 @@ def test_the_switch_had_it_and_that_is_found_out(company: Company) -> None:
         said = ask(company, "subscriber", NUMBERS["own"])
         assert cutter.cut.is_set()
         assert said.json()["result"] == "SUCCESS", said.text
-        desk.rings()
+        desk.rings(within=WAITS)
         (call,) = calls(company)
         assert call.id == said.json()["callid"] and call.is_up
         assert cutter.commands == 1 == len(desk.legs)

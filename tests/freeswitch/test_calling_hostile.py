@@ -29,6 +29,7 @@ def test_nothing_hostile_is_executed_or_dialled(company: Company, tmp_path: Path
             "token": TOKEN,
             "dial": f"sofia/internal/sip:{{number}}@127.0.0.1:{company.agents_port}",
             "per_minute": 1000,
+            "at_once": 100,
         },
     )
     desk, client = company.phone("244", Manner.RINGS), company.phone("89235292926", Manner.RINGS)

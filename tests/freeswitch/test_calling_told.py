@@ -12,8 +12,9 @@ from fs_1c.journal import journal_file
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests.freeswitch.conftest import Company
 from tests.freeswitch.sip import Manner
-from tests.freeswitch.test_calling import CLIENTS, NUMBERS, WAITS, ask, calls
+from tests.freeswitch.test_calling import CLIENTS, NUMBERS, WAITS, all_the_time_in_the_world, ask, calls
 
+__all__ = ["all_the_time_in_the_world"]
 pytestmark = pytest.mark.freeswitch
 
 
@@ -40,7 +41,7 @@ def test_1c_is_told_the_whole_call_and_the_journal_has_it(
         )
         desk, client = company.phone("244", Manner.RINGS), company.phone(f"77{number}", manner)
         assert ask(company, "own", number).status_code == 201
-        desk.rings().answer()
+        desk.rings(within=WAITS).answer()
         (call,) = calls(company)
         if manner is Manner.ANSWERS:
             company.until(lambda: call.progress.stage is Stage.TALKING, "they do not talk", WAITS)

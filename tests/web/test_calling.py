@@ -40,6 +40,12 @@ GETS = {
 MAKE = {"cmd": "makeCall", "phone": NUMBER, "user": "244"}
 
 
+@pytest.fixture(autouse=True)
+def slow_is_the_same_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long this machine takes from one request to the next."""
+    monkeypatch.setattr("fs_1c.calls.desk.SAME", 600.0)
+
+
 @asynccontextmanager
 async def calling(
     line: Line | None = None, state: dict[str, str] | None = None, **calls: Any
