@@ -41,6 +41,7 @@ from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
+from fs_1c.recordings import links_of
 from fs_1c.routing import decide, shown
 from fs_1c.settings import Role, Settings, load
 from fs_1c.talk import Observer, People, Stories, Story
@@ -158,6 +159,7 @@ class Integration:
         self._claims: Claims = (
             before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
         )
+        self.links = links_of(settings)
         self.history: History | None = before.history if before else None
         if not before and settings.tells_history:
             self.history = History(history_file(settings), self._office())
@@ -501,6 +503,7 @@ class Integration:
             policy_of(self.settings),
             self.settings.history.keep_for,
             frozenset(one.name for one in self.settings.esl.inbound if one.role is Role.RESERVE),
+            self.links,
         )
 
     def _asked(self, base: str, operation: str, took: float, error: str) -> None:

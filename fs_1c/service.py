@@ -14,7 +14,7 @@ from fs_1c.integration import Integration
 from fs_1c.settings import Address, Role, Settings
 from fs_1c.sockets import WrongSocket, must_stand_at
 from fs_1c.timers import STALLS
-from fs_1c.web import CallingDoor, HttpDoor
+from fs_1c.web import CallingDoor, HttpDoor, RecordingsDoor
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Service:
         self.calling: CallingDoor | None = None
         self.desk = Desk(self._policy, lambda number, base: self.integration.name_of(number, base))
         self.integration.observers.append(self.desk)
+        self.recordings: RecordingsDoor | None = None
         self._stopping = False
 
     async def start(self) -> None:
@@ -74,6 +75,12 @@ class Service:
             if (listen := settings.calls.listen) is not None:
                 self.calling = CallingDoor(self.integration, settings.calls, self.desk)
                 await self._open("calls", self.calling.open, "calls.listen", listen)
+            if (links := self.integration.links) is not None:
+                recordings = RecordingsDoor(links, settings.recordings.listen)
+                await self._open(
+                    "recordings", recordings.open, "recordings.listen", settings.recordings.listen
+                )
+                self.recordings = recordings
             # Callers' own door last: whoever comes through it must not wait for the others.
             if esl.outbound.enabled:
                 outbound = outbound_door(self.integration, esl.outbound)
@@ -126,7 +133,7 @@ class Service:
         ends = loop.time() + DRAIN
         await asyncio.gather(*(listener.close() for listener in self.inbound))
         finishing: list[Awaitable[None]] = [asyncio.to_thread(self.integration.finish_cards, DRAIN / 2)]
-        finishing += [door.close() for door in (self.http, self.calling) if door]
+        finishing += [door.close() for door in (self.http, self.calling, self.recordings) if door]
         await asyncio.gather(*finishing)
         handed = bool(self._handed.get("outbound"))
         if self.outbound:
@@ -170,8 +177,14 @@ class Service:
         for kept in ("listen", "cert_file", "key_file", "forms"):
             if getattr(old.settings.calls, kept) != getattr(settings.calls, kept):
                 log.warning("settings: calls.%s takes effect after a restart", kept)
+        if old.settings.recordings.enabled != settings.recordings.enabled or (
+            old.settings.recordings.listen != settings.recordings.listen
+        ):
+            log.warning("settings: recordings takes effect after a restart")
         self.integration = Integration(settings, before=old)
         self.integration.observers.append(self.desk)
+        if self.recordings and (links := self.integration.links):
+            self.recordings.links = links
         for door in (self.outbound, self.http, self.calling, *self.inbound):
             if door is not None:
                 door.integration = self.integration

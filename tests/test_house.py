@@ -22,7 +22,7 @@ FLOORS = (
     ("integration",),
     ("calls", "cards", "directory", "history", "journal", "routing"),
     ("onec", "talk"),
-    ("redis_client", "sockets", "sqlite_file"),
+    ("recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),
     ("call", "channel", "timers"),
     ("numbers",),

@@ -15,6 +15,7 @@ from fs_1c.check import (
     load_step,
     number_step,
     reach_step,
+    recordings_step,
     routing_step,
     service,
     settings_step,
@@ -49,6 +50,7 @@ LIMITS = {
     "http": 30.0,
     "service": 8.0,
     "history": 4.0,
+    "recordings": 4.0,
     "sessions": 20.0,
     "number": 14.0,
     "latency": 25.0,
@@ -129,6 +131,7 @@ class _OwnFiles:
             _step("calls", lambda: calls_step.calls(settings), _DISK),
             _step("state", lambda: settings_step.state(settings), _DISK),
             _step("history", lambda: history_step.history(settings, self.keys), _DISK),
+            _step("recordings", lambda: recordings_step.recordings(settings), _DISK),
         ]
 
     def _secrets(self) -> list[Finding]:

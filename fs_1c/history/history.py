@@ -160,7 +160,7 @@ class History(Observer):
                     story.began or at,
                     round(story.seconds),
                     story.answered,
-                    _link(story),
+                    office.link(story),
                     now,
                 )
             )
@@ -187,11 +187,6 @@ class History(Observer):
                     _remember(self._managers, story.call_uuid, manager)
         self._office.restore(up)
         return len(up)
-
-
-def _link(story: Story) -> str:
-    """The latest recording, where the switch keeps it behind an address."""
-    return next((file for file in reversed(story.recordings) if file.startswith(("http://", "https://"))), "")
 
 
 def _remember(where: OrderedDict[str, Any], call: str, what: Any) -> None:

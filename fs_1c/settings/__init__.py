@@ -16,6 +16,7 @@ from fs_1c.settings.files import (
     secret_files,
     setting,
 )
+from fs_1c.settings.recordings import RecordingsSettings
 from fs_1c.settings.sections import (
     TOKEN_LENGTH,
     BreakerSettings,
@@ -53,6 +54,7 @@ __all__ = [
     "OneCSettings",
     "OutboundSettings",
     "PopWhen",
+    "RecordingsSettings",
     "RedisSettings",
     "Role",
     "RoutingSettings",

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from fs_1c.numbers import Number, read
 from fs_1c.settings.base import TOLD_OF_CALLS, OneCSettings
 from fs_1c.settings.calls import CallsSettings
+from fs_1c.settings.recordings import RecordingsSettings
 from fs_1c.settings.sections import (
     BreakerSettings,
     ClusterSettings,
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     journal: JournalSettings = JournalSettings()
     history: HistorySettings = HistorySettings()
+    recordings: RecordingsSettings = RecordingsSettings()
     redis: RedisSettings | None = None
     cluster: ClusterSettings = ClusterSettings()
 

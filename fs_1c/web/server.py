@@ -29,7 +29,7 @@ MAX_CONNECTIONS = 64
 PATIENCE = 5.0
 """Seconds in which a request's head must be there, and in which a client must take what is written for it."""
 LIFE = 30.0
-"""Seconds that a connection lasts at the most, however busy its client keeps it."""
+"""Seconds that a connection lasts at the most, however busy its client keeps it; more for files."""
 HEADERS = (
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
@@ -48,19 +48,27 @@ class HttpServer:
     Args:
         application: What answers. It must not raise, and must have answered within `GRACE` seconds; what
             lasts longer must bear to be cut.
+        life: Seconds that a connection lasts at the most, however busy its client keeps it.
+        patience: Seconds in which a client must take what is written for it.
         certificate: Files of the certificate and its key, for https; None: plain HTTP.
         name: Of the door, for the log.
     """
 
     def __init__(
-        self, application: ASGIApp, certificate: tuple[Path, Path] | None = None, name: str = "http door"
+        self,
+        application: ASGIApp,
+        life: float = LIFE,
+        patience: float = PATIENCE,
+        *,
+        certificate: tuple[Path, Path] | None = None,
+        name: str = "http door",
     ) -> None:
         self._certificate = certificate
         self._name = name
         self._server = _Server(
             uvicorn.Config(
                 application,
-                http=_Connection,
+                http=type("_Connection", (_Connection,), {"life": life, "patience": patience}),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -123,6 +131,8 @@ class HttpServer:
 class _Connection(H11Protocol):
     """uvicorn's, but not for ever and not without number; its own limits begin with a request's head."""
 
+    life: float
+    patience: float
     _end: asyncio.TimerHandle | None = None
     _waits: float | None = None
     """Since when for its client, who has to say or to take something."""
@@ -133,7 +143,7 @@ class _Connection(H11Protocol):
         if len(self.connections) > MAX_CONNECTIONS and not self._has_place():
             transport.abort()
         else:
-            self._end = self.loop.call_later(LIFE, self._finish)
+            self._end = self.loop.call_later(self.life, self._finish)
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -158,7 +168,7 @@ class _Connection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._wait()
+        self._wait(self.patience)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -189,10 +199,10 @@ class _Connection(H11Protocol):
             longest.transport.abort()
         return bool(waiting)
 
-    def _wait(self) -> None:
+    def _wait(self, patience: float = PATIENCE) -> None:
         self._wait_no_more()
         self._waits = self.loop.time()
-        self._gives_up = self.loop.call_later(PATIENCE, self.transport.abort)
+        self._gives_up = self.loop.call_later(patience, self.transport.abort)
 
     def _wait_no_more(self) -> None:
         self._waits = None

@@ -60,7 +60,7 @@ class CallingDoor:
         application.router.redirect_slashes = False  # it would lead wherever the Host header says
         certificate, key = settings.cert_file, settings.key_file
         self._server = HttpServer(
-            application, (certificate, key) if certificate and key else None, name="calls door"
+            application, certificate=(certificate, key) if certificate and key else None, name="calls door"
         )
 
     async def open(self, handed: Sequence[socket.socket] = ()) -> None:
