@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,10 @@ def test_all_is_well(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
-    nowhere = {"recordings": {"folder": str(tmp_path / "no"), "link": "http://pbx"}, "state": {}}
+    nowhere: dict[str, Any] = {
+        "recordings": {"folder": str(tmp_path / "no"), "link": "http://pbx"},
+        "state": {},
+    }
     told = found(tmp_path, **nowhere)
     assert [one.level.value for one in told] == ["problem", "problem", "warning"]
     assert "there is no folder" in told[0].what

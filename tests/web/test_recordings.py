@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -254,7 +255,7 @@ def test_without_a_key_the_service_serves_calls(tmp_path: Path, state: bool) -> 
     recordings = {"folder": str(tmp_path), "link": "http://pbx/rec", "listen": "127.0.0.1:0"}
 
     async def story() -> None:
-        folder = {"state": {"folder": str(tmp_path)}} if state else {}
+        folder: dict[str, Any] = {"state": {"folder": str(tmp_path)}} if state else {}
         async with world(recordings=recordings, **folder) as here:
             assert (here.service.recordings is not None) is state
             await until(lambda: here.service.outbound is not None)
