@@ -48,8 +48,8 @@ class HttpServer:
     Args:
         application: What answers. It must not raise, and must have answered within `GRACE` seconds; what
             lasts longer must bear to be cut.
-        life: Seconds that a connection lasts at the most, however busy its client keeps it.
-        patience: Seconds in which a client must take what is written for it.
+        life: Seconds that a connection lasts at the most, however busy its client keeps it; None: `LIFE`.
+        patience: Seconds in which a client must take what is written for it; None: `PATIENCE`.
         certificate: Files of the certificate and its key, for https; None: plain HTTP.
         name: Of the door, for the log.
     """
@@ -57,18 +57,19 @@ class HttpServer:
     def __init__(
         self,
         application: ASGIApp,
-        life: float = LIFE,
-        patience: float = PATIENCE,
+        life: float | None = None,
+        patience: float | None = None,
         *,
         certificate: tuple[Path, Path] | None = None,
         name: str = "http door",
     ) -> None:
+        times = {"life": life or LIFE, "patience": patience or PATIENCE}
         self._certificate = certificate
         self._name = name
         self._server = _Server(
             uvicorn.Config(
                 application,
-                http=type("_Connection", (_Connection,), {"life": life, "patience": patience}),
+                http=type("_Connection", (_Connection,), times),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -199,10 +200,10 @@ class _Connection(H11Protocol):
             longest.transport.abort()
         return bool(waiting)
 
-    def _wait(self, patience: float = PATIENCE) -> None:
+    def _wait(self, patience: float | None = None) -> None:
         self._wait_no_more()
         self._waits = self.loop.time()
-        self._gives_up = self.loop.call_later(patience, self.transport.abort)
+        self._gives_up = self.loop.call_later(patience or PATIENCE, self.transport.abort)
 
     def _wait_no_more(self) -> None:
         self._waits = None
