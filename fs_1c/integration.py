@@ -162,7 +162,7 @@ class Integration:
         self.links = links_of(settings)
         self.history: History | None = before.history if before else None
         if not before and settings.tells_history:
-            self.history = History(history_file(settings), self._office())
+            self.history = History(history_file(settings), self._office(), settings.redis)
         self._pops = ScreenPops(
             self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history
         )
@@ -286,10 +286,19 @@ class Integration:
             case _:
                 self._heard(event, switch)
 
+    def overheard(self, event: CallEvent, switch: str) -> None:
+        """What channel events have told at a switch where this is the reserve, whoever acts upon it; returns
+        at once.
+        """
+        if self.history:
+            now = replace(event, at=time.time()) if isinstance(event, HungUp) and not event.at else event
+            self.history.overheard(now, switch)
+
     def legs(self, switch: str) -> set[str]:
         """Legs that were up at that switch, as far as this service knows from before its start."""
         with self._telling:
-            return self._stories.legs(switch)
+            legs = self._stories.legs(switch)
+        return legs | self.history.legs(switch) if self.history else legs
 
     # 1C has changed.
 

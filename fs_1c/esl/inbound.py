@@ -23,7 +23,7 @@ from fs_1c.esl.listening import Heard, Listening, Refused
 from fs_1c.esl.placing import Placing
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
-from fs_1c.settings import InboundSettings
+from fs_1c.settings import InboundSettings, Role
 from fs_1c.talk import Conversations
 
 log = logging.getLogger(__name__)
@@ -88,10 +88,13 @@ class InboundDoor:
                 lambda event, take: self.integration.happened(event, self.ask, take, self._switch),
                 lambda conversation: self.integration.wants_card(conversation),
                 lambda: self.integration.settings.screenpop.useful_for,
+                lambda event: self.integration.overheard(event, self._switch),
             )
             if settings.name
             else None
         )
+        if self.post and integration.history:
+            integration.history.attend(settings.name, self.post, reserve=settings.role is Role.RESERVE)
 
     def open(self) -> None:
         self._loop = asyncio.get_running_loop()
