@@ -42,7 +42,7 @@ from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
 from fs_1c.recordings import links_of
-from fs_1c.routing import decide
+from fs_1c.routing import decide, shown
 from fs_1c.settings import Role, Settings, load
 from fs_1c.talk import Observer, People, Stories, Story, Switches
 
@@ -163,7 +163,7 @@ class Integration:
         self.links = links_of(settings)
         self.history: History | None = before.history if before else None
         if not before and settings.tells_history:
-            self.history = History(history_file(settings), self._office())
+            self.history = History(history_file(settings), self._office(), settings.redis)
         self._pops = ScreenPops(
             self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history
         )
@@ -210,6 +210,12 @@ class Integration:
         """
         known = self._directory(call).known(call.number, private=call.private, since=since)
         return self._decision(call, known) if isinstance(known, Caller) else None
+
+    async def name_of(self, number: str, base: str = "") -> str:
+        """Who a client is, as a telephone shows him, or nothing; waits no longer than a caller does."""
+        directory = self._base(base).directory
+        caller = await directory.lookup_async(number, self.settings.lookup.deadline)
+        return shown(caller.title, "", self.settings.routing.name)
 
     def decided(self, decision: Decision) -> None:
         """Tells the log and the observers: after the fact, since a call must not wait for these."""
@@ -282,10 +288,19 @@ class Integration:
             case _:
                 self._heard(event, switch)
 
+    def overheard(self, event: CallEvent, switch: str) -> None:
+        """What channel events have told at a switch where this is the reserve, whoever acts upon it; returns
+        at once.
+        """
+        if self.history:
+            now = replace(event, at=time.time()) if isinstance(event, HungUp) and not event.at else event
+            self.history.overheard(now, switch)
+
     def legs(self, switch: str) -> set[str]:
         """Legs that were up at that switch, as far as this service knows from before its start."""
         with self._telling:
-            return self._stories.legs(switch)
+            legs = self._stories.legs(switch)
+        return legs | self.history.legs(switch) if self.history else legs
 
     # 1C has changed.
 

@@ -20,7 +20,7 @@ FLOORS = (
     ("service",),
     ("esl", "modpython", "web"),
     ("integration",),
-    ("cards", "directory", "history", "journal", "routing"),
+    ("calls", "cards", "directory", "history", "journal", "routing"),
     ("onec", "talk"),
     ("recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),

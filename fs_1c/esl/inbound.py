@@ -17,11 +17,13 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from fs_1c.call import CallEvent
+from fs_1c.calls import Desk
 from fs_1c.cards import KEY, Post
 from fs_1c.esl.listening import Heard, Listening, Refused
+from fs_1c.esl.placing import Placing
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
-from fs_1c.settings import InboundSettings
+from fs_1c.settings import InboundSettings, Role
 from fs_1c.talk import Conversations
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ class InboundDoor:
     Attributes:
         ready: Set while we are connected and subscribed.
         post: Ours at a switch that has a name.
+        desk: Hears what becomes of the calls that it has had made here; None: it has none made.
     """
 
     def __init__(self, integration: Integration, settings: InboundSettings) -> None:
@@ -80,16 +83,21 @@ class InboundDoor:
         self._listening: Listening | None = None  # while we are connected and subscribed
         self._writer: asyncio.StreamWriter | None = None
         self._jobs: dict[str, Future[str]] = {}
+        self._placing = Placing()
+        self.desk: Desk | None = None
         self.post = (
             Post(
                 settings,
                 lambda event, take: self.integration.happened(event, self.ask, take, self._switch),
                 lambda conversation: self.integration.wants_card(conversation),
                 lambda: self.integration.settings.screenpop.useful_for,
+                lambda event: self.integration.overheard(event, self._switch),
             )
             if settings.name
             else None
         )
+        if self.post and integration.history:
+            integration.history.attend(settings.name, self.post, reserve=settings.role is Role.RESERVE)
 
     def open(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -120,6 +128,41 @@ class InboundDoor:
             found.set_result("")
         else:
             self._loop.call_soon_threadsafe(send)
+        return found
+
+    # Calls that somebody asks for; all of these on the loop.
+
+    def is_up(self) -> bool:
+        """Are we connected, and subscribed?"""
+        return self._listening is not None and self._writer is not None and not self._writer.is_closing()
+
+    def knows(self, extension: str) -> bool:
+        """Is that subscriber registered here, as far as the switch has told?"""
+        return self._conversations.contacts.knows(extension)
+
+    def place(self, call_id: str, command: str) -> bool:
+        """Has the switch make a call; what becomes of it is told to `desk`. False: it was not told."""
+        if not self.is_up() or self._writer is None or self._listening is None:
+            return False
+        self._writer.write(self._listening.place(call_id, command))
+        return True
+
+    def end(self, call_id: str) -> bool:
+        """Has the switch end it. False: it was not told."""
+        if not self.is_up() or self._writer is None or self._listening is None:
+            return False
+        self._writer.write(self._listening.end(call_id))
+        return True
+
+    def users(self) -> Future[str]:
+        """Asks which users the switch's directory lists, as a table; it may never end."""
+        found: Future[str] = Future()
+        if not self.is_up() or self._writer is None or self._listening is None:
+            found.set_result("")
+            return found
+        job = str(uuid.uuid4())
+        self._jobs[job] = found
+        self._writer.write(self._listening.users(job))
         return found
 
     def _look_again(self, listening: Listening) -> None:
@@ -203,7 +246,7 @@ class InboundDoor:
         """Raises OSError when the password's file cannot be read."""
         token = self.post.token if self.post else ""
         settings, before = self.settings, lambda: self.integration.legs(self._switch)
-        return Listening(settings.secret(), self._conversations, settings.name, token, before)
+        return Listening(settings.secret(), self._conversations, settings.name, token, before, self._placing)
 
     async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
         """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:
@@ -226,6 +269,9 @@ class InboundDoor:
             found.set_result("")
         if self.post:
             self.post.lost()
+        self._placing.lost()
+        if self.desk:
+            self.desk.lost(self)
 
     def _do(self, heard: Heard, listening: Listening, writer: asyncio.StreamWriter) -> None:
         if heard.write:
@@ -238,6 +284,8 @@ class InboundDoor:
             self._who_is_there(listening, asyncio.get_running_loop().time() + ALL_AGAIN)
             if self.post:
                 self.post.connected(listening, writer.write)
+            if self.desk:
+                self.desk.found(self)
             log.info("inbound door %s: listening", self.settings)
         if heard.job is not None and (found := self._jobs.pop(heard.job[0], None)):
             found.set_result(heard.job[1])
@@ -248,6 +296,9 @@ class InboundDoor:
             self.post.heard(heard.word)
         if self.post and heard.taken:
             self.post.told(*heard.taken)
+        for call_id, step in heard.told:
+            if self.desk:
+                self.desk.step(call_id, step)
         for event in heard.happened:
             self.act(event)
 

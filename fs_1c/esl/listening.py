@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ from enum import Enum, auto
 
 from fs_1c import channel
 from fs_1c.call import CallEvent
+from fs_1c.calls import CALL
 from fs_1c.cards import Taken, Word
 from fs_1c.esl import commands
+from fs_1c.esl.placing import Placing, Told
 from fs_1c.esl.wire import Headers, Message, WireError
 from fs_1c.settings import Role
 from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, Question, is_uuid
@@ -53,6 +56,7 @@ class _Asked(Enum):
     CHANNELS = auto()
     DUMP = auto()
     JOB = auto()
+    PLACE = auto()
     ALIVE = auto()
     CLAIM = auto()
     HOLDER = auto()
@@ -75,6 +79,7 @@ class Heard:
         problem: An answer could not be used; why, for the log.
         word: A service, perhaps this one, says that it is there.
         taken: The ticket of a claim, and what the switch says about it.
+        told: What is told of calls that we have had it make.
     """
 
     write: bytes = b""
@@ -85,6 +90,7 @@ class Heard:
     problem: str = ""
     word: Word | None = None
     taken: tuple[str, Taken] | None = None
+    told: tuple[Told, ...] = ()
 
 
 _NOTHING = Heard()
@@ -99,6 +105,7 @@ class Listening:
         name: That the switch has in the settings; who gives it another has nothing to do with us.
         token: Ours among the services that give it that name.
         before: Tells the legs that were up before this service was started.
+        placing: The calls that we have had it make; outlives the connection, too.
     """
 
     def __init__(
@@ -108,7 +115,9 @@ class Listening:
         name: str = "",
         token: str = "",
         before: Callable[[], set[str]] = lambda: set(),
+        placing: Placing | None = None,
     ) -> None:
+        self._placing = Placing() if placing is None else placing
         self._password = password
         self._before = before
         self._name = name
@@ -185,6 +194,20 @@ class Listening:
         user = f"{extension}{'@' if domain else ''}{domain}"
         return self._ask(_Asked.JOB, commands.background(f"user_data {user} {what}", job))
 
+    def users(self, job: str) -> bytes:
+        """What to write to ask which users its directory lists; the answer is `Heard.job`."""
+        return self._ask(_Asked.JOB, commands.background("list_users", job))
+
+    def place(self, call_id: str, command: str) -> bytes:
+        """What to write to have a call made; what becomes of it is `Heard.told`."""
+        self._placing.begins(call_id)
+        return self._ask(_Asked.PLACE, commands.background(command, call_id), call_id)
+
+    def end(self, call_id: str) -> bytes:
+        """What to write to end it, whichever of its telephones ring."""
+        job = commands.background(f"hupall normal_clearing {CALL} {call_id}", str(uuid.uuid4()))
+        return self._ask(_Asked.JOB, job)
+
     def announce(self, word: Word) -> bytes:
         """What to write to say that we are there."""
         headers = (
@@ -220,9 +243,13 @@ class Listening:
             return _word(event, self._name)
         if name == "BACKGROUND_JOB":
             result = message.event_body.decode("utf-8", "replace").strip()
-            return Heard(job=(event.get("Job-UUID") or "", "" if result.startswith("-ERR") else result))
+            job = event.get("Job-UUID") or ""
+            told = self._placing.done(job, result)
+            return Heard(job=(job, "" if result.startswith("-ERR") else result), told=told)
         happened = self._conversations.feed(event)
-        return Heard(happened=happened) if happened else _NOTHING
+        # Of most calls there is nothing to tell here, and to look for a variable takes a while.
+        told = self._placing.feed(event) if self._placing else ()
+        return Heard(happened=happened, told=told) if happened or told else _NOTHING
 
     def _ask(self, what: _Asked, command: bytes, about: str = "") -> bytes:
         self._asked.append((what, about))
@@ -258,6 +285,8 @@ class Listening:
                 return Heard(self._dump([uuid for uuid in uuids if is_uuid(uuid)]), problem=problem)
             case _Asked.DUMP:
                 return self._dumped(message.body, about)
+            case _Asked.PLACE:
+                return Heard(told=self._placing.replied(about, message.reply))
             case _Asked.HOLDER:
                 told = message.body[: MAX_TOKEN + 1].decode("utf-8", "replace").strip()
                 self._holders[about] = "" if told.startswith("-") or len(told) > MAX_TOKEN else told
@@ -265,7 +294,7 @@ class Listening:
                     return Heard(problem=f"it keeps no claims (is mod_hash loaded?): {told[:80]!r}")
             case _Asked.STILL_UP:
                 if message.body.strip() == b"false":
-                    return Heard(happened=self._conversations.gone(about))
+                    return Heard(happened=self._conversations.gone(about), told=self._placing.gone(about))
             case _Asked.SOFIA:
                 self._sofia = _text(message.body)
             case _Asked.VERTO:
@@ -278,11 +307,11 @@ class Listening:
 
     def _dumped(self, body: bytes, channel: str) -> Heard:
         if body.startswith(b"-ERR No such channel"):
-            return Heard(happened=self._conversations.gone(channel))
+            return Heard(happened=self._conversations.gone(channel), told=self._placing.gone(channel))
         dump = Headers(body.partition(b"\n\n")[0])
         if dump.get("Unique-ID") != channel:
             return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")
-        return Heard(happened=self._conversations.feed(dump))
+        return Heard(happened=self._conversations.feed(dump), told=self._placing.feed(dump))
 
     def _dump(self, channels: list[str]) -> bytes:
         new = [uuid for uuid in channels if uuid not in self._asked_about]

@@ -6,6 +6,7 @@ nothing and know no dialect.
 """
 
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
+from fs_1c.settings.calls import AnswerAt, CallForm, CallsSettings
 from fs_1c.settings.file import Settings, SettingsError, build, load
 from fs_1c.settings.files import (
     close_to_others,
@@ -38,7 +39,10 @@ from fs_1c.settings.types import Address, parse_address, parse_duration
 __all__ = [
     "TOKEN_LENGTH",
     "Address",
+    "AnswerAt",
     "BreakerSettings",
+    "CallForm",
+    "CallsSettings",
     "CategoryRule",
     "ClusterSettings",
     "DialectName",

@@ -215,6 +215,8 @@ class Conversations:
         if set_:
             leg.base = set_.get("base") or leg.base
             leg.key = (self._believes_keys and set_.get("key")) or leg.key
+            if leg.outbound and leg.party.subscriber and (client := set_.get("client")):
+                leg.destination = client  # whom he is to talk to: he has been called for that
             if not leg.outbound and (given := set_.get("caller")):
                 leg.party = Party(given, self._people.is_subscriber(given))
         if leg.from_outside and leg.party.name:

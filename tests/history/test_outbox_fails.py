@@ -204,7 +204,7 @@ def test_a_newer_file_is_left_alone(ear: Ear, tmp_path: Path, caplog: pytest.Log
         until(lambda: all(ear.states(f"call-{i}") == ALL for i in range(5)))
     assert file.read_bytes() == before
     [line] = said(caplog)
-    assert "is of a newer version (99; this one knows 1)" in line
+    assert "is of a newer version (99; this one knows 2)" in line
 
 
 def test_another_service_has_it(ear: Ear, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
