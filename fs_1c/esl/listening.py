@@ -236,8 +236,6 @@ class Listening:
     def _event(self, message: Message) -> Heard:
         event = message.event()
         name = event.get("Event-Name")
-        if not self._presence.core:
-            self._presence.core = event.get("Core-UUID") or ""
         # To look for a header that is not there takes longest: no channel's event has that one.
         if name == "CUSTOM" and event.get("Event-Subclass") == SERVICE:
             return _word(event, self._name)

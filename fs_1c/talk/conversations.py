@@ -244,8 +244,11 @@ class Conversations:
 
     def _learn(self, uuid: str, leg: Leg) -> Leg:
         self._legs[uuid] = leg
+        presence = self.presence
         if leg.party.subscriber:
-            self.presence.learnt(uuid, leg)
+            presence.learnt(uuid, leg)
+        if not presence.core:
+            presence.core = value(self._event, "Core-UUID")
         if len(self._legs) > self._max_legs:
             self._forget(*self._legs.popitem(last=False))
         client = self._legs.get(leg.originator)

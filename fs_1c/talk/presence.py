@@ -112,6 +112,9 @@ class _Subscriber:
         return any(one.until > now and not one.unreachable for one in self.telephones.values())
 
 
+_NOBODY: dict[str, _Subscriber] = {}
+
+
 class PresenceTable:
     """The subscribers of one switch. Told by one thread; may be asked by any.
 
@@ -189,8 +192,12 @@ class PresenceTable:
 
     def learnt(self, uuid: str, leg: Leg) -> None:
         """A subscriber has that leg. If he has called by it himself, he can take no other call."""
-        leg.counted = leg.party.name
-        self._legs.setdefault(leg.counted, {})[uuid] = leg
+        leg.counted = name = leg.party.name
+        legs = self._legs.get(name)
+        if legs is None:
+            self._legs[name] = {uuid: leg}
+        else:
+            legs[uuid] = leg
         if not leg.outbound and not leg.loopback:
             leg.busy_since = time.time()
 
@@ -199,8 +206,9 @@ class PresenceTable:
         if not leg.counted:
             self.learnt(uuid, leg)
         leg.busy_since = time.time() - age
-        self._declined.pop(leg.counted, None)
-        for one in self._users.get(leg.counted, {}).values():
+        if self._declined:
+            self._declined.pop(leg.counted, None)
+        for one in self._users.get(leg.counted, _NOBODY).values():
             one.gone = 0.0
             one.elsewhere = not one.telephones
             for telephone in one.telephones.values():
@@ -208,7 +216,8 @@ class PresenceTable:
 
     def rings(self, leg: Leg) -> None:
         """His telephone rings: it declines no calls."""
-        self._declined.pop(leg.party.name, None)
+        if self._declined:
+            self._declined.pop(leg.party.name, None)
 
     def over(self, uuid: str, leg: Leg, cause: str, event: Event) -> None:
         """A leg of which `learnt` was told has ended: at that event, by that cause."""
@@ -218,7 +227,8 @@ class PresenceTable:
         if not legs:
             del self._legs[leg.counted]
         if leg.busy_since:
-            self._declined.pop(leg.counted, None)
+            if self._declined:
+                self._declined.pop(leg.counted, None)
         elif not legs and _declined(leg, cause, event):
             self._declines(leg.counted)
 

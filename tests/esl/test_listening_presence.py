@@ -17,7 +17,7 @@ from fs_1c.talk import Conversations
 
 ROW = {"reg_user": "244", "realm": "pbx.example", "token": "a", "url": "sofia/internal/sip:244@10.0.0.1:5060"}
 OK = Message(b"Content-Type: command/reply\nReply-Text: +OK accepted")
-HEARTBEAT = b"Event-Name: HEARTBEAT\nCore-UUID: core-1\n\n"
+CREATED = b"Event-Name: CHANNEL_CREATE\nUnique-ID: one\nCore-UUID: core-1\n\n"
 
 
 def api(body: str) -> Message:
@@ -50,7 +50,7 @@ def test_registrations_are_known_as_soon_as_all_is_told(clock: FrozenDateTimeFac
     conversations = Conversations(NumberPlan())
     listening = subscribed(conversations, json.dumps({"rows": [ROW]}))
     assert conversations.presence.state("244", "pbx.example").state is PresenceState.FREE
-    listening.received(Message(b"Content-Type: text/event-plain", HEARTBEAT))
+    listening.received(Message(b"Content-Type: text/event-plain", CREATED))
     assert conversations.presence.core == "core-1"
 
 
