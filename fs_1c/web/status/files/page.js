@@ -210,7 +210,7 @@ function drawWords() {
   $("lang").setAttribute("aria-label", t("other"));
   $("mask").checked = mask;
   live(source && source.readyState === EventSource.OPEN ? "live" : "wait");
-  drawState(); drawChart(); drawCalls(); drawJournal();
+  drawState(); drawBoard(); drawChart(); drawCalls(); drawJournal();
 }
 
 function drawSoon() {
@@ -252,8 +252,9 @@ function listen() {
 // Who can take a call.
 
 function drawBoard() {
-  $("subscribers").hidden = !board;
-  if (!board) return;
+  const known = board !== null && board.subscribers.length > 0;
+  $("subscribers").hidden = !known;
+  if (!known) return;
   const counts = {};
   for (const of of Object.values(board.switches)) for (const [name, count] of Object.entries(of.subscribers)) counts[name] = (counts[name] ?? 0) + count;
   $("counts").textContent = [
