@@ -49,6 +49,6 @@ def test_where_nobody_is_known_there_is_no_board(chromium: Chromium) -> None:
     def at(browser: Chromium, here: World) -> None:
         browser.open(url(here, "/?lang=en"))
         browser.until("document.querySelector('#version').innerText")
-        assert browser.text("#subscribers") == ""
+        browser.until("document.querySelector('#subscribers').hidden")
 
     look(chromium, at)
