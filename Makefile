@@ -18,7 +18,7 @@ demo: $(VENV)/.ready
 test: $(VENV)/.ready
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & \
 	    $(MAKE) --no-print-directory lint; told=$$?; wait; exit $$told
-	$(BIN)/python -m pytest -n 6 --dist loadfile -m 'not cluster' --ignore tests/service/test_fault_table.py
+	$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder -m 'not cluster' --ignore tests/service/test_fault_table.py
 	$(BIN)/python -m pytest -p no:hypothesispytest tests/service/test_fault_table.py
 
 lint: $(VENV)/.ready
