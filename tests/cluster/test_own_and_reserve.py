@@ -170,7 +170,7 @@ def test_two_own_services_and_redis(tmp_path: Path, fault: str) -> None:
         async with cluster(tmp_path, redis=True) as here:
             await asyncio.gather(*(here.add(name, switch="sw3") for name in ("one", "two", "three")))
             assert here.redis is not None
-            calling = asyncio.create_task(here.calls(24 * 4))
+            calling = asyncio.create_task(here.calls(24 * (4 if fault == "hiccups" else 2)))
             for _ in range(4):
                 await asyncio.sleep(0.5)
                 here.redis.process.send_signal(signal.SIGSTOP)
