@@ -41,9 +41,10 @@ from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
-from fs_1c.routing import decide
+from fs_1c.recordings import links_of
+from fs_1c.routing import decide, shown
 from fs_1c.settings import Role, Settings, load
-from fs_1c.talk import Observer, People, Stories, Story
+from fs_1c.talk import Observer, People, Stories, Story, Switches
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ class Integration:
         self.observers: list[Observer] = []
         self._stories: Stories = before._stories if before else Stories()
         self._telling: threading.Lock = before._telling if before else threading.Lock()
+        self.switches: Switches = before.switches if before else Switches()
         self._bases: dict[str, _Base] = {}
         for name, base in settings.onec.items():
             pool = WorkerPool(name, base, partial(self._asked, name))
@@ -158,9 +160,10 @@ class Integration:
         self._claims: Claims = (
             before._claims if before else Claims(state / "claims.db" if state else None, settings.redis)
         )
+        self.links = links_of(settings)
         self.history: History | None = before.history if before else None
         if not before and settings.tells_history:
-            self.history = History(history_file(settings), self._office())
+            self.history = History(history_file(settings), self._office(), settings.redis)
         self._pops = ScreenPops(
             self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history
         )
@@ -208,6 +211,12 @@ class Integration:
         known = self._directory(call).known(call.number, private=call.private, since=since)
         return self._decision(call, known) if isinstance(known, Caller) else None
 
+    async def name_of(self, number: str, base: str = "") -> str:
+        """Who a client is, as a telephone shows him, or nothing; waits no longer than a caller does."""
+        directory = self._base(base).directory
+        caller = await directory.lookup_async(number, self.settings.lookup.deadline)
+        return shown(caller.title, "", self.settings.routing.name)
+
     def decided(self, decision: Decision) -> None:
         """Tells the log and the observers: after the fact, since a call must not wait for these."""
         caller = decision.caller
@@ -215,7 +224,7 @@ class Integration:
         level = logging.WARNING if amiss else logging.INFO
         log.log(
             level,
-            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s%s",
+            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s%s%s",
             decision.call.uuid,
             caller.number.e164 if caller.number else "-",
             caller.result,
@@ -224,6 +233,7 @@ class Integration:
             decision.target or "-",
             f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
             f" refused={decision.refused}" if decision.refused else "",
+            f" why={decision.why}" if decision.why else "",
         )
         for observer in self.observers:
             observer.decided(decision)
@@ -278,10 +288,19 @@ class Integration:
             case _:
                 self._heard(event, switch)
 
+    def overheard(self, event: CallEvent, switch: str) -> None:
+        """What channel events have told at a switch where this is the reserve, whoever acts upon it; returns
+        at once.
+        """
+        if self.history:
+            now = replace(event, at=time.time()) if isinstance(event, HungUp) and not event.at else event
+            self.history.overheard(now, switch)
+
     def legs(self, switch: str) -> set[str]:
         """Legs that were up at that switch, as far as this service knows from before its start."""
         with self._telling:
-            return self._stories.legs(switch)
+            legs = self._stories.legs(switch)
+        return legs | self.history.legs(switch) if self.history else legs
 
     # 1C has changed.
 
@@ -460,7 +479,7 @@ class Integration:
         return self.settings.lookup.deadline if call.deadline is None else min(call.deadline, MAX_DEADLINE)
 
     def _decision(self, call: Call, caller: Caller) -> Decision:
-        return decide(call, caller, self.settings.routing, self.plan)
+        return decide(call, caller, self.settings.routing, self.plan, self.switches.at(call.switch))
 
     def _unidentified(self, event: Unidentified, switch: str) -> None:
         log.warning("call=%s no card at leg=%s: %s", event.call_uuid, event.leg_uuid, event.why)
@@ -495,6 +514,7 @@ class Integration:
             policy_of(self.settings),
             self.settings.history.keep_for,
             frozenset(one.name for one in self.settings.esl.inbound if one.role is Role.RESERVE),
+            self.links,
         )
 
     def _asked(self, base: str, operation: str, took: float, error: str) -> None:

@@ -29,6 +29,12 @@ PATIENCE = 5.0
 """Seconds in which a word must have come back; then the switch does not hand words on, or it is stuck."""
 LATE = 3.0
 """Seconds that a word's way may take until what is read with it counts as read late."""
+UNBROKEN = 1.9
+"""Seconds that an own service's last word to have come back may be old, lest a reserve takes it for gone: it
+does when it has heard four of its own since, which are a second apart.
+"""
+LEARNS_FOR = 11.0
+"""Seconds after a connect in which a service learns what was up before."""
 MAX_HELD = 5000
 """Talks that a reserve keeps; the oldest is dropped first."""
 
@@ -61,6 +67,8 @@ class Duty:
             which is a fault of the settings.
         owner_at: When it was heard.
         deaf: No word of ours has come back: the switch hands none on. A reserve that is deaf never acts.
+        owner_words: How many of the own service's have been heard.
+        reserved: To an own service: a reserve has been heard.
     """
 
     def __init__(self, role: Role, who: str) -> None:
@@ -69,6 +77,11 @@ class Duty:
         self.owner = ""
         self.owner_at = 0.0
         self.deaf = False
+        self.owner_words = 0
+        self.reserved = False
+        self._connected_at = 0.0
+        self._owner_at: float | None = None  # on this connection
+        self._alone_since: float | None = None
         self._number = 0
         self._said_at: float | None = None  # a word that has not come back
         self._heard_at: float | None = None  # when the last was said that has
@@ -83,10 +96,28 @@ class Duty:
     def held(self) -> int:
         return len(self._held)
 
-    def connected(self) -> None:
+    def connected(self, now: float = 0.0) -> None:
         """A new connection: whatever was heard on the one before was then."""
-        self._said_at = self._heard_at = None
+        self._said_at = self._heard_at = self._owner_at = self._alone_since = None
         self._alone = 0
+        self._connected_at = now
+
+    def alone_for(self, now: float) -> float | None:
+        """Seconds for which nobody but us has acted for the switch, by what it tells: to an own service,
+        since its words come back without a gap; to a reserve, since the own one is gone and it has learnt
+        what was up. None: that cannot be said now.
+        """
+        if self._alone_since is None:
+            return None
+        if self.role is Role.OWN:
+            unbroken = self._heard_at is not None and now - self._heard_at <= UNBROKEN
+            return now - self._alone_since if unbroken else None
+        since = max(self._alone_since, self._connected_at + LEARNS_FOR)
+        return now - since if self.acts and now >= since else None
+
+    def owner_away(self, now: float) -> float | None:
+        """Seconds since the own service was heard on this connection; None: it was not."""
+        return None if self._owner_at is None else now - self._owner_at
 
     def say(self, now: float) -> Word | None:
         """Our next word; None while the one before is on its way."""
@@ -106,12 +137,20 @@ class Duty:
         """Somebody's word has come, perhaps our own."""
         if word.who == self.who:
             if word.number == self._number and self._said_at is not None:
+                if self.role is Role.OWN and self.alone_for(now) is None:
+                    self._alone_since = now
                 self._heard_at, self._said_at = self._said_at, None
                 self.deaf = False
                 self._alone += 1
         elif word.role is Role.OWN:
             self.owner, self.owner_at = word.who, now
+            self._owner_at, self._alone_since = now, None
+            self.owner_words += 1
             self._alone = 0 if word.number else GONE_AFTER
+        else:
+            self.reserved = True
+        if self.role is Role.RESERVE and self.acts and self._alone_since is None:
+            self._alone_since = now
 
     def late(self, now: float) -> float:
         """How old what is read now may be, seconds: we were frozen, or the line was. 0: as good as new."""

@@ -71,6 +71,7 @@ class Post:
         happened: Acts upon what a channel event has told; its second argument claims cards at the switch.
         wants: Whether the settings want a card for such a conversation.
         useful_for: Tells for how many seconds a card is of use.
+        overheard: Hears, at a reserve, what a channel event has told, whoever acts upon it.
 
     Attributes:
         token: Ours among the services that listen to the switch.
@@ -82,7 +83,9 @@ class Post:
         happened: Callable[[CallEvent, Take | None], None],
         wants: Callable[[Conversation], bool],
         useful_for: Callable[[], float],
+        overheard: Callable[[CallEvent], None] = lambda event: None,
     ) -> None:
+        self._overheard = overheard
         self.token = our_token()
         self._happened = happened
         self._wants = wants
@@ -104,11 +107,36 @@ class Post:
         name, role = self._settings.name, self._settings.role
         return PostState(name, role, connected, self._owner, since, self._duty.held)
 
+    @property
+    def reserved(self) -> bool:
+        """To an own service: a reserve has been heard."""
+        return self._duty.reserved
+
+    @property
+    def owner(self) -> str:
+        """The token of the own service that was heard last, or empty."""
+        return self._duty.owner
+
+    @property
+    def owner_words(self) -> int:
+        """How many words of the own service have been heard."""
+        return self._duty.owner_words
+
+    def alone_for(self) -> float | None:
+        """Seconds for which nobody but us has acted for the switch, by what it tells; None: that cannot be
+        said now. From any thread.
+        """
+        return None if self._words is None else self._duty.alone_for(time.monotonic())
+
+    def owner_away(self) -> float | None:
+        """Seconds since the own service was heard on this connection; None: it was not. From any thread."""
+        return None if self._words is None else self._duty.owner_away(time.monotonic())
+
     def connected(self, words: Words, write: Callable[[bytes], None]) -> None:
         """We listen to the switch from now on."""
         self._loop = asyncio.get_running_loop()
         self._words, self._write = words, write
-        self._duty.connected()
+        self._duty.connected(time.monotonic())
         self._tick(words)
 
     def leave(self) -> None:
@@ -137,6 +165,8 @@ class Post:
 
     def happened(self, event: CallEvent) -> None:
         """Takes what a channel event has told, and acts upon it if that is on us."""
+        if self._settings.role is Role.RESERVE:
+            self._overheard(event)
         if isinstance(event, HungUp) and self._loop and (keys := self._claims.pop(event.leg_uuid, None)):
             self._loop.call_later(KEPT_FOR, self._let_go, keys)
         for one in self._duty.passed(event, time.monotonic()):

@@ -23,6 +23,7 @@ class Changes:
 
     Attributes:
         words: To be told.
+        written: Those of them that have been written down, each with its place.
         begun: Calls of which nothing was known before.
         stories: As they are now, with the manager's extension; None: it is over.
         ended: Words that were sent: what becomes of them, why, and whether it was the memory that had them.
@@ -34,6 +35,7 @@ class Changes:
     """
 
     words: list[Word] = field(default_factory=list)
+    written: list[tuple[int, Word]] = field(default_factory=list)
     begun: set[str] = field(default_factory=set)
     stories: dict[str, tuple[Story, str] | None] = field(default_factory=dict)
     ended: list[tuple[Word, Became, str, bool]] = field(default_factory=list)

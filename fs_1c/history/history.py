@@ -17,11 +17,13 @@ from fs_1c.history import kept
 from fs_1c.history.changes import Changes
 from fs_1c.history.kept import Waits, Word
 from fs_1c.history.office import Office
+from fs_1c.history.relay import AtSwitch
 from fs_1c.history.sending import Sending
 from fs_1c.history.stories import of_json
 from fs_1c.history.tables import owns
 from fs_1c.numbers import is_extension
 from fs_1c.onec import Client
+from fs_1c.settings import RedisSettings
 from fs_1c.talk import Observer, Story
 
 log = logging.getLogger(__name__)
@@ -38,21 +40,25 @@ class History(Observer):
 
     Args:
         path: Where it is written down what they are to be told; None: nowhere.
+        redis: Where services share it; None: each is on its own, and a reserve tells nothing.
 
     Attributes:
         counted: Words by base and what became of them.
         desk: Tells how much waits, and has it tried at once, or dropped.
     """
 
-    def __init__(self, path: Path | None, office: Office) -> None:
+    def __init__(self, path: Path | None, office: Office, redis: RedisSettings | None = None) -> None:
         self._office = office
-        self._sending = Sending(path, office, self._found)
+        self._sending = Sending(path, office, self._found, redis)
+        self._sharing = self._sending.sharing
         self._outbox = self._sending.outbox
         self._path = path
         self.counted, self.desk = self._sending.counted, self._sending.desk
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
+        if self._sharing:
+            self._sharing.managers = self._managers
 
     @property
     def lost(self) -> int:
@@ -68,20 +74,39 @@ class History(Observer):
             )
         try:
             self._outbox.open()
+            if self._sharing:
+                self._sharing.open()
         except RuntimeError as error:  # no thread to be had
             log.warning("history: %s", error)
         self._outbox.put(self._sending.anew, hurry=True)
 
     def close(self, timeout: float) -> None:
         """Writes down what waits; blocks for at most `timeout` seconds."""
+        if self._sharing:
+            self._sharing.close()
         self._outbox.close(timeout)
+
+    def attend(self, switch: str, post: AtSwitch, *, reserve: bool) -> None:
+        """We listen to a switch to which others may listen, too. Called before `open`."""
+        if self._sharing:
+            self._sharing.attend(switch, post, reserve=reserve)
 
     # Calls.
 
     def heard(self, event: CallEvent, story: Story | None) -> None:
         """What 1C is to be told of it goes to the outbox."""
-        if story is not None and self._outbox.is_open:
+        if story is not None and self._outbox.is_open and story.switch not in self._office.others:
             self._outbox.put(partial(self._happened, event, story), may_be_lost=True)
+
+    def overheard(self, event: CallEvent, switch: str) -> None:
+        """Something has happened at a switch where we are the reserve: its own service tells 1C, or we."""
+        story = self._sharing.overheard(event, switch) if self._sharing and self._outbox.is_open else None
+        if story is not None:
+            self._outbox.put(partial(self._happened, event, story), may_be_lost=True)
+
+    def legs(self, switch: str) -> set[str]:
+        """Legs that were up where we are the reserve, as far as this service knows from before its start."""
+        return self._sharing.legs(switch) if self._sharing else set()
 
     def decided(self, decision: Decision) -> None:
         """Who the client's manager is."""
@@ -117,10 +142,13 @@ class History(Observer):
             self._outbox.put(lambda changes: changes.after.append(erase), hurry=True)
         else:
             erase()
+        shared = self._sharing.erase(is_his) if self._sharing else ""
         try:
-            return done.result(timeout)
+            erased, left = done.result(timeout)
         except TimeoutError:
-            return 0, f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
+            left = f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
+            erased = 0
+        return erased, "; ".join(filter(None, (left, shared)))
 
     def _ask(self, what: Callable[[Connection], Any], timeout: float) -> Any:
         answer: Future[Any] = Future()
@@ -134,7 +162,7 @@ class History(Observer):
         name = office.base_of(story)
         base = office.bases.get(name)
         table = base.table if base else None
-        if table is None or self._sending.takes_nothing(name) or story.switch in office.others:
+        if table is None or self._sending.takes_nothing(name):
             return
         before, manager = self._before.get(call), self._managers.get(call, "")
         if before is None:
@@ -143,30 +171,34 @@ class History(Observer):
         at = story.began if isinstance(event, Began) and story.began else getattr(event, "at", 0.0)
         if isinstance(event, Recorded) or not at:
             at = now
-        for said in table(before, event, story, office.policy, manager):
-            changes.words.append(
-                Word(
-                    0,
-                    name,
-                    call,
-                    said.state,
-                    said.extension,
-                    said.owner,
-                    said.once,
-                    story.number,
-                    story.destination,
-                    story.outgoing,
-                    at,
-                    story.began or at,
-                    round(story.seconds),
-                    story.answered,
-                    _link(story),
-                    now,
-                )
+        words = [
+            Word(
+                0,
+                name,
+                call,
+                said.state,
+                said.extension,
+                said.owner,
+                said.once,
+                story.number,
+                story.destination,
+                story.outgoing,
+                at,
+                story.began or at,
+                round(story.seconds),
+                story.answered,
+                office.link(story),
+                now,
+                switch=story.switch,
             )
+            for said in table(before, event, story, office.policy, manager)
+        ]
+        ours = self._sharing is None or self._sharing.happened(story, words, manager, changes)
+        changes.words += words if ours else ()
         if story.ended is None:
             _remember(self._before, call, story)
-            changes.stories[call] = (story, manager)
+            if ours:
+                changes.stories[call] = (story, manager)
         else:
             self._before.pop(call, None)
             self._managers.pop(call, None)
@@ -185,13 +217,11 @@ class History(Observer):
                 _remember(self._before, story.call_uuid, story)
                 if manager:
                     _remember(self._managers, story.call_uuid, manager)
-        self._office.restore(up)
+        theirs = [story for story in up if story.switch in self._office.others]
+        self._office.restore([story for story in up if story.switch not in self._office.others])
+        if self._sharing:
+            self._sharing.restore(theirs)
         return len(up)
-
-
-def _link(story: Story) -> str:
-    """The latest recording, where the switch keeps it behind an address."""
-    return next((file for file in reversed(story.recordings) if file.startswith(("http://", "https://"))), "")
 
 
 def _remember(where: OrderedDict[str, Any], call: str, what: Any) -> None:

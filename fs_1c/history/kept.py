@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Of the tables."""
 SAID_FOR = 24 * 3600.0
 """Seconds for which it is known what was said of a call, and a story is kept of which nothing is heard."""
@@ -26,7 +26,7 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS words (id INTEGER PRIMARY KEY, base TEXT NOT NULL, call TEXT NOT NULL, state
     TEXT NOT NULL, extension TEXT, owner INTEGER, once INTEGER, number TEXT, destination TEXT, outgoing
     INTEGER, at REAL, began REAL, seconds INTEGER, answered INTEGER, link TEXT, made REAL NOT NULL, tries
-    INTEGER NOT NULL, leaving INTEGER NOT NULL, error TEXT NOT NULL)""",
+    INTEGER NOT NULL, leaving INTEGER NOT NULL, error TEXT NOT NULL, switch TEXT NOT NULL DEFAULT '')""",
     "CREATE INDEX IF NOT EXISTS words_by_call ON words (base, call, id)",
     "CREATE INDEX IF NOT EXISTS words_by_age ON words (made)",
     "CREATE INDEX IF NOT EXISTS words_that_leave ON words (id) WHERE leaving",
@@ -40,8 +40,19 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS stories (call TEXT PRIMARY KEY, number TEXT, manager TEXT NOT NULL, story
     TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS stories_by_age ON stories (at)",
+    # me: what this file is called among services; life:SWITCH: of the Redis that knows of its words.
+    "CREATE TABLE IF NOT EXISTS cluster (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "INSERT OR IGNORE INTO cluster VALUES ('me', lower(hex(randomblob(8))))",
     f"PRAGMA user_version = {VERSION}",
 )
+
+
+def schema(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """What makes the tables of what is there."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 1:
+        return ("ALTER TABLE words ADD COLUMN switch TEXT NOT NULL DEFAULT ''", *SCHEMA)
+    return SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class Word:
         tries: How often it was sent in vain.
         leaving: It was about to leave: 1C may have it.
         error: Why it has not been taken yet, or empty.
+        switch: Whose call it is, by its name or address.
     """
 
     id: int
@@ -84,6 +96,7 @@ class Word:
     tries: int = 0
     leaving: bool = False
     error: str = ""
+    switch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +133,16 @@ def _word(row: tuple[Any, ...]) -> Word:
 
 def put(
     connection: sqlite3.Connection, words: Iterable[Word], turn: Callable[[Word], float] = lambda word: 0.0
-) -> None:
-    """Writes words down, but for those that are harmful twice and have been said.
+) -> list[tuple[int, Word]]:
+    """Writes words down, but for those that are harmful twice and have been said. Returns the others, each
+    with its place.
 
     Args:
         turn: When the call of a word goes on, if nothing of it waits yet.
     """
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM words").fetchone()
     rows: list[tuple[Any, ...]] = []
+    placed: list[tuple[int, Word]] = []
     calls: dict[tuple[str, str], tuple[str, str, float, int]] = {}
     for word in words:
         if word.once:
@@ -136,10 +151,12 @@ def put(
                 continue
         last += 1
         rows.append((last, *_values(word)[1:]))
+        placed.append((last, word))
         if (key := (word.base, word.call)) not in calls:
             calls[key] = (*key, turn(word), last)
     connection.executemany(_INSERT, rows)
     connection.executemany("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", calls.values())
+    return placed
 
 
 def next_words(
@@ -190,6 +207,13 @@ def over(connection: sqlite3.Connection, word: Word) -> None:
     _left(connection, word.base, word.call)
     connection.execute(
         "UPDATE calls SET next_at = 0 WHERE base = ? AND call = ? AND next_at > 0", (word.base, word.call)
+    )
+
+
+def unsay(connection: sqlite3.Connection, word: Word) -> None:
+    """It was another's to say, who may give it back."""
+    connection.execute(
+        "DELETE FROM said WHERE base = ? AND call = ? AND state = ?", (word.base, word.call, word.state)
     )
 
 

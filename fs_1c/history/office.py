@@ -10,6 +10,7 @@ from fs_1c.call import HistoryWord
 from fs_1c.history.tables import Policy, Table, itoolabs, mobilon, register
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import WorkerPool
+from fs_1c.recordings import Links
 from fs_1c.settings import Settings
 from fs_1c.talk import Story
 
@@ -46,6 +47,7 @@ class Office:
         told: Hears what became of each word.
         keep_for: Seconds after which 1C need not be told any more.
         others: Switches of whose calls another service tells, by name.
+        links: Give recordings their addresses.
     """
 
     bases: Mapping[str, Base]
@@ -57,6 +59,16 @@ class Office:
     policy: Policy
     keep_for: float
     others: frozenset[str] = frozenset()
+    links: Links | None = None
+
+    def link(self, story: Story) -> str:
+        """Where the latest recording is to be listened to; empty: nowhere, as far as we know."""
+        for file in reversed(story.recordings):
+            if file.startswith(("http://", "https://")):
+                return file
+            if self.links and (address := self.links.to(file, story.switch)):
+                return address
+        return ""
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -19,6 +19,10 @@ PATIENCE = 2
 """How often a word may find the base down before others go before it: perhaps it is for that word."""
 NO_HISTORY = "no-history"
 """The kind of error by which a base says that it takes nothing of the kind."""
+ELSEWHERE = "elsewhere"
+"""The kind of error by which a word is another service's to say."""
+NOT_SENT = frozenset(["busy", ELSEWHERE])
+"""The kinds of error that are ours, and say nothing of the base."""
 
 
 class Fate(Enum):
@@ -28,6 +32,7 @@ class Fate(Enum):
     AGAIN = auto()  # it has not arrived, or may be told twice
     UNKNOWN = auto()  # it may have arrived, and must not be told twice
     REFUSED = auto()  # 1C does not take it
+    ELSEWHERE = auto()  # another service has said it, or may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ def became(error: OneCError | None, tries: int, *, once: bool) -> Became:
         return Became(Fate.TOLD)
     if error.kind == "busy":  # our own queue: it has not been sent
         return Became(Fate.AGAIN, FIRST_PAUSE, tries)
+    if error.kind == ELSEWHERE:
+        return Became(Fate.ELSEWHERE)
     if once and error.reached is not Reached.NO:
         return Became(Fate.UNKNOWN if error.reached is Reached.MAYBE else Fate.REFUSED)
     tries += 1
@@ -115,5 +122,5 @@ class Pace:
                 return  # one that had left before
             self.failures, self.answers = self.failures + 1, False
             self.until = now + pause(self.failures)
-        elif self.failures and error.kind != "busy":  # it has answered, if not well
+        elif self.failures and error.kind not in NOT_SENT:  # it has answered, if not well
             self.failures, self.answers = 0, False

@@ -115,7 +115,7 @@ class Place:
                 words = words[:fit]
                 self.trouble("too much waits in memory")
         held = kept.HELD if away else 0.0
-        kept.put(connection, words, lambda word: 0.0 if word.call in self._fresh else held)
+        changes.written = kept.put(connection, words, lambda word: 0.0 if word.call in self._fresh else held)
         for call, told in changes.stories.items():
             if told is None:
                 kept.drop_story(connection, call)
@@ -236,7 +236,7 @@ class Place:
 
 
 def _file(path: Path) -> SqliteFile:
-    return SqliteFile(path, lambda _: kept.SCHEMA, kept.VERSION, "history", durable=True, cache=MAX_PAGES)
+    return SqliteFile(path, kept.schema, kept.VERSION, "history", durable=True, cache=MAX_PAGES)
 
 
 def _settle(connection: sqlite3.Connection, word: Word, became: Became, why: str) -> None:

@@ -20,9 +20,11 @@ from fs_1c.history.kept import Word
 from fs_1c.history.office import Office
 from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Became, Fate, Pace, became
+from fs_1c.history.relay import Sharing
 from fs_1c.history.waiting import Desk
 from fs_1c.numbers import Number, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
+from fs_1c.settings import RedisSettings
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ PRUNE_EVERY = 600.0
 """Seconds between two looks for what is too old."""
 BEFORE_A_CARD = 3.0
 """Seconds that a card may wait for the words that must come before it."""
+BUSY_PAUSE = 0.05
+"""Seconds until it is tried again for a card what the disk or another service held up."""
 MARKED_WITHIN = 5.0
 """Seconds that the disk may take to write down that a word leaves."""
 
@@ -46,14 +50,20 @@ class Sending:
         office: Who is told.
         outbox: From where.
         counted: Words by base and what became of them.
+        sharing: What other services have to do with it; None: each tells what it hears.
         desk: Tells how much waits, and has it tried at once, or dropped.
     """
 
     def __init__(
-        self, path: Path | None, office: Office, found: Callable[[list[tuple[str, str]]], int]
+        self,
+        path: Path | None,
+        office: Office,
+        found: Callable[[list[tuple[str, str]]], int],
+        redis: RedisSettings | None,
     ) -> None:
         self.office = office
         self.outbox = Outbox(path, self)
+        self.sharing = Sharing(redis, office.keep_for, self.outbox, self._settled) if redis else None
         self.counted: Counter[tuple[str, Told]] = Counter()
         self._found = found
         # What follows is the outbox' thread's own.
@@ -82,6 +92,8 @@ class Sending:
                 return
             error = self._tell(client, word)
             self.outbox.put(partial(self._ended, word, error), hurry=True)
+            if error is not None and error.kind == "busy":
+                time.sleep(BUSY_PAUSE)
             if error is not None and error.reached is Reached.NO and (error.passing or error.base_down):
                 raise error
 
@@ -175,7 +187,11 @@ class Sending:
         return None
 
     def _leaves(self, word: Word) -> None:
-        """On a worker, just before a word leaves that must not be said twice: that is written down."""
+        """On a worker, just before a word leaves that must not be said twice: it must be ours, and that is
+        written down.
+        """
+        if self.sharing:
+            self.sharing.may_leave(word)
         marked: Future[bool] = Future()
         self.outbox.put(lambda changes: changes.leaving.append((word, marked)), hurry=True)
         try:
@@ -201,7 +217,9 @@ class Sending:
             failure = error.failure() if error else None
             changes.after.append(partial(self._settled, word, taken, failure))
         elif error is not None:
-            log.debug("call=%s history %s base=%s again: %s", word.call, word.state, word.base, error)
+            log.debug("call=%s history %s base=%s not told: %s", word.call, word.state, word.base, error)
+            if self.sharing:
+                self.sharing.not_told(word, fate.fate, error, changes)
 
     def _not_sent(self, word: Word, changes: Changes) -> None:
         self._landed((word.base, word.call), word, Became(Fate.AGAIN, 0.0, word.tries), word.error, changes)
@@ -243,6 +261,8 @@ class Sending:
     def _settled(self, word: Word, told: Told, failure: Failure | None) -> None:
         """It has come to an end: the log and the observers are told."""
         self.counted[word.base, told] += 1
+        if self.sharing:
+            self.sharing.settled(word)
         became = HistoryWord(
             word.base,
             word.call,

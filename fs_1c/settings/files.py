@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 _EVERYBODY = stat.S_IROTH | stat.S_IWOTH
 _WELL_KNOWN = "ClueCon"
-_KEPT = ("journal.db", "claims.db", "history.db")
+_KEPT = ("journal.db", "claims.db", "history.db", "recordings.key")
 _told: set[Path] = set()
 
 
@@ -32,6 +32,8 @@ def secret_files(settings: Settings) -> list[tuple[str, Path]]:
     named += [("esl.inbound.password_file", switch.password_file) for switch in settings.esl.inbound]
     named += [("http.token_file", settings.http.token_file), ("subscribers.file", settings.subscribers.file)]
     named += [("cluster.token_file", settings.cluster.token_file)]
+    named += [("calls.token_file", settings.calls.token_file), ("calls.key_file", settings.calls.key_file)]
+    named += [("recordings.key_file", settings.recordings.key_file)]
     return [(what, file) for what, file in named if file is not None]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fs_1c.call import CallEvent, Conversation, HungUp, Unidentified
 from fs_1c.cards.claims import Taken, card_key, standing
-from fs_1c.cards.duty import EVERY, GONE_AFTER, LATE, MAX_HELD, PATIENCE, Duty, Word
+from fs_1c.cards.duty import EVERY, GONE_AFTER, LATE, LEARNS_FOR, MAX_HELD, PATIENCE, Duty, Word
 from fs_1c.settings import Role
 from tests.support import EXAMPLES
 
@@ -335,3 +335,41 @@ def test_while_one_of_the_two_lives_throughout_what_goes_on_for_ten_seconds_has_
     world = run(calm, clocks)
     missing = world.began.keys() - world.ended.keys() - set(world.cards)
     assert not missing or all(world.now - world.began[call] < 10.0 for call in missing)
+
+
+def test_an_own_service_is_alone_since_its_words_come_back_without_a_gap() -> None:
+    """Longer than a reserve would need to take it for gone, and it begins anew."""
+    duty = Duty(OWN, "a")
+    duty.connected(0.0)
+    assert duty.alone_for(0.0) is None
+    now = alone(duty, 5, 0.0)
+    assert duty.alone_for(now - EVERY + 0.02) == pytest.approx(4 * EVERY)
+    assert duty.alone_for(now + 2.0) is None  # frozen, or the switch hands nothing on
+    now = alone(duty, 1, now + 2.0)
+    assert duty.alone_for(now - EVERY + 0.02) == pytest.approx(0.0)
+    duty.connected(now)
+    assert duty.alone_for(now) is None
+
+
+def test_a_reserve_is_alone_since_the_own_service_is_gone_and_it_has_learnt_what_was_up() -> None:
+    duty = Duty(RESERVE, "b")
+    duty.connected(0.0)
+    duty.heard(Word(OWN, "a", 1), 0.0)
+    now = alone(duty, GONE_AFTER, 0.0)
+    assert duty.acts and duty.alone_for(now) is None and duty.owner_away(now) == pytest.approx(now)
+    assert duty.alone_for(LEARNS_FOR) == pytest.approx(0.0)
+    duty.heard(Word(OWN, "a2", 1), LEARNS_FOR)
+    assert duty.alone_for(LEARNS_FOR) is None and duty.owner == "a2" and duty.owner_words == 2
+    now = alone(duty, GONE_AFTER, 20.0)
+    assert duty.alone_for(now) == pytest.approx(now - (20.0 + (GONE_AFTER - 1) * EVERY + 0.02))
+    duty.connected(now)
+    assert duty.alone_for(now + 60.0) is None and duty.owner_away(now + 60.0) is None
+
+
+def test_an_own_service_knows_whether_there_is_a_reserve() -> None:
+    duty = Duty(OWN, "a")
+    duty.connected(0.0)
+    alone(duty, 2, 0.0)
+    assert not duty.reserved
+    duty.heard(Word(RESERVE, "b", 1), 2.0)
+    assert duty.reserved

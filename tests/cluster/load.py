@@ -3,8 +3,8 @@
 python -m tests.cluster.load --switches 10 --rate 20 --seconds 600 [--reserves]
 
 Says how many cards there were and how many were missing or double, words to Redis for each card, processor
-time of a service for each card, lines of its log for each call. Exits with 1 if a card is missing or double,
-or more is said to Redis or in the log than is promised.
+time of a service for each card, lines of its log for each call; and of each that is promised whether it is
+kept. Exits with 1 if one is not.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ WORDS = 3.0
 """To Redis, for each card, at the most."""
 LINES = 2.0
 """Of the log, for each call, at the most."""
+RESERVE = 1.2
+"""Processor time of a service that is a reserve, too, as a share of one that is not, at the most. Both were
+measured one after the other, at the same rate, so what else the machine does counts a little.
+"""
 TALK = 1.0
 """Seconds."""
 SENT = ("eval", "evalsha", "ping", "publish", "subscribe", "unsubscribe", "hello", "auth")
@@ -52,6 +56,11 @@ class Cost:
     processor: float
     lines: int
     took: float
+
+    @property
+    def each(self) -> float:
+        """Processor time of all services for a call, in milliseconds."""
+        return self.processor / self.calls * 1000
 
 
 def sent(redis: RedisServer) -> int:
@@ -135,16 +144,27 @@ async def callers(cluster: Cluster, switch: int, door: int, rate: float, until_w
     return numbers
 
 
-def show(what: str, cost: Cost) -> bool:
-    """Prints it. Is all as promised?"""
+def show(what: str, cost: Cost, least: Cost | None) -> bool:
+    """Prints it, and what of the promises is kept. Are all?
+
+    Args:
+        least: The same without reserves, or nothing if this is that.
+    """
     words, lines = cost.words / cost.calls, cost.lines / cost.calls
-    each = cost.processor / cost.calls * 1000
+    promises = [
+        (f"cards {cost.calls}, missing {cost.missing}, double {cost.double}", not cost.missing + cost.double),
+        (f"words to Redis for a card {words:.2f}, promised {WORDS:g}", words <= WORDS),
+        (f"lines of the log for a call {lines:.2f}, promised {LINES:g}", lines <= LINES),
+    ]
+    if least:
+        share = cost.each / least.each
+        promises.append((f"processor as of {share:.2f} own switches, promised {RESERVE:g}", share <= RESERVE))
     sys.stdout.write(
-        f"{what}: {cost.calls} calls in {cost.took:.0f} s, missing {cost.missing}, double {cost.double}; for "
-        f"each {words:.2f} words to Redis, {each:.2f} ms of processor time of all services, {lines:.2f} "
-        "lines of the log\n"
+        f"{what}: {cost.calls} calls in {cost.took:.0f} s, {cost.each:.2f} ms of processor time each\n"
+        + "".join(f"    {'kept' if kept else 'NOT KEPT'}: {promise}\n" for promise, kept in promises)
     )
-    return not cost.missing and not cost.double and words <= WORDS and lines <= LINES
+    sys.stdout.flush()
+    return all(kept for _, kept in promises)
 
 
 def main() -> int:
@@ -153,7 +173,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=5.0, help="calls a second at each switch")
     parser.add_argument("--seconds", type=float, default=30.0)
     given = parser.parse_args()
-    well = True
+    well, least = True, None
     for what, switches, reserves in (
         ("one switch", 1, False),
         (f"{given.switches} switches, each with its own service", given.switches, False),
@@ -161,7 +181,8 @@ def main() -> int:
     ):
         with tempfile.TemporaryDirectory() as folder:
             cost = asyncio.run(run(Path(folder), switches, given.rate, given.seconds, reserves=reserves))
-        well &= show(what, cost)
+        well &= show(what, cost, least if reserves else None)
+        least = cost
     return 0 if well else 1
 
 

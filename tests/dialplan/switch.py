@@ -15,13 +15,13 @@ from tests.dialplan.files import CONFIGURATIONS, DIALPLANS, DIRECTORY, NUMBER, S
 from tests.freeswitch.configuration import PASSWORD
 from tests.freeswitch.switch import Switch
 
-OWN_NUMBERS = {path.stem: f"7495123000{i}" for i, path in enumerate(DIALPLANS)}
+OWN_NUMBERS = {path.stem: f"749512300{i:02}" for i, path in enumerate(DIALPLANS)}
 """What is dialled to reach an example; the second number of an example has 7496 in it, not 7495."""
 
 # Whom the examples ring, beside the subscribers that the tests' own configuration has.
 _USERS = (100, 101, 200)
 
-_MODULES = ("mod_tone_stream",)  # the music of the queue
+_MODULES = ("mod_tone_stream", "mod_sndfile")  # the music of the queue; recordings
 
 _COMPANY = """
   <domain name="{name}">

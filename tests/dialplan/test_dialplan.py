@@ -39,6 +39,7 @@ DEFAULTS = {
     "mod_python": {NUMBER: ["user/100@pbx.example"]},
     "neighbour": {NUMBER: ["user/100@pbx.example"]},
     "queue": {NUMBER: ["user/100@pbx.example"]},
+    "recorded": {NUMBER: ["user/100@pbx.example"]},
     "ring_group": {NUMBER: ["user/244@pbx.example,user/245@pbx.example", "user/100@pbx.example"]},
     "sync": {NUMBER: ["user/100@pbx.example"]},
     "vip": {NUMBER: ["user/100@pbx.example"]},

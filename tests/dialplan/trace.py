@@ -20,7 +20,7 @@ Ask = Callable[[str, Variables], str]
 Returns the dial string that it bridges to by itself, or nothing.
 """
 
-NOT_FOLLOWED = frozenset({"answer", "export", "callcenter", "set_profile_var"})
+NOT_FOLLOWED = frozenset({"answer", "export", "callcenter", "record_session", "set_profile_var"})
 """Applications without which a trace is still right: here the queue serves nobody."""
 
 

@@ -152,6 +152,11 @@ class Company:
         """A caller dials the number whose dialplan uses that door."""
         return self._agents.call(door, number, name, withheld=withheld)
 
+    @property
+    def agents_port(self) -> int:
+        """Where all phones, and whoever is called outside, are."""
+        return self._agents.port
+
     def result(self, caller: Leg) -> str:
         """`fs_1c_result`, as the channel of a call that is up has it."""
         return self.switch.api(f"uuid_getvar {caller.call_id} fs_1c_result")

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,11 +145,13 @@ async def agree(calls: int, rate: float) -> Agreed:
     return Agreed(calls, (*amiss, *_differ(all_of_them, talks, onec.calls)), behind, processor)
 
 
-def _ended(documents: list[Document]) -> int:
+def _ended(documents: Sequence[Document]) -> int:
     return sum(document.states[-1:] == ["END"] for document in documents)
 
 
-def _differ(calls: list[Made], talks: dict[str, tuple[str, ...]], documents: list[Document]) -> Iterator[str]:
+def _differ(
+    calls: list[Made], talks: dict[str, tuple[str, ...]], documents: Sequence[Document]
+) -> Iterator[str]:
     """Of each call that the journal or 1C has wrong what they have."""
     told: dict[str, list[Document]] = {}
     for document in documents:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -125,6 +126,27 @@ def test_the_disk_is_away_while_words_are_under_way(
     assert all(ear.states(f"call-{i}") == ALL for i in range(3))
 
 
+def test_a_disk_that_is_back_while_a_word_is_under_way_is_not_asked_in_circles(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word's end is waited for, however long 1C takes."""
+    monkeypatch.setattr(outbox, "NOT_BEFORE", 3600.0)
+    disk, goes_on = Disk(monkeypatch), threading.Event()
+    with telling(tmp_path) as one:
+        box = one.history._outbox  # type: ignore[union-attr]
+        disk.full = True
+        ear.before = lambda state: goes_on.wait(SOON * 2)
+        happen(one, answered("call-1"))
+        until(lambda: one._bases["default"].pool.sessions[0] == 1)
+        disk.full = False
+        until(lambda: box._place.is_returning)
+        words(one)  # a turn later
+        assert box._wake_at > time.monotonic()
+        goes_on.set()
+        until(lambda: words(one) == 0)
+    assert ear.states("call-1") == ALL
+
+
 def test_a_disk_that_comes_back_just_when_a_word_has_ended(
     ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +204,7 @@ def test_a_newer_file_is_left_alone(ear: Ear, tmp_path: Path, caplog: pytest.Log
         until(lambda: all(ear.states(f"call-{i}") == ALL for i in range(5)))
     assert file.read_bytes() == before
     [line] = said(caplog)
-    assert "is of a newer version (99; this one knows 1)" in line
+    assert "is of a newer version (99; this one knows 2)" in line
 
 
 def test_another_service_has_it(ear: Ear, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from fs_1c.call import CallEvent
 from fs_1c.history.pace import Pace
@@ -27,7 +28,7 @@ def interleaved(calls: list[list[CallEvent]]) -> list[CallEvent]:
 def main(calls: int) -> None:
     Pace.room = lambda pace, *given: 0  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        more = {"screenpop": {"outgoing": False}, "journal": {"enabled": True}}
+        more: dict[str, Any] = {"screenpop": {"outgoing": False}, "journal": {"enabled": True}}
         service = Integration(build(settings(Path(folder), **more)))
         service.tell_history()
         history = service.history

@@ -19,7 +19,7 @@ from fs_1c.journal.report import as_json, story
 from fs_1c.numbers import MAX_DIALLED, OWN_COUNTRY, Number, NumberFormat, NumberPlan, read, refusal
 from fs_1c.routing import decide
 from fs_1c.settings import RoutingSettings
-from fs_1c.settings.sections import CategoryRule
+from fs_1c.settings.routing import CategoryRule
 from fs_1c.settings.types import _PATTERN, NumberPattern
 from tests.support import EXAMPLES
 

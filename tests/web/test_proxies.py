@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tests.web.test_status import decide
 from tests.world import World, world
 
 NAME = "status.pbx.example"
+RECORDINGS = "pbx.example"
 EXAMPLES = ROOT / "docs" / "examples"
 SILENT = f"""server {{
     listen 443 ssl;
@@ -39,8 +41,8 @@ def nginx(server: str, port: int, folder: Path) -> list[str]:
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     server = server.replace("listen 443", f"listen 127.0.0.1:{port}")
-    server = server.replace(f"/etc/ssl/{NAME}.pem", f"{folder}/certificate.pem")
-    server = server.replace(f"/etc/ssl/private/{NAME}.key", f"{folder}/key.pem")
+    server = re.sub(r"/etc/ssl/[\w.]+\.pem", f"{folder}/certificate.pem", server)
+    server = re.sub(r"/etc/ssl/private/[\w.]+\.key", f"{folder}/key.pem", server)
     (folder / "nginx.conf").write_text(
         f"daemon off; master_process off; pid {folder}/pid; error_log stderr;\n"
         f"events {{}}\nhttp {{ access_log off; {temporary}\n{server}\n}}\n"
@@ -53,7 +55,7 @@ def caddy(server: str, port: int, folder: Path) -> list[str]:
         f"admin off\nauto_https disable_redirects\nhttps_port {port}\nstorage file_system {folder}/storage"
     )
     tls = f"tls {folder}/certificate.pem {folder}/key.pem"
-    server = server.replace(f"{NAME} {{", f"{NAME}:{port} {{\n\tbind 127.0.0.1\n\t{tls}")
+    server = re.sub(r"^([\w.]+) \{", rf"\1:{port} {{\n\tbind 127.0.0.1\n\t{tls}", server, flags=re.MULTILINE)
     (folder / "Caddyfile").write_text(f"{{\n{options}\n}}\n{server}")
     return ["caddy", "run", "--config", f"{folder}/Caddyfile", "--adapter", "caddyfile"]
 
@@ -101,10 +103,12 @@ class Browser:
 @contextmanager
 def proxy(kind: str, here: World, folder: Path) -> Iterator[Browser]:
     written, server = PROXIES[kind]
-    certificate(folder, f"DNS:{NAME}")
+    certificate(folder, f"DNS:{NAME},DNS:{RECORDINGS}")
     assert here.service.http is not None
     port = free_port()
     server = server.replace("127.0.0.1:9184", str(here.service.http.address))
+    if here.service.recordings is not None:
+        server = server.replace("127.0.0.1:9186", str(here.service.recordings.address))
     command = written(server, port, folder)
     if not shutil.which(command[0]):
         pytest.skip(f"there is no {command[0]}")
@@ -169,5 +173,33 @@ def test_with_a_token_all_of_it_works_through_a_proxy(kind: str, tmp_path: Path)
                 while piece := await asyncio.to_thread(events.read1):
                     seen += piece  # until it has ended
                 assert (await browser("GET", "/state", **session)).status == 401
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("kind", ["nginx", "caddy"])
+def test_a_recording_is_listened_to_through_a_proxy(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    (folder / "call 1.wav").write_bytes(b"RIFF" + bytes(100_000))
+    links = {"folder": str(folder), "link": f"https://{RECORDINGS}/recordings", "listen": "127.0.0.1:0"}
+    state = {"folder": str(tmp_path)}
+
+    async def story() -> None:
+        async with world(listen=False, http=HTTP, recordings=links, state=state) as here:
+            assert here.service.recordings is not None
+            address = here.service.recordings.links.to(f"{folder}/call 1.wav")
+            path = address.removeprefix(f"https://{RECORDINGS}")
+            with proxy(kind, here, tmp_path) as browser:
+                await came_up(browser)
+                told = await browser("GET", path, Host=RECORDINGS)
+                assert (told.status, len(told.data)) == (200, 100_004)
+                part = await browser("GET", path, Host=RECORDINGS, Range="bytes=0-3")
+                assert (part.status, part.data) == (206, b"RIFF")
+                assert (await browser("GET", path[:-5] + "2.wav", Host=RECORDINGS)).status == 403
+                # Nothing else of this service is at that name.
+                for other in ("/", "/metrics", "/journal.json", "/recordings/../metrics"):
+                    told = await browser("GET", other, Host=RECORDINGS, **SHOWN)
+                    assert b"fs_1c" not in told.data and b"fs-1c" not in told.data, other
 
     asyncio.run(story())

@@ -1,0 +1,68 @@
+"""The section `[recordings]` of the settings file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from fs_1c.settings.types import Address, AddressField, Duration, Section
+
+KEY_LENGTH = 16
+"""Octets that a key must have at least."""
+_FIT = re.compile(r"https?://[A-Za-z0-9._~:\[\]/{}-]{1,500}")
+
+
+class RecordingsSettings(Section):
+    """The recordings that a switch makes, each behind an address that 1C is told; both `folder` and `link`
+    open them.
+
+    `folder`: where this machine's switch writes them. `link`: what the addresses begin with, as people in 1C
+    reach `listen`, with a proxy for HTTPS between; `{switch}` in it is the name of the call's switch
+    (`esl.inbound.name`). `valid_for`: seconds for which an address is good. `key_file`: what addresses are
+    signed with, the same for all services whose addresses must be good at each other; without it one is made
+    in `state.folder`.
+    """
+
+    folder: Path | None = None
+    link: str = ""
+    listen: AddressField = Address("127.0.0.1", 9186)
+    valid_for: Duration = Field(90 * 86400.0, ge=3600.0)
+    key_file: Path | None = None
+
+    @field_validator("link")
+    @classmethod
+    def _link(cls, value: str) -> str:
+        allowed = "allowed: http://HOST[:PORT]/PATH or https://..., Latin letters and digits; {switch}"
+        if value and not _FIT.fullmatch(value.replace("{switch}", "switch")):
+            raise ValueError(allowed)
+        try:
+            if value and not urlsplit(value.replace("{switch}", "switch")).hostname:
+                raise ValueError
+        except ValueError:
+            raise ValueError(allowed) from None
+        if "{" in value.replace("{switch}", ""):
+            raise ValueError(allowed)
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _whole(self) -> RecordingsSettings:
+        if bool(self.folder) != bool(self.link):
+            missing = "link" if self.folder else "folder"
+            raise ValueError(f"{missing}: is missing; folder and link belong together")
+        if self.folder and not self.folder.is_absolute():
+            raise ValueError(f"folder: {self.folder}: allowed: a path that begins with /")
+        if self.key_file:
+            try:
+                short = len(self.key_file.read_bytes().strip()) < KEY_LENGTH
+            except OSError:
+                raise ValueError(f"key_file: {self.key_file} cannot be read") from None
+            if short:
+                raise ValueError(f"key_file: allowed: at least {KEY_LENGTH} octets")
+        return self
+
+    @property
+    def enabled(self) -> bool:
+        return self.folder is not None and bool(self.link)

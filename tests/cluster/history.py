@@ -1,0 +1,251 @@
+"""`python -m tests.cluster.history DIALECT WHAT TIMES [SEED]`: an own service and its reserve, each a
+process, one simulated switch, one Redis and one 1C that is told of fifty calls, while something happens at a
+random moment; what 1C has in the end. WHAT is one of `HAPPENS`; TIMES how often, each with other moments, and
+with 1C's faults at random beneath it if WHAT ends with `+faults`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import sys
+import tempfile
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from fs_1c.history.relay.shared import SAME
+from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
+from fs_1c.simulator.onec.faults import KINDS
+from tests.cluster.support import LONG, Cluster, Service
+from tests.redis_server import redis_server
+from tests.world import until
+
+HAPPENS = ("nothing", "killed", "killed-and-started", "frozen", "redis-killed", "both-killed")
+HARMFUL = frozenset(["END", "INCOMING", "COMPLETED", "CANCELLED"])
+WORDS = {
+    ("mobilon-3", True): ["START", "ANSWER", "HANGUP", "END"],
+    ("mobilon-3", False): ["START", "HANGUP", "END"],
+    ("itoolabs", True): ["INCOMING", "COMPLETED", "history"],
+    ("itoolabs", False): ["INCOMING", "CANCELLED", "history"],
+}
+CARDS = frozenset(["PREANSWER", "ACCEPTED"])
+"""Words by which a card opens, which the cards say."""
+
+
+@dataclass
+class Found:
+    """What came of it.
+
+    Attributes:
+        calls: How many there were.
+        unknown: Harmful words that no service said again, for 1C might have them.
+        lacking: Those of them that 1C has not.
+        twice: Harmless words that 1C was told more than once.
+        taken_over: Words that the reserve has taken.
+        missed: Calls that count as missed though somebody answered while nobody could say so: own service and
+            Redis were away together.
+        faults: Of 1C, that have befallen a request.
+        wrong: Lines that should not be.
+    """
+
+    calls: int = 0
+    unknown: int = 0
+    lacking: int = 0
+    twice: int = 0
+    taken_over: int = 0
+    missed: int = 0
+    faults: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+async def told_by_two(
+    folder: Path, dialect: str, what: str, calls: int, seed: int, faults: tuple[str, ...] = ()
+) -> Found:
+    """See above."""
+    random = Random(seed)
+    given = OneCSimulatorSettings(port=0, dialect=dialect, latency=0.003)  # type: ignore[arg-type]
+    with ExitStack() as stack:
+        onec = stack.enter_context(OneCSimulator(given))
+        async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
+            here = Cluster(folder, onec, switch)
+            here.redis = stack.enter_context(redis_server("--appendonly", "yes", "--appendfsync", "always"))
+            for name, role in (("own", "own"), ("reserve", "reserve")):
+                here.services[name] = Service(here, name, _settings(here, dialect, role))
+                stack.callback(here.services[name].close)
+                await here.services[name].start()
+            await here.services["reserve"].says("the reserve stands by")
+            await until(
+                lambda: here.redis is not None and here.redis.client.exists("fs-1c:history:sw:own"), LONG
+            )
+            at = random.randrange(calls)
+            found = Found(calls)
+            fails = asyncio.create_task(_fails(onec, faults, Random(seed)))
+            under_way = []
+            for i in range(calls):
+                under_way.append(asyncio.create_task(switch.call(_script(i, random))))
+                await asyncio.sleep(0.02 + random.random() * 0.06)
+                if i == at:
+                    await _happens(here, what)
+            results = await asyncio.gather(*under_way)
+            await _ends(here, what)
+            fails.cancel()
+            found.faults = sum(onec._counted.faults.values())
+            onec.fault = None
+            together = what == "both-killed"
+            await until(lambda: not _lacks(here, dialect, results, together=together), 2 * LONG)
+            for service in here.services.values():
+                await service.stop()
+            _compare(here, dialect, results, found, together=together)
+            return found
+
+
+async def _fails(onec: OneCSimulator, faults: tuple[str, ...], random: Random) -> None:
+    """A fault at a time, each for one request, if one comes to which it can happen."""
+    while faults:
+        onec.fault = Fault(random.choice(faults), times=1)
+        await asyncio.sleep(0.04)
+
+
+def _settings(here: Cluster, dialect: str, role: str) -> str:
+    token = 'crm_token = "rehearsal"\n' if dialect == "itoolabs" else ""
+    assert here.redis is not None
+    return (
+        f'[onec]\nurl = "{here.onec.url}"\ndialect = "{dialect}"\ntimeout = "1s"\nkeep_warm = "0s"\n{token}'
+        f'[history]\nenabled = true\n[state]\nfolder = "FOLDER"\n'
+        f'[redis]\nurl = "{here.redis.url}"\n[esl.outbound]\nenabled = false\n[http]\nenabled = false\n'
+        f'[[esl.inbound]]\naddress = "127.0.0.1:{here.switch.event_socket_port}"\nname = "sw"\n'
+        f'role = "{role}"\n'
+    )
+
+
+def _script(i: int, random: Random) -> CallScript:
+    """Each fifth is missed."""
+    return CallScript(
+        f"8923500{i:04d}",
+        answered_by=None if i % 5 == 4 else "244",
+        default_target="user/244@127.0.0.1",
+        ring=0.02 + random.random() * 0.1,
+        talk=0.1 + random.random() * 2,
+    )
+
+
+async def _happens(here: Cluster, what: str) -> None:
+    own, redis = here.services["own"], here.redis
+    assert redis is not None
+    match what:
+        case "killed" | "killed-and-started":
+            own.kill()
+        case "frozen":
+            own.freeze()
+        case "redis-killed":
+            redis.kill()
+        case "both-killed":
+            redis.kill()
+            own.kill()
+
+
+async def _ends(here: Cluster, what: str) -> None:
+    """What was away comes back, after the reserve has had its turn; but for who is just killed."""
+    own, reserve, redis = here.services["own"], here.services["reserve"], here.redis
+    assert redis is not None
+    if what in ("redis-killed", "both-killed"):
+        await asyncio.to_thread(redis.start)
+    if what in ("killed", "killed-and-started", "frozen"):
+        await reserve.says("its own service is gone;")
+    if what in ("killed-and-started", "both-killed"):
+        await own.start()
+    if what == "frozen":
+        own.thaw()
+
+
+def _logs(here: Cluster) -> str:
+    return "".join(
+        log.read_text("utf-8", "replace")
+        for service in here.services.values()
+        for log in service.log.parent.glob("log-*")
+    )
+
+
+def _unknown(here: Cluster) -> set[tuple[str, str]]:
+    found = re.findall(r"call=(\S+) history (\S+) extension=\S+ base=\S+ (?:unknown|refused)", _logs(here))
+    return {(call, SAME.get(word, word)) for call, word in found}
+
+
+def _wanted(dialect: str, result: CallResult, told: list[str], *, together: bool) -> list[str]:
+    answered = result.answered_by is not None
+    if together and dialect == "mobilon-3" and "ANSWER" not in told:
+        answered = False
+    return WORDS[dialect, answered and not (together and "CANCELLED" in told)]
+
+
+def _lacks(
+    here: Cluster, dialect: str, results: list[CallResult], *, together: bool
+) -> list[tuple[str, list[str]]]:
+    """What 1C has not been told though it could have been."""
+    unknown, found = _unknown(here), []
+    for result in results:
+        told = _told(here, result.uuid)
+        wanted = _wanted(dialect, result, told, together=together)
+        if lacks := [word for word in wanted if word not in told]:
+            # Nothing is taken of a call of which 1C does not know, and no document is made without its end.
+            needed = "END" if dialect == "mobilon-3" else "INCOMING"
+            doubtful = [SAME.get(word, word) for word in lacks]
+            if (result.uuid, needed) in unknown or all((result.uuid, word) in unknown for word in doubtful):
+                continue
+            found.append((result.uuid, lacks))
+    return found
+
+
+def _told(here: Cluster, call: str) -> list[str]:
+    states = (
+        state for document in list(here.onec.calls) if document.call == call for state in document.states
+    )
+    return [state for state in states if state not in CARDS]
+
+
+def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Found, *, together: bool) -> None:
+    unknown = _unknown(here)
+    found.unknown = len(unknown)
+    found.lacking = sum(
+        state not in {SAME.get(one, one) for one in _told(here, call)} for call, state in unknown
+    )
+    found.taken_over = sum(int(many) for many in re.findall(r"(\d+) words are taken over", _logs(here)))
+    found.wrong += [f"lacks {one}" for one in _lacks(here, dialect, results, together=together)]
+    found.wrong += [line for line in _logs(here).splitlines() if "Traceback" in line or " ERROR " in line]
+    documents = Counter(document.call for document in here.onec.calls)
+    for result in results:
+        told = _told(here, result.uuid)
+        wanted = _wanted(dialect, result, told, together=together)
+        found.missed += wanted != WORDS[dialect, result.answered_by is not None]
+        if documents[result.uuid] > 1:
+            found.wrong.append(f"{result.uuid}: {documents[result.uuid]} documents")
+        if list(dict.fromkeys(told)) != [word for word in wanted if word in told]:
+            found.wrong.append(f"{result.uuid}: told in the order {told}")
+        many = [word for word, times in Counter(told).items() if times > 1]
+        found.twice += sum(word not in HARMFUL for word in many)
+        found.wrong += [f"{result.uuid}: {word} twice" for word in many if word in HARMFUL]
+
+
+def main(dialect: str, what: str, times: str, seed: str = "1") -> None:
+    what, _, more = what.partition("+")
+    faults = tuple(KINDS) if more == "faults" else ()
+    sums, wrong = Counter[str](), 0
+    for one in range(int(seed), int(seed) + int(times)):
+        with tempfile.TemporaryDirectory() as folder:
+            found = asyncio.run(told_by_two(Path(folder), dialect, what, 50, one, faults))
+        wrong += bool(found.wrong)
+        for name in ("calls", "unknown", "lacking", "twice", "taken_over", "missed", "faults"):
+            sums[name] += getattr(found, name)
+        sys.stdout.write(f"{one}: {found}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{dialect} {what}: {times} times, {dict(sums)}, {wrong} of them not right\n")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    main(*sys.argv[1:])
