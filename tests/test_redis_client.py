@@ -111,7 +111,7 @@ class Held:
 
 
 class Clock:
-    """Stands still but when it is told to go on; in place of `time`, the timers and what is known of stalls."""
+    """Stands still until it is told to go on; in place of `time`, the timers and what is known of stalls."""
 
     def __init__(self) -> None:
         self.now = 1000.0
