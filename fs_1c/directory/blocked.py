@@ -35,7 +35,9 @@ class Blocked:
         # A thread of its own: a file may stand on a disk that hangs.
         threading.Thread(target=self._watch, name="fs-1c-blocked", daemon=True).start()
 
-    def __contains__(self, number: Number) -> bool:
+    def __contains__(self, number: object) -> bool:
+        if not isinstance(number, Number):
+            return False
         return number.e164 in self._numbers or number.e164.startswith(self._beginnings)
 
     def close(self) -> None:
