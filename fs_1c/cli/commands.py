@@ -114,6 +114,19 @@ def erase(
 
 
 @app.command()
+def call(
+    client: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)],
+    extension: Annotated[str, typer.Option(help="Whose telephone rings first.", show_default=False)],
+    config: SettingsFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Have the running service call CLIENT by a subscriber's telephone."""
+    from fs_1c.cli.call import run
+
+    raise typer.Exit(run(config, client, extension, as_json=as_json))
+
+
+@app.command()
 def journal(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",
@@ -168,6 +181,18 @@ def history(
 
     wanted = Wanted(call, base, limit, retry, drop, everything)
     raise typer.Exit(run(config, wanted, as_json=as_json))
+
+
+@app.command()
+def presence(
+    extension: Annotated[str, typer.Argument(help="Only this subscriber.")] = "",
+    config: SettingsFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Say who can take a call: free, busy, away or unknown, since when, and with whom he talks."""
+    from fs_1c.cli.presence import run
+
+    raise typer.Exit(run(config, extension, as_json=as_json))
 
 
 @app.command()

@@ -4,6 +4,7 @@ A `Journal` is an observer that never holds a call up; `calls` reads what it wro
 it to people, `to_json` to programs. The status page shows the same rows before they are on the disk.
 """
 
+from fs_1c.journal.days import between
 from fs_1c.journal.ends import EndEntry, of_end
 from fs_1c.journal.entries import (
     CallEntry,
@@ -18,7 +19,8 @@ from fs_1c.journal.entries import (
     of_pop,
 )
 from fs_1c.journal.merged import merged, of_json
-from fs_1c.journal.report import as_json, listing, story, to_json
+from fs_1c.journal.report import as_json, in_columns, listing, story, to_json
+from fs_1c.journal.report_ends import iso
 from fs_1c.journal.writer import Journal, journal_file
 
 __all__ = [
@@ -31,8 +33,11 @@ __all__ = [
     "PopEntry",
     "Row",
     "as_json",
+    "between",
     "calls",
+    "in_columns",
     "in_e164",
+    "iso",
     "journal_file",
     "listing",
     "merged",
