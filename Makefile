@@ -30,6 +30,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m pip --quiet install --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.latency
+	$(BIN)/python -m tests.bench.calling
 	$(BIN)/python -m tests.bench.peers $(if $(WRITE),--write)
 
 # Half an hour of calls while 1C's faults come and go.

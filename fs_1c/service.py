@@ -7,13 +7,14 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from fs_1c.calls import Desk, Policy
 from fs_1c.cards import PostState
 from fs_1c.esl import InboundDoor, OutboundDoor, doors
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, Role, Settings
 from fs_1c.sockets import WrongSocket, must_stand_at
 from fs_1c.timers import STALLS
-from fs_1c.web import HttpDoor, RecordingsDoor
+from fs_1c.web import CallingDoor, HttpDoor, RecordingsDoor
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ class Service:
         self.outbound: OutboundDoor | None = None
         self.inbound: list[InboundDoor] = []
         self.http: HttpDoor | None = None
+        self.calling: CallingDoor | None = None
+        self.desk = Desk(self._policy, lambda number, base: self.integration.name_of(number, base))
+        self.integration.observers.append(self.desk)
         self.recordings: RecordingsDoor | None = None
         self._stopping = False
 
@@ -65,9 +69,12 @@ class Service:
                 if self._handed.get(name.removeprefix("esl.")) and not section.enabled:
                     raise WrongSocket(f"{name}.enabled: false, but systemd hands over a socket for it")
             if http.enabled:
-                door = HttpDoor(self.integration, http, self.doors, self.posts)
+                door = HttpDoor(self.integration, http, self.doors, self.posts, self.desk)
                 await self._open("http", door.open, "http.listen", http.listen)
                 self.http = door
+            if (listen := settings.calls.listen) is not None:
+                self.calling = CallingDoor(self.integration, settings.calls, self.desk)
+                await self._open("calls", self.calling.open, "calls.listen", listen)
             if (links := self.integration.links) is not None:
                 recordings = RecordingsDoor(links, settings.recordings.listen)
                 await self._open(
@@ -86,11 +93,19 @@ class Service:
             raise
         for switch in esl.inbound:
             listener = inbound_door(self.integration, switch)
+            listener.desk = self.desk
             listener.open()
             self.inbound.append(listener)
+        # A reserve makes the calls of whoever is registered there: nobody else is asked for them.
+        own_first = sorted(self.inbound, key=lambda one: one.settings.role is Role.RESERVE)
+        self.desk.lines = own_first
         self.integration.keep_warm()
         self.integration.tell_history()
         STALLS.watch()
+
+    def _policy(self) -> Policy:
+        settings = self.integration.settings
+        return Policy(settings.calls, settings.routing, self.integration.plan)
 
     def doors(self) -> dict[str, bool]:
         """The doors for calls, by the names they have in the log, and whether calls can come through. But for
@@ -118,7 +133,7 @@ class Service:
         ends = loop.time() + DRAIN
         await asyncio.gather(*(listener.close() for listener in self.inbound))
         finishing: list[Awaitable[None]] = [asyncio.to_thread(self.integration.finish_cards, DRAIN / 2)]
-        finishing += [door.close() for door in (self.http, self.recordings) if door]
+        finishing += [door.close() for door in (self.http, self.calling, self.recordings) if door]
         await asyncio.gather(*finishing)
         handed = bool(self._handed.get("outbound"))
         if self.outbound:
@@ -159,14 +174,18 @@ class Service:
         for kept in ("enabled", "listen"):
             if getattr(old.settings.http, kept) != getattr(settings.http, kept):
                 log.warning("settings: http.%s takes effect after a restart", kept)
+        for kept in ("listen", "cert_file", "key_file", "forms"):
+            if getattr(old.settings.calls, kept) != getattr(settings.calls, kept):
+                log.warning("settings: calls.%s takes effect after a restart", kept)
         if old.settings.recordings.enabled != settings.recordings.enabled or (
             old.settings.recordings.listen != settings.recordings.listen
         ):
             log.warning("settings: recordings takes effect after a restart")
         self.integration = Integration(settings, before=old)
+        self.integration.observers.append(self.desk)
         if self.recordings and (links := self.integration.links):
             self.recordings.links = links
-        for door in (self.outbound, self.http, *self.inbound):
+        for door in (self.outbound, self.http, self.calling, *self.inbound):
             if door is not None:
                 door.integration = self.integration
         self.integration.keep_warm()

@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from pathlib import Path
@@ -83,6 +83,19 @@ class Subscribers:
             on_leg: `fs_1c_key` as the subscriber's leg carried it; settings and file win over it.
         """
         return self._keys.get(extension) or self._in_file.get(extension) or on_leg
+
+    def of_key(self, key: bytes, same: Callable[[bytes, bytes], bool]) -> tuple[str, ...]:
+        """Whose key that is: the extensions, as far as they are known here. Takes as long for any key.
+
+        Args:
+            same: Compares two texts in a time that tells nothing.
+        """
+        known = {**self._in_file, **self._keys}
+        return tuple(sorted(e for e, one in known.items() if one and same(one.encode(), key)))
+
+    def extensions(self) -> set[str]:
+        """Who has a key that is known here."""
+        return {*self._keys, *self._in_file}
 
     def keys(self) -> set[str]:
         """All keys that are known here, to be masked."""

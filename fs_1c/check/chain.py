@@ -10,6 +10,7 @@ from pathlib import Path
 from fs_1c.check import (
     answer_step,
     base,
+    calls_step,
     history_step,
     load_step,
     number_step,
@@ -41,6 +42,7 @@ LIMITS = {
     "files": 8.0,
     "subscribers": 8.0,
     "routing": 4.0,
+    "calls": 4.0,
     "state": 4.0,
     "dns": 5.0,
     "tcp": 8.0,
@@ -126,6 +128,7 @@ class _OwnFiles:
             _step("files", lambda: settings_step.files(settings, self._path), _DISK),
             _step("subscribers", self._subscribers, _DISK),
             _step("routing", lambda: routing_step.routing(settings), _DISK),
+            _step("calls", lambda: calls_step.calls(settings), _DISK),
             _step("state", lambda: settings_step.state(settings), _DISK),
             _step("history", lambda: history_step.history(settings, self.keys), _DISK),
             _step("recordings", lambda: recordings_step.recordings(settings), _DISK),

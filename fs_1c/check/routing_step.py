@@ -22,7 +22,7 @@ def routing(settings: Settings) -> list[Finding]:
     """What may be dialled for a manager's phone."""
     own = settings.routing
     found = []
-    if own.external and (dear := list(_dear(settings))):
+    if own.external and (dear := list(dear_of(settings, own.external_format, own.external_allow))):
         found.append(
             warning(
                 STEP,
@@ -45,9 +45,9 @@ def routing(settings: Settings) -> list[Finding]:
     return found or [ok(STEP, "no dear number, and none abroad, is rung for 1C")]
 
 
-def _dear(settings: Settings) -> Iterator[str]:
+def dear_of(settings: Settings, form: NumberFormat, allow: tuple[str, ...]) -> Iterator[str]:
     """What would be dialled of numbers that nobody wants to pay for."""
-    policy, plan = settings.routing, settings.numbers.plan()
+    plan = settings.numbers.plan()
     kinds = phonenumbers.PhoneNumberType
     examples = [phonenumbers.example_number_for_type(plan.country, getattr(kinds, kind)) for kind in _DEAR]
     dear = [phonenumbers.format_number(one, phonenumbers.PhoneNumberFormat.E164) for one in examples if one]
@@ -55,10 +55,9 @@ def _dear(settings: Settings) -> Iterator[str]:
         one for one in _ABROAD if phonenumbers.region_code_for_number(phonenumbers.parse(one)) != plan.country
     ]
     for e164 in (*dear, *abroad):
-        form = policy.external_format
         as_received = form is NumberFormat.AS_RECEIVED
         forms = [one for one in NumberFormat if one is not form] if as_received else [form]
         ways = dict.fromkeys(Number(e164, e164).written(one) for one in forms)
-        yield from (way for way in ways if not refusal(Number(e164, way), way, policy.external_allow, plan))
-    patterns = tuple(one for one in policy.external_allow if one != OWN_COUNTRY)
+        yield from (way for way in ways if not refusal(Number(e164, way), way, allow, plan))
+    patterns = tuple(one for one in allow if one != OWN_COUNTRY)
     yield from (one for one in _EMERGENCY if not refusal(Number(f"+{one}", one), one, patterns, plan))

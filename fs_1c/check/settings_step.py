@@ -67,6 +67,7 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
         for one in settings.esl.inbound
     ]
     readers.append(("service", "http.token_file", settings.http.secret, ""))
+    readers.append(("service", "calls.token_file", settings.calls.secret, ""))
     found: list[Finding] = []
     locked: set[str] = set()
     for link, name, read, username in readers:

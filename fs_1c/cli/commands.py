@@ -114,6 +114,19 @@ def erase(
 
 
 @app.command()
+def call(
+    client: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)],
+    extension: Annotated[str, typer.Option(help="Whose telephone rings first.", show_default=False)],
+    config: SettingsFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Have the running service call CLIENT by a subscriber's telephone."""
+    from fs_1c.cli.call import run
+
+    raise typer.Exit(run(config, client, extension, as_json=as_json))
+
+
+@app.command()
 def journal(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",

@@ -17,8 +17,10 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from fs_1c.call import CallEvent
+from fs_1c.calls import Desk
 from fs_1c.cards import KEY, Post
 from fs_1c.esl.listening import Heard, Listening, Refused
+from fs_1c.esl.placing import Placing
 from fs_1c.esl.wire import Reader, WireError
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings, Role
@@ -37,6 +39,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between attempts; short, since each second away is a card that opens late."""
 LOOK_AGAIN = (0.5, 2.0, 10.0)
 """Seconds after a connect when it is asked again what is up (see `listening`)."""
+DOUBTS, ALL_AGAIN = 0.1, 60.0
+"""Seconds between questions about subscribers of whom something has changed, and about all."""
 IN_A_ROW = 30
 """Messages after which others have the loop: calls are decided there."""
 UNFINISHED = 60.0
@@ -59,6 +63,7 @@ class InboundDoor:
     Attributes:
         ready: Set while we are connected and subscribed.
         post: Ours at a switch that has a name.
+        desk: Hears what becomes of the calls that it has had made here; None: it has none made.
     """
 
     def __init__(self, integration: Integration, settings: InboundSettings) -> None:
@@ -71,12 +76,15 @@ class InboundDoor:
             lambda name: self.integration.people.has_key(name),
             internal=lambda: self.integration.settings.history.internal,
         )
+        integration.switches.tables[self._switch] = self._conversations.presence
         self._told: set[str] = set()  # complaints about answers of the switch
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening: Listening | None = None  # while we are connected and subscribed
         self._writer: asyncio.StreamWriter | None = None
         self._jobs: dict[str, Future[str]] = {}
+        self._placing = Placing()
+        self.desk: Desk | None = None
         self.post = (
             Post(
                 settings,
@@ -122,9 +130,56 @@ class InboundDoor:
             self._loop.call_soon_threadsafe(send)
         return found
 
+    # Calls that somebody asks for; all of these on the loop.
+
+    def is_up(self) -> bool:
+        """Are we connected, and subscribed?"""
+        return self._listening is not None and self._writer is not None and not self._writer.is_closing()
+
+    def knows(self, extension: str) -> bool:
+        """Is that subscriber registered here, as far as the switch has told?"""
+        return self._conversations.contacts.knows(extension)
+
+    def place(self, call_id: str, command: str) -> bool:
+        """Has the switch make a call; what becomes of it is told to `desk`. False: it was not told."""
+        if not self.is_up() or self._writer is None or self._listening is None:
+            return False
+        self._writer.write(self._listening.place(call_id, command))
+        return True
+
+    def end(self, call_id: str) -> bool:
+        """Has the switch end it. False: it was not told."""
+        if not self.is_up() or self._writer is None or self._listening is None:
+            return False
+        self._writer.write(self._listening.end(call_id))
+        return True
+
+    def users(self) -> Future[str]:
+        """Asks which users the switch's directory lists, as a table; it may never end."""
+        found: Future[str] = Future()
+        if not self.is_up() or self._writer is None or self._listening is None:
+            found.set_result("")
+            return found
+        job = str(uuid.uuid4())
+        self._jobs[job] = found
+        self._writer.write(self._listening.users(job))
+        return found
+
     def _look_again(self, listening: Listening) -> None:
         if self._writer is not None and listening is self._listening:
             self._writer.write(listening.look_again())
+
+    def _who_is_there(self, listening: Listening, again: float) -> None:
+        """Asks about subscribers, as long as this connection stands. `again`: when about all, by the loop."""
+        if self._writer is None or listening is not self._listening:
+            return
+        loop = asyncio.get_running_loop()
+        asks = listening.who_is_there()
+        if loop.time() >= again:
+            asks, again = asks + listening.who_is_there_in_all(), loop.time() + ALL_AGAIN
+        if asks:
+            self._writer.write(asks)
+        loop.call_later(DOUBTS, self._who_is_there, listening, again)
 
     async def _listen_for_ever(self) -> None:
         pause = FIRST_PAUSE
@@ -191,7 +246,7 @@ class InboundDoor:
         """Raises OSError when the password's file cannot be read."""
         token = self.post.token if self.post else ""
         settings, before = self.settings, lambda: self.integration.legs(self._switch)
-        return Listening(settings.secret(), self._conversations, settings.name, token, before)
+        return Listening(settings.secret(), self._conversations, settings.name, token, before, self._placing)
 
     async def _patiently(self, read: Callable[[], Awaitable[T]], listening: Listening) -> T:
         """What comes next. Raises TimeoutError when nothing does, not even an answer to a question of ours:
@@ -208,11 +263,15 @@ class InboundDoor:
     def _lost(self) -> None:
         """The connection has ended, and with it the questions that the switch has not answered."""
         self._listening = self._writer = None
+        self._conversations.presence.lost()
         lost, self._jobs = self._jobs, {}
         for found in lost.values():
             found.set_result("")
         if self.post:
             self.post.lost()
+        self._placing.lost()
+        if self.desk:
+            self.desk.lost(self)
 
     def _do(self, heard: Heard, listening: Listening, writer: asyncio.StreamWriter) -> None:
         if heard.write:
@@ -222,8 +281,11 @@ class InboundDoor:
             self.ready.set()
             for seconds in LOOK_AGAIN:
                 asyncio.get_running_loop().call_later(seconds, self._look_again, listening)
+            self._who_is_there(listening, asyncio.get_running_loop().time() + ALL_AGAIN)
             if self.post:
                 self.post.connected(listening, writer.write)
+            if self.desk:
+                self.desk.found(self)
             log.info("inbound door %s: listening", self.settings)
         if heard.job is not None and (found := self._jobs.pop(heard.job[0], None)):
             found.set_result(heard.job[1])
@@ -234,6 +296,9 @@ class InboundDoor:
             self.post.heard(heard.word)
         if self.post and heard.taken:
             self.post.told(*heard.taken)
+        for call_id, step in heard.told:
+            if self.desk:
+                self.desk.step(call_id, step)
         for event in heard.happened:
             self.act(event)
 

@@ -18,20 +18,26 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from fs_1c import channel
 from fs_1c.call import CallEvent
+from fs_1c.calls import CALL
 from fs_1c.cards import Taken, Word
 from fs_1c.esl import commands
+from fs_1c.esl.placing import Placing, Told
 from fs_1c.esl.wire import Headers, Message, WireError
 from fs_1c.settings import Role
-from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
+from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, Question, is_uuid
 
 MAX_CHANNELS = 20_000
 """Channels asked about after a reconnect."""
+MAX_REGISTRATIONS, MAX_CONTACTS = 50_000, 16 * 1024
+"""Registrations of a switch, and octets of those of one subscriber, that are looked at."""
 SERVICE = "fs_1c::service"
 """The events by which services that listen to one switch hear of each other."""
 MAX_TOKEN = 100
@@ -50,10 +56,14 @@ class _Asked(Enum):
     CHANNELS = auto()
     DUMP = auto()
     JOB = auto()
+    PLACE = auto()
     ALIVE = auto()
     CLAIM = auto()
     HOLDER = auto()
     UP = auto()
+    SOFIA = auto()
+    VERTO = auto()
+    STILL_UP = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,7 @@ class Heard:
         problem: An answer could not be used; why, for the log.
         word: A service, perhaps this one, says that it is there.
         taken: The ticket of a claim, and what the switch says about it.
+        told: What is told of calls that we have had it make.
     """
 
     write: bytes = b""
@@ -79,6 +90,7 @@ class Heard:
     problem: str = ""
     word: Word | None = None
     taken: tuple[str, Taken] | None = None
+    told: tuple[Told, ...] = ()
 
 
 _NOTHING = Heard()
@@ -93,6 +105,7 @@ class Listening:
         name: That the switch has in the settings; who gives it another has nothing to do with us.
         token: Ours among the services that give it that name.
         before: Tells the legs that were up before this service was started.
+        placing: The calls that we have had it make; outlives the connection, too.
     """
 
     def __init__(
@@ -102,7 +115,9 @@ class Listening:
         name: str = "",
         token: str = "",
         before: Callable[[], set[str]] = lambda: set(),
+        placing: Placing | None = None,
     ) -> None:
+        self._placing = Placing() if placing is None else placing
         self._password = password
         self._before = before
         self._name = name
@@ -110,6 +125,9 @@ class Listening:
         self._realm = f"fs_1c.{name}"
         self._holders: dict[str, str] = {}  # ticket → who has it
         self._conversations = conversations
+        self._presence = conversations.presence
+        self._questions: deque[Question] = deque()  # about subscribers
+        self._sofia = ""  # the first half of the answer
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
         self._unheard: set[str] = set()  # of them those that may have gone while nobody listened
@@ -141,6 +159,29 @@ class Listening:
         self._unheard |= before
         return self._dump(sorted(before)) + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
+    def who_is_there(self) -> bytes:
+        """What to write to ask about subscribers of whom something has changed; mostly nothing. Due all the
+        time, several times a second.
+        """
+        asks = b""
+        for question in self._presence.questions():
+            user, domain = channel.word(question.user), channel.host(question.domain)
+            if user and domain:
+                self._questions.append(question)
+                asks += self._ask(_Asked.SOFIA, commands.api(f"sofia_contact */{user}@{domain}"))
+                asks += self._ask(_Asked.VERTO, commands.api(f"verto_contact {user}@{domain}"))
+        return asks
+
+    def who_is_there_in_all(self) -> bytes:
+        """What to write to learn what no event has told of subscribers. Due once a minute."""
+        asks = self._registrations()
+        for leg in filter(is_uuid, self._presence.to_be_looked_at()):
+            asks += self._ask(_Asked.STILL_UP, commands.api(f"uuid_exists {leg}"), leg)
+        return asks
+
+    def _registrations(self) -> bytes:
+        return self._ask(_Asked.REGISTRATIONS, commands.api("show registrations as json"))
+
     def still_there(self) -> bytes:
         """What to write to a switch that has been silent for long, to have any answer of it."""
         return self._ask(_Asked.ALIVE, commands.api("version"))
@@ -154,6 +195,20 @@ class Listening:
         """
         user = f"{extension}{'@' if domain else ''}{domain}"
         return self._ask(_Asked.JOB, commands.background(f"user_data {user} {what}", job))
+
+    def users(self, job: str) -> bytes:
+        """What to write to ask which users its directory lists; the answer is `Heard.job`."""
+        return self._ask(_Asked.JOB, commands.background("list_users", job))
+
+    def place(self, call_id: str, command: str) -> bytes:
+        """What to write to have a call made; what becomes of it is `Heard.told`."""
+        self._placing.begins(call_id)
+        return self._ask(_Asked.PLACE, commands.background(command, call_id), call_id)
+
+    def end(self, call_id: str) -> bytes:
+        """What to write to end it, whichever of its telephones ring."""
+        job = commands.background(f"hupall normal_clearing {CALL} {call_id}", str(uuid.uuid4()))
+        return self._ask(_Asked.JOB, job)
 
     def announce(self, word: Word) -> bytes:
         """What to write to say that we are there."""
@@ -188,16 +243,20 @@ class Listening:
             return _word(event, self._name)
         if name == "BACKGROUND_JOB":
             result = message.event_body.decode("utf-8", "replace").strip()
-            return Heard(job=(event.get("Job-UUID") or "", "" if result.startswith("-ERR") else result))
+            job = event.get("Job-UUID") or ""
+            told = self._placing.done(job, result)
+            return Heard(job=(job, "" if result.startswith("-ERR") else result), told=told)
         happened = self._conversations.feed(event)
-        return Heard(happened=happened) if happened else _NOTHING
+        # Of most calls there is nothing to tell here, and to look for a variable takes a while.
+        told = self._placing.feed(event) if self._placing else ()
+        return Heard(happened=happened, told=told) if happened or told else _NOTHING
 
-    def _ask(self, what: _Asked, command: bytes, channel: str = "") -> bytes:
-        self._asked.append((what, channel))
+    def _ask(self, what: _Asked, command: bytes, about: str = "") -> bytes:
+        self._asked.append((what, about))
         return command
 
     def _replied(self, message: Message) -> Heard:
-        what, channel = self._asked.popleft() if self._asked else (None, "")
+        what, about = self._asked.popleft() if self._asked else (None, "")
         match what:
             case _Asked.AUTH:
                 if not message.reply.startswith("+OK"):
@@ -209,7 +268,7 @@ class Listening:
                 if not message.reply.startswith("+OK"):
                     raise WireError(f"the subscription was answered by {message.reply[:80]!r}")
                 # Registrations first: by them a leg may be told whose it is.
-                contacts = self._ask(_Asked.REGISTRATIONS, commands.api("show registrations as json"))
+                contacts = self._registrations()
                 self._unheard |= self._conversations.known()
                 still_up = self._dump(sorted(self._unheard))
                 return Heard(contacts + still_up + self.look_again(), ready=True)
@@ -217,37 +276,54 @@ class Listening:
                 rows, problem = _rows(message.body, "show registrations")
                 for row in rows:
                     self._conversations.contacts.registered(str(row.get("url")), str(row.get("reg_user")))
+                if not problem:
+                    self._presence.seed(rows[:MAX_REGISTRATIONS])
                 return Heard(problem=problem)
             case _Asked.CHANNELS:
                 rows, problem = _rows(message.body, "show channels")
+                self._presence.live = True  # what has ended meanwhile, the dumps before this have told
                 uuids = [row.get("uuid") for row in rows[:MAX_CHANNELS]]
                 return Heard(self._dump([uuid for uuid in uuids if is_uuid(uuid)]), problem=problem)
             case _Asked.DUMP:
-                return self._dumped(message.body, channel)
+                return self._dumped(message.body, about)
+            case _Asked.PLACE:
+                return Heard(told=self._placing.replied(about, message.reply))
             case _Asked.HOLDER:
                 told = message.body[: MAX_TOKEN + 1].decode("utf-8", "replace").strip()
-                self._holders[channel] = "" if told.startswith("-") or len(told) > MAX_TOKEN else told
-                if not self._holders[channel]:
+                self._holders[about] = "" if told.startswith("-") or len(told) > MAX_TOKEN else told
+                if not self._holders[about]:
                     return Heard(problem=f"it keeps no claims (is mod_hash loaded?): {told[:80]!r}")
+            case _Asked.STILL_UP:
+                if message.body.strip() == b"false":
+                    return Heard(happened=self._conversations.gone(about), told=self._placing.gone(about))
+            case _Asked.SOFIA:
+                self._sofia = _text(message.body)
+            case _Asked.VERTO:
+                self._presence.found(self._questions.popleft(), self._sofia, _text(message.body))
             case _Asked.UP:
-                holder = self._holders.pop(channel, "")
+                holder = self._holders.pop(about, "")
                 taken = Taken(holder, holder == self._token, message.body.strip() != b"false")
-                return Heard(taken=(channel, taken))
+                return Heard(taken=(about, taken))
         return _NOTHING
 
     def _dumped(self, body: bytes, channel: str) -> Heard:
         if body.startswith(b"-ERR No such channel"):
             # Of any other we are sent the end, and all before it, though perhaps after this answer.
-            return Heard(happened=self._conversations.gone(channel) if channel in self._unheard else ())
+            happened = self._conversations.gone(channel) if channel in self._unheard else ()
+            return Heard(happened=happened, told=self._placing.gone(channel))
         dump = Headers(body.partition(b"\n\n")[0])
         if dump.get("Unique-ID") != channel:
             return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")
-        return Heard(happened=self._conversations.feed(dump))
+        return Heard(happened=self._conversations.feed(dump), told=self._placing.feed(dump))
 
     def _dump(self, channels: list[str]) -> bytes:
         new = [uuid for uuid in channels if uuid not in self._asked_about]
         self._asked_about.update(new)
         return b"".join(self._ask(_Asked.DUMP, commands.api(f"uuid_dump {uuid}"), uuid) for uuid in new)
+
+
+def _text(body: bytes) -> str:
+    return body[:MAX_CONTACTS].decode("utf-8", "replace").strip()
 
 
 def _word(event: Headers, name: str) -> Heard:

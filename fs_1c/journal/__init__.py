@@ -4,6 +4,7 @@ A `Journal` is an observer that never holds a call up; `calls` reads what it wro
 it to people, `to_json` to programs. The status page shows the same rows before they are on the disk.
 """
 
+from fs_1c.journal.days import between
 from fs_1c.journal.ends import EndEntry, of_end
 from fs_1c.journal.entries import (
     CallEntry,
@@ -31,6 +32,7 @@ __all__ = [
     "PopEntry",
     "Row",
     "as_json",
+    "between",
     "calls",
     "in_e164",
     "journal_file",

@@ -6,6 +6,7 @@ nothing and know no dialect.
 """
 
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
+from fs_1c.settings.calls import AnswerAt, CallForm, CallsSettings
 from fs_1c.settings.file import Settings, SettingsError, build, load
 from fs_1c.settings.files import (
     close_to_others,
@@ -16,6 +17,7 @@ from fs_1c.settings.files import (
     setting,
 )
 from fs_1c.settings.recordings import RecordingsSettings
+from fs_1c.settings.routing import CategoryRule, NameShown, RoutingSettings, Unavailable
 from fs_1c.settings.sections import (
     TOKEN_LENGTH,
     BreakerSettings,
@@ -24,12 +26,10 @@ from fs_1c.settings.sections import (
     InboundSettings,
     JournalSettings,
     LookupSettings,
-    NameShown,
     OutboundSettings,
     PopWhen,
     RedisSettings,
     Role,
-    RoutingSettings,
     ScreenPopSettings,
     SubscribersSettings,
     is_loopback,
@@ -39,7 +39,11 @@ from fs_1c.settings.types import Address, parse_address, parse_duration
 __all__ = [
     "TOKEN_LENGTH",
     "Address",
+    "AnswerAt",
     "BreakerSettings",
+    "CallForm",
+    "CallsSettings",
+    "CategoryRule",
     "ClusterSettings",
     "DialectName",
     "HttpSettings",
@@ -60,6 +64,7 @@ __all__ = [
     "SettingsError",
     "SoapVersion",
     "SubscribersSettings",
+    "Unavailable",
     "build",
     "close_to_others",
     "inline_secrets",

@@ -16,7 +16,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from fs_1c.numbers import Number, read
 from fs_1c.settings.base import TOLD_OF_CALLS, OneCSettings
+from fs_1c.settings.calls import CallsSettings
 from fs_1c.settings.recordings import RecordingsSettings
+from fs_1c.settings.routing import RoutingSettings
 from fs_1c.settings.sections import (
     BreakerSettings,
     ClusterSettings,
@@ -27,7 +29,6 @@ from fs_1c.settings.sections import (
     LookupSettings,
     NumbersSettings,
     RedisSettings,
-    RoutingSettings,
     ScreenPopSettings,
     StateSettings,
     SubscribersSettings,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     subscribers: SubscribersSettings = SubscribersSettings()
     esl: EslSettings = EslSettings()
     http: HttpSettings = HttpSettings()
+    calls: CallsSettings = CallsSettings()
     state: StateSettings = StateSettings()
     journal: JournalSettings = JournalSettings()
     history: HistorySettings = HistorySettings()

@@ -32,6 +32,7 @@ def secret_files(settings: Settings) -> list[tuple[str, Path]]:
     named += [("esl.inbound.password_file", switch.password_file) for switch in settings.esl.inbound]
     named += [("http.token_file", settings.http.token_file), ("subscribers.file", settings.subscribers.file)]
     named += [("cluster.token_file", settings.cluster.token_file)]
+    named += [("calls.token_file", settings.calls.token_file), ("calls.key_file", settings.calls.key_file)]
     named += [("recordings.key_file", settings.recordings.key_file)]
     return [(what, file) for what, file in named if file is not None]
 

@@ -25,6 +25,10 @@ class Contacts:
         """The login whose registration this contact is, or None."""
         return self._users.get(contact)
 
+    def knows(self, user: str) -> bool:
+        """Is anything registered for that login? Looks through all of them."""
+        return user in self._users.values()
+
     def heard(self, event: Event) -> None:
         """Takes an event of mod_sofia's registrar."""
         user = value(event, "to-user") or value(event, "from-user") or value(event, "user")

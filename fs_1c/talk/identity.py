@@ -23,7 +23,7 @@ _CONTACT = re.compile(r"(?:.*/)?(?:sips?:)?([^@/%;>]*)(?:[@%]([^;>\s]*))?", re.D
 _UNIQUE = re.compile(r"-0x[0-9a-f]+$")  # what a profile with several registrations adds to a user
 OURS = "variable_fs_1c_"
 """How the variables begin that are between a dialplan and us."""
-_OURS = frozenset(("base", "caller", "key", "number"))
+_OURS = frozenset(("base", "caller", "client", "key", "number"))
 _OUR_HEADERS = tuple((name, OURS + name) for name in sorted(_OURS))
 
 _LOGIN = re.compile(r"[A-Za-z0-9._+-]{1,64}")

@@ -21,6 +21,10 @@ from cachetools import LRUCache, TTLCache
 from fs_1c.settings import Address, is_loopback
 
 COOKIE = "fs_1c_status"
+PAGE = "X-FS-1C-Page"
+"""The header by which a session's own page asks for more than to read. A foreign page may have the cookie
+sent, but cannot read what to write there.
+"""
 COOKIE_FOR = 12 * 3600
 """Seconds."""
 SESSIONS = 256
@@ -99,6 +103,15 @@ class Sessions:
 
     def __init__(self) -> None:
         self._open: dict[bytes, tuple[float, bytes]] = {}
+        self._ours = secrets.token_bytes(32)
+
+    def page(self, cookie: str) -> str:
+        """What a session's page must show, to ask for more than to read."""
+        return hmac.new(self._ours, _digest(cookie), hashlib.sha256).hexdigest()
+
+    def asks(self, cookie: str, shown: str) -> bool:
+        """Is it that session's own page that shows this?"""
+        return bool(cookie) and same(shown.encode("latin-1", "replace"), self.page(cookie))
 
     def begin(self, token: str) -> str:
         """A cookie for who has shown this token."""

@@ -23,11 +23,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fs_1c import __version__
+from fs_1c.calls import Desk
 from fs_1c.cards import PostState
 from fs_1c.integration import Integration
 from fs_1c.settings import Address, HttpSettings
+from fs_1c.web.calling import by_hand
 from fs_1c.web.exchange import Refusal, body_of, guarded, text
-from fs_1c.web.gate import Gate, visitor, with_token
+from fs_1c.web.gate import CALL, Gate, visitor, with_token
 from fs_1c.web.history import HistoryPages, state_of
 from fs_1c.web.metrics import CONTENT_TYPE, Metrics
 from fs_1c.web.server import HttpServer
@@ -66,11 +68,18 @@ class HttpDoor:
         settings: Where to listen. The token is that of `integration`, so that it can be changed by SIGHUP.
         doors: The doors for calls; the service is ready when all are up.
         posts: The switches where other services may be, too.
+        desk: Has calls made for who shows the token; None: nobody does.
     """
 
     def __init__(
-        self, integration: Integration, settings: HttpSettings, doors: Doors, posts: Posts = tuple
+        self,
+        integration: Integration,
+        settings: HttpSettings,
+        doors: Doors,
+        posts: Posts = tuple,
+        desk: Desk | None = None,
     ) -> None:
+        self._desk = desk
         self.feed = Feed()
         self.metrics = Metrics(lambda: self.integration, doors, posts)
         self._settings = settings
@@ -129,6 +138,7 @@ class HttpDoor:
                     ("GET", "/metrics"): self._metrics,
                     ("POST", "/forget"): self._forget,
                     ("POST", "/erase"): self._erase,
+                    ("POST", CALL): self._call,
                     ("POST", "/login"): self._gate.login,
                     ("POST", "/logout"): self._gate.logout,
                     **self._history.endpoints(),
@@ -198,6 +208,12 @@ class HttpDoor:
         # Not whom: the log would keep him.
         log.info("http door: %s told to erase a client: %s", who.client, erased)
         return JSONResponse(asdict(erased))
+
+    async def _call(self, request: Request) -> Response:
+        who = with_token(request)
+        if self._desk is None:
+            raise Refusal(404, "this door has nobody called")
+        return await by_hand(await body_of(request), self._desk, who.client)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

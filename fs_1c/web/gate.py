@@ -19,6 +19,7 @@ from fs_1c.web.access import (
     COOKIE,
     COOKIE_FOR,
     FOREIGN,
+    PAGE,
     Sessions,
     Tries,
     bearer,
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 HEALTH = ("/health/live", "/health/ready")
 """Yes or no, for whoever balances the load: answered to anybody, through proxies, too."""
+CALL = "/call"
+"""What the page asks for beside reading: a session does, with the page's own token."""
 SIGN_IN = ("/", "/login", "/logout")
 """Where a stranger gets no more than the form."""
 _PUBLISHED = (
@@ -49,11 +52,13 @@ class Visitor:
         known: He may be told.
         token: There is one, so somebody else might not be.
         client: His address, for the log and for counting wrong tokens.
+        page: What his page must show to ask for more than to read; empty: he has no session.
     """
 
     known: bool
     token: bool
     client: str
+    page: str = ""
 
 
 def visitor(request: Request) -> Visitor:
@@ -124,7 +129,8 @@ class Gate:
                 log.warning("http door: %s showed no token, or a wrong one", client)
             allowed = "wrong token: allowed: Authorization: Bearer TOKEN, or in a browser, sign in at /"
             raise Refusal(401, allowed, {"WWW-Authenticate": "Bearer"})
-        return Visitor(known, token, client)
+        cookie = request.cookies.get(COOKIE, "") if known and bearer(request.headers) is None else ""
+        return Visitor(known, token, client, self._sessions.page(cookie) if token and cookie else "")
 
     def _is_here(self, request: Request) -> bool:
         """Without a token: is he on this machine? False: perhaps not, but what he asks is for anybody. Raises
@@ -146,7 +152,9 @@ class Gate:
         given, cookie = bearer(request.headers), request.cookies.get(COOKIE, "")
         if given is not None:
             return bool(await self._right(given, client, program=True))
-        if not cookie or request.method not in ("GET", "HEAD"):
+        reads = request.method in ("GET", "HEAD")
+        asks = request.url.path == CALL and self._sessions.asks(cookie, request.headers.get(PAGE, ""))
+        if not cookie or not (reads or asks):
             return False
         return self._sessions.good(cookie, await self._in_thread(self._settings().secret))
 

@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import logging
 import socket
+import ssl
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import h11
 import uvicorn
@@ -46,18 +48,32 @@ class HttpServer:
     Args:
         application: What answers. It must not raise, and must have answered within `GRACE` seconds; what
             lasts longer must bear to be cut.
-        life: Seconds that a connection lasts at the most, however busy its client keeps it.
-        patience: Seconds in which a client must take what is written for it.
+        life: Seconds that a connection lasts at the most, however busy its client keeps it; None: `LIFE`.
+        patience: Seconds in which a client must take what is written for it; None: `PATIENCE`.
+        certificate: Files of the certificate and its key, for https; None: plain HTTP.
+        name: Of the door, for the log.
     """
 
-    def __init__(self, application: ASGIApp, life: float = LIFE, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        life: float | None = None,
+        patience: float | None = None,
+        *,
+        certificate: tuple[Path, Path] | None = None,
+        name: str = "http door",
+    ) -> None:
+        times = {"life": life or LIFE, "patience": patience or PATIENCE}
+        self._certificate = certificate
+        self._name = name
         self._server = _Server(
             uvicorn.Config(
                 application,
-                http=type("_Connection", (_Connection,), {"life": life, "patience": patience}),
+                http=type("_Connection", (_Connection,), times),
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
+                backlog=1,  # accepted in one turn of the loop: see `startup`
                 log_config=None,
                 log_level="error",  # each broken request would be a line, and anybody can send those
                 access_log=False,
@@ -65,14 +81,20 @@ class HttpServer:
                 server_header=False,
                 headers=list(HEADERS),
                 timeout_graceful_shutdown=GRACE,
+                ssl_certfile=certificate[0] if certificate else None,
+                ssl_keyfile=certificate[1] if certificate else None,
             )
         )
         self._socket: socket.socket | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def open(self, listen: Address, handed: Sequence[socket.socket] = ()) -> None:
-        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken."""
+        """Starts to listen, or goes on with sockets that do. Raises OSError if the address is taken, or the
+        certificate is no good.
+        """
         loop = asyncio.get_running_loop()
+        if self._certificate:  # else uvicorn would find out, when nobody hears it
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(*self._certificate)
         if not handed:
             found = await loop.getaddrinfo(*listen, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
             family, *_, where = found[0]
@@ -104,7 +126,7 @@ class HttpServer:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and not self._server.should_exit:
-            log.error("http door: closed for good; calls go on without it", exc_info=task.exception())
+            log.error("%s: closed for good; calls go on without it", self._name, exc_info=task.exception())
 
 
 class _Connection(H11Protocol):
@@ -178,10 +200,10 @@ class _Connection(H11Protocol):
             longest.transport.abort()
         return bool(waiting)
 
-    def _wait(self, patience: float = PATIENCE) -> None:
+    def _wait(self, patience: float | None = None) -> None:
         self._wait_no_more()
         self._waits = self.loop.time()
-        self._gives_up = self.loop.call_later(patience, self.transport.abort)
+        self._gives_up = self.loop.call_later(patience or PATIENCE, self.transport.abort)
 
     def _wait_no_more(self) -> None:
         self._waits = None
@@ -202,6 +224,14 @@ class _Connection(H11Protocol):
 
 class _Server(uvicorn.Server):
     """uvicorn's, but signals are the service's."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to listen. asyncio accepts in one turn as many connections as may wait, and fifty at once
+        would have a call wait for all of them; so it is told of one, and the kernel of more.
+        """
+        await super().startup(sockets=sockets)
+        for one in sockets or ():
+            one.listen(MAX_CONNECTIONS)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

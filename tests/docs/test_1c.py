@@ -350,12 +350,12 @@ def test_commands_of_the_guide(onec: OneCSimulator, command: str) -> None:
 def test_guide(tmp_path: Path) -> None:
     assert "Платформы 1С под рукой не было" in GUIDE[:200]
     assert "No 1C platform was at hand" in (ONEC / "README.md").read_text("utf-8")[:200]
-    assert len(fenced("bsl")) == 3 and not any(errors(block) for block in fenced("bsl"))
+    assert len(fenced("bsl")) == 4 and not any(errors(block) for block in fenced("bsl"))
     (tmp_path / "password").write_text("secret")
     settings, history = fenced("toml")
     assert HistorySettings(**tomllib.loads(history)["history"]).enabled
     onec = OneCSettings(**tomllib.loads(settings.replace("/etc/fs-1c/", f"{tmp_path}/"))["onec"])
     assert (onec.url, onec.username) == (PLACEHOLDER, "SOAP")
     assert len([block for block in fenced("sh") if block.startswith("curl")]) == 4
-    errors_table = GUIDE.partition("## 10.")[2]
+    errors_table = GUIDE.partition("## 11.")[2]
     assert all(status in errors_table for status in "400 401 402 403 404 406 500 502 503 504".split())

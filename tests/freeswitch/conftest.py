@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import socket
+import subprocess
 import sysconfig
 import threading
 import time
@@ -152,6 +154,11 @@ class Company:
     def call(self, door: str, number: str = CHIZH.number, name: str = "", *, withheld: bool = False) -> Leg:
         """A caller dials the number whose dialplan uses that door."""
         return self._agents.call(door, number, name, withheld=withheld)
+
+    @property
+    def agents_port(self) -> int:
+        """Where all phones, and whoever is called outside, are."""
+        return self._agents.port
 
     def result(self, caller: Leg) -> str:
         """`fs_1c_result`, as the channel of a call that is up has it."""
@@ -298,8 +305,25 @@ def has_python(switch: Switch) -> Switch:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where FreeSWITCH keeps its certificates; made once, by whichever starts first."""
-    return tmp_path_factory.mktemp("certificates")
+    """Where FreeSWITCH keeps its certificates. Making them takes seconds: all workers have the same."""
+    if not shutil.which("openssl"):  # it makes them itself
+        return tmp_path_factory.mktemp("certificates")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "certificates"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "wss.pem").exists():
+            make = (
+                "openssl req -x509 -newkey rsa:4096 -nodes -subj /CN=FreeSWITCH -keyout key.pem -out own.pem"
+            )
+            subprocess.run(make.split(), cwd=folder, check=True, capture_output=True)
+            both = (folder / "own.pem").read_text() + (folder / "key.pem").read_text()
+            for name in ("dtls-srtp.pem", "wss.pem"):
+                (folder / name).write_text(both)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -309,7 +333,7 @@ def agents() -> Iterator[Agents]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # idle, it would take processor time from all that comes behind
 def switch(certificates: Path, agents: Agents, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
     """The switch that all tests share, except those that kill it."""
     if BINARY is None:

@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 
 from fs_1c.simulator.onec import Client, Document
-from tests.dialplan.switch import number
 from tests.freeswitch.office import Office
 from tests.freeswitch.phones import BARESIP, Softphone
 from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, State
 from tests.freeswitch.switch import BINARY
 from tests.freeswitch.test_dialplan import QUEUE
-from tests.freeswitch.test_phones import KEYS, Desks, replaced
+from tests.freeswitch.test_phones import Desks, replaced
 
 pytestmark = [
     pytest.mark.freeswitch,
@@ -32,7 +31,7 @@ RINGS, TALKS = 3.0, 1.0
 """Seconds: a call that is billed as a whole is seen to be wrong."""
 TOLERANCE = 1.0
 HAND = ("100", "240", "241", "245", "247", "249")
-"""Telephones of tests.freeswitch.sip, each shared by scenarios. 246 is busy; 242, 243 and 244 are softphones."""
+"""Telephones of tests.freeswitch.sip, for all scenarios. 246 is busy; 242, 243 and 244 are softphones."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,11 @@ import pytest
 from tests.freeswitch.conftest import Company
 from tests.freeswitch.sip import Agents
 from tests.freeswitch.switch import Switch
+from tests.freeswitch.test_calling import (
+    all_the_time_in_the_world,
+    test_one_click_rings_the_subscriber_and_then_the_client,
+    test_what_became_of_a_call_while_the_connection_was_lost,
+)
 from tests.freeswitch.test_calls import (
     test_a_conversation_outlives_the_service,
     test_a_known_client_reaches_his_manager,
@@ -20,13 +25,16 @@ from tests.freeswitch.test_conversations import test_a_service_restarted_in_the_
 from tests.freeswitch.test_injection import test_nothing_that_1c_says_is_executed
 
 __all__ = [
+    "all_the_time_in_the_world",
     "test_a_conversation_outlives_the_service",
     "test_a_known_client_reaches_his_manager",
     "test_a_mute_1c_costs_the_deadline_and_no_more",
     "test_a_service_restarted_in_the_middle_of_conversations",
     "test_an_unknown_client_reaches_the_default",
     "test_nothing_that_1c_says_is_executed",
+    "test_one_click_rings_the_subscriber_and_then_the_client",
     "test_the_caller_gives_up_during_the_lookup",
+    "test_what_became_of_a_call_while_the_connection_was_lost",
 ]
 
 pytestmark = pytest.mark.freeswitch

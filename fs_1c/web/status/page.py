@@ -22,7 +22,7 @@ from fs_1c.journal import JournalError, calls, journal_file
 from fs_1c.numbers import Number, read
 from fs_1c.settings import Settings
 from fs_1c.web.exchange import text
-from fs_1c.web.gate import visitor, with_token
+from fs_1c.web.gate import Visitor, visitor, with_token
 from fs_1c.web.history import state_of as history_of
 from fs_1c.web.status import html
 from fs_1c.web.status.feed import Feed
@@ -114,10 +114,14 @@ class StatusPage:
         return EventStream(lambda: self._streams.events(after, view), headers)
 
     async def _state(self, request: Request) -> Response:
-        state = await self._in_thread(lambda: state_of(self._integration()))
-        told = {**self._ready(), "closable": visitor(request).token, **state}
+        state, who = await self._in_thread(lambda: state_of(self._integration())), visitor(request)
+        told = {**self._ready(), "closable": who.token, "page": self._asks(who), **state}
         view = self._view(request)
         return _json(json.dumps(masked_values(told, UNMASKED) if view.mask else told))
+
+    def _asks(self, who: Visitor) -> str:
+        """What the page shows to have somebody called; empty: it cannot."""
+        return who.page if self._integration().settings.calls.dial else ""
 
     async def _journal(self, request: Request) -> Response:
         return await self._sought(request, self._view(request))

@@ -52,6 +52,7 @@ function drawState() {
   if (!state) return;
   $("version").textContent = state.version;
   $("leave").hidden = !state.closable;
+  $("dial").hidden = !state.page;
   const tones = { closed: "good", open: "bad", "half-open": "warn" };
   const tiles = Object.entries(state.bases).map(([name, base]) => {
     const share = base.sessions_allowed ? base.sessions / base.sessions_allowed : 0;
@@ -267,6 +268,18 @@ async function search(event) {
   drawJournal();
 }
 
+async function dial(event) {
+  event.preventDefault();
+  const told = { number: $("client").value.trim(), extension: $("extension").value.trim() };
+  $("dialled").textContent = "…";
+  try {
+    const headers = { "Content-Type": "application/json", "X-FS-1C-Page": state.page };
+    const answer = await fetch("/call", { method: "POST", headers, body: JSON.stringify(told) });
+    if (answer.status === 401) location.reload();
+    $("dialled").textContent = clean((await answer.json()).message);
+  } catch { $("dialled").textContent = t("away"); }
+}
+
 function anew() {
   calls.clear(); lastId = ""; missed = 0;
   listen(); readState();
@@ -277,6 +290,7 @@ $("lang").addEventListener("click", () => { lang = t("otherLang"); remembered.se
 $("mask").addEventListener("change", () => { mask = $("mask").checked; remembered.set("mask", mask ? "1" : "0"); drawCalls(); anew(); });
 $("troubles").addEventListener("change", drawCalls);
 $("search").addEventListener("submit", search);
+$("dial").addEventListener("submit", dial);
 $("missed").addEventListener("change", () => search());
 addEventListener("resize", drawSoon);
 // What a browser keeps of a page that was left is not for whoever goes back to it: he may be signed out.

@@ -1,0 +1,101 @@
+"""`[calls]`: calls that 1C asks for; who may ask, what may be dialled, and how often."""
+
+from __future__ import annotations
+
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+
+from fs_1c.numbers import OWN_COUNTRY, NumberFormat
+from fs_1c.settings.sections import TOKEN_LENGTH, is_loopback
+from fs_1c.settings.types import AddressField, Duration, ExternalTemplate, NumberPattern, Section
+
+
+class CallForm(StrEnum):
+    """How a 1C base asks for a call; our own, `POST /calls`, is always there."""
+
+    SUBSCRIBER = "subscriber"  # GET /api/call/CallToSubscriber
+    KEY = "key"  # GET /call/KEY/NUMBER
+    SIMPLE = "simple-calls"  # GET /simple-calls/call/
+    ITOOLABS = "itoolabs"  # POST, cmd=makeCall and cmd=accounts
+    JOURNAL = "journal"  # GET /api/call/journal
+
+
+class AnswerAt(StrEnum):
+    """How far a call must have come before 1C, which may wait with its window, is answered."""
+
+    RING = "ring"  # the subscriber's telephone rings
+    ANSWER = "answer"  # he has picked up
+    TALK = "talk"  # so has the client
+
+
+class CallsSettings(Section):
+    """Calls that 1C asks for.
+
+    Attributes:
+        listen: An address of its own; None: nobody can ask by HTTP.
+        token, token_file: What a base shows, to have any subscriber called; 16 characters at least.
+        cert_file, key_file: For https; without them a proxy has to speak it.
+        dial: How the client is dialled.
+        number_format: In which form, which is what `allow` is about.
+        allow: What may be dialled; see `fs_1c.numbers.refusal`.
+        caller_id: The number that the client is shown; empty: the subscriber's extension.
+        per_minute, at_once: Calls of one subscriber.
+        per_day: Calls of all together, in 24 hours.
+        ring_for: Seconds that the subscriber's telephone rings.
+        answer_at: When 1C is answered, unless the call has failed before.
+        auto_answer: The subscriber's telephone is told to answer by itself.
+        forms: How it may be asked.
+    """
+
+    listen: AddressField | None = None
+    token: SecretStr = SecretStr("")
+    token_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    dial: ExternalTemplate | None = None
+    number_format: NumberFormat = NumberFormat.EIGHT
+    allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
+    caller_id: str = Field("", pattern=r"^\+?[0-9]{0,20}$")
+    per_minute: int = Field(10, ge=1, le=1000)
+    at_once: int = Field(2, ge=1, le=100)
+    per_day: int = Field(1000, ge=1, le=1_000_000)
+    ring_for: Duration = Field(20.0, ge=1, le=120)
+    answer_at: AnswerAt = AnswerAt.RING
+    auto_answer: bool = False
+    forms: tuple[CallForm, ...] = tuple(CallForm)
+
+    @model_validator(mode="after")
+    def _safe(self) -> CallsSettings:
+        if self.token_file and "token" in self.model_fields_set:
+            raise ValueError("token and token_file: allowed is one of them")
+        try:
+            token = self.secret()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"token_file: {self.token_file} cannot be read") from None
+        if not re.fullmatch("[!-~]*", token):
+            raise ValueError("token: allowed: Latin letters, digits and signs, without spaces")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file: allowed are both or none")
+        for name, file in (("cert_file", self.cert_file), ("key_file", self.key_file)):
+            if file and not os.access(file, os.R_OK):
+                raise ValueError(f"{name}: {file} cannot be read")
+        if self.listen and not self.dial:
+            raise ValueError("dial: is missing; without it no client can be called")
+        if self.listen and len(token) < TOKEN_LENGTH:
+            raise ValueError(f"token: allowed: at least {TOKEN_LENGTH} characters, here or in token_file")
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Can anybody of this network have calls made?"""
+        return self.listen is not None and not is_loopback(self.listen.host)
+
+    def secret(self) -> str:
+        """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
+        if self.token_file:
+            return self.token_file.read_text("utf-8-sig").strip("\r\n")
+        return self.token.get_secret_value()

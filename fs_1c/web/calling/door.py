@@ -1,0 +1,123 @@
+"""The door by which 1C has calls made: an address of its own, closed unless `calls.listen` is set. A guest of
+the loop that calls are decided on, as the HTTP door is; TLS by a proxy before it, or by its own certificate.
+
+Recordings, when there are any, are a route of their own beside these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fs_1c.calls import Desk
+from fs_1c.integration import Integration
+from fs_1c.settings import Address, CallsSettings
+from fs_1c.web.calling.accounts import accounts
+from fs_1c.web.calling.day import rows
+from fs_1c.web.calling.forms import Forms
+from fs_1c.web.calling.keeper import Keeper
+from fs_1c.web.calling.own import Own
+from fs_1c.web.exchange import Refusal, text
+from fs_1c.web.server import HttpServer
+
+log = logging.getLogger(__name__)
+
+JOURNAL_WITHIN = 5.0
+"""Seconds."""
+
+T = TypeVar("T")
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class CallingDoor:
+    """Serves the forms.
+
+    Args:
+        integration: Whose settings and keys count; may be exchanged while the door is open.
+        settings: Where to listen, and which forms there are: those stay as they are until a restart.
+        desk: Has the calls made.
+    """
+
+    def __init__(self, integration: Integration, settings: CallsSettings, desk: Desk) -> None:
+        self.integration = integration
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(1, "fs-1c-calls")
+        keeper = Keeper(lambda: self.integration, self._in_thread)
+        self._reader = ThreadPoolExecutor(1, "fs-1c-calls-journal")
+        forms = Forms(keeper, desk, lambda: accounts(self.integration, desk), self._day).endpoints()
+        wanted = [route for form in settings.forms for route in forms.get(form, ())]
+        own = Own(keeper, desk, lambda: list(self.integration.settings.onec))
+        application = Starlette(routes=_routes((*own.endpoints(), *wanted)))
+        application.router.redirect_slashes = False  # it would lead wherever the Host header says
+        certificate, key = settings.cert_file, settings.key_file
+        self._server = HttpServer(
+            application, certificate=(certificate, key) if certificate and key else None, name="calls door"
+        )
+
+    async def open(self, handed: Sequence[socket.socket] = ()) -> None:
+        """Starts to listen. Raises OSError if the address is taken, or the certificate is no good."""
+        assert self._settings.listen is not None  # noqa: S101
+        await self._server.open(self._settings.listen, handed)
+        log.info("calls door: listening on %s", self.address)
+
+    @property
+    def address(self) -> Address:
+        """Where it listens, with the real port. Only while it is open."""
+        return self._server.address
+
+    async def close(self) -> None:
+        """Takes no more requests; calls that were made go on."""
+        await self._server.close()
+        for threads in (self._threads, self._reader):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _day(self, begins: float, ends: float) -> list[dict[str, Any]]:
+        """A thread of its own: a disk that hangs must not hold up those who call. Raises TimeoutError."""
+        settings = self.integration.settings
+        async with asyncio.timeout(JOURNAL_WITHIN):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._reader, lambda: rows(settings, begins, ends))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def _routes(endpoints: Iterable[tuple[str, str, Endpoint]]) -> list[Route]:
+    """A route for each path, which knows all of its methods; whoever only looks (HEAD) has nobody called."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for method, path, endpoint in endpoints:
+        by_path.setdefault(path, {})[method] = endpoint
+    routes = []
+    for path, methods in by_path.items():
+        route = Route(path, _answers(methods), methods=list(methods))
+        route.methods = set(methods)
+        routes.append(route)
+    return routes
+
+
+def _answers(methods: Mapping[str, Endpoint]) -> Endpoint:
+    """The endpoint of each method, which now always answers. What was asked is not told to the log: there are
+    keys in it.
+    """
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await methods[request.method](request)
+        except Refusal as refusal:
+            return refusal.response
+        except ClientDisconnect:
+            return text(400, "the client has gone")  # nobody hears it
+        except Exception:
+            log.exception("calls door: a request failed")
+            return text(500, "internal error; the service's log says which")
+
+    return answer
