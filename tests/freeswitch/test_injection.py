@@ -52,7 +52,7 @@ HOSTILE = (
 
 
 # All that the dialplans and we may set, in any order.
-OURS = {f"fs_1c_{name}" for name in ("result", "number", "title", "category", "manager")}
+OURS = {f"fs_1c_{name}" for name in ("result", "number", "title", "category", "manager", "manager_state")}
 OURS |= {"effective_caller_id_name", "hangup_after_bridge", "continue_on_fail"}
 DIALPLAN = {"fs_1c_target", "fs_1c_default_target", "guard"}
 

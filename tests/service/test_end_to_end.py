@@ -27,6 +27,7 @@ def test_sync_a_client_is_named_goes_to_his_manager_and_has_his_card_opened_once
                 "fs_1c_title": TITLE,
                 "fs_1c_category": "0",
                 "fs_1c_manager": "244",
+                "fs_1c_manager_state": "unknown",
                 "fs_1c_target": "[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
             }
             assert [command.split(b"\n")[0] for command in result.commands] == [
