@@ -132,6 +132,7 @@ class Listening:
         self._asked_who = False
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
+        self._unheard: set[str] = set()  # of them those that may have gone while nobody listened
         self._welcomed = False
 
     def received(self, message: Message) -> Heard:
@@ -156,8 +157,9 @@ class Listening:
 
     def look_again(self) -> bytes:
         """What to write to ask once more, about channels that were not asked about."""
-        before = self._dump([leg for leg in sorted(self._before()) if is_uuid(leg)])
-        return before + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
+        before = {leg for leg in self._before() if is_uuid(leg)}
+        self._unheard |= before
+        return self._dump(sorted(before)) + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
     def who_is_there(self) -> bytes:
         """What to write to ask about subscribers of whom something has changed; mostly nothing. Due all the
@@ -273,7 +275,8 @@ class Listening:
                     raise WireError(f"the subscription was answered by {message.reply[:80]!r}")
                 # Registrations first: by them a leg may be told whose it is.
                 contacts = self._registrations()
-                still_up = self._dump(sorted(self._conversations.known()))
+                self._unheard |= self._conversations.known()
+                still_up = self._dump(sorted(self._unheard))
                 return Heard(contacts + still_up + self.look_again(), ready=True)
             case _Asked.REGISTRATIONS:
                 rows, problem = _rows(message.body, "show registrations")
@@ -314,7 +317,9 @@ class Listening:
 
     def _dumped(self, body: bytes, channel: str) -> Heard:
         if body.startswith(b"-ERR No such channel"):
-            return Heard(happened=self._conversations.gone(channel), told=self._placing.gone(channel))
+            # Of any other we are sent the end, and all before it, though perhaps after this answer.
+            happened = self._conversations.gone(channel) if channel in self._unheard else ()
+            return Heard(happened=happened, told=self._placing.gone(channel))
         dump = Headers(body.partition(b"\n\n")[0])
         if dump.get("Unique-ID") != channel:
             return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")
