@@ -233,6 +233,9 @@ class Integration:
             f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
             f" refused={decision.refused}" if decision.refused else "",
         )
+        if decision.call.base:
+            with self._telling:
+                self._stories.chosen(decision.call.uuid, decision.call.base)
         for observer in self.observers:
             observer.decided(decision)
 
