@@ -117,6 +117,8 @@ class Truth:
     @property
     def seconds(self) -> tuple[float, float]:
         """The talk lasted at least and at most that; on a quiet machine both are the same."""
+        if not self.answered:
+            return 0.0, 0.0
         return max(0.0, self.leaving - self.talking), self.over - self.answering
 
 
