@@ -44,7 +44,7 @@ from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
 from fs_1c.recordings import links_of
 from fs_1c.routing import decide, shown
 from fs_1c.settings import Role, Settings, load
-from fs_1c.talk import Observer, People, Stories, Story
+from fs_1c.talk import Observer, People, Stories, Story, Switches
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +143,7 @@ class Integration:
         self.observers: list[Observer] = []
         self._stories: Stories = before._stories if before else Stories()
         self._telling: threading.Lock = before._telling if before else threading.Lock()
+        self.switches: Switches = before.switches if before else Switches()
         self._bases: dict[str, _Base] = {}
         for name, base in settings.onec.items():
             pool = WorkerPool(name, base, partial(self._asked, name))
@@ -223,7 +224,7 @@ class Integration:
         level = logging.WARNING if amiss else logging.INFO
         log.log(
             level,
-            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s%s",
+            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s%s%s",
             decision.call.uuid,
             caller.number.e164 if caller.number else "-",
             caller.result,
@@ -232,6 +233,7 @@ class Integration:
             decision.target or "-",
             f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
             f" refused={decision.refused}" if decision.refused else "",
+            f" why={decision.why}" if decision.why else "",
         )
         if decision.call.base:
             with self._telling:
@@ -480,7 +482,7 @@ class Integration:
         return self.settings.lookup.deadline if call.deadline is None else min(call.deadline, MAX_DEADLINE)
 
     def _decision(self, call: Call, caller: Caller) -> Decision:
-        return decide(call, caller, self.settings.routing, self.plan)
+        return decide(call, caller, self.settings.routing, self.plan, self.switches.at(call.switch))
 
     def _unidentified(self, event: Unidentified, switch: str) -> None:
         log.warning("call=%s no card at leg=%s: %s", event.call_uuid, event.leg_uuid, event.why)

@@ -17,18 +17,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from fs_1c.numbers import OWN_COUNTRY, NumberFormat, NumberPlan
+from fs_1c.numbers import NumberPlan
 from fs_1c.settings.types import (
     Address,
     AddressField,
     Duration,
     DurationOrOff,
-    ExtensionTemplate,
-    ExternalTemplate,
-    FollowerTemplate,
     Network,
     NetworkField,
-    NumberPattern,
     Section,
     WithPassword,
 )
@@ -60,41 +56,6 @@ class BreakerSettings(Section):
     at_least: int = Field(5, ge=1, le=1000)
     share: float = Field(0.5, gt=0, le=1)
     pause: Duration = 5.0
-
-
-class CategoryRule(Section):
-    """What follows the manager for clients of one category; `is` in the file."""
-
-    category: str = Field(alias="is", min_length=1)
-    then: tuple[FollowerTemplate, ...]
-
-
-class NameShown(StrEnum):
-    """What of a client's name a phone is to show."""
-
-    AS_IS = "as-is"
-    LATIN = "latin"  # for phones that cannot do Cyrillic
-    OFF = "off"  # not 1C's: what the caller brings
-
-
-class RoutingSettings(Section):
-    """From a manager's phone to a dial string, and what it shows.
-
-    `external_allow`: what may be dialled outside, in the form that the trunk is given; see
-    `fs_1c.numbers.refusal`. `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in
-    which it must say that it does, unless it is outside; 0 when it need not.
-    """
-
-    extension: ExtensionTemplate = "user/{extension}@{domain}"
-    external: ExternalTemplate | None = None
-    external_format: NumberFormat = NumberFormat.EIGHT
-    external_allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
-    domain: str = ""
-    ring_for: Duration = 20.0
-    dead_after: DurationOrOff = 3.0
-    name: NameShown = NameShown.AS_IS
-    then: tuple[FollowerTemplate, ...] = ()
-    category: tuple[CategoryRule, ...] = ()
 
 
 class NumbersSettings(Section):

@@ -30,7 +30,7 @@ from fs_1c.journal.report import HEADINGS, listing, story, to_json
 from fs_1c.journal.writer import Journal
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings, RoutingSettings
-from fs_1c.settings.sections import CategoryRule
+from fs_1c.settings.routing import CategoryRule
 
 PLAN = NumberPlan()
 E164 = "+79235292926"
@@ -282,6 +282,7 @@ def test_json() -> None:
                 "took_ms": 125.0,
                 "onec_took_ms": 118.0,
                 "error": None,
+                "why": "",
             }
         ],
         "pops": [
