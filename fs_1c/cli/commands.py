@@ -184,6 +184,18 @@ def history(
 
 
 @app.command()
+def presence(
+    extension: Annotated[str, typer.Argument(help="Only this subscriber.")] = "",
+    config: SettingsFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Say who can take a call: free, busy, away or unknown, since when, and with whom he talks."""
+    from fs_1c.cli.presence import run
+
+    raise typer.Exit(run(config, extension, as_json=as_json))
+
+
+@app.command()
 def check(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[

@@ -43,6 +43,11 @@ def listing(entries: Sequence[CallEntry], services: Mapping[Row, str] = NOBODYS)
     if services:
         whose = ["service", *(plain(", ".join(_services(entry, services))) for entry in entries)]
         rows = [(cells[0], service, *cells[1:]) for cells, service in zip(rows, whose, strict=True)]
+    return in_columns(rows)
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with these cells below each other."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(

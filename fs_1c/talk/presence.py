@@ -173,13 +173,15 @@ class PresenceTable:
             return Presence(PresenceState.BUSY, leg.busy_since, whom)
         return None
 
-    def board(self) -> list[tuple[str, str, Presence]]:
-        """All subscribers of whom something is known: name, domain, how it is with each."""
-        users = list(self._users.items())
+    def board(self, only: str | None = None) -> list[tuple[str, str, Presence]]:
+        """All subscribers of whom something is known, or one of them: name, domain, how it is with each."""
+        users, legs = list(self._users.items()), list(self._legs)
+        if only is not None:
+            users, legs = [(only, self._users.get(only, {}))], [name for name in legs if name == only]
         names = [(user, domain) for user, domains in users for domain in list(domains)]
-        known = {user for user, _ in users}
-        names += [(name, "") for name in list(self._legs) if name not in known]
-        return sorted((user, domain, self.state(user, domain)) for user, domain in names)
+        known = {user for user, _ in names}
+        names += [(name, "") for name in legs if name not in known]
+        return [(user, domain, self.state(user, domain)) for user, domain in names]
 
     def counts(self) -> dict[PresenceState, int]:
         """Subscribers by state."""

@@ -33,6 +33,8 @@ const WORDS = {
     history: "Call history in 1C", historyNone: "all told", waits_: "{n} wait", oldest: "the oldest for", told: "1C was told",
     lost: "words lost", disk_late: "the disk does not answer", disk_away: "the disk is away",
     told_told: "1C has it", told_refused: "refused", told_unknown: "perhaps", "told_given up": "given up", told_dropped: "dropped",
+    subscribers: "Subscribers", is_free: "free", is_busy: "busy", is_away: "away", is_unknown: "not known", declines: "declines calls",
+    unheard: "the switch is not heard", why: "why",
     d_: "d", h_: "h", min_: "min",
   },
   ru: {
@@ -68,6 +70,8 @@ const WORDS = {
     history: "История звонков в 1С", historyNone: "рассказано всё", waits_: "ждёт: {n}", oldest: "самое старое", told: "рассказано 1С",
     lost: "потеряно слов", disk_late: "диск не отвечает", disk_away: "диск недоступен",
     told_told: "у 1С есть", told_refused: "не приняла", told_unknown: "возможно", "told_given up": "оставлено", told_dropped: "снято",
+    subscribers: "Абоненты", is_free: "свободен", is_busy: "занят", is_away: "нет на месте", is_unknown: "неизвестно", declines: "отклоняет вызовы",
+    unheard: "станцию не слышно", why: "почему",
     d_: "д", h_: "ч", min_: "мин",
   },
 };
