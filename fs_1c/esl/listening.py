@@ -64,6 +64,7 @@ class _Asked(Enum):
     SOFIA = auto()
     VERTO = auto()
     STILL_UP = auto()
+    CORE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class Listening:
         self._presence = conversations.presence
         self._questions: deque[Question] = deque()  # about subscribers
         self._sofia = ""  # the first half of the answer
+        self._asked_who = False
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
         self._unheard: set[str] = set()  # of them those that may have gone while nobody listened
@@ -161,9 +163,13 @@ class Listening:
 
     def who_is_there(self) -> bytes:
         """What to write to ask about subscribers of whom something has changed; mostly nothing. Due all the
-        time, several times a second.
+        time, several times a second. The first time the switch is asked who it is: a call may be decided
+        before any event has told.
         """
         asks = b""
+        if not self._presence.core and not self._asked_who:
+            self._asked_who = True
+            asks = self._ask(_Asked.CORE, commands.api("global_getvar core_uuid"))
         for question in self._presence.questions():
             user, domain = channel.word(question.user), channel.host(question.domain)
             if user and domain:
@@ -296,6 +302,9 @@ class Listening:
             case _Asked.STILL_UP:
                 if message.body.strip() == b"false":
                     return Heard(happened=self._conversations.gone(about), told=self._placing.gone(about))
+            case _Asked.CORE:
+                if is_uuid(core := _text(message.body)) and not core.startswith("-"):
+                    self._presence.core = core
             case _Asked.SOFIA:
                 self._sofia = _text(message.body)
             case _Asked.VERTO:
