@@ -42,14 +42,13 @@ class Truth:
         number: The client's.
         who: The last who talked to him; of a missed call whose telephone rang first.
         owner: Of a missed call.
-        least, most: Seconds between which the talk lasted: by what was seen before and after it.
+        lasted: Seconds of the talk, at least and at most: by what was seen before and after it.
         call: What the call is called, if its caller knows.
     """
 
     number: str
     who: str
-    least: float = 0.0
-    most: float = 0.0
+    lasted: tuple[float, float] = (0.0, 0.0)
     missed: bool = False
     owner: str = ""
     outgoing: bool = False
@@ -70,8 +69,8 @@ class Clock:
     def ending(self) -> None:
         self._ending = time.monotonic()
 
-    def ended(self) -> dict[str, float]:
-        return {"least": self._ending - self._began, "most": time.monotonic() - self._answering}
+    def ended(self) -> tuple[float, float]:
+        return self._ending - self._began, time.monotonic() - self._answering
 
 
 class Calls:
@@ -107,7 +106,7 @@ class Calls:
         clock.began()
         return clock
 
-    def ends(self, clock: Clock, caller: Leg) -> dict[str, float]:
+    def ends(self, clock: Clock, caller: Leg) -> tuple[float, float]:
         clock.ending()
         self.desks.after(caller)
         return clock.ended()
@@ -120,7 +119,7 @@ def answered(calls: Calls, client: str) -> Truth:
     time.sleep(RINGS)
     clock = calls.answer(leg, caller)
     time.sleep(TALKS)
-    return Truth(client, "240", **calls.ends(clock, caller), call=caller.call_id)
+    return Truth(client, "240", calls.ends(clock, caller), call=caller.call_id)
 
 
 def recorded(calls: Calls, client: str) -> Truth:
@@ -129,7 +128,7 @@ def recorded(calls: Calls, client: str) -> Truth:
     caller = calls.dial(client, "recorded")
     clock = calls.answer(calls.at("240", client), caller)
     time.sleep(TALKS)
-    return Truth(client, "240", **calls.ends(clock, caller), call=caller.call_id, recorded=True)
+    return Truth(client, "240", calls.ends(clock, caller), call=caller.call_id, recorded=True)
 
 
 def the_other_of_two_at_once(calls: Calls, client: str) -> Truth:
@@ -140,7 +139,7 @@ def the_other_of_two_at_once(calls: Calls, client: str) -> Truth:
     calls.at("240", client, 2)
     calls.desks.after(second)
     time.sleep(TALKS)
-    calls.also(Truth(client, "240", **calls.ends(clock, first), call=first.call_id))
+    calls.also(Truth(client, "240", calls.ends(clock, first), call=first.call_id))
     return Truth(client, "240", missed=True, owner="240", call=second.call_id)
 
 
@@ -156,7 +155,7 @@ def busy_then_default(calls: Calls, client: str) -> Truth:
     caller = calls.dial(client)
     clock = calls.answer(calls.at("100", client), caller)
     time.sleep(TALKS)
-    return Truth(client, "100", **calls.ends(clock, caller), call=caller.call_id)
+    return Truth(client, "100", calls.ends(clock, caller), call=caller.call_id)
 
 
 def busy_then_nobody(calls: Calls, client: str) -> Truth:
@@ -194,7 +193,7 @@ def blind_transfer(calls: Calls, client: str) -> Truth:
     second.answer()
     calls.desks.watcher.wait("CHANNEL_BRIDGE", caller.call_id, 2, PATIENCE)
     time.sleep(TALKS)
-    return Truth(client, "241", **calls.ends(clock, caller), call=caller.call_id)
+    return Truth(client, "241", calls.ends(clock, caller), call=caller.call_id)
 
 
 def blind_transfer_that_nobody_takes(calls: Calls, client: str) -> Truth:
@@ -209,7 +208,7 @@ def blind_transfer_that_nobody_takes(calls: Calls, client: str) -> Truth:
     lasted = clock.ended()
     time.sleep(RINGS)
     calls.desks.after(caller)
-    return Truth(client, "247", **lasted, call=caller.call_id)
+    return Truth(client, "247", lasted, call=caller.call_id)
 
 
 def attended_transfer(calls: Calls, client: str) -> Truth:
@@ -234,7 +233,7 @@ def attended_transfer(calls: Calls, client: str) -> Truth:
     manager.transfer(replaced(desks, manager.uri("242"), consultation))
     desks.watcher.wait("CHANNEL_BRIDGE", caller.call_id, 2, PATIENCE)
     time.sleep(TALKS)
-    return Truth(client, "242", **calls.ends(clock, caller), call=caller.call_id)
+    return Truth(client, "242", calls.ends(clock, caller), call=caller.call_id)
 
 
 def pick_up(calls: Calls, client: str) -> Truth:
@@ -247,7 +246,7 @@ def pick_up(calls: Calls, client: str) -> Truth:
     colleague.to_be(State.TALKING)
     clock.began()
     time.sleep(TALKS)
-    return Truth(client, "245", **calls.ends(clock, caller), call=caller.call_id)
+    return Truth(client, "245", calls.ends(clock, caller), call=caller.call_id)
 
 
 def group(calls: Calls, client: str) -> Truth:
@@ -255,7 +254,7 @@ def group(calls: Calls, client: str) -> Truth:
     calls.soft["244"].rings()
     clock = calls.answer(calls.at("245", client), caller)
     time.sleep(TALKS)
-    return Truth(client, "245", **calls.ends(clock, caller), call=caller.call_id)
+    return Truth(client, "245", calls.ends(clock, caller), call=caller.call_id)
 
 
 def queue(calls: Calls, client: str) -> Truth:
@@ -270,7 +269,7 @@ def queue(calls: Calls, client: str) -> Truth:
     calls.desks.watcher.wait("CHANNEL_BRIDGE", caller.call_id, within=PATIENCE)
     clock.began()
     time.sleep(TALKS)
-    return Truth(client, "245", **calls.ends(clock, caller), call=caller.call_id)
+    return Truth(client, "245", calls.ends(clock, caller), call=caller.call_id)
 
 
 def called(calls: Calls, client: str, command: Callable[[], object], who: str) -> Truth:
@@ -288,7 +287,7 @@ def called(calls: Calls, client: str, command: Callable[[], object], who: str) -
     clock.ending()
     leg.hang_up()
     desks.until(lambda: client not in desks.switch.api("show channels"), "they stay", PATIENCE)
-    return Truth(client, who, **clock.ended(), outgoing=True)
+    return Truth(client, who, clock.ended(), outgoing=True)
 
 
 def outgoing(calls: Calls, client: str) -> Truth:
@@ -361,7 +360,8 @@ class Played:
     def agrees(self, truth: Truth, dialect: str) -> None:
         made = self.document(truth)
         assert (made.outgoing, made.missed, made.answered) == (truth.outgoing, truth.missed, not truth.missed)
-        assert truth.least - TOLERANCE <= made.seconds <= truth.most + TOLERANCE
+        least, most = truth.lasted
+        assert least - TOLERANCE <= made.seconds <= most + TOLERANCE
         assert bool(made.link) == truth.recorded
         if dialect == "mobilon-3":
             assert made.reminders == truth.missed
