@@ -244,6 +244,9 @@ class Integration:
             f" refused={decision.refused}" if decision.refused else "",
             f" why={decision.why}" if decision.why else "",
         )
+        if decision.call.base:
+            with self._telling:
+                self._stories.chosen(decision.call.uuid, decision.call.base)
         for observer in self.observers:
             observer.decided(decision)
 

@@ -69,9 +69,9 @@ def mobilon(
     if (who := _talks(before, event, after)) is not None:
         told += (Telling("ANSWER", who or after.destination),)
     if after.ended is not None:
-        last = _last(after)
-        heir = owner(after, policy, manager)
-        if after.missed and heir and not (policy.when is PopWhen.RING and heir in after.rang):
+        heir = owner(after, policy, manager) if after.missed else ""
+        last = heir or _last(after)  # the last whom 1C hears of has the call
+        if heir and not (policy.when is PopWhen.RING and heir in after.rang):
             told += (Telling("PREANSWER", heir, owner=True, once=True),)
         told += (Telling("HANGUP", last), Telling("END", last, once=True))
     return told

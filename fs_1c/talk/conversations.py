@@ -390,6 +390,7 @@ class Conversations:
             return () if ringing else self._again(client, leg_uuid, subscriber)
         if len(client.told) >= MAX_TOLD:
             return ()
+        client.base = client.base or subscriber.base  # exported: his leg says it first
         began = self._begins(client_uuid, client)
         client.told.add(what)
         outgoing = self._has_called(leg_uuid, subscriber, client)

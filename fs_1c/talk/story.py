@@ -248,6 +248,7 @@ class Stories:
         self._stories: OrderedDict[str, Story] = OrderedDict()
         self._call_of: dict[str, str] = {}  # a leg of a call → what the call is called
         self._restored: set[str] = set()
+        self._bases: OrderedDict[str, str] = OrderedDict()
 
     def restore(self, stories: Iterable[Story]) -> None:
         """Goes on with stories that another process has told, but for those that are known by now. They must
@@ -260,6 +261,18 @@ class Stories:
             self._restored.add(story.call_uuid)
             for leg in (story.call_uuid, *_all_legs(story)):
                 self._call_of.setdefault(leg, story.call_uuid)
+
+    def chosen(self, call_uuid: str, base: str) -> None:
+        """The dialplan has chosen a base for a call. Whoever is asked about the call knows that first: the
+        channel's own events do not say it before somebody's telephone rings, and the call begins with that.
+        """
+        story = self._stories.get(self._call_of.get(call_uuid, call_uuid))
+        if story is None:
+            self._bases[call_uuid] = base
+            if len(self._bases) > self._size:
+                self._bases.popitem(last=False)
+        elif not story.base:
+            self._stories[story.call_uuid] = replace(story, base=base)
 
     def legs(self, switch: str) -> set[str]:
         """Legs of that switch that another process has said to be up, of calls that are not over."""
@@ -310,6 +323,7 @@ class Stories:
         self._call_of[event.leg_uuid] = self._call_of[event.call_uuid] = call
         if asked_by:
             self._call_of[asked_by] = call
+        chosen = self._bases.pop(event.call_uuid, "")
         if before is not None:
             return before, call
         return (
@@ -317,7 +331,7 @@ class Stories:
                 event.call_uuid,
                 event.number,
                 event.destination,
-                event.base,
+                event.base or chosen,
                 event.outgoing,
                 event.extension,
                 event.at,

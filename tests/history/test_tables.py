@@ -242,6 +242,7 @@ ABANDONED = "inbound_abandoned"  # 247 rings
 def test_who_owns_a_missed_call(policy: Policy, manager: str, heir: str) -> None:
     (call,) = told(happened(ABANDONED), mobilon, policy, manager)
     assert [one.extension for one in call if one.owner] == ([heir] if heir else [])
+    assert {one.extension for one in call[-2:]} == {heir or "247"}  # the last whom 1C hears of has it
     (answered,) = told(happened("inbound_answered"), mobilon, policy, manager)
     assert not [one for one in answered if one.owner]
 
