@@ -144,6 +144,7 @@ def journal(
     from fs_1c.cli.common import out, usable_settings
     from fs_1c.cli.journal import run
     from fs_1c.journal import journal_file
+    from fs_1c.recordings import links_of
 
     settings = usable_settings(config)
     plan = settings.numbers.plan()
@@ -160,8 +161,10 @@ def journal(
     if path is None:
         typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
         raise typer.Exit(2)
+    links = links_of(settings, make_key=False)
+    asked_for = {"number": number, "call": call}
     raise typer.Exit(
-        run(path, plan, number=number, call=call, limit=limit, missed=missed, as_json=as_json, console=out)
+        run(path, plan, **asked_for, limit=limit, missed=missed, as_json=as_json, console=out, links=links)
     )
 
 

@@ -38,6 +38,10 @@ def run(config: Path, number: str) -> int:
             return 2
     left += told["left"]
     typer.echo("erased: " + ", ".join(f"{told[key]} {what}" for key, what in _COUNTED.items()))
+    if files := told["recordings"]:
+        typer.echo(f"recordings are files of the switch and stay: {len(files)}")
+        for file in files:
+            typer.echo(f"  {plain(file)}")
     for line in left:
         typer.echo(f"erase: {plain(line)}", err=True)
     return 1 if left else 0
@@ -59,6 +63,7 @@ def _by_the_service(settings: Settings, number: str) -> tuple[dict[str, Any], li
             return {
                 **{key: int(told[key]) for key in _COUNTED},
                 "left": [str(one) for one in told["left"]],
+                "recordings": [str(one) for one in told["recordings"]],
             }, []
         except (KeyError, TypeError, ValueError):
             why = stranger(door)

@@ -6,8 +6,8 @@ import contextlib
 import heapq
 import os
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ from fs_1c.journal.texts import MAX_TEXT, fit
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.sqlite_file import BUSY, Newer, version_of
 
-VERSION = 4
+VERSION = 5
 """Of the file's tables."""
 NOT_ALLOWED = "not-allowed"
 """The `error_kind` of a decision whose manager's phone must not be rung."""
@@ -44,8 +44,10 @@ SCHEMA = (
     *ends.SCHEMA,
     f"PRAGMA user_version = {VERSION}",
 )
-ADDED = {"pops": ("switch", "told_by"), "talks": ("switch",)}
-"""Columns since version 3, which files from before are given; texts that are empty where nothing is known."""
+ADDED = {"pops": {"switch": 3, "told_by": 3}, "talks": {"switch": 3}, "ends": {"recording": 5}}
+"""Columns, and the version that has them first; files from before are given them. Texts that are empty where
+nothing is known.
+"""
 
 
 class JournalError(Exception):
@@ -171,12 +173,26 @@ class ErasedRows(NamedTuple):
     Attributes:
         calls, pops, talks: Rows of each table.
         left: What may hold something of him still, and why; empty: nothing does.
+        recordings: Files that rows named, which are the switch's and stay.
     """
 
     calls: int = 0
     pops: int = 0
     talks: int = 0
     left: str = ""
+    recordings: tuple[str, ...] = ()
+
+
+def with_addresses(entry: CallEntry, address: Callable[[str, str], str]) -> CallEntry:
+    """The same with the addresses of its recordings in place of their files.
+
+    Args:
+        address: Gives it, by the file and the switch; empty: there is none.
+    """
+    if not any(end.recording for end in entry.ends):
+        return entry
+    ends = (end._replace(recording=address(end.recording, end.switch)) for end in entry.ends)
+    return replace(entry, ends=tuple(ends))
 
 
 Row = DecisionEntry | PopEntry | TalkEntry | EndEntry | ToldEntry
@@ -346,10 +362,10 @@ def _missed(connection: sqlite3.Connection, limit: int) -> list[str]:
 
 
 def _entry(connection: sqlite3.Connection, uuid: str) -> CallEntry | None:
-    old = version_of(connection, VERSION) < 3
+    version = version_of(connection, VERSION)
     found: dict[type[Row], list[tuple[Any, ...]]] = {
         kind: connection.execute(
-            f"SELECT {_columns(kind, old)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
+            f"SELECT {_columns(kind, version)} FROM {table} WHERE call = ? ORDER BY at LIMIT {MAX_ROWS}",  # noqa: S608
             (uuid,),
         ).fetchall()
         for kind, table in _tables(connection).items()
@@ -375,9 +391,9 @@ def _tables(connection: sqlite3.Connection) -> dict[type[Row], str]:
     return {kind: table for kind, table in TABLES.items() if version >= SINCE.get(kind, 1)}
 
 
-def _columns(kind: type[Row], old: bool) -> str:
+def _columns(kind: type[Row], version: int) -> str:
     """What is selected of a table; of one that no service of this version has opened yet, what it has."""
-    lacks = ADDED.get(TABLES[kind], ()) if old else ()
+    lacks = {name for name, since in ADDED.get(TABLES[kind], {}).items() if version < since}
     return ", ".join(f"'' AS {name}" if name in lacks else name for name in kind._fields)
 
 

@@ -1,4 +1,4 @@
-"""What the guides say about calls that 1C asks for: each command is run, against the calls door of a service."""
+"""What the guides say about calls that 1C asks for: each command is run, against a service's calls door."""
 
 from __future__ import annotations
 
