@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ class Result(StrEnum):
     FOUND = "found"
     UNKNOWN = "unknown"  # 1C answered: no such client
     SKIPPED = "skipped"  # 1C was not asked: an extension, a withheld or malformed number, a flood of new ones
+    BLOCKED = "blocked"  # 1C was not asked: `numbers.blocked_file` has the number
     LATE = "late"  # no answer by the deadline; the call went on without it
     FAILED = "failed"  # 1C, or the way to it, failed
 
@@ -26,6 +28,35 @@ class Source(StrEnum):
     STALE = "stale"  # remembered for longer than it is fresh; being asked again meanwhile
     SHARED = "shared"  # another switch had asked
     NONE = "none"
+
+
+class PresenceState(StrEnum):
+    """Whether a subscriber can take a call; the channel variable `fs_1c_manager_state`."""
+
+    FREE = "free"
+    BUSY = "busy"
+    AWAY = "away"  # none of his telephones is registered
+    UNKNOWN = "unknown"  # the switch has not told, or is not heard: he is rung like one who is free
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How it is with a subscriber.
+
+    Attributes:
+        since: Since when he is busy or away; seconds since the epoch, 0: not known.
+        whom: With whom he talks, as the switch has that; empty: with nobody yet, or nobody knows.
+        declines: He is busy because his telephone has declined a call without ringing (DND).
+    """
+
+    state: PresenceState
+    since: float = 0.0
+    whom: str = ""
+    declines: bool = False
+
+
+StateOf = Callable[[str, str], Presence]
+"""Extension, domain (or empty: whatever his is) → how it is with that subscriber."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +75,7 @@ class Call:
         deadline: Seconds that the dialplan grants the lookup (`fs_1c_deadline`), or None for the setting.
         default_target: The dialplan's own dial string (`fs_1c_default_target`), or empty.
         trunk: The network address of whoever has sent us the call, or empty when the switch tells of none.
+        switch: The Core-UUID of the switch where it is, or empty when the door does not tell.
     """
 
     uuid: str
@@ -56,6 +88,7 @@ class Call:
     deadline: float | None = None
     default_target: str = ""
     trunk: str = ""
+    switch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +146,9 @@ class Decision:
         target: The dial string to bridge to, or None: the dialplan's own default stays.
         refused: Which phone of the manager's is not rung because `routing.external_allow` does not allow it,
             and why, in words for an engineer; or empty.
+        reject: With which of FreeSWITCH's causes the caller is turned away; or empty.
+        why: How it is with the manager who cannot take the call, and what becomes of him, in words for an
+            engineer; or empty.
     """
 
     call: Call
@@ -120,6 +156,8 @@ class Decision:
     variables: tuple[tuple[str, str], ...]
     target: str | None
     refused: str = ""
+    reject: str = ""
+    why: str = ""
 
 
 class How(StrEnum):

@@ -36,7 +36,7 @@ from fs_1c.call import (
     Unidentified,
 )
 from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, Take, no_key, open_card
-from fs_1c.directory import BreakerState, Directory, SharedAnswers
+from fs_1c.directory import Blocked, BreakerState, Directory, SharedAnswers
 from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
@@ -44,7 +44,7 @@ from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
 from fs_1c.recordings import links_of
 from fs_1c.routing import decide, shown
 from fs_1c.settings import Role, Settings, load
-from fs_1c.talk import Observer, People, Stories, Story
+from fs_1c.talk import Observer, People, Stories, Story, Switches
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,10 @@ class Integration:
         self.observers: list[Observer] = []
         self._stories: Stories = before._stories if before else Stories()
         self._telling: threading.Lock = before._telling if before else threading.Lock()
+        self.switches: Switches = before.switches if before else Switches()
         self._bases: dict[str, _Base] = {}
+        listed = settings.numbers.blocked_file
+        self._blocked = Blocked(listed, self.plan) if listed else None
         for name, base in settings.onec.items():
             pool = WorkerPool(name, base, partial(self._asked, name))
             shared = (
@@ -153,7 +156,14 @@ class Integration:
             )
             untold = before._bases[name].directory.untold if before and name in before._bases else ()
             directory = Directory(
-                pool, base.number_format, self.plan, settings.lookup, settings.breaker, shared, untold
+                pool,
+                base.number_format,
+                self.plan,
+                settings.lookup,
+                settings.breaker,
+                shared,
+                untold,
+                self._blocked or (),
             )
             self._bases[name] = _Base(pool, directory, base.number_format)
         self._only_base = self._bases[name] if len(self._bases) == 1 else None
@@ -225,7 +235,7 @@ class Integration:
         level = logging.WARNING if amiss else logging.INFO
         log.log(
             level,
-            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s%s",
+            "call=%s lookup number=%s result=%s source=%s took=%.1fms target=%s%s%s%s",
             decision.call.uuid,
             caller.number.e164 if caller.number else "-",
             caller.result,
@@ -234,6 +244,7 @@ class Integration:
             decision.target or "-",
             f" error={caller.error.kind}: {caller.error.message}" if caller.error else "",
             f" refused={decision.refused}" if decision.refused else "",
+            f" why={decision.why}" if decision.why else "",
         )
         for observer in self.observers:
             observer.decided(decision)
@@ -446,6 +457,8 @@ class Integration:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
         self.subscribers.close()
+        if self._blocked:
+            self._blocked.close()
         for name, base in self._bases.items():
             if base.directory.untold and not self._relieved:
                 log.warning("1C base %s: what was forgotten is not told to other services any more", name)
@@ -479,7 +492,7 @@ class Integration:
         return self.settings.lookup.deadline if call.deadline is None else min(call.deadline, MAX_DEADLINE)
 
     def _decision(self, call: Call, caller: Caller) -> Decision:
-        return decide(call, caller, self.settings.routing, self.plan)
+        return decide(call, caller, self.settings.routing, self.plan, self.switches.at(call.switch))
 
     def _unidentified(self, event: Unidentified, switch: str) -> None:
         log.warning("call=%s no card at leg=%s: %s", event.call_uuid, event.leg_uuid, event.why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import socket
 import ssl
@@ -22,6 +23,8 @@ SEED = "89235292926"
 """A client whom every simulated 1C knows, as he is dialled."""
 SOON = 30.0
 """Seconds that a test waits for what must happen."""
+EXAMPLES = int(os.environ.get("EXAMPLES", "1"))
+"""How many times as many examples of a property are tried; more than one by `make fuzz`."""
 
 Part = Callable[[socket.socket, threading.Event], None]
 """Plays the server: gets a connection whose request has been read whole, and the event of the server's end.

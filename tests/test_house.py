@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -84,19 +85,29 @@ def imports_of(by: str, tree: ast.AST, *, late: bool = False) -> Iterator[Import
 
 
 def exported(package: str, name: str) -> bool:
-    return package in PACKAGES and name in ALL[package]
+    return package in PACKAGES and name in offers(package)
 
 
-def all_of(tree: ast.Module) -> frozenset[str]:
-    for node in tree.body:
+# Read by who wants to know: each worker that runs tests imports this file, and one of them runs these.
+@cache
+def trees() -> dict[str, ast.Module]:
+    return {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
+
+
+@cache
+def offers(package: str) -> frozenset[str]:
+    """Its `__all__`."""
+    for node in trees()[package].body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
             return frozenset(ast.literal_eval(node.value))
     return frozenset()
 
 
-TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in FILES.items()}
-ALL = {name: all_of(TREES[name]) for name in PACKAGES}
-IMPORTS = [one for name, tree in TREES.items() for one in imports_of(name, tree)]
+@cache
+def imports() -> list[Import]:
+    return [one for name, tree in trees().items() for one in imports_of(name, tree)]
+
+
 ROOMS = sorted({room(name) for name in FILES})
 
 
@@ -107,7 +118,7 @@ def test_every_room_has_a_floor() -> None:
 def test_no_arrow_runs_up_or_along() -> None:
     wrong = [
         f"{one.by} → {one.where}"
-        for one in IMPORTS
+        for one in imports()
         if room(one.by) != room(one.where) and FLOOR[room(one.by)] <= FLOOR[room(one.where)]
     ]
     assert not wrong
@@ -117,10 +128,10 @@ def test_nobody_reaches_into_anothers_room() -> None:
     """What a room's `__init__` does not offer in `__all__` is its own."""
     wrong = [
         f"{one.by} → {one.where} {one.name}"
-        for one in IMPORTS
+        for one in imports()
         if room(one.by) != room(one.where)
         and room(one.where) in PACKAGES - {""}
-        and not (one.where == room(one.where) and one.name in ALL[one.where])
+        and not (one.where == room(one.where) and one.name in offers(one.where))
     ]
     assert not wrong
 
@@ -128,7 +139,7 @@ def test_nobody_reaches_into_anothers_room() -> None:
 def test_what_a_room_offers_is_wanted_by_somebody() -> None:
     """By another room, by the docs, or by who has the library; else it is private."""
     wanted = defaultdict(set)
-    for one in IMPORTS:
+    for one in imports():
         if room(one.by) != room(one.where):
             wanted[one.where].add(one.name)
     read = "\n".join(
@@ -138,7 +149,7 @@ def test_what_a_room_offers_is_wanted_by_somebody() -> None:
         f"{name}: {one}"
         for name in PACKAGES
         if "." not in name and name not in ("", "cli", "modpython", "simulator")
-        for one in ALL[name] - wanted[name]
+        for one in offers(name) - wanted[name]
         if one not in read
     }
     assert not idle
@@ -146,7 +157,7 @@ def test_what_a_room_offers_is_wanted_by_somebody() -> None:
 
 def test_there_is_no_circle() -> None:
     below: dict[str, set[str]] = defaultdict(set)
-    for one in IMPORTS:
+    for one in imports():
         if not one.late:
             below[one.by].add(one.where)
     done: set[str] = set()
@@ -166,11 +177,11 @@ def test_there_is_no_circle() -> None:
 
 @pytest.mark.parametrize("name", sorted(PACKAGES - {""}))
 def test_a_room_says_what_it_is(name: str) -> None:
-    said = ast.get_docstring(TREES[name])
+    said = ast.get_docstring(trees()[name])
     assert said, name
     assert len(said.splitlines()) <= 20
     if "." not in name:
-        assert ALL[name], f"{name} has no __all__"
+        assert offers(name), f"{name} has no __all__"
 
 
 def test_sizes() -> None:

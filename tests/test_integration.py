@@ -16,7 +16,7 @@ from fs_1c import channel
 from fs_1c.call import Call, Conversation, Decision, Outcome, Result, Source
 from fs_1c.esl import commands
 from fs_1c.integration import Integration
-from fs_1c.routing.decision import _said
+from fs_1c.routing.decision import _ways
 from fs_1c.settings import SettingsError, build
 from fs_1c.simulator.onec import REHEARSAL, Client, OneCSimulator, OneCSimulatorSettings
 from tests.support import KEY, SEED, SOON, RawServer, mute
@@ -236,7 +236,7 @@ def test_nothing_made_of_a_clients_name_outlives_a_forget(onec: OneCSimulator, i
         return name.upper()
 
     here = integration(onec.url)
-    memories = (channel.text, _said, commands.multiset)
+    memories = (channel.text, _ways, commands.multiset)
     commands.multiset(here.decide(call()).variables)
     assert shout("Чиж") == shout("Чиж") == "ЧИЖ"
     assert shouted == ["Чиж"]

@@ -144,10 +144,8 @@ def journal(
     from fs_1c.cli.common import out, usable_settings
     from fs_1c.cli.journal import run
     from fs_1c.journal import journal_file
-    from fs_1c.recordings import links_of
 
     settings = usable_settings(config)
-    plan = settings.numbers.plan()
     if missed and (everywhere or number or call):
         typer.echo("journal: --missed: allowed without --all, --number and --call", err=True)
         raise typer.Exit(2)
@@ -155,16 +153,14 @@ def journal(
         from fs_1c.cli import neighbours
         from fs_1c.cli.journal import sought
 
-        asked = neighbours.Sought(sought(number, plan), call, limit)
+        asked = neighbours.Sought(sought(number, settings.numbers.plan()), call, limit)
         raise typer.Exit(neighbours.run(settings, asked, as_json=as_json, console=out))
     path = journal_file(settings)
     if path is None:
         typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
         raise typer.Exit(2)
-    links = links_of(settings, make_key=False)
-    asked_for = {"number": number, "call": call}
     raise typer.Exit(
-        run(path, plan, **asked_for, limit=limit, missed=missed, as_json=as_json, console=out, links=links)
+        run(path, settings, number, call, limit=limit, missed=missed, as_json=as_json, console=out)
     )
 
 
@@ -184,6 +180,18 @@ def history(
 
     wanted = Wanted(call, base, limit, retry, drop, everything)
     raise typer.Exit(run(config, wanted, as_json=as_json))
+
+
+@app.command()
+def presence(
+    extension: Annotated[str, typer.Argument(help="Only this subscriber.")] = "",
+    config: SettingsFile = DEFAULT_FILE,
+    as_json: AsJson = False,
+) -> None:
+    """Say who can take a call: free, busy, away or unknown, since when, and with whom he talks."""
+    from fs_1c.cli.presence import run
+
+    raise typer.Exit(run(config, extension, as_json=as_json))
 
 
 @app.command()

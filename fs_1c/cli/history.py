@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.cells import cell_len
 from rich.console import Console
 
 from fs_1c.channel import json_line, plain
@@ -19,6 +18,7 @@ from fs_1c.cli.common import out, refuse_unknown_base, usable_settings
 from fs_1c.cli.running import NOBODY, ask, stranger, tell
 from fs_1c.cli.terminal import say
 from fs_1c.history import history_file, in_file
+from fs_1c.journal import in_columns
 from fs_1c.settings import Settings
 from fs_1c.sqlite_file import Newer
 
@@ -151,15 +151,7 @@ def _lines(told: Mapping[str, Any], wanted: Wanted) -> list[str]:
     if not calls:
         return lines or [f"Nothing waits for 1C{f' of call {wanted.call}' if wanted.call else ''}."]
     rows = [HEADINGS, *(_row(one, now) for one in calls)]
-    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return [
-        *lines,
-        *([""] if lines else []),
-        *(
-            "  ".join(c + " " * (width - cell_len(c)) for c, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ),
-    ]
+    return [*lines, *([""] if lines else []), *in_columns(rows)]
 
 
 def _row(one: Mapping[str, Any], now: float) -> tuple[str, ...]:

@@ -115,6 +115,9 @@ class Dialogue:
         if self.state is not State.DECIDING or self.call is None:
             return b""
         variables = decision.variables if decision else ()
+        if decision and decision.reject:
+            self.state = State.LEAVING
+            return commands.multiset(variables) + commands.execute("hangup", decision.reject) + commands.EXIT
         if not self._async:
             self.state = State.LEAVING
             return commands.multiset(variables) + commands.EXIT

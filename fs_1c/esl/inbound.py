@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from fs_1c.call import CallEvent
 from fs_1c.calls import Desk
@@ -39,6 +39,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 """Seconds between attempts; short, since each second away is a card that opens late."""
 LOOK_AGAIN = (0.5, 2.0, 10.0)
 """Seconds after a connect when it is asked again what is up (see `listening`)."""
+DOUBTS, ALL_AGAIN = 0.1, 60.0
+"""Seconds between questions about subscribers of whom something has changed, and about all."""
+GATHER, MUCH = 0.1, 64 * 1024
+"""Seconds for which a reserve that stands by leaves unread what comes, since to be woken for each event costs
+it several times what is done with one; and octets that came together after which it does not: the rest must
+not wait in the switch.
+"""
 IN_A_ROW = 30
 """Messages after which others have the loop: calls are decided there."""
 UNFINISHED = 60.0
@@ -74,6 +81,7 @@ class InboundDoor:
             lambda name: self.integration.people.has_key(name),
             internal=lambda: self.integration.settings.history.internal,
         )
+        integration.switches.tables[self._switch] = self._conversations.presence
         self._told: set[str] = set()  # complaints about answers of the switch
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -166,6 +174,18 @@ class InboundDoor:
         if self._writer is not None and listening is self._listening:
             self._writer.write(listening.look_again())
 
+    def _who_is_there(self, listening: Listening, again: float) -> None:
+        """Asks about subscribers, as long as this connection stands. `again`: when about all, by the loop."""
+        if self._writer is None or listening is not self._listening:
+            return
+        loop = asyncio.get_running_loop()
+        asks = listening.who_is_there()
+        if loop.time() >= again:
+            asks, again = asks + listening.who_is_there_in_all(), loop.time() + ALL_AGAIN
+        if asks:
+            self._writer.write(asks)
+        loop.call_later(DOUBTS, self._who_is_there, listening, again)
+
     async def _listen_for_ever(self) -> None:
         pause = FIRST_PAUSE
         told = ""  # the same complaint once, not once a second
@@ -223,6 +243,8 @@ class InboundDoor:
                     ended = time.monotonic()
                 elif time.monotonic() - ended > UNFINISHED:
                     raise WireError(f"a message has not ended within {UNFINISHED:g} s")
+                if self._listening and self.post and self.post.stands_by and len(octets) < MUCH:
+                    await _gather(cast("asyncio.ReadTransport", self._writer.transport))
         finally:
             self._writer.transport.abort()
             self._lost()
@@ -248,6 +270,7 @@ class InboundDoor:
     def _lost(self) -> None:
         """The connection has ended, and with it the questions that the switch has not answered."""
         self._listening = self._writer = None
+        self._conversations.presence.lost()
         lost, self._jobs = self._jobs, {}
         for found in lost.values():
             found.set_result("")
@@ -265,6 +288,7 @@ class InboundDoor:
             self.ready.set()
             for seconds in LOOK_AGAIN:
                 asyncio.get_running_loop().call_later(seconds, self._look_again, listening)
+            self._who_is_there(listening, asyncio.get_running_loop().time() + ALL_AGAIN)
             if self.post:
                 self.post.connected(listening, writer.write)
             if self.desk:
@@ -294,3 +318,12 @@ class InboundDoor:
                 self.post.happened(event)
         except Exception:
             log.exception("inbound door %s: %r", self.settings, event)
+
+
+async def _gather(line: asyncio.ReadTransport) -> None:
+    """Leaves what comes to the kernel for a while."""
+    line.pause_reading()
+    try:
+        await asyncio.sleep(GATHER)
+    finally:
+        line.resume_reading()

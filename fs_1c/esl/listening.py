@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from fs_1c import channel
 from fs_1c.call import CallEvent
 from fs_1c.calls import CALL
 from fs_1c.cards import Taken, Word
@@ -31,10 +32,12 @@ from fs_1c.esl import commands
 from fs_1c.esl.placing import Placing, Told
 from fs_1c.esl.wire import Headers, Message, WireError
 from fs_1c.settings import Role
-from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, is_uuid
+from fs_1c.talk import CUSTOM_EVENTS, EVENTS, Conversations, Question, is_uuid
 
 MAX_CHANNELS = 20_000
 """Channels asked about after a reconnect."""
+MAX_REGISTRATIONS, MAX_CONTACTS = 50_000, 16 * 1024
+"""Registrations of a switch, and octets of those of one subscriber, that are looked at."""
 SERVICE = "fs_1c::service"
 """The events by which services that listen to one switch hear of each other."""
 MAX_TOKEN = 100
@@ -58,6 +61,10 @@ class _Asked(Enum):
     CLAIM = auto()
     HOLDER = auto()
     UP = auto()
+    SOFIA = auto()
+    VERTO = auto()
+    STILL_UP = auto()
+    CORE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +126,13 @@ class Listening:
         self._realm = f"fs_1c.{name}"
         self._holders: dict[str, str] = {}  # ticket → who has it
         self._conversations = conversations
+        self._presence = conversations.presence
+        self._questions: deque[Question] = deque()  # about subscribers
+        self._sofia = ""  # the first half of the answer
+        self._asked_who = False
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
+        self._unheard: set[str] = set()  # of them those that may have gone while nobody listened
         self._welcomed = False
 
     def received(self, message: Message) -> Heard:
@@ -145,8 +157,36 @@ class Listening:
 
     def look_again(self) -> bytes:
         """What to write to ask once more, about channels that were not asked about."""
-        before = self._dump([leg for leg in sorted(self._before()) if is_uuid(leg)])
-        return before + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
+        before = {leg for leg in self._before() if is_uuid(leg)}
+        self._unheard |= before
+        return self._dump(sorted(before)) + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
+
+    def who_is_there(self) -> bytes:
+        """What to write to ask about subscribers of whom something has changed; mostly nothing. Due all the
+        time, several times a second. The first time the switch is asked who it is: a call may be decided
+        before any event has told.
+        """
+        asks = b""
+        if not self._presence.core and not self._asked_who:
+            self._asked_who = True
+            asks = self._ask(_Asked.CORE, commands.api("global_getvar core_uuid"))
+        for question in self._presence.questions():
+            user, domain = channel.word(question.user), channel.host(question.domain)
+            if user and domain:
+                self._questions.append(question)
+                asks += self._ask(_Asked.SOFIA, commands.api(f"sofia_contact */{user}@{domain}"))
+                asks += self._ask(_Asked.VERTO, commands.api(f"verto_contact {user}@{domain}"))
+        return asks
+
+    def who_is_there_in_all(self) -> bytes:
+        """What to write to learn what no event has told of subscribers. Due once a minute."""
+        asks = self._registrations()
+        for leg in filter(is_uuid, self._presence.to_be_looked_at()):
+            asks += self._ask(_Asked.STILL_UP, commands.api(f"uuid_exists {leg}"), leg)
+        return asks
+
+    def _registrations(self) -> bytes:
+        return self._ask(_Asked.REGISTRATIONS, commands.api("show registrations as json"))
 
     def still_there(self) -> bytes:
         """What to write to a switch that has been silent for long, to have any answer of it."""
@@ -217,12 +257,12 @@ class Listening:
         told = self._placing.feed(event) if self._placing else ()
         return Heard(happened=happened, told=told) if happened or told else _NOTHING
 
-    def _ask(self, what: _Asked, command: bytes, channel: str = "") -> bytes:
-        self._asked.append((what, channel))
+    def _ask(self, what: _Asked, command: bytes, about: str = "") -> bytes:
+        self._asked.append((what, about))
         return command
 
     def _replied(self, message: Message) -> Heard:
-        what, channel = self._asked.popleft() if self._asked else (None, "")
+        what, about = self._asked.popleft() if self._asked else (None, "")
         match what:
             case _Asked.AUTH:
                 if not message.reply.startswith("+OK"):
@@ -234,36 +274,52 @@ class Listening:
                 if not message.reply.startswith("+OK"):
                     raise WireError(f"the subscription was answered by {message.reply[:80]!r}")
                 # Registrations first: by them a leg may be told whose it is.
-                contacts = self._ask(_Asked.REGISTRATIONS, commands.api("show registrations as json"))
-                still_up = self._dump(sorted(self._conversations.known()))
+                contacts = self._registrations()
+                self._unheard |= self._conversations.known()
+                still_up = self._dump(sorted(self._unheard))
                 return Heard(contacts + still_up + self.look_again(), ready=True)
             case _Asked.REGISTRATIONS:
                 rows, problem = _rows(message.body, "show registrations")
                 for row in rows:
                     self._conversations.contacts.registered(str(row.get("url")), str(row.get("reg_user")))
+                if not problem:
+                    self._presence.seed(rows[:MAX_REGISTRATIONS])
                 return Heard(problem=problem)
             case _Asked.CHANNELS:
                 rows, problem = _rows(message.body, "show channels")
+                self._presence.live = True  # what has ended meanwhile, the dumps before this have told
                 uuids = [row.get("uuid") for row in rows[:MAX_CHANNELS]]
                 return Heard(self._dump([uuid for uuid in uuids if is_uuid(uuid)]), problem=problem)
             case _Asked.DUMP:
-                return self._dumped(message.body, channel)
+                return self._dumped(message.body, about)
             case _Asked.PLACE:
-                return Heard(told=self._placing.replied(channel, message.reply))
+                return Heard(told=self._placing.replied(about, message.reply))
             case _Asked.HOLDER:
                 told = message.body[: MAX_TOKEN + 1].decode("utf-8", "replace").strip()
-                self._holders[channel] = "" if told.startswith("-") or len(told) > MAX_TOKEN else told
-                if not self._holders[channel]:
+                self._holders[about] = "" if told.startswith("-") or len(told) > MAX_TOKEN else told
+                if not self._holders[about]:
                     return Heard(problem=f"it keeps no claims (is mod_hash loaded?): {told[:80]!r}")
+            case _Asked.STILL_UP:
+                if message.body.strip() == b"false":
+                    return Heard(happened=self._conversations.gone(about), told=self._placing.gone(about))
+            case _Asked.CORE:
+                if is_uuid(core := _text(message.body)) and not core.startswith("-"):
+                    self._presence.core = core
+            case _Asked.SOFIA:
+                self._sofia = _text(message.body)
+            case _Asked.VERTO:
+                self._presence.found(self._questions.popleft(), self._sofia, _text(message.body))
             case _Asked.UP:
-                holder = self._holders.pop(channel, "")
+                holder = self._holders.pop(about, "")
                 taken = Taken(holder, holder == self._token, message.body.strip() != b"false")
-                return Heard(taken=(channel, taken))
+                return Heard(taken=(about, taken))
         return _NOTHING
 
     def _dumped(self, body: bytes, channel: str) -> Heard:
         if body.startswith(b"-ERR No such channel"):
-            return Heard(happened=self._conversations.gone(channel), told=self._placing.gone(channel))
+            # Of any other we are sent the end, and all before it, though perhaps after this answer.
+            happened = self._conversations.gone(channel) if channel in self._unheard else ()
+            return Heard(happened=happened, told=self._placing.gone(channel))
         dump = Headers(body.partition(b"\n\n")[0])
         if dump.get("Unique-ID") != channel:
             return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")
@@ -273,6 +329,10 @@ class Listening:
         new = [uuid for uuid in channels if uuid not in self._asked_about]
         self._asked_about.update(new)
         return b"".join(self._ask(_Asked.DUMP, commands.api(f"uuid_dump {uuid}"), uuid) for uuid in new)
+
+
+def _text(body: bytes) -> str:
+    return body[:MAX_CONTACTS].decode("utf-8", "replace").strip()
 
 
 def _word(event: Headers, name: str) -> Heard:

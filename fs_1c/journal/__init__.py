@@ -20,7 +20,8 @@ from fs_1c.journal.entries import (
     with_addresses,
 )
 from fs_1c.journal.merged import merged, of_json
-from fs_1c.journal.report import as_json, listing, story, to_json
+from fs_1c.journal.report import as_json, in_columns, listing, story, to_json
+from fs_1c.journal.report_ends import iso
 from fs_1c.journal.writer import Journal, journal_file
 
 __all__ = [
@@ -35,7 +36,9 @@ __all__ = [
     "as_json",
     "between",
     "calls",
+    "in_columns",
     "in_e164",
+    "iso",
     "journal_file",
     "listing",
     "merged",

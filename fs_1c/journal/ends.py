@@ -29,7 +29,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS told_by_time ON told (at)",
     "CREATE INDEX IF NOT EXISTS told_by_call ON told (call, at)",
 )
-"""Of version 4 of the journal's file; `recording` is since 5."""
+"""Of version 4 of the journal's file; `recording` is since 6."""
 
 _MISSED = f"""SELECT call FROM
     (SELECT call, number, at FROM ends WHERE answered = 0 AND outgoing = 0

@@ -18,7 +18,7 @@ from fs_1c.journal.texts import MAX_TEXT, fit
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.sqlite_file import BUSY, Newer, version_of
 
-VERSION = 5
+VERSION = 6
 """Of the file's tables."""
 NOT_ALLOWED = "not-allowed"
 """The `error_kind` of a decision whose manager's phone must not be rung."""
@@ -30,7 +30,7 @@ R = TypeVar("R", "PopEntry", "TalkEntry", EndEntry)
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, at REAL, call TEXT, number TEXT, asked_as
     TEXT, destination TEXT, base TEXT, result TEXT, source TEXT, error_kind TEXT, error TEXT, title TEXT,
-    category TEXT, manager TEXT, target TEXT, took REAL, onec_took REAL)""",
+    category TEXT, manager TEXT, target TEXT, took REAL, onec_took REAL, why TEXT NOT NULL DEFAULT '')""",
     """CREATE TABLE IF NOT EXISTS pops (id INTEGER PRIMARY KEY, at REAL, call TEXT, leg TEXT, number TEXT,
     extension TEXT, outcome TEXT, error_kind TEXT, error TEXT, took REAL, age REAL, outgoing INTEGER,
     ringing INTEGER, switch TEXT NOT NULL DEFAULT '', told_by TEXT NOT NULL DEFAULT '')""",
@@ -44,10 +44,13 @@ SCHEMA = (
     *ends.SCHEMA,
     f"PRAGMA user_version = {VERSION}",
 )
-ADDED = {"pops": {"switch": 3, "told_by": 3}, "talks": {"switch": 3}, "ends": {"recording": 5}}
-"""Columns, and the version that has them first; files from before are given them. Texts that are empty where
-nothing is known.
-"""
+ADDED = {
+    "calls": {"why": 5},
+    "pops": {"switch": 3, "told_by": 3},
+    "talks": {"switch": 3},
+    "ends": {"recording": 6},
+}
+"""Columns that files from before a version are given; texts that are empty where nothing is known."""
 
 
 class JournalError(Exception):
@@ -71,6 +74,7 @@ class DecisionEntry(NamedTuple):
         target: The dial string, or None: the dialplan's own default stayed.
         took: Seconds that the caller waited.
         onec_took: Seconds that 1C took; None: it was not asked, or had not answered by then.
+        why: How it was with a manager who could not take the call, and what became of him; or empty.
     """
 
     at: float
@@ -89,6 +93,7 @@ class DecisionEntry(NamedTuple):
     target: str | None
     took: float
     onec_took: float | None
+    why: str = ""
 
 
 class PopEntry(NamedTuple):
@@ -238,9 +243,10 @@ def of_decision(decision: Decision, titles: bool, told: float) -> DecisionEntry:
         decision.target,
         caller.took,
         caller.onec_took,
+        decision.why,
     )
     # One look at all of them together, which mostly is all it takes.
-    together = "".join(filter(None, row[1:-2]))
+    together = "".join(filter(None, (*row[1:-3], row.why)))
     if len(together) <= MAX_TEXT and together.isprintable():
         return row
     return DecisionEntry._make(fit(value) if isinstance(value, str) else value for value in row)
@@ -393,7 +399,7 @@ def _tables(connection: sqlite3.Connection) -> dict[type[Row], str]:
 
 def _columns(kind: type[Row], version: int) -> str:
     """What is selected of a table; of one that no service of this version has opened yet, what it has."""
-    lacks = {name for name, since in ADDED.get(TABLES[kind], {}).items() if version < since}
+    lacks = [name for name, since in ADDED.get(TABLES[kind], {}).items() if version < since]
     return ", ".join(f"'' AS {name}" if name in lacks else name for name in kind._fields)
 
 

@@ -104,6 +104,7 @@ def of_json(told: Any) -> CallEntry:
             None if one.get("target") is None else _text(one, "target"),
             _seconds(one, "took_ms"),
             None if one.get("onec_took_ms") is None else _seconds(one, "onec_took_ms"),
+            _text(one, "why"),
         )
         for one in _rows(told, "decisions")
     )

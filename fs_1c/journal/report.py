@@ -43,6 +43,11 @@ def listing(entries: Sequence[CallEntry], services: Mapping[Row, str] = NOBODYS)
     if services:
         whose = ["service", *(plain(", ".join(_services(entry, services))) for entry in entries)]
         rows = [(cells[0], service, *cells[1:]) for cells, service in zip(rows, whose, strict=True)]
+    return in_columns(rows)
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with these cells below each other."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -106,6 +111,7 @@ def _told_decision(decision: DecisionEntry) -> list[str]:
         f"{clock(decision.at)}  {who}{whom}{base}.",
         _said(decision),
         *_waited(decision),
+        *([f"{decision.why[:1].upper()}{decision.why[1:]}."] if decision.why else []),
         _sent(decision),
     ]
 
@@ -120,6 +126,8 @@ def _said(decision: DecisionEntry) -> str:
             return f"1C ({asked}) knows the client: {name}; category {category}, manager {manager}."
         case Result.UNKNOWN:
             return f"1C ({asked}) knows no such client. If it should: does it keep numbers in this form?"
+        case Result.BLOCKED:
+            return "The number is in numbers.blocked_file: 1C was not asked."
         case Result.SKIPPED if decision.error_kind != "flood":
             return f"1C was not asked: the number is {decision.error or 'none'}."
         case Result.SKIPPED | Result.FAILED if decision.error_kind in ("flood", "down"):
@@ -154,13 +162,22 @@ def _sent(decision: DecisionEntry) -> str:
         nobody = f"manager {decision.manager} is no extension, nor a number that routing.external can dial"
     if decision.target is not None:
         # As fs_1c.routing begins with a manager's phone.
-        if decision.target.startswith(("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")):
+        passed_over = decision.why.endswith(("passed over", "in his place"))
+        begins = ("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")
+        if decision.target.startswith(begins) and not passed_over:
             then = ", then to whom the settings let follow" if "|" in decision.target else ""
             passed = f"; {nobody}" if refused else ""
             return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}{passed}."
-        if refused:
-            return f"Sent to {decision.target}: to whom the settings let follow the manager; {nobody}."
+        if refused or decision.why:
+            passed = nobody if refused else "the manager could not take it"
+            return f"Sent to {decision.target}: to whom the settings let follow the manager; {passed}."
         return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."
+    if decision.why.startswith("turned away"):
+        return f"The rule for category {decision.category} wants nobody to ring for such a client."
+    if decision.why:
+        nobody = "nobody is set to follow the manager"
+    if decision.result == Result.BLOCKED:
+        return "Sent to the dialplan's own target."
     why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: "nobody is known who should have it"}
     return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
 
@@ -289,6 +306,7 @@ def _as_json(entry: CallEntry) -> dict[str, Any]:
                 "took_ms": _rounded(decision.took),
                 "onec_took_ms": None if decision.onec_took is None else _rounded(decision.onec_took),
                 "error": _error(decision),
+                "why": decision.why,
             }
             for decision in entry.decisions
         ],

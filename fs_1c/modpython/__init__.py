@@ -112,6 +112,8 @@ def _decide(session: Session) -> str | None:
             session.execute("set", f"{name}={plain(value)}")
         else:
             session.setVariable(name, plain(value))
+    if decision.reject:
+        session.execute("hangup", decision.reject)
     return decision.target
 
 
@@ -119,6 +121,8 @@ def _bridge(session: Session, target: str | None) -> None:
     """As after a plain bridge, the call ends with the conversation and goes on when nobody answered, unless
     the dialplan wishes otherwise.
     """
+    if not session.ready():  # turned away
+        return
     for name in ("hangup_after_bridge", "continue_on_fail"):
         if not session.getVariable(name):
             session.setVariable(name, "true")

@@ -17,6 +17,7 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -139,6 +140,12 @@ def address(links: Links | None, file: str, switch: str) -> str:
     if file.startswith(("http://", "https://")):
         return file
     return links.to(file, switch) if links else ""
+
+
+def address_or_file(settings: Settings) -> Callable[[str, str], str]:
+    """For a terminal: what tells where a recording is to be listened to, or else its file. Makes no key."""
+    links = links_of(settings, make_key=False)
+    return lambda file, switch: address(links, file, switch) or file
 
 
 def links_of(settings: Settings, *, make_key: bool = True) -> Links | None:

@@ -17,6 +17,7 @@ from fs_1c.settings.files import (
     setting,
 )
 from fs_1c.settings.recordings import RecordingsSettings
+from fs_1c.settings.routing import CategoryRule, NameShown, RoutingSettings, Unavailable
 from fs_1c.settings.sections import (
     TOKEN_LENGTH,
     BreakerSettings,
@@ -25,12 +26,10 @@ from fs_1c.settings.sections import (
     InboundSettings,
     JournalSettings,
     LookupSettings,
-    NameShown,
     OutboundSettings,
     PopWhen,
     RedisSettings,
     Role,
-    RoutingSettings,
     ScreenPopSettings,
     SubscribersSettings,
     is_loopback,
@@ -44,6 +43,7 @@ __all__ = [
     "BreakerSettings",
     "CallForm",
     "CallsSettings",
+    "CategoryRule",
     "ClusterSettings",
     "DialectName",
     "HttpSettings",
@@ -64,6 +64,7 @@ __all__ = [
     "SettingsError",
     "SoapVersion",
     "SubscribersSettings",
+    "Unavailable",
     "build",
     "close_to_others",
     "inline_secrets",

@@ -18,6 +18,7 @@ from fs_1c.numbers import Number, read
 from fs_1c.settings.base import TOLD_OF_CALLS, OneCSettings
 from fs_1c.settings.calls import CallsSettings
 from fs_1c.settings.recordings import RecordingsSettings
+from fs_1c.settings.routing import RoutingSettings
 from fs_1c.settings.sections import (
     BreakerSettings,
     ClusterSettings,
@@ -28,7 +29,6 @@ from fs_1c.settings.sections import (
     LookupSettings,
     NumbersSettings,
     RedisSettings,
-    RoutingSettings,
     ScreenPopSettings,
     StateSettings,
     SubscribersSettings,

@@ -17,18 +17,14 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from fs_1c.numbers import OWN_COUNTRY, NumberFormat, NumberPlan
+from fs_1c.numbers import NumberPlan
 from fs_1c.settings.types import (
     Address,
     AddressField,
     Duration,
     DurationOrOff,
-    ExtensionTemplate,
-    ExternalTemplate,
-    FollowerTemplate,
     Network,
     NetworkField,
-    NumberPattern,
     Section,
     WithPassword,
 )
@@ -62,47 +58,20 @@ class BreakerSettings(Section):
     pause: Duration = 5.0
 
 
-class CategoryRule(Section):
-    """What follows the manager for clients of one category; `is` in the file."""
-
-    category: str = Field(alias="is", min_length=1)
-    then: tuple[FollowerTemplate, ...]
-
-
-class NameShown(StrEnum):
-    """What of a client's name a phone is to show."""
-
-    AS_IS = "as-is"
-    LATIN = "latin"  # for phones that cannot do Cyrillic
-    OFF = "off"  # not 1C's: what the caller brings
-
-
-class RoutingSettings(Section):
-    """From a manager's phone to a dial string, and what it shows.
-
-    `external_allow`: what may be dialled outside, in the form that the trunk is given; see
-    `fs_1c.numbers.refusal`. `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in
-    which it must say that it does, unless it is outside; 0 when it need not.
-    """
-
-    extension: ExtensionTemplate = "user/{extension}@{domain}"
-    external: ExternalTemplate | None = None
-    external_format: NumberFormat = NumberFormat.EIGHT
-    external_allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
-    domain: str = ""
-    ring_for: Duration = 20.0
-    dead_after: DurationOrOff = 3.0
-    name: NameShown = NameShown.AS_IS
-    then: tuple[FollowerTemplate, ...] = ()
-    category: tuple[CategoryRule, ...] = ()
-
-
 class NumbersSettings(Section):
     """How numbers are dialled here; see `fs_1c.numbers.NumberPlan`."""
 
     country: str = Field("RU", pattern="^[A-Z]{2}$")
     area_code: str = Field("", pattern="^[0-9]{0,6}$")
     extension_digits: int = Field(6, ge=1, le=9)
+    blocked_file: Path | None = None
+
+    @field_validator("blocked_file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        if file and not os.access(file, os.R_OK):
+            raise ValueError(f"{file} cannot be read")
+        return file
 
     def plan(self) -> NumberPlan:
         return NumberPlan(self.country, self.area_code, self.extension_digits)

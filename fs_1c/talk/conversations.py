@@ -40,7 +40,8 @@ from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conferences import CONFERENCE, Conferences
 from fs_1c.talk.contacts import REGISTER, UNREGISTER, Contacts
 from fs_1c.talk.identity import Event, Party, People, number_now, ours, same_number, value
-from fs_1c.talk.legs import Leg, is_uuid, other_leg, own_leg
+from fs_1c.talk.legs import Leg, is_uuid, other_leg, own_leg, seconds, seconds_since
+from fs_1c.talk.presence import USER_STATE, PresenceTable
 
 EVENTS = (
     "CHANNEL_CREATE",
@@ -53,11 +54,13 @@ EVENTS = (
     "RECORD_START",
 )
 """What a listener must subscribe to."""
-CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER)
+CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER, USER_STATE)
 """And which of the events whose name is CUSTOM."""
 
 MAX_LEGS = 50_000
 """Legs remembered; the oldest is forgotten first, for some never hang up as far as we hear."""
+MAX_OVER = 1000
+"""Legs of which it is remembered that they have gone."""
 MAX_TOLD = 1000
 """Subscribers who have talked to one client in one call, or whose telephones have rung; no more are told."""
 MAX_FILES = 100
@@ -77,6 +80,10 @@ class Conversations:
         has_key: Whether somebody of that name has a key in 1C: he is a subscriber, whatever he is called.
         believes_keys: A key that a leg carries is the subscriber's. False where anybody can tell events.
         internal: Whether calls of one subscriber to another are wanted, too.
+
+    Attributes:
+        contacts: Whose a contact is.
+        presence: Who can take a call.
     """
 
     def __init__(
@@ -94,6 +101,8 @@ class Conversations:
         self._people = People(plan, has_key, self.contacts.whose)
         self._max_legs = max_legs
         self._legs: OrderedDict[str, Leg] = OrderedDict()
+        self._over: OrderedDict[str, None] = OrderedDict()
+        self.presence = PresenceTable(self._legs)
         self._by_call_id: dict[str, str] = {}
         self._conferences = Conferences()
         self._event: Event = {}  # the latest
@@ -114,8 +123,11 @@ class Conversations:
         uuid = event.get("Unique-ID")
         if not is_uuid(uuid):
             return ()
+        if uuid in self._over and name != "CHANNEL_CREATE":
+            return ()  # an answer overtakes events: what was asked about has gone before they come
         match name:
             case "CHANNEL_CREATE":
+                self._over.pop(uuid, None)
                 self._own(uuid, event)
             case "CHANNEL_DATA":
                 return self._dumped(uuid, event)
@@ -146,12 +158,15 @@ class Conversations:
         if leg is not None:
             began = self._reached_nobody(uuid, leg)
             del self._legs[uuid]
-            self._forget(uuid, leg)
+            self._forget(uuid, leg, cause)
+        self._over[uuid] = None
+        if len(self._over) > MAX_OVER:
+            self._over.popitem(last=False)
         return (*began, HungUp(uuid, self._now(), cause))
 
     def _now(self) -> float:
         """The switch's clock, as of the latest event."""
-        return _seconds(self._event.get("Event-Date-Timestamp"))
+        return seconds(self._event.get("Event-Date-Timestamp"))
 
     def _forwards(self, uuid: str) -> None:
         leg = self._legs.get(uuid)
@@ -159,7 +174,9 @@ class Conversations:
         if leg and found:
             found[1].forwarded = leg.party.name
 
-    def _forget(self, uuid: str, leg: Leg) -> None:
+    def _forget(self, uuid: str, leg: Leg, cause: str = "") -> None:
+        if leg.counted:
+            self.presence.over(uuid, leg, cause, self._event)
         if (other := self._legs.get(leg.talks_to)) and other.talks_to == uuid:
             other.talks_to = ""
         if self._by_call_id.get(leg.call_id) == uuid:
@@ -170,7 +187,9 @@ class Conversations:
         kind = event.get("Event-Subclass")
         if kind == CONFERENCE:
             return self._meets(self._conferences.heard(event))
-        self.contacts.heard(event)
+        if kind != USER_STATE:
+            self.contacts.heard(event)
+        self.presence.heard(event)
         return ()
 
     def _meets(self, uuid: str) -> tuple[CallEvent, ...]:
@@ -182,12 +201,13 @@ class Conversations:
     def _dumped(self, uuid: str, dump: Event) -> tuple[CallEvent, ...]:
         """What a switch says about a channel when it is asked (`uuid_dump`), or on `connect`."""
         leg = self._own(uuid, dump)
-        leg.answered = leg.answered or dump.get("Answer-State") == "answered"
+        if dump.get("Answer-State") == "answered":
+            self._picks_up(uuid, leg, seconds_since(dump, "Caller-Channel-Answered-Time"))
         if self._conferences.dumped(uuid, dump):
             return self._meets(uuid)
         # The bond and the other leg's headers stay when it is parked; this variable goes.
         leg.talks_to = value(dump, "variable_bridge_to")
-        return self._talk(uuid, leg.talks_to, _seconds_since(dump, "Caller-Channel-Bridged-Time"))
+        return self._talk(uuid, leg.talks_to, seconds_since(dump, "Caller-Channel-Bridged-Time"))
 
     def _own(self, uuid: str, event: Event) -> Leg:
         """The leg that an event is about."""
@@ -233,6 +253,11 @@ class Conversations:
 
     def _learn(self, uuid: str, leg: Leg) -> Leg:
         self._legs[uuid] = leg
+        presence = self.presence
+        if leg.party.subscriber:
+            presence.learnt(uuid, leg)
+        if not presence.core:
+            presence.core = value(self._event, "Core-UUID")
         if len(self._legs) > self._max_legs:
             self._forget(*self._legs.popitem(last=False))
         client = self._legs.get(leg.originator)
@@ -266,25 +291,36 @@ class Conversations:
         """A telephone rings, for the leg that has it called."""
         if leg.loopback or leg.talks_to or not leg.outbound:
             return ()
+        leg.rang = True
+        self.presence.rings(leg)
         found = self._caller_of(leg)
         return () if found is None else self._pair(*found, uuid, leg, ringing=True)
 
     def _answered(self, uuid: str, leg: Leg, *, both: bool) -> tuple[CallEvent, ...]:
-        leg.answered = True
+        self._picks_up(uuid, leg)
         if both and (other := self._legs.get(leg.talks_to)) is not None:
-            other.answered = True
+            self._picks_up(leg.talks_to, other)
         return self._talk(uuid, leg.talks_to) or self._meets(uuid)
+
+    def _picks_up(self, uuid: str, leg: Leg, age: float = 0.0) -> None:
+        if not leg.answered and leg.party.subscriber and not leg.loopback:
+            self.presence.talks(uuid, leg, age)
+        leg.answered = True
 
     def _bridged(self, uuid: str, event: Event) -> tuple[CallEvent, ...]:
         a, b = event.get("Bridge-A-Unique-ID"), event.get("Bridge-B-Unique-ID")
         if not is_uuid(a) or not is_uuid(b) or a == b or uuid not in (a, b):
             return ()
         other_uuid = b if uuid == a else a
+        if other_uuid in self._over:
+            return ()
         own = self._own(uuid, event)
         other = self._legs.get(other_uuid) or self._learn(other_uuid, other_leg(event, self._people))
         own.talks_to, other.talks_to = other_uuid, uuid
-        own.answered = own.answered or event.get("Answer-State") not in ("early", "ringing")
-        other.answered = other.answered or event.get("Other-Leg-Channel-Answered-Time") != "0"
+        if not own.answered and event.get("Answer-State") not in ("early", "ringing"):
+            self._picks_up(uuid, own)
+        if not other.answered and event.get("Other-Leg-Channel-Answered-Time") != "0":
+            self._picks_up(other_uuid, other)
         return self._talk(uuid, other_uuid)
 
     def _unbridged(self, event: Event) -> tuple[CallEvent, ...]:
@@ -402,7 +438,7 @@ class Conversations:
                 extension=caller.party.name if caller else "",
                 asked_by=asked_by,
                 outgoing=client.outbound,
-                at=_seconds(client.created),
+                at=seconds(client.created),
             ),
         )
 
@@ -492,16 +528,3 @@ def _how(client: Leg, subscriber: Leg) -> tuple[How, str]:
         asked_by = subscriber.asked_by
         return (How.HANDED, asked_by) if asked_by else (How.TRANSFERRED, before)
     return (How.FORWARDED, client.forwarded) if client.forwarded else (How.ANSWERED, "")
-
-
-def _seconds(microseconds: str | None) -> float:
-    """A time of the switch's, in seconds since the epoch; 0 if it is none."""
-    if not microseconds or not microseconds.isdecimal() or len(microseconds) > 20:
-        return 0.0
-    return int(microseconds) / 1e6
-
-
-def _seconds_since(dump: Event, header: str) -> float:
-    """Age by the switch's own clock; 0 if it does not say."""
-    now, then = _seconds(dump.get("Event-Date-Timestamp")), _seconds(dump.get(header))
-    return max(0.0, now - then) if now and then else 0.0

@@ -11,6 +11,7 @@ MAX_FIELD = 256
 """Characters of anything that a channel says about itself and that goes into a log line."""
 
 ALWAYS = (
+    "Core-UUID",
     "Unique-ID",
     "Call-Direction",
     "Caller-Caller-ID-Name",
@@ -51,9 +52,10 @@ def call_from_channel(data: Event, people: People) -> Call:
         logged = [channel.line(one[:MAX_FIELD]) for one in logged]
     number, uuid, name, destination, trunk, domain, base, deadline = logged
     hidden = get("Caller-Privacy-Hide-Number") == "true" and not get(f"{OURS}caller")
-    default_target = get(f"{OURS}default_target") or ""
+    default_target, switch = get(f"{OURS}default_target") or "", (get("Core-UUID") or "")[:MAX_FIELD]
     return Call(
-        uuid, number, name, destination, domain, hidden, base, _seconds(deadline), default_target, trunk
+        *(uuid, number, name, destination, domain, hidden, base, _seconds(deadline)),
+        *(default_target, trunk, switch),
     )
 
 

@@ -55,6 +55,9 @@ class Leg:
         began: It has been told that this client's call began.
         talking: The subscribers' legs that hear this client now.
         recorded: The files that it is recorded to and that have not been told of.
+        rang: His telephone has said that it rings.
+        counted: The subscriber whose leg it is counted as, or empty; see `presence`.
+        busy_since: Since when that keeps him from taking another call; 0: it does not.
     """
 
     party: Party
@@ -81,6 +84,9 @@ class Leg:
     began: bool = False
     talking: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
+    rang: bool = False
+    counted: str = ""
+    busy_since: float = 0.0
 
     @property
     def from_outside(self) -> bool:
@@ -119,6 +125,19 @@ def other_leg(event: Event, people: People) -> Leg:
         domain=_domain(event),
         loopback=is_loopback(event, "Other-Leg-Channel-Name"),
     )
+
+
+def seconds(microseconds: str | None) -> float:
+    """A time of the switch's, in seconds since the epoch; 0 if it is none."""
+    if not microseconds or not microseconds.isdecimal() or len(microseconds) > 20:
+        return 0.0
+    return int(microseconds) / 1e6
+
+
+def seconds_since(dump: Event, header: str) -> float:
+    """Age by the switch's own clock; 0 if it does not say."""
+    now, then = seconds(dump.get("Event-Date-Timestamp")), seconds(dump.get(header))
+    return max(0.0, now - then) if now and then else 0.0
 
 
 def _domain(event: Event) -> str:

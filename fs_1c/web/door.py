@@ -32,6 +32,7 @@ from fs_1c.web.exchange import Refusal, body_of, guarded, text
 from fs_1c.web.gate import CALL, Gate, visitor, with_token
 from fs_1c.web.history import HistoryPages, state_of
 from fs_1c.web.metrics import CONTENT_TYPE, Metrics
+from fs_1c.web.presence import PresencePages
 from fs_1c.web.server import HttpServer
 from fs_1c.web.status import Feed, StatusPage
 
@@ -89,6 +90,7 @@ class HttpDoor:
         self._status = StatusPage(
             lambda: self.integration, self.feed, ready=self._known, in_thread=self._in_thread
         )
+        self._presence = PresencePages(lambda: self.integration, self._in_thread)
         self._history = HistoryPages(lambda: self.integration, self._in_thread)
         self.integration = integration
         self._gate = Gate(
@@ -136,6 +138,7 @@ class HttpDoor:
                     ("GET", "/health/ready"): self._ready,
                     ("GET", "/health"): self._health,
                     ("GET", "/metrics"): self._metrics,
+                    ("GET", "/presence.json"): self._presence.told,
                     ("POST", "/forget"): self._forget,
                     ("POST", "/erase"): self._erase,
                     ("POST", CALL): self._call,

@@ -18,6 +18,7 @@ from fs_1c.directory import BreakerState
 from fs_1c.integration import Integration
 from fs_1c.settings import Role
 from fs_1c.talk import Observer, Story
+from fs_1c.web.presence import metrics as of_subscribers
 from fs_1c.web.told import Ends, of_history
 
 _DECISION = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.0, 2.0, 5.0)
@@ -147,6 +148,7 @@ class _Now(Collector):
             value=integration.journal.rows_lost if integration.journal else 0,
         )
         yield from of_history(integration)
+        yield from of_subscribers(integration)
         yield from self._others()
 
     def _others(self) -> Iterator[Metric]:

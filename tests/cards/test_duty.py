@@ -15,6 +15,7 @@ from fs_1c.call import CallEvent, Conversation, HungUp, Unidentified
 from fs_1c.cards.claims import Taken, card_key, standing
 from fs_1c.cards.duty import EVERY, GONE_AFTER, LATE, LEARNS_FOR, MAX_HELD, PATIENCE, Duty, Word
 from fs_1c.settings import Role
+from tests.support import EXAMPLES
 
 USEFUL = 30.0
 OWN, RESERVE = Role.OWN, Role.RESERVE
@@ -311,7 +312,7 @@ class World:
 
 
 @given(scripts, st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150 * EXAMPLES, deadline=None)
 def test_whatever_happens_there_is_one_card_at_most_and_one_if_the_own_service_lives(
     script: list[tuple[int, tuple[str, str]]], clocks: tuple[float, float]
 ) -> None:
@@ -323,7 +324,7 @@ def test_whatever_happens_there_is_one_card_at_most_and_one_if_the_own_service_l
 
 
 @given(scripts, st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150 * EXAMPLES, deadline=None)
 def test_while_one_of_the_two_lives_throughout_what_goes_on_for_ten_seconds_has_its_card(
     script: list[tuple[int, tuple[str, str]]], clocks: tuple[float, float]
 ) -> None:

@@ -23,7 +23,7 @@ from fs_1c.onec import Answer
 from fs_1c.onec.pool import WorkerPool
 from fs_1c.settings import BreakerSettings, LookupSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from tests.support import SEED, SOON, base, until
+from tests.support import EXAMPLES, SEED, SOON, base, until
 
 
 class Here:
@@ -316,5 +316,7 @@ class CacheMachine(RuleBasedStateMachine):
                 assert self.told(number) == self.expected(number)
 
 
-CacheMachine.TestCase.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
+CacheMachine.TestCase.settings = hypothesis_settings(
+    max_examples=30 * EXAMPLES, stateful_step_count=30, deadline=None
+)
 TestCache = CacheMachine.TestCase

@@ -25,6 +25,7 @@ from fs_1c.directory.turn import CLAIM_FOR, Place, Shared, Turn
 from fs_1c.onec import Answer
 from fs_1c.redis_client import Away
 from tests.directory.conftest import LOOKUP, NUMBER
+from tests.support import EXAMPLES
 
 TIMEOUT = 0.1
 KNOWN = Answer("Чиж", "", "244")
@@ -186,7 +187,7 @@ def services(trip: st.SearchStrategy[Trip], dies: st.SearchStrategy[float]) -> s
 
 
 @given(services(any_trip, st.one_of(st.just(HOLDS), st.floats(0, 3))))
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=150 * EXAMPLES, deadline=None)
 def test_everybody_is_told_or_asks_himself_in_time(given: Any) -> None:
     """Whatever becomes of the words and of the others."""
     for service in run(*given):
@@ -195,7 +196,7 @@ def test_everybody_is_told_or_asks_himself_in_time(given: Any) -> None:
 
 
 @given(services(swift, st.just(HOLDS)))
-@hypothesis_settings(max_examples=400, deadline=None)
+@hypothesis_settings(max_examples=150 * EXAMPLES, deadline=None)
 def test_while_redis_works_one_has_the_claim_however_long_1c_takes(given: Any) -> None:
     asked = [one for one in run(*given) if one.asked]
     claimed = sorted((one for one in asked if one.claimed), key=lambda one: one.asked)
@@ -208,7 +209,7 @@ def test_while_redis_works_one_has_the_claim_however_long_1c_takes(given: Any) -
 
 
 @given(services(swift, st.just(HOLDS)))
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=100 * EXAMPLES, deadline=None)
 def test_while_redis_works_and_1c_is_swift_one_asks(given: Any) -> None:
     swiftly = [(begins, trips, min(takes, 0.15), dies) for begins, trips, takes, dies in given]
     assert sum(1 for one in run(*swiftly) if one.asked) == 1

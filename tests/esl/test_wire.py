@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fs_1c.esl.wire import Headers, Message, Reader, WireError
 from tests.recordings import NAMES, drain, messages, parse, received
+from tests.support import EXAMPLES
 
 COUNTS = {
     "inbound_abandoned": 9,
@@ -80,7 +81,7 @@ def _length(message: Message) -> int:
     return len(message._lines) - 1 + 2 + len(message.body)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40 * EXAMPLES, deadline=None)
 @given(st.sampled_from(NAMES), st.data())
 def test_random_slices_give_the_same_messages(name: str, data: st.DataObject) -> None:
     whole = received(name)
@@ -177,7 +178,7 @@ def test_limits_can_be_set() -> None:
         reader.next()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150 * EXAMPLES, deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import shutil
 import socket
+import subprocess
 import sysconfig
 import threading
 import time
@@ -110,6 +112,7 @@ class Company:
         inbound: bool = False,
         latency: float = 0.0,
         clients: tuple[Client, ...] = CLIENTS,
+        dialect: str = "mobilon-2",
         **more: Any,
     ) -> Running:
         """Starts 1C and our service.
@@ -118,13 +121,15 @@ class Company:
             inbound: With a listener on the switch, too.
             latency: Seconds that 1C thinks.
             clients: Whom 1C knows.
+            dialect: Of the base.
             more: Sections of the settings.
         """
-        self.onec = OneCSimulator(OneCSimulatorSettings(port=0, latency=latency, clients=clients))
+        simulated = OneCSimulatorSettings(port=0, latency=latency, clients=clients, dialect=dialect)  # type: ignore[arg-type]
+        self.onec = OneCSimulator(simulated)
         self.onec.start()
         listener = {"address": f"127.0.0.1:{self.switch.event_socket}", "password": PASSWORD}
         settings = {
-            "onec": {"url": self.onec.url},
+            "onec": {"url": self.onec.url, "dialect": dialect},
             "lookup": {"deadline": "30s"},
             "routing": {"ring_for": "20s"},
             "subscribers": {"keys": {str(extension): f"KEY{extension}" for extension in range(240, 250)}},
@@ -300,8 +305,25 @@ def has_python(switch: Switch) -> Switch:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where FreeSWITCH keeps its certificates; made once, by whichever starts first."""
-    return tmp_path_factory.mktemp("certificates")
+    """Where FreeSWITCH keeps its certificates. Making them takes seconds: all workers have the same."""
+    if not shutil.which("openssl"):  # it makes them itself
+        return tmp_path_factory.mktemp("certificates")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder /= "certificates"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "wss.pem").exists():
+            make = (
+                "openssl req -x509 -newkey rsa:4096 -nodes -subj /CN=FreeSWITCH -keyout key.pem -out own.pem"
+            )
+            subprocess.run(make.split(), cwd=folder, check=True, capture_output=True)
+            both = (folder / "own.pem").read_text() + (folder / "key.pem").read_text()
+            for name in ("dtls-srtp.pem", "wss.pem"):
+                (folder / name).write_text(both)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -311,7 +333,7 @@ def agents() -> Iterator[Agents]:
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # idle, it would take processor time from all that comes behind
 def switch(certificates: Path, agents: Agents, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switch]:
     """The switch that all tests share, except those that kill it."""
     if BINARY is None:

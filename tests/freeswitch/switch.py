@@ -21,7 +21,7 @@ from tests.processes import free_port
 
 BINARY = shutil.which("freeswitch")
 STARTS_WITHIN = 40.0
-"""Seconds; the first start makes certificates, which takes most of them on a slow machine."""
+"""Seconds."""
 
 WATCHED = (
     "CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_UNBRIDGE CHANNEL_PARK CHANNEL_HOLD CHANNEL_UNHOLD "

@@ -20,6 +20,7 @@ from fs_1c.history.kept import Word
 from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Became, Fate
 from fs_1c.sqlite_file import SqliteFile
+from tests.support import EXAMPLES
 
 CALLS = [f"call-{i}" for i in range(4)]
 
@@ -217,7 +218,7 @@ class Machine(RuleBasedStateMachine):
 
 
 Machine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30 * EXAMPLES, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestOutbox = Machine.TestCase
 

@@ -31,7 +31,7 @@ from tests.journal.conftest import (
     uuids,
     writing,
 )
-from tests.support import KEY, until
+from tests.support import EXAMPLES, KEY, until
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -135,7 +135,7 @@ def test_several_decisions_and_pops_of_one_call(file: Path) -> None:
     assert len(first.decisions) == 2
 
 
-@settings(max_examples=50)
+@settings(max_examples=50 * EXAMPLES)
 @given(texts=st.lists(st.text(st.characters(), max_size=MAX_TEXT + 20), min_size=9, max_size=9))
 def test_any_text_in_any_field(texts: list[str]) -> None:
     def kept(text: str) -> str:

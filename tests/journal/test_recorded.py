@@ -49,10 +49,10 @@ def test_who_asks_is_given_the_address_and_no_program_the_file(file: Path) -> No
     assert f"1:05 in all. Recorded: {LINK}" in "\n".join(story(linked))
 
 
-def test_a_file_of_version_4_is_read_and_goes_on(file: Path) -> None:
+def test_a_file_of_version_5_is_read_and_goes_on(file: Path) -> None:
     recorded(file, FILE)
     with closing(sqlite3.connect(file)) as connection:
-        connection.executescript("ALTER TABLE ends DROP COLUMN recording; PRAGMA user_version = 4")
+        connection.executescript("ALTER TABLE ends DROP COLUMN recording; PRAGMA user_version = 5")
     [old] = calls(file)
     assert [(end.talked, end.recording) for end in old.ends] == [("244", "")]
     with writing(file) as journal:

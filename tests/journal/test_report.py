@@ -30,9 +30,11 @@ from fs_1c.journal.report import HEADINGS, listing, story, to_json
 from fs_1c.journal.writer import Journal
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings, RoutingSettings
-from fs_1c.settings.sections import CategoryRule
+from fs_1c.settings.routing import CategoryRule
+from tests.world import settings_for
 
 PLAN = NumberPlan()
+SETTINGS = settings_for("http://127.0.0.1:9/ws")
 E164 = "+79235292926"
 AT = 1714564800.0  # 2024-05-01 12:00:00 UTC
 FOUND = Caller(
@@ -282,6 +284,7 @@ def test_json() -> None:
                 "took_ms": 125.0,
                 "onec_took_ms": 118.0,
                 "error": None,
+                "why": "",
             }
         ],
         "pops": [
@@ -338,7 +341,7 @@ def test_no_text_reaches_a_terminal_but_as_letters(text: str) -> None:
 def test_neither_escapes_nor_markup_are_obeyed(asked: dict[str, Any], lines: int, kept: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=60)
-    assert run(kept, PLAN, console=console, **asked) == 0
+    assert run(kept, SETTINGS, console=console, **asked) == 0
     shown = screen.getvalue()
     assert all(line.isprintable() for line in shown.split("\n"))
     assert "[bold]:warning:[/]" in shown
@@ -364,7 +367,9 @@ def kept(tmp_path: Path) -> Path:
 
 def shown(file: Path, **asked: Any) -> tuple[int, list[str]]:
     screen = io.StringIO()
-    code = run(file, PLAN, console=Console(file=screen, width=60, highlight=False, soft_wrap=True), **asked)
+    code = run(
+        file, SETTINGS, console=Console(file=screen, width=60, highlight=False, soft_wrap=True), **asked
+    )
     return code, screen.getvalue().splitlines()
 
 

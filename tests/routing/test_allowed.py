@@ -19,8 +19,9 @@ from fs_1c.journal.report import as_json, story
 from fs_1c.numbers import MAX_DIALLED, OWN_COUNTRY, Number, NumberFormat, NumberPlan, read, refusal
 from fs_1c.routing import decide
 from fs_1c.settings import RoutingSettings
-from fs_1c.settings.sections import CategoryRule
+from fs_1c.settings.routing import CategoryRule
 from fs_1c.settings.types import _PATTERN, NumberPattern
+from tests.support import EXAMPLES
 
 PLAN = NumberPlan()
 OWN = (OWN_COUNTRY,)
@@ -163,7 +164,7 @@ def test_what_is_none_is_refused(bad: str) -> None:
         PATTERNS.validate_python(bad)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20 * EXAMPLES)
 @given(st.from_regex(_PATTERN, fullmatch=True), st.text("0123456789+*#", max_size=MAX_DIALLED))
 @example(r"\d*\d*\d*\d*#", "8" * MAX_DIALLED)
 @example(r"(\d|\d)(\d|\d)(\d|\d)(\d|\d)#", "8" * MAX_DIALLED)
@@ -173,9 +174,9 @@ def test_no_pattern_takes_long_and_what_it_allows_it_describes(pattern: str, dia
         PATTERNS.validate_python(pattern)
     except ValidationError:
         return
-    before = time.process_time()
+    before = time.thread_time()
     allowed = not refusal(SEED, dialled, (pattern,), PLAN)
-    assert time.process_time() - before < 1, "some hundred thousand steps at the most"
+    assert time.thread_time() - before < 1, "some hundred thousand steps at the most"
     assert allowed == bool(re.fullmatch(pattern, dialled))
 
 

@@ -13,7 +13,7 @@ from fs_1c.call import Call, Caller, Decision, Result
 from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.routing import decide
 from fs_1c.settings import NameShown, RoutingSettings
-from fs_1c.settings.sections import CategoryRule
+from fs_1c.settings.routing import CategoryRule
 
 PLAN = NumberPlan()
 SEED = Number("+79235292926", "89235292926")

@@ -9,7 +9,7 @@ from fs_1c.numbers import NumberPlan
 from fs_1c.routing import decide
 from fs_1c.routing.name import latin
 from fs_1c.settings import RoutingSettings
-from fs_1c.settings.sections import NameShown
+from fs_1c.settings.routing import NameShown
 
 
 def variables(how: str, title: str = "Фэйковый чиж", name: str = "") -> dict[str, str]:

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fs_1c.simulator.onec import OneCSimulatorSettings
 from fs_1c.simulator.onec.answers import POOL_TIMEOUT, SESSION_LOST
 from fs_1c.simulator.onec.sessions import Session, SessionPool, SessionRefused
+from tests.support import EXAMPLES
 
 MAX_AGE, POOL, LICENCES = 20.0, 3, 4
 
@@ -96,7 +97,7 @@ class Books(RuleBasedStateMachine):
         assert counts.sessions_now <= counts.sessions_peak <= POOL
 
 
-Books.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+Books.TestCase.settings = settings(max_examples=25 * EXAMPLES, stateful_step_count=40, deadline=None)
 TestBooks = Books.TestCase
 
 

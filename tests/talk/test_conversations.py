@@ -13,6 +13,7 @@ from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conversations import MAX_TOLD, Conversations
 from fs_1c.talk.identity import Event
 from tests.recordings import NAMES, TALKS, dumps, events
+from tests.support import EXAMPLES
 
 PLAN = NumberPlan()
 CALLER = "89235292926"
@@ -163,7 +164,7 @@ def test_nothing_is_remembered_of_a_call_that_is_over(name: str) -> None:
     assert len(conversations) == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80 * EXAMPLES, deadline=None)
 @given(st.lists(st.sampled_from(sorted(EXPECTED)), min_size=2, max_size=4, unique=True), st.randoms())
 def test_interleaving_calls_changes_nothing(names: list[str], random: object) -> None:
     queues = [list(events(name)) for name in names]
@@ -301,7 +302,7 @@ def test_what_no_channel_can_be_called_is_no_leg(uuid: str) -> None:
     assert conversations.known() == {"b"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80 * EXAMPLES, deadline=None)
 @given(
     st.lists(
         st.dictionaries(

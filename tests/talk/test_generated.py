@@ -15,6 +15,7 @@ from fs_1c.cards.claims import Claims
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conversations import Conversations
 from fs_1c.talk.identity import Event
+from tests.support import EXAMPLES
 
 PLAN = NumberPlan()
 EXTENSIONS = ("241", "242", "243", "244", "245")
@@ -189,7 +190,7 @@ def told(feed: list[Event]) -> list[Conversation]:
     return [one for one in found if isinstance(one, Conversation)]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60 * EXAMPLES, deadline=None)
 @given(scripts(), st.randoms(use_true_random=False))
 def test_each_call_tells_exactly_who_talks_to_its_client(made: list[Script], random: Any) -> None:
     found = told(mixed(made, random))
@@ -201,7 +202,7 @@ def test_each_call_tells_exactly_who_talks_to_its_client(made: list[Script], ran
     assert not any(c.outgoing for c in found)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60 * EXAMPLES, deadline=None)
 @given(scripts(), st.randoms(use_true_random=False), st.floats(0, 0.5), st.floats(0, 0.5))
 def test_events_lost_and_doubled_open_no_card_twice_and_none_at_somebody_else(
     made: list[Script], random: Any, lost: float, doubled: float
@@ -220,7 +221,7 @@ def test_events_lost_and_doubled_open_no_card_twice_and_none_at_somebody_else(
     assert all(extension in talks.get(number, ()) for number, extension in cards)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30 * EXAMPLES, deadline=None)
 @given(scripts(), st.randoms(use_true_random=False))
 def test_nothing_is_remembered_of_calls_that_are_over(made: list[Script], random: Any) -> None:
     conversations = Conversations(PLAN)

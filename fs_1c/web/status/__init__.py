@@ -3,6 +3,8 @@ here costs a call anything, whoever reads it, and however slowly.
 """
 
 from fs_1c.web.status.feed import Event, Feed
+from fs_1c.web.status.masking import masked_values
 from fs_1c.web.status.page import StatusPage
+from fs_1c.web.status.stream import UNMASKED
 
-__all__ = ["Event", "Feed", "StatusPage"]
+__all__ = ["UNMASKED", "Event", "Feed", "StatusPage", "masked_values"]

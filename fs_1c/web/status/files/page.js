@@ -1,7 +1,7 @@
 "use strict";
 // Whatever callers, clients and 1C wrote gets here as text and stays text: no markup is ever made of it.
 const RESULTS = ["found", "unknown", "skipped", "late", "failed"];
-const MAX_CALLS = 200, STATE_EVERY = 5000, AWAY_AFTER = 8000;
+const MAX_CALLS = 200, MAX_BOARD = 120, STATE_EVERY = 5000, AWAY_AFTER = 8000;
 const $ = id => document.getElementById(id);
 const remembered = {
   get(key) { try { return localStorage.getItem("fs-1c." + key); } catch { return null; } },
@@ -11,7 +11,7 @@ const asked = new URLSearchParams(location.search);
 let lang = asked.get("lang") || remembered.get("lang") || document.documentElement.lang;
 if (!(lang in WORDS)) lang = "en";
 let mask = asked.has("mask") ? !["", "0"].includes(asked.get("mask")) : remembered.get("mask") === "1";
-let state = null, journal = null, source = null, lastId = "", missed = 0, awayTimer = 0, drawing = false;
+let state = null, board = null, journal = null, source = null, lastId = "", missed = 0, awayTimer = 0, drawing = false;
 const calls = new Map();  // uuid → call, as the journal has it
 const opened = new Set();  // uuids whose details are shown
 
@@ -148,7 +148,7 @@ function more(call) {
       (d.onec_took_ms === null ? "" : ` · ${t("onecTime")} ${ms(d.onec_took_ms)}`));
     tell("base", d.base); tell("destination", d.destination); tell("askedAs", d.asked_as);
     tell("category", d.category); tell("manager", d.manager);
-    tell("target", d.target || t("dialplan")); tell("error", failure(d.error));
+    tell("target", d.target || t("dialplan")); tell("why", d.why); tell("error", failure(d.error));
   }
   for (const pop of call.pops) {
     const marks = [pop.ringing && t("ringing"), pop.outgoing && t("outgoing")].filter(Boolean);
@@ -215,7 +215,7 @@ function drawWords() {
   $("lang").setAttribute("aria-label", t("other"));
   $("mask").checked = mask;
   live(source && source.readyState === EventSource.OPEN ? "live" : "wait");
-  drawState(); drawChart(); drawCalls(); drawJournal();
+  drawState(); drawBoard(); drawChart(); drawCalls(); drawJournal();
 }
 
 function drawSoon() {
@@ -254,6 +254,29 @@ function listen() {
   };
 }
 
+// Who can take a call.
+
+function drawBoard() {
+  const known = board !== null && board.subscribers.length > 0;
+  $("subscribers").hidden = !known;
+  if (!known) return;
+  const counts = {};
+  for (const of of Object.values(board.switches)) for (const [name, count] of Object.entries(of.subscribers)) counts[name] = (counts[name] ?? 0) + count;
+  $("counts").textContent = [
+    ...Object.entries(counts).map(([name, count]) => `${t(`is_${name}`)}: ${decimals(count, 0)}`),
+    ...Object.entries(board.switches).filter(([, of]) => !of.heard).map(([name]) => `${clean(name)}: ${t("unheard")}`),
+  ].join(" · ");
+  const several = Object.keys(board.switches).length > 1;
+  $("board").replaceChildren(...board.subscribers.map(one => tile(
+    [one.extension, several ? one.switch : ""].filter(Boolean).join(" · "), { busy: "warn", away: "bad", free: "good" }[one.state] ?? "",
+    t(`is_${one.state}`),
+    ...(one.since ? [[one.declines ? t("declines") : one.whom ?? "", `${t("since")} ${clock(one.since)}`].filter(Boolean).join(" · ")] : []))));
+}
+
+async function readBoard() {
+  try { board = state.listens ? await fetched(`/presence.json?limit=${MAX_BOARD}&mask=${mask ? 1 : 0}`) : null; drawBoard(); } catch { /* the pill tells */ }
+}
+
 async function fetched(path) {
   const answer = await fetch(path, { cache: "no-store" });
   if (answer.status === 401) location.reload();
@@ -263,7 +286,7 @@ async function fetched(path) {
 
 async function readState() {
   if (document.hidden) return;
-  try { state = await fetched(`/state?mask=${mask ? 1 : 0}`); drawState(); drawSoon(); } catch { /* the pill tells */ }
+  try { state = await fetched(`/state?mask=${mask ? 1 : 0}`); drawState(); drawSoon(); readBoard(); } catch { /* the pill tells */ }
 }
 
 async function search(event) {
