@@ -40,10 +40,8 @@ def test_the_switch_says_who_it_is_before_anybody_calls(desks: Desks) -> None:
     desks.until(lambda: bool(table.core), "it has not")
     assert table.core == desks.switch.api("global_getvar core_uuid")
     caller = desks.dial("sync")
-    assert desks.switch.api(f"uuid_getvar {caller.call_id} core_uuid") in (table.core, "_undef_")
-    assert (
-        desks.watcher.wait("CHANNEL_CREATE", caller.call_id, within=PATIENCE).get("Core-UUID") == table.core
-    )
+    created = desks.watcher.wait("CHANNEL_CREATE", caller.call_id, within=PATIENCE)
+    assert created.get("Core-UUID") == table.core
 
 
 def is_(desks: Desks, state: PresenceState, extension: str = "244") -> Presence:
