@@ -237,10 +237,8 @@ def test_calls_between_modules_fit() -> None:
             assert known is not None and (known[2] or not owner), f"{path}: {owner}.{name} is not there"
             assert known[1] <= len(given) <= len(known[0]), f"{path}: {owner}.{name}"
             seen.add(owner)
-    modules = (
-        "ВызовСервера Звонок ЗвонокКлиент История КарточкаГлобальный Номера Очередь Переопределяемый Поиск"
-    )
-    modules = [*modules.split(), "Привилегированный"]
+    modules = "ВызовСервера Звонок ЗвонокКлиент История КарточкаГлобальный Номера Очередь".split()
+    modules += ["Переопределяемый", "Поиск", "Привилегированный"]
     assert {f"ФС1С_{n}" for n in modules} | {""} == seen
 
 
