@@ -112,6 +112,7 @@ class Erased:
         answers: What was remembered here of 1C's answers.
         words: That 1C was to be told of his calls.
         left: What could not be erased, and why; a line each.
+        recordings: Files that stay, for they are the switch's.
     """
 
     calls: int
@@ -120,6 +121,7 @@ class Erased:
     answers: int
     words: int
     left: tuple[str, ...]
+    recordings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +369,7 @@ class Integration:
         if not all(one.told for one in done):
             left.append("Redis: away, not erased")
         answers = sum(one.count for one in done)
-        return Erased(rows.calls, rows.pops, rows.talks, answers, words, tuple(left))
+        return Erased(rows.calls, rows.pops, rows.talks, answers, words, tuple(left), rows.recordings)
 
     def health(self) -> dict[str, dict[str, object]]:
         """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been

@@ -146,7 +146,6 @@ def journal(
     from fs_1c.journal import journal_file
 
     settings = usable_settings(config)
-    plan = settings.numbers.plan()
     if missed and (everywhere or number or call):
         typer.echo("journal: --missed: allowed without --all, --number and --call", err=True)
         raise typer.Exit(2)
@@ -154,14 +153,14 @@ def journal(
         from fs_1c.cli import neighbours
         from fs_1c.cli.journal import sought
 
-        asked = neighbours.Sought(sought(number, plan), call, limit)
+        asked = neighbours.Sought(sought(number, settings.numbers.plan()), call, limit)
         raise typer.Exit(neighbours.run(settings, asked, as_json=as_json, console=out))
     path = journal_file(settings)
     if path is None:
         typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
         raise typer.Exit(2)
     raise typer.Exit(
-        run(path, plan, number=number, call=call, limit=limit, missed=missed, as_json=as_json, console=out)
+        run(path, settings, number, call, limit=limit, missed=missed, as_json=as_json, console=out)
     )
 
 

@@ -38,6 +38,8 @@ def run(config: Path, number: str) -> int:
             return 2
     left += told["left"]
     typer.echo("erased: " + ", ".join(f"{told[key]} {what}" for key, what in _COUNTED.items()))
+    for file in told["recordings"]:
+        typer.echo(f"a recording stays, for it is the switch's: {plain(file)}")
     for line in left:
         typer.echo(f"erase: {plain(line)}", err=True)
     return 1 if left else 0
@@ -58,7 +60,7 @@ def _by_the_service(settings: Settings, number: str) -> tuple[dict[str, Any], li
         try:
             return {
                 **{key: int(told[key]) for key in _COUNTED},
-                "left": [str(one) for one in told["left"]],
+                **{key: [str(one) for one in told[key]] for key in ("left", "recordings")},
             }, []
         except (KeyError, TypeError, ValueError):
             why = stranger(door)

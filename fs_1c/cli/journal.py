@@ -8,8 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from fs_1c.cli.terminal import say
-from fs_1c.journal import CallEntry, JournalError, Row, calls, listing, story, to_json
+from fs_1c.journal import CallEntry, JournalError, Row, calls, listing, story, to_json, with_addresses
 from fs_1c.numbers import Number, NumberPlan, read
+from fs_1c.recordings import address_or_file
+from fs_1c.settings import Settings
 
 
 def sought(number: str, plan: NumberPlan) -> str:
@@ -20,10 +22,10 @@ def sought(number: str, plan: NumberPlan) -> str:
 
 def run(
     path: Path,
-    plan: NumberPlan,
-    *,
+    settings: Settings,
     number: str = "",
     call: str = "",
+    *,
     limit: int = 20,
     missed: bool = False,
     as_json: bool = False,
@@ -32,13 +34,13 @@ def run(
     """Shows what the journal says. Returns the exit code: 0, or 1 if the journal cannot be read.
 
     Args:
-        plan: How numbers are dialled here: `number` may come in any form.
         call: The uuid of one call, which is then told in full; so is a single one by `limit`.
         missed: Only calls that nobody answered, of clients who have not been talked to since.
     """
-    asked = sought(number, plan)
+    asked, address = sought(number, settings.numbers.plan()), address_or_file(settings)
     try:
-        entries = calls(path, number=asked or None, call=call or None, limit=limit, missed=missed)
+        found = calls(path, number=asked or None, call=call or None, limit=limit, missed=missed)
+        entries = [with_addresses(one, address) for one in found]
     except JournalError as error:
         say(Console(stderr=True), str(error))
         return 1

@@ -10,7 +10,7 @@ from fs_1c.call import HistoryWord
 from fs_1c.history.tables import Policy, Table, itoolabs, mobilon, register
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import WorkerPool
-from fs_1c.recordings import Links
+from fs_1c.recordings import Links, address
 from fs_1c.settings import Settings
 from fs_1c.talk import Story
 
@@ -64,10 +64,8 @@ class Office:
     def link(self, story: Story) -> str:
         """Where the latest recording is to be listened to; empty: nowhere, as far as we know."""
         for file in reversed(story.recordings):
-            if file.startswith(("http://", "https://")):
-                return file
-            if self.links and (address := self.links.to(file, story.switch)):
-                return address
+            if found := address(self.links, file, story.switch):
+                return found
         return ""
 
 

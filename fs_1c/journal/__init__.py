@@ -17,6 +17,7 @@ from fs_1c.journal.entries import (
     in_e164,
     of_decision,
     of_pop,
+    with_addresses,
 )
 from fs_1c.journal.merged import merged, of_json
 from fs_1c.journal.report import as_json, in_columns, listing, story, to_json
@@ -47,4 +48,5 @@ __all__ = [
     "of_pop",
     "story",
     "to_json",
+    "with_addresses",
 ]

@@ -19,7 +19,7 @@ MOST_MISSED = 5000
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS ends (id INTEGER PRIMARY KEY, at REAL, call TEXT, number TEXT, destination
     TEXT, outgoing INTEGER, began REAL, extension TEXT, rang TEXT, talked TEXT, seconds REAL,
-    answered INTEGER, cause TEXT, switch TEXT)""",
+    answered INTEGER, cause TEXT, switch TEXT, recording TEXT NOT NULL DEFAULT '')""",
     """CREATE TABLE IF NOT EXISTS told (id INTEGER PRIMARY KEY, at REAL, call TEXT, base TEXT, state TEXT,
     extension TEXT, outcome TEXT, error_kind TEXT, error TEXT, of_when REAL)""",
     "CREATE INDEX IF NOT EXISTS ends_by_time ON ends (at)",
@@ -29,7 +29,7 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS told_by_time ON told (at)",
     "CREATE INDEX IF NOT EXISTS told_by_call ON told (call, at)",
 )
-"""Of version 4 of the journal's file."""
+"""Of version 4 of the journal's file; `recording` is since 6."""
 
 _MISSED = f"""SELECT call FROM
     (SELECT call, number, at FROM ends WHERE answered = 0 AND outgoing = 0
@@ -57,6 +57,8 @@ class EndEntry(NamedTuple):
         answered: Somebody has talked to him.
         cause: FreeSWITCH's Hangup-Cause of his leg, or empty.
         switch: As of a screen pop.
+        recording: The file of its latest recording, as the switch calls it; its address is made when somebody
+            wants it, for it holds a date.
     """
 
     at: float
@@ -72,6 +74,7 @@ class EndEntry(NamedTuple):
     answered: bool
     cause: str
     switch: str
+    recording: str = ""
 
     @property
     def missed(self) -> bool:
@@ -106,6 +109,7 @@ class ToldEntry(NamedTuple):
 
 def of_end(story: Story, told: float) -> EndEntry:
     """The row of a call that is over; all its texts are `fit`. `told`: when that was told."""
+    whole = (file for file in reversed(story.recordings) if fit(file) == file)  # half a path leads nowhere
     talked = dict.fromkeys(talk.extension or talk.name or "?" for talk in story.talks)
     return EndEntry(
         told,
@@ -121,6 +125,7 @@ def of_end(story: Story, told: float) -> EndEntry:
         story.answered,
         fit(story.cause),
         fit(story.switch),
+        next(whole, ""),
     )
 
 

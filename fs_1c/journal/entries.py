@@ -6,8 +6,8 @@ import contextlib
 import heapq
 import os
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ from fs_1c.journal.texts import MAX_TEXT, fit
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.sqlite_file import BUSY, Newer, version_of
 
-VERSION = 5
+VERSION = 6
 """Of the file's tables."""
 NOT_ALLOWED = "not-allowed"
 """The `error_kind` of a decision whose manager's phone must not be rung."""
@@ -44,7 +44,12 @@ SCHEMA = (
     *ends.SCHEMA,
     f"PRAGMA user_version = {VERSION}",
 )
-ADDED = {"calls": {"why": 5}, "pops": {"switch": 3, "told_by": 3}, "talks": {"switch": 3}}
+ADDED = {
+    "calls": {"why": 5},
+    "pops": {"switch": 3, "told_by": 3},
+    "talks": {"switch": 3},
+    "ends": {"recording": 6},
+}
 """Columns that files from before a version are given; texts that are empty where nothing is known."""
 
 
@@ -173,12 +178,26 @@ class ErasedRows(NamedTuple):
     Attributes:
         calls, pops, talks: Rows of each table.
         left: What may hold something of him still, and why; empty: nothing does.
+        recordings: Files that rows named, which are the switch's and stay.
     """
 
     calls: int = 0
     pops: int = 0
     talks: int = 0
     left: str = ""
+    recordings: tuple[str, ...] = ()
+
+
+def with_addresses(entry: CallEntry, address: Callable[[str, str], str]) -> CallEntry:
+    """The same with the addresses of its recordings in place of their files.
+
+    Args:
+        address: Gives it, by the file and the switch; empty: there is none.
+    """
+    if not any(end.recording for end in entry.ends):
+        return entry
+    ends = (end._replace(recording=address(end.recording, end.switch)) for end in entry.ends)
+    return replace(entry, ends=tuple(ends))
 
 
 Row = DecisionEntry | PopEntry | TalkEntry | EndEntry | ToldEntry

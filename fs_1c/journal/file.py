@@ -11,6 +11,9 @@ from fs_1c.journal.entries import ADDED, NAMELESS, SCHEMA, TABLES, VERSION, Eras
 from fs_1c.numbers import NumberPlan, in_e164
 from fs_1c.sqlite_file import SqliteFile
 
+MAX_NAMED = 10_000
+"""Recordings of one client that are named when he is erased."""
+
 
 class JournalFile:
     """The file, for one thread. Its methods raise sqlite3.Error and OSError; after that it is opened anew."""
@@ -37,9 +40,10 @@ class JournalFile:
         Args:
             number: E.164, or as received if it is none.
         """
-        deleted, left = self._file.erase(lambda connection: _delete(connection, number, plan))
+        recordings: dict[str, None] = {}
+        deleted, left = self._file.erase(lambda connection: _delete(connection, number, plan, recordings))
         rows = deleted or dict.fromkeys(TABLES.values(), 0)
-        return ErasedRows(rows["calls"], rows["pops"], rows["talks"], left)
+        return ErasedRows(rows["calls"], rows["pops"], rows["talks"], left, tuple(recordings))
 
     def close(self) -> None:
         self._file.close()
@@ -61,8 +65,10 @@ def _schema(connection: sqlite3.Connection) -> tuple[str, ...]:
     return (*older, *SCHEMA)
 
 
-def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> dict[str, int]:
-    """Rows deleted, by table."""
+def _delete(
+    connection: sqlite3.Connection, number: str, plan: NumberPlan, recordings: dict[str, None]
+) -> dict[str, int]:
+    """Rows deleted, by table; to `recordings` come the files that they named, `MAX_NAMED` at the most."""
     numbers, calls = {number}, set()
     named = [table for kind, table in TABLES.items() if kind not in NAMELESS]
     for table in named:
@@ -73,6 +79,12 @@ def _delete(connection: sqlite3.Connection, number: str, plan: NumberPlan) -> di
         for text in numbers:
             found = connection.execute(f"SELECT DISTINCT call FROM {table} WHERE number = ?", (text,))  # noqa: S608
             calls |= {uuid for (uuid,) in found if uuid}
+    for column, wanted in (("number", numbers), ("call", calls)):
+        for one in wanted:
+            named_by = f"SELECT recording FROM ends WHERE {column} = ? AND recording != ''"  # noqa: S608
+            for (file,) in connection.execute(named_by, (one,)):
+                if len(recordings) < MAX_NAMED:
+                    recordings[file] = None
     deleted = {}
     for table in TABLES.values():
         rows = 0

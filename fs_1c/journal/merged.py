@@ -155,6 +155,7 @@ def of_json(told: Any) -> CallEntry:
             bool(one.get("answered")),
             _text(one, "cause"),
             _text(one, "switch"),
+            _text(one, "recording"),
         )
         for one in _rows(told, "ends")
     )

@@ -34,7 +34,8 @@ def told_end(end: EndEntry) -> str:
     why = f" ({end.cause})" if end.cause else ""
     over = f"{clock(end.at)}  The call was over{whole}{why}."
     if end.answered:
-        return f"{over} The client talked to {end.talked}, {duration(end.seconds)} in all."
+        recorded = f" Recorded: {end.recording}" if end.recording else ""
+        return f"{over} The client talked to {end.talked}, {duration(end.seconds)} in all.{recorded}"
     if end.outgoing:
         return f"{over} The client did not answer{f' {end.extension}' if end.extension else ''}."
     rang = f"; it rang at {end.rang}" if end.rang else ""
@@ -67,6 +68,8 @@ def end_as_json(end: EndEntry) -> dict[str, Any]:
         "missed": end.missed,
         "cause": end.cause or None,
         "switch": end.switch or None,
+        # A file's name is nobody's business, and may hold a client's number.
+        "recording": end.recording if end.recording.startswith(("http://", "https://")) else None,
     }
 
 

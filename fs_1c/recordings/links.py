@@ -17,6 +17,7 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -129,22 +130,43 @@ class Links:
         return Path(path)
 
 
-def links_of(settings: Settings) -> Links | None:
-    """By the settings; None if recordings have no addresses. Makes the key, if there is none yet. What is
-    wrong with that is one line in the log, and calls go on without addresses.
+def address(links: Links | None, file: str, switch: str) -> str:
+    """Where a recording is to be listened to; empty: nowhere, as far as we know.
+
+    Args:
+        file: As the switch calls it: a path, or an address of its own.
+        switch: The switch's name, or empty.
+    """
+    if file.startswith(("http://", "https://")):
+        return file
+    return links.to(file, switch) if links else ""
+
+
+def address_or_file(settings: Settings) -> Callable[[str, str], str]:
+    """For a terminal: what tells where a recording is to be listened to, or else its file. Makes no key."""
+    links = links_of(settings, make_key=False)
+    return lambda file, switch: address(links, file, switch) or file
+
+
+def links_of(settings: Settings, *, make_key: bool = True) -> Links | None:
+    """By the settings; None if recordings have no addresses. What is wrong with the key is one line in the
+    log, and calls go on without addresses.
+
+    Args:
+        make_key: If there is none yet. Only the service may: another's file would be closed to it.
     """
     wanted = settings.recordings
     if wanted.folder is None or not wanted.enabled:
         return None
     try:
-        key = _key(wanted, settings.state.folder)
+        key = _key(wanted, settings.state.folder, make_key)
     except OSError as error:
         log.error("recordings: no addresses, for the key: %s", error)
         return None
     return Links(key, wanted.link, wanted.folder, wanted.valid_for)
 
 
-def _key(wanted: RecordingsSettings, state: Path | None) -> bytes:
+def _key(wanted: RecordingsSettings, state: Path | None, make: bool) -> bytes:
     if wanted.key_file:
         return wanted.key_file.read_bytes().strip()
     if state is None:
@@ -155,6 +177,8 @@ def _key(wanted: RecordingsSettings, state: Path | None) -> bytes:
             if key := file.read_bytes():
                 return key
         except FileNotFoundError:
+            if not make:
+                raise
             _made_once(file)
     raise OSError(f"{file} is empty")
 

@@ -13,7 +13,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -209,7 +209,8 @@ class HttpDoor:
         except ValueError as error:
             raise Refusal(400, str(error)) from None
         # Not whom: the log would keep him.
-        log.info("http door: %s told to erase a client: %s", who.client, erased)
+        told = replace(erased, recordings=())  # a file's name may hold his number
+        log.info("http door: %s told to erase a client: %s", who.client, told)
         return JSONResponse(asdict(erased))
 
     async def _call(self, request: Request) -> Response:

@@ -14,6 +14,7 @@ pytestmark = needs_oscript
 
 CLIENT, NUMBERS, QUEUE = "ФС1С_КарточкаГлобальный", "ФС1С_Номера", "ФС1С_Очередь"
 HISTORY = "ФС1С_История"
+CALL, CALL_CLIENT, PRIVILEGED = "ФС1С_Звонок", "ФС1С_ЗвонокКлиент", "ФС1С_Привилегированный"
 ADAPTED, SEARCH, SERVICE = "ФС1С_Переопределяемый", "ФС1С_Поиск", "VATS"
 
 SCENARIO_SEES = {
@@ -87,6 +88,18 @@ SCENARIO_SEES = {
     "a click on nobody": (
         "client",
         Edit(CLIENT, "?(Неизвестен, Неопределено, Звонок.Клиент)", "Звонок.Клиент"),
+    ),
+    "somebody's key": ("call", Edit(PRIVILEGED, "ПолноеИмяПользователя()", '"Петров Пётр"')),
+    "a card that he may not read": ("call", Edit(CALL, "Если Не ПравоДоступа(", "Если Ложь И ПравоДоступа(")),
+    "dialled without a country": ("call", Edit(CALL, '"+" + Номер', "Номер")),
+    "numbers of the card alone": (
+        "call",
+        Edit(CALL, "НомераКлиента(ПолучитьНавигационнуюСсылку(Клиент))", 'НомераКлиента("")'),
+    ),
+    "asked of one number": ("call", Edit(CALL_CLIENT, "Телефоны.Количество() = 1", "Ложь")),
+    "called though he thought better of it": (
+        "call",
+        Edit(CALL_CLIENT, "Если Введенное <> Неопределено И Не ПустаяСтрока(Введенное)", "Если Истина"),
     ),
     "never asked again": (
         "client",

@@ -10,7 +10,15 @@ from tests.bsl.stand import SCENARIOS, Broken, Edit, ask, failures, lay_out, nee
 
 pytestmark = needs_oscript
 
-ASSERTIONS = {"say_name": 20, "incoming_call": 20, "client": 15, "queue": 15, "job": 8, "history": 80}
+ASSERTIONS = {
+    "say_name": 20,
+    "incoming_call": 20,
+    "client": 15,
+    "queue": 15,
+    "job": 8,
+    "history": 80,
+    "call": 24,
+}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -31,13 +31,23 @@ MD = "{http://v8.1c.ru/8.3/MDClasses}"
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 XS = "{http://www.w3.org/2001/XMLSchema}"
 VRD = "{http://v8.1c.ru/8.2/virtual-resource-system}"
-KINDS = ("Language", "Role", "CommonModule", "WebService", "ScheduledJob", "InformationRegister")
+KINDS = (
+    "Language",
+    "Role",
+    "CommonModule",
+    "CommonCommand",
+    "WebService",
+    "ScheduledJob",
+    "InformationRegister",
+)
 MODULES = sorted(EXTENSION.rglob("*.bsl"))
 XMLS = sorted([*EXTENSION.rglob("*.xml"), ONEC / "VATS.wsdl", ONEC / "default.vrd"])
 OBJECTS = {(kind, path.stem): path for kind in KINDS for path in EXTENSION.glob(f"{kind}s/*.xml")}
 SERVICE = EXTENSION / "WebServices" / "VATS" / "Ext" / "Module.bsl"
 APPLICATION = EXTENSION / "Ext" / "ManagedApplicationModule.bsl"
 GLOBAL_MODULE = "ФС1С_КарточкаГлобальный"
+CLIENT_MODULE = "ФС1С_ЗвонокКлиент"
+COMMAND = EXTENSION / "CommonCommands" / "ФС1С_Позвонить" / "Ext" / "CommandModule.bsl"
 _rows = (ROOT / "tests" / "data" / "bsl_platform.tsv").read_text("utf-8").splitlines()
 PLATFORM = {(row[0], row[1]): row[3] for row in (line.split("\t") for line in _rows if line[:1] != "#")}
 """(type or nothing, name) → where it may be called: of the platform's own, what the modules use. The file
@@ -169,7 +179,11 @@ def test_what_is_adopted_says_so_where_a_dump_of_its_format_does() -> None:
 
 def test_no_file_belongs_to_nothing() -> None:
     kinds = {"CommonModule": "Module.bsl", "WebService": "Module.bsl"}
-    inside = kinds | {"Role": "Rights.xml", "ScheduledJob": "Schedule.xml"}
+    inside = kinds | {
+        "Role": "Rights.xml",
+        "ScheduledJob": "Schedule.xml",
+        "CommonCommand": "CommandModule.bsl",
+    }
     expected = {*OBJECTS.values(), EXTENSION / "Configuration.xml", APPLICATION}
     expected |= {p.with_suffix("") / "Ext" / inside[k] for (k, _), p in OBJECTS.items() if k in inside}
     assert {p for p in EXTENSION.rglob("*") if p.is_file()} == expected
@@ -223,7 +237,8 @@ def test_calls_between_modules_fit() -> None:
             assert known is not None and (known[2] or not owner), f"{path}: {owner}.{name} is not there"
             assert known[1] <= len(given) <= len(known[0]), f"{path}: {owner}.{name}"
             seen.add(owner)
-    modules = "ВызовСервера История КарточкаГлобальный Номера Очередь Переопределяемый Поиск".split()
+    modules = "ВызовСервера Звонок ЗвонокКлиент История КарточкаГлобальный Номера Очередь".split()
+    modules += ["Переопределяемый", "Поиск", "Привилегированный"]
     assert {f"ФС1С_{n}" for n in modules} | {""} == seen
 
 
@@ -268,7 +283,12 @@ def test_the_public_list_sees_a_slip_of_the_pen(tmp_path: Path) -> None:
 
 
 def test_the_client_calls_nothing_of_the_servers() -> None:
-    for path, fewest in ((module(GLOBAL_MODULE), 5), (APPLICATION, 0)):
+    for path, fewest in (
+        (module(GLOBAL_MODULE), 5),
+        (module(CLIENT_MODULE), 5),
+        (APPLICATION, 0),
+        (COMMAND, 0),
+    ):
         called = {name for of_type, name in of_the_platform(path) if not of_type}
         assert len(called) >= fewest and "server" not in {PLATFORM["", name] for name in called}
 
@@ -297,7 +317,7 @@ def test_queries_are_parameterised_and_read_what_is_there() -> None:
             assert not re.search(r"ПОДОБНО|ПОДСТРОКА", query)
             for register, alias in re.findall(r"РегистрСведений\.(\w+) КАК (\w+)", query):
                 assert set(re.findall(rf"\b{alias}\.(\w+)", query)) <= fields(register), name
-    assert queries == 12
+    assert queries == 15
     assert not any(re.search(r"Запрос\.Текст = [^;]*\"\s*\+", p.read_text("utf-8-sig")) for p in MODULES)
 
 
@@ -320,13 +340,33 @@ def test_keys_stay_where_they_are() -> None:
     assert {path.parts[-3] for path in roles} == {"ФС1С_Служба", "ФС1С_Настройка"}
 
 
+def test_a_key_never_comes_to_the_client() -> None:
+    """One module has full rights; the client calls it not, nor gets what it knows but by one that does."""
+    flags = ("Privileged", "ServerCall", "ClientManagedApplication")
+    found = {
+        name: properties(OBJECTS["CommonModule", name]) for kind, name in OBJECTS if kind == "CommonModule"
+    }
+    set_ = {name: [flag for flag in flags if given[flag] == "true"] for name, given in found.items()}
+    assert [name for name, given in set_.items() if "Privileged" in given] == ["ФС1С_Привилегированный"]
+    assert set_["ФС1С_Привилегированный"] == ["Privileged"] and set_["ФС1С_Звонок"] == []
+    for path in (module("ФС1С_ВызовСервера"), module(CLIENT_MODULE), module(GLOBAL_MODULE), COMMAND):
+        root = tree(path.read_text("utf-8-sig"))
+        assert not [n for n in walk(root, "identifier") if "Ключ" in text(n)], path
+        assert "ФС1С_Привилегированный" not in {owner for owner, _, _ in calls(text(root))}
+    made = methods(module("ФС1С_Звонок"))
+    assert 'Структура("Сделан, Номер, ВнутреннийНомер, Текст"' in made["Позвонить"][3]
+    assert "Новый СертификатыУдостоверяющихЦентровОС" in made["Попросить"][3]
+
+
 def test_rights_are_of_what_exists() -> None:
     rights = "{http://v8.1c.ru/8.2/roles}"
     names = {f"{kind}.{name}" for kind, name in OBJECTS}
     names |= {f"WebService.VATS.Operation.{name}" for name in ("SayName", "IncomingCall", "CallEvent")}
     roles = [etree.parse(path) for path in EXTENSION.glob("Roles/*/Ext/Rights.xml")]
     granted = {e.text for role in roles for e in role.iterfind(f"{rights}object/{rights}name")}
-    assert granted == {name for name in names if ".Operation." in name or "InformationRegister" in name}
+    assert granted == {
+        name for name in names if re.search(r"\.Operation\.|InformationRegister|CommonCommand", name)
+    }
 
 
 def fenced(language: str) -> list[str]:
@@ -334,7 +374,7 @@ def fenced(language: str) -> list[str]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
-@pytest.mark.parametrize("command", [block for block in fenced("sh") if block.startswith("curl")])
+@pytest.mark.parametrize("command", [block for block in fenced("sh") if PLACEHOLDER in block])
 def test_commands_of_the_guide(onec: OneCSimulator, command: str) -> None:
     assert PLACEHOLDER in command
     local = command.replace(PLACEHOLDER, onec.url).replace("curl ", "curl --fail --noproxy '*' ", 1)
@@ -356,6 +396,6 @@ def test_guide(tmp_path: Path) -> None:
     assert HistorySettings(**tomllib.loads(history)["history"]).enabled
     onec = OneCSettings(**tomllib.loads(settings.replace("/etc/fs-1c/", f"{tmp_path}/"))["onec"])
     assert (onec.url, onec.username) == (PLACEHOLDER, "SOAP")
-    assert len([block for block in fenced("sh") if block.startswith("curl")]) == 4
+    assert len([block for block in fenced("sh") if PLACEHOLDER in block]) == 4
     errors_table = GUIDE.partition("## 11.")[2]
     assert all(status in errors_table for status in "400 401 402 403 404 406 500 502 503 504".split())

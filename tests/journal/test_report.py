@@ -31,8 +31,10 @@ from fs_1c.journal.writer import Journal
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings, RoutingSettings
 from fs_1c.settings.routing import CategoryRule
+from tests.world import settings_for
 
 PLAN = NumberPlan()
+SETTINGS = settings_for("http://127.0.0.1:9/ws")
 E164 = "+79235292926"
 AT = 1714564800.0  # 2024-05-01 12:00:00 UTC
 FOUND = Caller(
@@ -339,7 +341,7 @@ def test_no_text_reaches_a_terminal_but_as_letters(text: str) -> None:
 def test_neither_escapes_nor_markup_are_obeyed(asked: dict[str, Any], lines: int, kept: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=60)
-    assert run(kept, PLAN, console=console, **asked) == 0
+    assert run(kept, SETTINGS, console=console, **asked) == 0
     shown = screen.getvalue()
     assert all(line.isprintable() for line in shown.split("\n"))
     assert "[bold]:warning:[/]" in shown
@@ -365,7 +367,9 @@ def kept(tmp_path: Path) -> Path:
 
 def shown(file: Path, **asked: Any) -> tuple[int, list[str]]:
     screen = io.StringIO()
-    code = run(file, PLAN, console=Console(file=screen, width=60, highlight=False, soft_wrap=True), **asked)
+    code = run(
+        file, SETTINGS, console=Console(file=screen, width=60, highlight=False, soft_wrap=True), **asked
+    )
     return code, screen.getvalue().splitlines()
 
 

@@ -73,7 +73,7 @@ def test_nothing_of_him_is_left_in_the_file(state: Path) -> None:
     assert all(text in before for text in seen_of(HIS, NAME))
     with writing(file) as journal:
         erased = journal.erase(HIS, 30)
-        assert erased == (200, 200, 200, "")
+        assert erased == (200, 200, 200, "", ())
         for text in seen_of(HIS, NAME):
             assert text not in all_octets(file)  # with the write-ahead log, while it is open
         journal.decided(decision("again"))
@@ -93,7 +93,7 @@ def test_rows_that_went_by_age_leave_nothing_either(state: Path) -> None:
             connection.execute(f"DELETE FROM {table}")
     assert NAME.encode() in all_octets(file)
     with writing(file) as journal:
-        assert journal.erase(HIS, 30) == (0, 0, 0, "")
+        assert journal.erase(HIS, 30) == (0, 0, 0, "", ())
     assert not any(text in all_octets(file) for text in seen_of(HIS, NAME))
 
 
@@ -110,7 +110,7 @@ def test_his_calls_go_with_all_that_is_told_of_them(state: Path) -> None:
         connection.execute("INSERT INTO talks (at, call, number) VALUES (unixepoch(), '', '+79990000001')")
         connection.execute("INSERT INTO talks (at, call, number) VALUES (unixepoch(), '', ?)", (HIS,))
     with writing(file) as journal:
-        assert journal.erase(HIS, 30) == (2, 2, 4, "")
+        assert journal.erase(HIS, 30) == (2, 2, 4, "", ())
     assert sorted(uuids(file)) == ["", "call-1", "call-3"]
 
 
@@ -135,7 +135,7 @@ def test_a_reader_keeps_the_log_from_being_emptied_and_that_is_said(
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM calls").fetchone()
             assert "somebody reads" in journal.erase(HIS, 30).left
-        assert journal.erase(HIS, 30) == (0, 0, 0, "")
+        assert journal.erase(HIS, 30) == (0, 0, 0, "", ())
         assert not any(text in all_octets(file) for text in seen_of(HIS, NAME))
 
 

@@ -82,10 +82,10 @@ class CallingDoor:
 
     async def _day(self, begins: float, ends: float) -> list[dict[str, Any]]:
         """A thread of its own: a disk that hangs must not hold up those who call. Raises TimeoutError."""
-        settings = self.integration.settings
+        settings, links = self.integration.settings, self.integration.links
         async with asyncio.timeout(JOURNAL_WITHIN):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._reader, lambda: rows(settings, begins, ends))
+            return await loop.run_in_executor(self._reader, lambda: rows(settings, links, begins, ends))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -18,8 +18,9 @@ from starlette.responses import Response
 
 from fs_1c import __version__
 from fs_1c.integration import Integration
-from fs_1c.journal import JournalError, calls, journal_file
+from fs_1c.journal import JournalError, calls, journal_file, with_addresses
 from fs_1c.numbers import Number, read
+from fs_1c.recordings import Links, address
 from fs_1c.settings import Settings
 from fs_1c.web.exchange import text
 from fs_1c.web.gate import Visitor, visitor, with_token
@@ -135,7 +136,7 @@ class StatusPage:
 
     async def _sought(self, request: Request, view: View, before: str = "", after: str = "") -> Response:
         """The calls that are sought, as JSON, with that before and after them."""
-        asked, settings = request.query_params, self._integration().settings
+        asked, settings, links = request.query_params, self._integration().settings, self._integration().links
         number, call = asked.get("number", "").strip(), asked.get("call", "").strip()
         missed = asked.get("missed", "") not in ("", "0")
         if max(len(number), len(call)) > MAX_SOUGHT:
@@ -146,7 +147,9 @@ class StatusPage:
         if journal_file(settings) is None:
             return text(404, "no journal is kept: state.folder is not set, or journal.enabled is off")
         try:
-            found = await self._read(lambda: search(settings, number, call, int(limit), view, missed=missed))
+            found = await self._read(
+                lambda: search(settings, number, call, int(limit), view, links, missed=missed)
+            )
             return _json(f"{before}{found}{after}")
         except JournalError as error:
             return text(503, str(error))
@@ -194,7 +197,14 @@ def state_of(integration: Integration) -> dict[str, object]:
 
 
 def search(
-    settings: Settings, number: str, call: str, limit: int, view: View, *, missed: bool = False
+    settings: Settings,
+    number: str,
+    call: str,
+    limit: int,
+    view: View,
+    links: Links | None = None,
+    *,
+    missed: bool = False,
 ) -> str:
     """What the journal says, as `fs-1c journal --json` does; blocks. Raises JournalError.
 
@@ -207,7 +217,9 @@ def search(
     parsed = read(number, view.plan)
     sought = parsed.e164 if isinstance(parsed, Number) else number
     entries = calls(path, number=sought or None, call=call or None, limit=limit, missed=missed)
-    return f"[{', '.join(as_text(entry, view) for entry in entries)}]"
+    given = None if view.mask else links
+    told = (with_addresses(entry, lambda file, switch: address(given, file, switch)) for entry in entries)
+    return f"[{', '.join(as_text(entry, view) for entry in told)}]"
 
 
 def _language(request: Request) -> str:

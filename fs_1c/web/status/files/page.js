@@ -161,6 +161,11 @@ function more(call) {
     tell("ended", `${day(end.when)} ${clock(end.when)} · ${how}`);
     if (!end.answered) tell("rang", end.rang);
     tell("cause", end.cause);
+    if (/^https?:\/\//.test(end.recording ?? "")) {
+      const link = words("a", "", end.recording);
+      link.href = end.recording; link.target = "_blank"; link.rel = "noreferrer";
+      list.append(words("dt", "", t("recording")), el("dd", "", link));
+    }
   }
   for (const word of call.told ?? []) {
     tell("told", [`${day(word.when)} ${clock(word.when)}`, `${word.state} ${word.extension ?? ""}`.trim(), t(`told_${word.outcome}`), word.base, failure(word.error)].filter(Boolean).join(" · "));
