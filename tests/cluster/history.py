@@ -232,7 +232,9 @@ def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Foun
         found.missed += wanted != WORDS[dialect, result.answered_by is not None]
         if documents[result.uuid] > 1:
             found.wrong.append(f"{result.uuid}: {documents[result.uuid]} documents")
-        if list(dict.fromkeys(told)) != [word for word in wanted if word in told]:
+        # A reserve that cannot know whether END has been said says what is harmless, and its owner says both.
+        order = reversed(dict.fromkeys(reversed(told))) if together else dict.fromkeys(told)
+        if list(order) != [word for word in wanted if word in told]:
             found.wrong.append(f"{result.uuid}: told in the order {told}")
         many = [word for word, times in Counter(told).items() if times > 1]
         found.twice += sum(word not in HARMFUL for word in many)
