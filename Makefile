@@ -12,14 +12,11 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
 
-# All tests are compiled once, beside the linters, and not by six workers at the same time. The calls of the fault table
-# come 50 a second, so they have the machine to themselves. (Without hypothesis, whose plugin is imported at the very end
-# there: Python 3.11 compiles badly while other threads format tracebacks.)
+# All tests are compiled once, beside the linters, and not by six workers at the same time. Long files come first.
 test: $(VENV)/.ready
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & \
 	    $(MAKE) --no-print-directory lint; told=$$?; wait; exit $$told
-	$(BIN)/python -m pytest -n 6 --dist loadfile -m 'not cluster' --ignore tests/service/test_fault_table.py
-	$(BIN)/python -m pytest -p no:hypothesispytest tests/service/test_fault_table.py
+	$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder -m 'not cluster'
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -45,10 +42,12 @@ cluster: $(VENV)/.ready
 	    --seconds $(or $(SECONDS),30)
 
 # SECONDS=600 for longer. What fails is kept and named, and can be tried again by its file. Then the same parsers under
-# the clock: twice the input, twice the time.
+# the clock: twice the input, twice the time. Then the properties among the tests, by five times as many examples, which
+# are others each time.
 fuzz: $(VENV)/.ready
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 	$(BIN)/python -m tests.fuzz --clock --seconds $(or $(SECONDS),60)
+	EXAMPLES=$(or $(EXAMPLES),5) $(BIN)/python -m pytest -n 2 --timeout 900 -m hypothesis
 
 # python-ESL, for `transport = "python-esl"`: its build needs g++, Python's headers, a swig before 4, and both in two
 # steps.

@@ -15,6 +15,7 @@ class Result(StrEnum):
     FOUND = "found"
     UNKNOWN = "unknown"  # 1C answered: no such client
     SKIPPED = "skipped"  # 1C was not asked: an extension, a withheld or malformed number, a flood of new ones
+    BLOCKED = "blocked"  # 1C was not asked: `numbers.blocked_file` has the number
     LATE = "late"  # no answer by the deadline; the call went on without it
     FAILED = "failed"  # 1C, or the way to it, failed
 

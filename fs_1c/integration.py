@@ -36,7 +36,7 @@ from fs_1c.call import (
     Unidentified,
 )
 from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, Take, no_key, open_card
-from fs_1c.directory import BreakerState, Directory, SharedAnswers
+from fs_1c.directory import Blocked, BreakerState, Directory, SharedAnswers
 from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
@@ -145,6 +145,8 @@ class Integration:
         self._telling: threading.Lock = before._telling if before else threading.Lock()
         self.switches: Switches = before.switches if before else Switches()
         self._bases: dict[str, _Base] = {}
+        listed = settings.numbers.blocked_file
+        self._blocked = Blocked(listed, self.plan) if listed else None
         for name, base in settings.onec.items():
             pool = WorkerPool(name, base, partial(self._asked, name))
             shared = (
@@ -152,7 +154,14 @@ class Integration:
             )
             untold = before._bases[name].directory.untold if before and name in before._bases else ()
             directory = Directory(
-                pool, base.number_format, self.plan, settings.lookup, settings.breaker, shared, untold
+                pool,
+                base.number_format,
+                self.plan,
+                settings.lookup,
+                settings.breaker,
+                shared,
+                untold,
+                self._blocked or (),
             )
             self._bases[name] = _Base(pool, directory, base.number_format)
         self._only_base = self._bases[name] if len(self._bases) == 1 else None
@@ -446,6 +455,8 @@ class Integration:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
         self.subscribers.close()
+        if self._blocked:
+            self._blocked.close()
         for name, base in self._bases.items():
             if base.directory.untold and not self._relieved:
                 log.warning("1C base %s: what was forgotten is not told to other services any more", name)

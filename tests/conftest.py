@@ -29,6 +29,8 @@ LONGEST = (
     "tests/web/browser/",
     "tests/history/",
     "tests/service/",
+    "tests/web/",
+    "tests/cli/",
 )
 """What is begun first, so that nobody has a long file left when the others are done."""
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Protocol
 
 from tests import ROOT
 
@@ -63,6 +64,13 @@ def start(
     process = _FORKS.Process(target=_run, args=handed_over, daemon=True)
     process.start()
     return process
+
+
+def fork(run: Callable[..., object], *arguments: object) -> Forked:
+    """Calls that in a process of its own, which has loaded the library already."""
+    process = _FORKS.Process(target=run, args=arguments, daemon=True)
+    process.start()
+    return Forked(process)
 
 
 def _run(
@@ -133,14 +141,52 @@ def _is_free(port: int) -> bool:
     return True
 
 
+class Process(Protocol):
+    """What tests want of a process."""
+
+    @property
+    def pid(self) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+class Forked:
+    """A process that was forked, with the methods of one that was started."""
+
+    def __init__(self, process: ForkServerProcess) -> None:
+        self._process = process
+        self.pid = process.pid or 0
+        self.terminate, self.kill = process.terminate, process.kill
+
+    def send_signal(self, sig: int, /) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if (code := self.poll()) is None:
+            raise subprocess.TimeoutExpired("fs-1c", timeout or 0.0)
+        return code
+
+
 @contextmanager
-def serving(config: Path, log: Path, *module: str) -> Iterator[subprocess.Popen[bytes]]:
+def serving(config: Path, log: Path, *module: str) -> Iterator[Process]:
     """`fs-1c serve` with these settings; its log goes into that file. `module`: what is run as `fs-1c`, with
     arguments of its own.
     """
-    command = [*(module or ("fs_1c",)), "serve", "-c", str(config)]
+    command = ["serve", "-c", str(config)]
     with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, "-m", *command], stderr=file, cwd=ROOT)
+        process: Process
+        if module:
+            process = subprocess.Popen([sys.executable, "-m", *module, *command], stderr=file, cwd=ROOT)
+        else:
+            process = Forked(start(command, Path(os.devnull), log))
         try:
             yield process
         finally:

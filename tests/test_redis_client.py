@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import time
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -85,18 +85,19 @@ def test_two_in_a_row_are(
     assert redis._jobs.empty()
 
 
-class Slow:
-    """A client each of whose answers takes a while.
+class Held:
+    """A client that answers when it is let.
 
     Attributes:
         batches: How many words went out together, each time.
+        answers: Each batch takes one.
     """
 
-    def __init__(self, *seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self) -> None:
         self.batches: list[int] = []
+        self.answers = threading.Semaphore(0)
 
-    def pipeline(self, *, transaction: bool) -> Slow:
+    def pipeline(self, *, transaction: bool) -> Held:
         self.words = 0
         return self
 
@@ -104,43 +105,94 @@ class Slow:
         self.words += 1
 
     def execute(self, *, raise_on_error: bool) -> list[bytes]:
-        time.sleep(self.seconds[len(self.batches)])
         self.batches.append(self.words)
+        self.answers.acquire()
         return [b"PONG"] * self.words
 
 
-def test_words_on_their_way_together_are_one_hiccup(caplog: pytest.LogCaptureFixture) -> None:
-    client = Slow(0.4, 2.5, 0.0)
+class Clock:
+    """Stands still until it is told to go on; in place of `time`, the timers and what is known of stalls."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.due: list[tuple[float, Callable[[], object]]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def after(self, seconds: float, call: Callable[[], object]) -> None:
+        self.due.append((self.now + seconds, call))
+
+    def since(self, began: float) -> bool:
+        return False
+
+    def passes(self, seconds: float) -> None:
+        until = self.now + seconds
+        while ready := [one for one in self.due if one[0] <= until]:
+            one = min(ready, key=lambda one: one[0])
+            self.due.remove(one)
+            self.now = one[0]
+            one[1]()
+        self.now = until
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    for name in ("time", "TIMERS", "STALLS"):
+        monkeypatch.setattr(redis_client, name, made)
+    return made
+
+
+def test_words_on_their_way_together_are_one_hiccup(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    client = Held()
     redis = BoundedRedis(cast(Any, client), "nowhere", 1.0)
     with ThreadPoolExecutor(9) as threads:
         first = threads.submit(late, redis)
-        until(lambda: redis._busy_since > 0)
+        until(lambda: client.batches == [1])
         others = [threads.submit(late, redis) for _ in range(8)]
-        assert not first.result(SOON) and all(one.result(SOON) for one in others)
+        until(lambda: len(clock.due) == 9)
+        clock.passes(0.4)
+        client.answers.release()
+        assert not first.result(SOON)
+        until(lambda: client.batches == [1, 8])
+        clock.passes(1.1)
+        assert all(one.result(SOON) for one in others)
     assert redis.up
-    until(lambda: client.batches == [1, 8])
+    client.answers.release(2)
     assert not late(redis) and states(caplog) == []
     redis.close()
 
 
-def test_to_have_waited_behind_others_is_not_redis_fault(caplog: pytest.LogCaptureFixture) -> None:
-    client: Any = Slow(0.6, 0.6)
-    redis = BoundedRedis(client, "nowhere", 1.0)
+def test_to_have_waited_behind_others_is_not_redis_fault(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Held()
+    redis = BoundedRedis(cast(Any, client), "nowhere", 1.0)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(redis.send, ("PING",))
-        until(lambda: redis._busy_since > 0)
-        second = threads.submit(redis.send, ("PING",))  # has its answer after 1.2 s, half of which is its own
-        assert first.result(SOON) == second.result(SOON) == b"PONG"
+        until(lambda: client.batches == [1])
+        second = threads.submit(redis.send, ("PING",))
+        until(lambda: len(clock.due) == 2)
+        clock.passes(0.6)
+        client.answers.release()
+        assert first.result(SOON) == b"PONG"
+        until(lambda: client.batches == [1, 1])
+        clock.passes(0.6)  # has waited for 1.2 s, half of which was its own
+        assert not second.done()
+        client.answers.release()
+        assert second.result(SOON) == b"PONG"
     assert redis.up and states(caplog) == []
     redis.close()
 
 
 def test_a_name_that_is_not_resolved_is_away_though_nothing_is_sent(caplog: pytest.LogCaptureFixture) -> None:
-    client: Any = Slow(20.0)
+    client: Any = Held()
     redis = BoundedRedis(client, "nowhere", 0.05)
     until(lambda: late(redis) and not redis.up)
     assert states(caplog) == ["is away"]
     redis.close()
+    client.answers.release(100)
 
 
 def test_what_is_wrong_with_it_is_told_apart(

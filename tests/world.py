@@ -15,7 +15,7 @@ from fs_1c.onec import NOBODY
 from fs_1c.service import Service
 from fs_1c.settings import Settings, build
 from fs_1c.settings.types import Address
-from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.freeswitch.recordings import interleaved
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 from tests.support import SOON, HeldOneC
@@ -79,6 +79,14 @@ class World:
             "service": tuple(self.door),
         }
         return CallScript(number=number, **(quick | more))
+
+    async def leaves_during_the_lookup(self, mode: str) -> CallResult:
+        """A caller, who hangs up when 1C has been asked and has not answered (`held`)."""
+        calling = asyncio.create_task(self.switch.call(self.script(mode=mode)))
+        await until(lambda: self.lookups() == [CLIENT])
+        for call in set(self.switch.calls.values()):
+            call.caller_leaves(True)
+        return await calling
 
     def cards(self) -> list[tuple[str, str]]:
         """(number, key) of every IncomingCall that 1C accepted."""

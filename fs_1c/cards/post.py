@@ -108,6 +108,11 @@ class Post:
         return PostState(name, role, connected, self._owner, since, self._duty.held)
 
     @property
+    def stands_by(self) -> bool:
+        """This is a reserve that does not act now: nobody waits for what it reads."""
+        return not self._duty.acts
+
+    @property
     def reserved(self) -> bool:
         """To an own service: a reserve has been heard."""
         return self._duty.reserved

@@ -4,8 +4,9 @@ waited for beyond the deadline.
 A `Directory` for each base; `SharedAnswers` are what several switches know together, in Redis.
 """
 
+from fs_1c.directory.blocked import Blocked
 from fs_1c.directory.breaker import BreakerState
 from fs_1c.directory.directory import Directory
 from fs_1c.directory.shared import SharedAnswers
 
-__all__ = ["BreakerState", "Directory", "SharedAnswers"]
+__all__ = ["Blocked", "BreakerState", "Directory", "SharedAnswers"]

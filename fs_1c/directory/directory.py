@@ -12,7 +12,7 @@ import concurrent.futures
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 
 from fs_1c.call import Caller, Failure, Result, Source
@@ -64,7 +64,9 @@ class Directory:
         breaker: BreakerSettings | None = None,
         shared: SharedAnswers | None = None,
         untold: Iterable[str | None] = (),
+        blocked: Container[Number] = (),
     ) -> None:
+        self._blocked = blocked
         self._pool = pool
         self._format = number_format
         self._plan = plan
@@ -144,6 +146,10 @@ class Directory:
         number = NotANumber("withheld") if private else read(received, self._plan)
         if isinstance(number, NotANumber):
             return self._skipped(number)
+        if number in self._blocked:
+            return self._failed(
+                number, Result.BLOCKED, 0.0, Failure("blocked", "it is in numbers.blocked_file")
+            )
         remembered = self._cache.get(number.e164)
         if remembered is not None and not (self._cache.is_doubted(remembered) and self._watch.allows()):
             source = Source.CACHE
@@ -177,7 +183,7 @@ class Directory:
     def renew(self, received: str) -> None:
         """A known client's call was answered: his manager may have changed. Returns at once."""
         number = read(received, self._plan)
-        if not isinstance(number, Number):
+        if not isinstance(number, Number) or number in self._blocked:
             return
         remembered = self._cache.get(number.e164)
         if remembered is not None and time.monotonic() - remembered.asked_at > JUST_ASKED:

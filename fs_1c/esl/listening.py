@@ -64,6 +64,7 @@ class _Asked(Enum):
     SOFIA = auto()
     VERTO = auto()
     STILL_UP = auto()
+    CORE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,10 @@ class Listening:
         self._presence = conversations.presence
         self._questions: deque[Question] = deque()  # about subscribers
         self._sofia = ""  # the first half of the answer
+        self._asked_who = False
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
+        self._unheard: set[str] = set()  # of them those that may have gone while nobody listened
         self._welcomed = False
 
     def received(self, message: Message) -> Heard:
@@ -154,14 +157,19 @@ class Listening:
 
     def look_again(self) -> bytes:
         """What to write to ask once more, about channels that were not asked about."""
-        before = self._dump([leg for leg in sorted(self._before()) if is_uuid(leg)])
-        return before + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
+        before = {leg for leg in self._before() if is_uuid(leg)}
+        self._unheard |= before
+        return self._dump(sorted(before)) + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
     def who_is_there(self) -> bytes:
         """What to write to ask about subscribers of whom something has changed; mostly nothing. Due all the
-        time, several times a second.
+        time, several times a second. The first time the switch is asked who it is: a call may be decided
+        before any event has told.
         """
         asks = b""
+        if not self._presence.core and not self._asked_who:
+            self._asked_who = True
+            asks = self._ask(_Asked.CORE, commands.api("global_getvar core_uuid"))
         for question in self._presence.questions():
             user, domain = channel.word(question.user), channel.host(question.domain)
             if user and domain:
@@ -267,7 +275,8 @@ class Listening:
                     raise WireError(f"the subscription was answered by {message.reply[:80]!r}")
                 # Registrations first: by them a leg may be told whose it is.
                 contacts = self._registrations()
-                still_up = self._dump(sorted(self._conversations.known()))
+                self._unheard |= self._conversations.known()
+                still_up = self._dump(sorted(self._unheard))
                 return Heard(contacts + still_up + self.look_again(), ready=True)
             case _Asked.REGISTRATIONS:
                 rows, problem = _rows(message.body, "show registrations")
@@ -293,6 +302,9 @@ class Listening:
             case _Asked.STILL_UP:
                 if message.body.strip() == b"false":
                     return Heard(happened=self._conversations.gone(about), told=self._placing.gone(about))
+            case _Asked.CORE:
+                if is_uuid(core := _text(message.body)) and not core.startswith("-"):
+                    self._presence.core = core
             case _Asked.SOFIA:
                 self._sofia = _text(message.body)
             case _Asked.VERTO:
@@ -305,7 +317,9 @@ class Listening:
 
     def _dumped(self, body: bytes, channel: str) -> Heard:
         if body.startswith(b"-ERR No such channel"):
-            return Heard(happened=self._conversations.gone(channel), told=self._placing.gone(channel))
+            # Of any other we are sent the end, and all before it, though perhaps after this answer.
+            happened = self._conversations.gone(channel) if channel in self._unheard else ()
+            return Heard(happened=happened, told=self._placing.gone(channel))
         dump = Headers(body.partition(b"\n\n")[0])
         if dump.get("Unique-ID") != channel:
             return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")

@@ -126,6 +126,8 @@ def _said(decision: DecisionEntry) -> str:
             return f"1C ({asked}) knows the client: {name}; category {category}, manager {manager}."
         case Result.UNKNOWN:
             return f"1C ({asked}) knows no such client. If it should: does it keep numbers in this form?"
+        case Result.BLOCKED:
+            return "The number is in numbers.blocked_file: 1C was not asked."
         case Result.SKIPPED if decision.error_kind != "flood":
             return f"1C was not asked: the number is {decision.error or 'none'}."
         case Result.SKIPPED | Result.FAILED if decision.error_kind in ("flood", "down"):
@@ -174,6 +176,8 @@ def _sent(decision: DecisionEntry) -> str:
         return f"The rule for category {decision.category} wants nobody to ring for such a client."
     if decision.why:
         nobody = "nobody is set to follow the manager"
+    if decision.result == Result.BLOCKED:
+        return "Sent to the dialplan's own target."
     why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: "nobody is known who should have it"}
     return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
 

@@ -64,6 +64,14 @@ class NumbersSettings(Section):
     country: str = Field("RU", pattern="^[A-Z]{2}$")
     area_code: str = Field("", pattern="^[0-9]{0,6}$")
     extension_digits: int = Field(6, ge=1, le=9)
+    blocked_file: Path | None = None
+
+    @field_validator("blocked_file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        if file and not os.access(file, os.R_OK):
+            raise ValueError(f"{file} cannot be read")
+        return file
 
     def plan(self) -> NumberPlan:
         return NumberPlan(self.country, self.area_code, self.extension_digits)

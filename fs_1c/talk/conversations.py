@@ -59,6 +59,8 @@ CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER, USER_STATE)
 
 MAX_LEGS = 50_000
 """Legs remembered; the oldest is forgotten first, for some never hang up as far as we hear."""
+MAX_OVER = 1000
+"""Legs of which it is remembered that they have gone."""
 MAX_TOLD = 1000
 """Subscribers who have talked to one client in one call, or whose telephones have rung; no more are told."""
 MAX_FILES = 100
@@ -99,6 +101,7 @@ class Conversations:
         self._people = People(plan, has_key, self.contacts.whose)
         self._max_legs = max_legs
         self._legs: OrderedDict[str, Leg] = OrderedDict()
+        self._over: OrderedDict[str, None] = OrderedDict()
         self.presence = PresenceTable(self._legs)
         self._by_call_id: dict[str, str] = {}
         self._conferences = Conferences()
@@ -120,8 +123,11 @@ class Conversations:
         uuid = event.get("Unique-ID")
         if not is_uuid(uuid):
             return ()
+        if uuid in self._over and name != "CHANNEL_CREATE":
+            return ()  # an answer overtakes events: what was asked about has gone before they come
         match name:
             case "CHANNEL_CREATE":
+                self._over.pop(uuid, None)
                 self._own(uuid, event)
             case "CHANNEL_DATA":
                 return self._dumped(uuid, event)
@@ -153,6 +159,9 @@ class Conversations:
             began = self._reached_nobody(uuid, leg)
             del self._legs[uuid]
             self._forget(uuid, leg, cause)
+        self._over[uuid] = None
+        if len(self._over) > MAX_OVER:
+            self._over.popitem(last=False)
         return (*began, HungUp(uuid, self._now(), cause))
 
     def _now(self) -> float:
@@ -303,6 +312,8 @@ class Conversations:
         if not is_uuid(a) or not is_uuid(b) or a == b or uuid not in (a, b):
             return ()
         other_uuid = b if uuid == a else a
+        if other_uuid in self._over:
+            return ()
         own = self._own(uuid, event)
         other = self._legs.get(other_uuid) or self._learn(other_uuid, other_leg(event, self._people))
         own.talks_to, other.talks_to = other_uuid, uuid

@@ -288,8 +288,7 @@ class PresenceTable:
             self._registered(user, domain, call_id, contact_of(url), 0.0, left, until)
         for user, domains in self._users.items():
             for domain, one in domains.items():
-                several = len(one.telephones) > 1 or any(t.unreachable for t in one.telephones.values())
-                if several or (user, domain) not in there:
+                if (user, domain) not in there or not one.reachable(now):
                     one.asked = len(ASK_AFTER) - 1
                     self._ask(now, user, domain, one)
 

@@ -18,6 +18,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
+from fs_1c import service
 from fs_1c.directory import Directory
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec.dialects import soap
@@ -153,6 +154,7 @@ async def _all_told(onec: OneCSimulator, count: int) -> None:
 
 
 def _rows() -> Iterator[tuple[str, Row]]:
+    service.DRAIN = 0.4  # nobody waits for what hangs: these workers never end by themselves
     for name, fault in FAULTS.items():
         with tempfile.TemporaryDirectory() as folder:
             yield name, asyncio.run(run(fault, Path(folder)))

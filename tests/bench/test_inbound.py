@@ -23,7 +23,7 @@ from fs_1c.journal.writer import Journal
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import InboundSettings, JournalSettings
 from fs_1c.settings.types import Address
-from fs_1c.talk import People
+from fs_1c.talk import People, Switches
 from fs_1c.talk.conversations import EVENTS
 from tests.bench.peers import environments, inbound, inbound_switch, wire
 from tests.bench.peers.environments import Unavailable
@@ -45,6 +45,7 @@ class Told:
 
     def __init__(self) -> None:
         self.people = People(NumberPlan())
+        self.switches = Switches()
         self.happenings: list[CallEvent] = []
 
     def legs(self, switch: str) -> set[str]:

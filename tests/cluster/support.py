@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator
-from tests.processes import serving, wait_for
+from tests.processes import Process, serving, wait_for
 from tests.redis_server import RedisServer, redis_server
 from tests.world import KEYS, onec_simulator, until
 
@@ -87,7 +86,7 @@ class Service:
 
     async def start(self) -> None:
         self.log = self._folder / f"log-{next(self._starts)}"
-        self.process: subprocess.Popen[bytes] = self._stack.enter_context(serving(self.config, self.log))
+        self.process: Process = self._stack.enter_context(serving(self.config, self.log))
         await asyncio.to_thread(wait_for, self.log, ": listening")
         await self.says("inbound door")
 

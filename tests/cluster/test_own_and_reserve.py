@@ -58,20 +58,19 @@ def test_an_own_service_that_is_frozen_and_thawed(tmp_path: Path, redis: str) ->
             assert here.redis is not None
             if redis != "up":
                 here.redis.process.send_signal(signal.SIGKILL if redis == "killed" else signal.SIGSTOP)
-            await here.opened(await here.calls(24))
+            await here.opened(await here.calls(8))
             own.freeze()
-            meanwhile = await here.calls(48)
+            meanwhile = await here.calls(24)
             await reserve.says(TAKES_OVER)
             await here.opened(meanwhile)
-            first = await here.calls(24)
-            await here.opened(first)
+            await here.opened(await here.calls(12))
             calling = asyncio.create_task(here.calls(48))
             own.thaw()
             await here.opened(await calling)
             await until_told(reserve, STANDS_BY, 2)
-            await here.opened(await here.calls(24))
+            await here.opened(await here.calls(8))
             assert await here.over() == dict.fromkeys(here.numbers, 1)
-            assert told(reserve, " outcome=accepted ") >= 72
+            assert told(reserve, " outcome=accepted ") >= 24 + 12
 
     pytest.importorskip("redis", reason=NEEDED)
     asyncio.run(story())
@@ -81,7 +80,8 @@ async def until_told(service: Service, text: str, times: int) -> None:
     await until(lambda: told(service, text) >= times, LONG)
 
 
-@pytest.mark.parametrize("under_traffic", [pytest.param(False, marks=MORE), True])
+@MORE
+@pytest.mark.parametrize("under_traffic", [False, True])
 def test_an_own_service_that_is_killed_and_started_anew(tmp_path: Path, under_traffic: bool) -> None:
     """Killed between its claim and its request, it costs that card: nobody can tell whether it was sent."""
 
@@ -170,7 +170,7 @@ def test_two_own_services_and_redis(tmp_path: Path, fault: str) -> None:
         async with cluster(tmp_path, redis=True) as here:
             await asyncio.gather(*(here.add(name, switch="sw3") for name in ("one", "two", "three")))
             assert here.redis is not None
-            calling = asyncio.create_task(here.calls(24 * 4))
+            calling = asyncio.create_task(here.calls(24 * (4 if fault == "hiccups" else 2)))
             for _ in range(4):
                 await asyncio.sleep(0.5)
                 here.redis.process.send_signal(signal.SIGSTOP)

@@ -106,6 +106,21 @@ def test_a_reconnect_asks_about_the_legs_that_are_known_and_those_that_are_gone_
     assert listening.received(channels([])) == Heard()
 
 
+def test_an_answer_that_overtakes_events_ends_no_call() -> None:
+    """A call that ends while one looks again: its events wait behind the answer, and tell all of it."""
+    whole = [m for m in messages("inbound_answered") if m.content_type == "text/event-plain"]
+    uuid = whole[0].event().get("Unique-ID") or ""
+    plain = Conversations(NumberPlan())
+    told = [one for message in whole for one in plain.feed(message.event())]
+    for before in range(len(whole)):
+        listening, _ = subscribed()
+        heard = [one for message in whole[:before] for one in listening.received(message).happened]
+        listening.received(channels([uuid]))
+        heard += listening.received(api(b"-ERR No such channel!\n")).happened
+        heard += [one for message in whole[before:] for one in listening.received(message).happened]
+        assert heard == told
+
+
 def test_a_key_is_asked_for_in_the_background() -> None:
     listening, _ = subscribed()
     listening.received(channels([]))

@@ -54,6 +54,18 @@ def test_registrations_are_known_as_soon_as_all_is_told(clock: FrozenDateTimeFac
     assert conversations.presence.core == "core-1"
 
 
+@pytest.mark.parametrize(("answer", "core"), [("core-1", "core-1"), ("", ""), ("-ERR no such thing", "")])
+def test_a_switch_is_asked_who_it_is_before_anything_happens(
+    clock: FrozenDateTimeFactory, answer: str, core: str
+) -> None:
+    conversations = Conversations(NumberPlan())
+    listening = subscribed(conversations, "{}")
+    assert listening.who_is_there() == b"api global_getvar core_uuid\n\n"
+    assert listening.who_is_there() == b""
+    listening.received(api(answer))
+    assert conversations.presence.core == core
+
+
 @pytest.mark.parametrize("answer", ["-ERR no database", "{", '{"rows": [1, {"reg_user": null}]}'])
 def test_an_answer_that_is_none_makes_nobody_away(clock: FrozenDateTimeFactory, answer: str) -> None:
     conversations = Conversations(NumberPlan())
@@ -67,6 +79,7 @@ def test_an_answer_that_is_none_makes_nobody_away(clock: FrozenDateTimeFactory, 
 def test_who_is_gone_is_asked_about_once(clock: FrozenDateTimeFactory) -> None:
     conversations = Conversations(NumberPlan())
     listening = subscribed(conversations, json.dumps({"rows": [ROW]}))
+    conversations.presence.core = "core-1"
     gone = ("from-user: 244", "from-host: pbx.example", "call-id: a", "contact: <sip:244@10.0.0.1:5060>")
     listening.received(event("Event-Name: CUSTOM", "Event-Subclass: sofia%3A%3Aunregister", *gone))
     assert listening.who_is_there() == b"", "the switch writes it behind its back"
@@ -81,7 +94,9 @@ def test_who_is_gone_is_asked_about_once(clock: FrozenDateTimeFactory) -> None:
 
 def test_a_registration_is_no_command(clock: FrozenDateTimeFactory) -> None:
     hostile = {**ROW, "reg_user": "244\n\napi shutdown"}
-    listening = subscribed(Conversations(NumberPlan()), json.dumps({"rows": [hostile]}))
+    conversations = Conversations(NumberPlan())
+    listening = subscribed(conversations, json.dumps({"rows": [hostile]}))
+    conversations.presence.core = "core-1"
     listening.who_is_there_in_all()
     listening.received(api('{"row_count":0}'))
     clock.tick(5)

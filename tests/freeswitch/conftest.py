@@ -112,6 +112,7 @@ class Company:
         inbound: bool = False,
         latency: float = 0.0,
         clients: tuple[Client, ...] = CLIENTS,
+        dialect: str = "mobilon-2",
         **more: Any,
     ) -> Running:
         """Starts 1C and our service.
@@ -120,13 +121,15 @@ class Company:
             inbound: With a listener on the switch, too.
             latency: Seconds that 1C thinks.
             clients: Whom 1C knows.
+            dialect: Of the base.
             more: Sections of the settings.
         """
-        self.onec = OneCSimulator(OneCSimulatorSettings(port=0, latency=latency, clients=clients))
+        simulated = OneCSimulatorSettings(port=0, latency=latency, clients=clients, dialect=dialect)  # type: ignore[arg-type]
+        self.onec = OneCSimulator(simulated)
         self.onec.start()
         listener = {"address": f"127.0.0.1:{self.switch.event_socket}", "password": PASSWORD}
         settings = {
-            "onec": {"url": self.onec.url},
+            "onec": {"url": self.onec.url, "dialect": dialect},
             "lookup": {"deadline": "30s"},
             "routing": {"ring_for": "20s"},
             "subscribers": {"keys": {str(extension): f"KEY{extension}" for extension in range(240, 250)}},

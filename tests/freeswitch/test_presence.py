@@ -33,6 +33,17 @@ def presence(desks: Desks, extension: str = "244") -> Presence:
     return table.state(extension, DOMAIN)
 
 
+def test_the_switch_says_who_it_is_before_anybody_calls(desks: Desks) -> None:
+    desks.open()
+    assert desks.running is not None
+    (table,) = desks.running.service.integration.switches.tables.values()
+    desks.until(lambda: bool(table.core), "it has not")
+    assert table.core == desks.switch.api("global_getvar core_uuid")
+    caller = desks.dial("sync")
+    created = desks.watcher.wait("CHANNEL_CREATE", caller.call_id, within=PATIENCE)
+    assert created.get("Core-UUID") == table.core
+
+
 def is_(desks: Desks, state: PresenceState, extension: str = "244") -> Presence:
     """Waits until that is known of him."""
     desks.until(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from random import Random
 
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from tests import ROOT
+from tests.history import sends
+from tests.processes import fork
 
-WITHIN = 60.0
+WITHIN = 120.0
 """Seconds that one life may take."""
 WORDS = {
     ("mobilon-2", False): ["START", "ANSWER", "END"],
@@ -77,12 +77,13 @@ def _life(
     faults: tuple[str, ...],
 ) -> tuple[int, bool, str]:
     """One life: up to which event it has heard, whether it came to its end, what it logged."""
-    command = [sys.executable, "-m", "tests.history.sends", folder, onec.url, dialect, str(calls), str(now)]
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+    reading, writing = Pipe(duplex=False)
+    with tempfile.NamedTemporaryFile("r") as log, open(reading.fileno(), closefd=False) as said:
+        arguments = folder, onec.url, dialect, str(calls), str(now)
+        process = fork(sends.forked, writing, log.name, *arguments)
+        writing.close()
         ends, heard, done = time.monotonic() + WITHIN, 0, False
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in said:
             assert time.monotonic() < ends
             done = line.strip() == "done"
             if not done:
@@ -98,9 +99,8 @@ def _life(
             process.kill()
             process.wait()
             done = False
-            for line in process.stdout:  # so far the switch has come meanwhile
+            for line in said:  # so far the switch has come meanwhile
                 now = int(line) + 1 if line.strip().isdecimal() else now
-        log.seek(0)
         return now, done, log.read()
 
 

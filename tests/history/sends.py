@@ -8,10 +8,12 @@ what a door does then: what is up, and that the legs that he asks about are not.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections import deque
 from concurrent.futures import Future
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,16 @@ def settings(folder: str, url: str, dialect: str) -> dict[str, Any]:
 
 def is_up(before: list[CallEvent], leg: str) -> bool:
     return not any(isinstance(event, HungUp) and event.leg_uuid == leg for event in before)
+
+
+def forked(out: Connection, err: str, *arguments: str) -> None:
+    """The same in a process that was forked: where it prints, and the file of its log."""
+    os.dup2(out.fileno(), 1)
+    os.dup2(os.open(err, os.O_WRONLY | os.O_CREAT), 2)
+    out.close()
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    main(*arguments)
 
 
 def main(folder: str, url: str, dialect: str, calls: str, now: str) -> None:

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-import fs_1c.service as service_module
 from fs_1c.service import Service
 from fs_1c.settings import build
 from tests.processes import start, wait_for
@@ -134,7 +133,6 @@ async def run(
             await asyncio.gather(*calls)
             return row
         finally:
-            service_module.DRAIN = 0.4  # nobody waits for what hangs: these workers never end by themselves
             await service.stop()
 
 

@@ -12,7 +12,7 @@ from tests.recordings import records
 TALK = 2.0
 """Seconds that each conversation lasts."""
 _RECORDED = [message for _, message in recordings.timed_messages(records("inbound_answered"))]
-_HANGUP = 3
+HANGUP = 3
 """How many of the messages, the last ones, end the call."""
 
 
@@ -44,10 +44,10 @@ async def play(switch: SimulatedSwitch, first: int, count: int, per_second: floa
 
     async def one(i: int) -> None:
         events = messages(i)
-        for message in events[:-_HANGUP]:
+        for message in events[:-HANGUP]:
             await switch.send_raw(message)
         await asyncio.sleep(TALK)
-        for message in events[-_HANGUP:]:
+        for message in events[-HANGUP:]:
             await switch.send_raw(message)
 
     playing = []

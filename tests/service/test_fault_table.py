@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fs_1c import service
 from tests.redis_server import needs_redis, redis_server
 from tests.service.fault_table import CALLS, FAULTS, Row, run
 from tests.support import SOON
@@ -20,6 +21,12 @@ AT_ONCE = 4
 LEFT_TO_THE_BENCH = ("drips its headers", "garbage", "HTTP 502", "answers after 30 s")
 TESTED = [name for name in FAULTS if name not in LEFT_TO_THE_BENCH]
 BATCHES = [TESTED[start : start + AT_ONCE] for start in range(0, len(TESTED), AT_ONCE)]
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits_for_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These workers never end by themselves."""
+    monkeypatch.setattr(service, "DRAIN", 0.4)
 
 
 @pytest.mark.parametrize("names", BATCHES, ids=", ".join)

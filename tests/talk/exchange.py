@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-
-from freezegun.api import FrozenDateTimeFactory
+from typing import Protocol
 
 from fs_1c.call import PresenceState
 from fs_1c.numbers import NumberPlan
@@ -17,6 +16,13 @@ NOBODY = "error/user_not_registered"
 NO_VERTO = "-ERR verto_contact Command not found!"
 
 
+class Clock(Protocol):
+    """What `time.time` tells here."""
+
+    def tick(self, delta: float, /) -> object:
+        """Goes on by so many seconds."""
+
+
 @dataclass
 class Exchange:
     """A switch, as it is; and what `Conversations` make of what it tells.
@@ -25,7 +31,7 @@ class Exchange:
         registered: Its registrations: user, Call-ID → contact.
     """
 
-    clock: FrozenDateTimeFactory
+    clock: Clock
     conversations: Conversations = field(default_factory=lambda: Conversations(NumberPlan()))
     registered: dict[tuple[str, str], str] = field(default_factory=dict)
     ends: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -142,6 +142,22 @@ def test_a_service_that_starts_in_the_middle_takes_the_story_up(name: str) -> No
     assert abs(story.talks[-1].at - whole.talks[-1].at) < 0.1
 
 
+@pytest.mark.parametrize("name", ["inbound_abandoned", "inbound_answered", "inbound_group"])
+def test_an_answer_that_overtakes_events_ends_a_call_once(name: str) -> None:
+    """`uuid_dump` says that there is no such channel, and what has happened before that comes after it."""
+    feed = feed_of(name)
+    client = feed[0].get("Unique-ID") or ""
+    for events_before in range(1, len(feed)):
+        conversations, stories = Conversations(PLAN), Stories()
+        told = [one for event in feed[:events_before] for one in conversations.feed(event)]
+        told += conversations.gone(client)
+        told += [one for event in feed[events_before:] for one in conversations.feed(event)]
+        assert [one.call_uuid for one in told if isinstance(one, Began)] == [client]
+        ended = [story for one in told if (story := stories.heard(one)) and story.ended is not None]
+        assert [story.call_uuid for story in ended] == [client]
+        assert (len(stories), len(conversations)) == (0, 0)
+
+
 def leg(uuid: str, name: str, at: float, **more: str) -> dict[str, str]:
     headers = {name.replace("_", "-"): value for name, value in more.items()}
     return {

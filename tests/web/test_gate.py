@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from fs_1c.web import access
 from tests.web.http_client import HTTP, SHOWN, TOKEN, ask, raw
 from tests.world import World, settings_for, until, world
 
@@ -157,15 +158,24 @@ def test_every_answer_says_that_it_is_not_kept_and_is_what_it_says(monkeypatch: 
     asyncio.run(story())
 
 
-def test_who_guesses_becomes_slow_and_keeps_nobody_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_who_guesses_becomes_slow_and_keeps_nobody_out(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All come through one proxy on this machine, which says who they are."""
+    monkeypatch.setattr(access, "FORGET_ONE", 3600.0)
+
+    def waits(seconds: float) -> None:
+        monkeypatch.setattr(access, "STEP", seconds)
+        monkeypatch.setattr(access, "LONGEST", seconds)
 
     async def story() -> tuple[list[int], float]:
         async with world(listen=False, http=HTTP) as here:
             await ask(here, "GET", "/metrics", headers=SHOWN)
             guesser, engineer = {"X-Forwarded-For": "203.0.113.5"}, {"X-Forwarded-For": "203.0.113.9"}
+            waits(0.01)
             for number in range(8):
                 await enter(here, f"guess {number}", **guesser)
+            waits(4.0)
             told = [asyncio.create_task(enter(here, f"more {number}", **guesser)) for number in range(12)]
             await until(lambda: any(one.done() for one in told))
             answers = [
@@ -180,6 +190,7 @@ def test_who_guesses_becomes_slow_and_keeps_nobody_out(caplog: pytest.LogCapture
             assert {
                 one.result().headers.get("Retry-After") for one in told if one.result().status_code == 429
             } == {"2"}
+            waits(1.5)
             # Nor does it help to know the way of programs, or that nobody knows who sends them.
             started = time.monotonic()
             assert (

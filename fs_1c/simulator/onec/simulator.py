@@ -73,12 +73,14 @@ class OneCSimulator:
         self.cards: tuple[Card, ...] = ()
         self._calls = Calls(at_answer=self.settings.cards_at_answer, ignored=self.settings.ignored)
         self._server: Server | None = None
+        self._last: Server | None = None  # that was killed; the port stays ours
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Listens when it returns. Raises RuntimeError when it is running already."""
         if self._server is not None:
             raise RuntimeError("the simulated 1C is running already")
+        self._let_go()
         self._server = server = Server(self, (self.settings.host, self.port))
         self.port = server.server_address[1]
         self.sessions.open()
@@ -88,10 +90,13 @@ class OneCSimulator:
         log.info("the simulated 1C listens at %s", self.url)
 
     def stop(self) -> None:
-        """As if 1C's server had died: nobody listens, connections are cut. Does nothing when stopped."""
+        """As if 1C's server had died: nobody listens, nor will anybody else at that port, and connections are
+        cut. Does nothing when stopped.
+        """
         server, self._server = self._server, None
         if server is not None:
             server.kill()
+            self._last = server
             self.wait()
             log.info("the simulated 1C has stopped")
 
@@ -106,6 +111,12 @@ class OneCSimulator:
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._last is not None:
+            self._last.server_close()
+            self._last = None
 
     @property
     def address(self) -> str:
@@ -192,7 +203,13 @@ class Server(ThreadingTCPServer):
         self.onec, self.stopping = onec, threading.Event()
         self._connections: set[socket.socket] = set()
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, Service)
+        host, port = address
+        with socket.socket(self.address_family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if port == 0:
+                probe.bind(address)
+                port = probe.getsockname()[1]
+            super().__init__((host, port), Service)
 
     # The types of what is accepted are the base class's own.
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -213,7 +230,10 @@ class Server(ThreadingTCPServer):
         self.stopping.set()
         self.onec.sessions.close()
         self.shutdown()
-        self.server_close()
+        # Nobody listens any more, and the port stays taken, for it was asked for by number.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
         ends = time.monotonic() + 1.0
         while self._connections and time.monotonic() < ends:
             for connection in tuple(self._connections):

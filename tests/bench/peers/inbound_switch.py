@@ -77,6 +77,12 @@ class PouringSwitch:
                 raise TimeoutError("the listener does not come to the end of the events")
         return time.perf_counter() - started
 
+    def say(self, message: bytes) -> None:
+        """Sends one message, and obeys what was asked meanwhile. Raises OSError if the listener goes away."""
+        assert self._listener is not None
+        self._listener.sendall(message)
+        self._obey(0)
+
     def _obey(self, wait: float) -> bool:
         """Answers the commands that are there, or come within so many seconds. False if there were none."""
         assert self._listener is not None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from selenium.common.exceptions import StaleElementReferenceException, WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import presence_of_element_located, staleness_of
@@ -88,10 +89,20 @@ class Chromium:
 
         The click is the mouse's: a script could still be under way when its page goes.
         """
-        old = self._driver.find_element(By.TAG_NAME, "html")
-        self._driver.find_element(By.CSS_SELECTOR, selector).click()
+        old = self._wait.until(lambda _: self._clicked(selector), f"nothing to click: {selector}")
         self._wait.until(staleness_of(old), f"the page stays: {selector}")
         self._wait.until(presence_of_element_located((By.CSS_SELECTOR, shown)), f"not shown: {shown}")
+
+    def _clicked(self, selector: str) -> Any:
+        """The document in which that was clicked; False: just then it was another one, loaded by itself."""
+        try:
+            old = self._driver.find_element(By.TAG_NAME, "html")
+            self._driver.find_element(By.CSS_SELECTOR, selector).click()
+        except WebDriverException as error:
+            if isinstance(error, StaleElementReferenceException) or "does not belong" in str(error.msg):
+                return False
+            raise
+        return old
 
     def requested(self) -> list[str]:
         """Every address that the page has asked for."""
