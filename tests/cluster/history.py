@@ -232,9 +232,10 @@ def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Foun
         found.missed += wanted != WORDS[dialect, result.answered_by is not None]
         if documents[result.uuid] > 1:
             found.wrong.append(f"{result.uuid}: {documents[result.uuid]} documents")
-        # A reserve that cannot know whether END has been said says what is harmless, and its owner says both.
-        order = reversed(dict.fromkeys(reversed(told))) if together else dict.fromkeys(told)
-        if list(order) != [word for word in wanted if word in told]:
+        # Where both were away the two tell a call at once: what is harmless may come first, or once more.
+        orders = [list(dict.fromkeys(told))]
+        orders += [list(reversed(dict.fromkeys(reversed(told))))] if together else []
+        if [word for word in wanted if word in told] not in orders:
             found.wrong.append(f"{result.uuid}: told in the order {told}")
         many = [word for word, times in Counter(told).items() if times > 1]
         found.twice += sum(word not in HARMFUL for word in many)
