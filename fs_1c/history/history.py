@@ -32,6 +32,8 @@ MAX_CALLS = 50_000
 """Calls whose story, and whose manager, is remembered."""
 ANSWERS_WITHIN = 5.0
 """Seconds that a question about what waits may take."""
+LEARNS_WITHIN = 20.0
+"""Seconds in which a process hears what became, while there was none, of the calls that were up before."""
 
 
 class History(Observer):
@@ -57,6 +59,8 @@ class History(Observer):
         # What follows is the outbox' thread's own.
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
+        self._born = time.time()
+        self._up_before: set[str] = set()  # calls that the process before has left
         if self._sharing:
             self._sharing.managers = self._managers
 
@@ -171,6 +175,8 @@ class History(Observer):
         at = story.began if isinstance(event, Began) and story.began else getattr(event, "at", 0.0)
         if isinstance(event, Recorded) or not at:
             at = now
+        # What ended before we came is no newer than we are: a reserve may have said it meanwhile.
+        old = call in self._up_before and now - self._born < LEARNS_WITHIN
         words = [
             Word(
                 0,
@@ -188,7 +194,7 @@ class History(Observer):
                 round(story.seconds),
                 story.answered,
                 office.link(story),
-                now,
+                min(now, self._born) if old else now,
                 switch=story.switch,
             )
             for said in table(before, event, story, office.policy, manager)
@@ -201,6 +207,7 @@ class History(Observer):
                 changes.stories[call] = (story, manager)
         else:
             self._before.pop(call, None)
+            self._up_before.discard(call)
             self._managers.pop(call, None)
             changes.stories[call] = None
 
@@ -214,6 +221,7 @@ class History(Observer):
                 continue
             if story.call_uuid not in self._before:
                 up.append(story)
+                self._up_before.add(story.call_uuid)
                 _remember(self._before, story.call_uuid, story)
                 if manager:
                     _remember(self._managers, story.call_uuid, manager)

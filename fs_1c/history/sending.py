@@ -261,8 +261,6 @@ class Sending:
     def _settled(self, word: Word, told: Told, failure: Failure | None) -> None:
         """It has come to an end: the log and the observers are told."""
         self.counted[word.base, told] += 1
-        if self.sharing:
-            self.sharing.settled(word)
         became = HistoryWord(
             word.base,
             word.call,
@@ -278,6 +276,8 @@ class Sending:
             self.office.told(became)
         except Exception:
             log.exception("history")
+        if self.sharing:  # last: whoever is killed before it has another say what is unknown
+            self.sharing.settled(word)
 
     def _given_up(self, words: list[Word]) -> None:
         log.warning(

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,8 @@ WORDS = {
 }
 CARDS = frozenset(["PREANSWER", "ACCEPTED"])
 """Words by which a card opens, which the cards say."""
+LIES = {"itoolabs": frozenset(["empty-200"])}
+"""Faults that are a good answer letter by letter, though 1C has done nothing: no service can know of them."""
 
 
 @dataclass
@@ -102,6 +104,11 @@ async def told_by_two(
                 await service.stop()
             _compare(here, dialect, results, found, together=together)
             return found
+
+
+def faults_of(dialect: str) -> tuple[str, ...]:
+    """Those of 1C that its answer, or none, gives away."""
+    return tuple(name for name in KINDS if name not in LIES.get(dialect, ()))
 
 
 async def _fails(onec: OneCSimulator, faults: tuple[str, ...], random: Random) -> None:
@@ -187,9 +194,9 @@ def _lacks(
     here: Cluster, dialect: str, results: list[CallResult], *, together: bool
 ) -> list[tuple[str, list[str]]]:
     """What 1C has not been told though it could have been."""
-    unknown, found = _unknown(here), []
+    unknown, found, all_told = _unknown(here), [], _told(here)
     for result in results:
-        told = _told(here, result.uuid)
+        told = all_told[result.uuid]
         wanted = _wanted(dialect, result, told, together=together)
         if lacks := [word for word in wanted if word not in told]:
             # Nothing is taken of a call of which 1C does not know, and no document is made without its end.
@@ -201,30 +208,34 @@ def _lacks(
     return found
 
 
-def _told(here: Cluster, call: str) -> list[str]:
-    states = (
-        state for document in list(here.onec.calls) if document.call == call for state in document.states
-    )
-    return [state for state in states if state not in CARDS]
+def _told(here: Cluster) -> defaultdict[str, list[str]]:
+    """By call."""
+    told = defaultdict[str, list[str]](list)
+    for document in here.onec.calls:
+        told[document.call] += [state for state in document.states if state not in CARDS]
+    return told
 
 
 def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Found, *, together: bool) -> None:
-    unknown = _unknown(here)
+    unknown, all_told = _unknown(here), _told(here)
     found.unknown = len(unknown)
     found.lacking = sum(
-        state not in {SAME.get(one, one) for one in _told(here, call)} for call, state in unknown
+        state not in {SAME.get(one, one) for one in all_told[call]} for call, state in unknown
     )
     found.taken_over = sum(int(many) for many in re.findall(r"(\d+) words are taken over", _logs(here)))
     found.wrong += [f"lacks {one}" for one in _lacks(here, dialect, results, together=together)]
     found.wrong += [line for line in _logs(here).splitlines() if "Traceback" in line or " ERROR " in line]
     documents = Counter(document.call for document in here.onec.calls)
     for result in results:
-        told = _told(here, result.uuid)
+        told = all_told[result.uuid]
         wanted = _wanted(dialect, result, told, together=together)
         found.missed += wanted != WORDS[dialect, result.answered_by is not None]
         if documents[result.uuid] > 1:
             found.wrong.append(f"{result.uuid}: {documents[result.uuid]} documents")
-        if list(dict.fromkeys(told)) != [word for word in wanted if word in told]:
+        # Where both were away the two tell a call at once: what is harmless may come first, or once more.
+        orders = [list(dict.fromkeys(told))]
+        orders += [list(reversed(dict.fromkeys(reversed(told))))] if together else []
+        if [word for word in wanted if word in told] not in orders:
             found.wrong.append(f"{result.uuid}: told in the order {told}")
         many = [word for word, times in Counter(told).items() if times > 1]
         found.twice += sum(word not in HARMFUL for word in many)
@@ -233,7 +244,7 @@ def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Foun
 
 def main(dialect: str, what: str, times: str, seed: str = "1") -> None:
     what, _, more = what.partition("+")
-    faults = tuple(KINDS) if more == "faults" else ()
+    faults = faults_of(dialect) if more == "faults" else ()
     sums, wrong = Counter[str](), 0
     for one in range(int(seed), int(seed) + int(times)):
         with tempfile.TemporaryDirectory() as folder:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fs_1c.simulator.onec.faults import KINDS
-from tests.cluster.history import HAPPENS, told_by_two
+from tests.cluster.history import HAPPENS, faults_of, told_by_two
 from tests.redis_server import NEEDED, needs_redis
 
 pytestmark = needs_redis
@@ -38,4 +37,4 @@ def test_whatever_happens(tmp_path: Path, dialect: str, what: str) -> None:
 @MORE
 @pytest.mark.parametrize("dialect", ["mobilon-3", "itoolabs"])
 def test_with_faults_of_1c_beneath_it(tmp_path: Path, dialect: str) -> None:
-    found(tmp_path, dialect, "killed", 50, tuple(KINDS))
+    found(tmp_path, dialect, "killed", 50, faults_of(dialect))

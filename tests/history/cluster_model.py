@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from fs_1c.call import CallEvent, HungUp
 from fs_1c.history import kept
+from fs_1c.history.history import LEARNS_WITHIN
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
 from fs_1c.history.relay import rows
@@ -135,6 +136,8 @@ class Service:
         self.stories = Stories()
         self.before: dict[str, Story] = {}
         self.under_way: Word | None = None
+        self.up_before: set[str] = set()
+        self.born = clock.now
         self.relay = Relay(RedisSettings(url=SecretStr("redis://127.0.0.1:9/0")), 3600.0, self)
         self.relay._redis = self.relay._shared._redis = self.line  # type: ignore[assignment]
         _virtual(self.relay, self)
@@ -147,6 +150,7 @@ class Service:
         restored = [of_json(text) for text, _ in kept.stories(self.disk)]
         self.stories.restore(restored)
         self.before = {story.call_uuid: story for story in restored}
+        self.up_before, self.born = set(self.before), clock.now - 0.001
         over = {event.leg_uuid for event in self.world.feed if isinstance(event, HungUp)}
         for event in self.world.feed:
             if not isinstance(event, HungUp) and getattr(event, "leg_uuid", "") not in over:
@@ -168,9 +172,10 @@ class Service:
             return
         call, now = story.call_uuid, self.world.clock.now
         at = getattr(event, "at", 0.0) or now
+        made = self.born if call in self.up_before and now - self.born < LEARNS_WITHIN else now
         said = TABLES[self.world.dialect](self.before.get(call), event, story, Policy(), "")
         words = [
-            Word(0, "b", call, one.state, one.extension, one.owner, one.once, *_REST, now, switch=SWITCH)
+            Word(0, "b", call, one.state, one.extension, one.owner, one.once, *_REST, made, switch=SWITCH)
             for one in said
         ]
         words = [replace(word, at=at) for word in words]

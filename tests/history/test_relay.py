@@ -4,6 +4,7 @@ twice.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fs_1c.history.kept import Word
 from fs_1c.history.relay import relay
 from fs_1c.onec import CallState, OneCError, Reached
 from tests.history.conftest import HARMFUL, Ear, answered
@@ -104,3 +106,35 @@ def test_what_was_leaving_when_the_own_service_died_is_not_said(
         until(lambda: ear.states("call-2") == ALL)
         assert ear.states("call-1") == ALL
         hangs.set()
+
+
+def test_what_is_unknown_is_in_the_log_before_other_services_forget_it(
+    ear: Ear,
+    tmp_path: Path,
+    redis: RedisServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else nobody says so if the service is killed between the two."""
+    logged: list[bool] = []
+
+    def after(state: CallState) -> None:
+        if state.state == "END":
+            raise OneCError("broken", "cut", Reached.MAYBE, base_down=False)
+
+    ear.after = after
+    with two(tmp_path, redis) as (own, _), caplog.at_level(logging.WARNING):
+        until(lambda: own.part.life != "")
+        sharing = own.history._sharing
+        assert sharing is not None
+        settled = sharing.settled
+
+        def forgets(word: Word) -> None:
+            if word.state == "END":
+                logged.append("history END extension=244 base=default unknown" in caplog.text)
+            settled(word)
+
+        monkeypatch.setattr(sharing, "settled", forgets)
+        own.hears(answered("call-1"))
+        until(lambda: logged != [])
+    assert logged == [True]

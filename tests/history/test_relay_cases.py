@@ -252,3 +252,37 @@ def test_what_is_left_to_the_own_service_it_says_when_it_is_back(both: Both) -> 
     both.pass_(30)
     both.says()
     assert {"INCOMING", "COMPLETED", "history"} <= set(both.told(ring))
+
+
+def test_who_is_started_again_asks_whether_there_is_a_reserve_before_he_says_how_a_call_ended(
+    both: Both,
+) -> None:
+    """His presence is handed on before he has looked at Redis: the end is new to him, not to the reserve."""
+    call = both.call(0, upto=2)
+    both.own.kill()
+    both.pass_(6)
+    both.call(0, since=2)
+    both.says(both.reserve)
+    assert both.told(call).count("END") == 1
+    both.own.start()
+    both.own.presence()
+    both.says(both.own)
+    both.pass_(3)
+    both.says()
+    assert both.told(call).count("END") == 1
+
+
+def test_what_ended_while_he_was_gone_is_not_safe_to_say_where_redis_has_lost_all(both: Both) -> None:
+    call = both.call(0, upto=2)
+    both.own.kill()
+    both.pass_(6)
+    both.call(0, since=2)
+    both.says(both.reserve)
+    both.server.client.flushall()
+    both.reserve.kill()
+    both.own.start()
+    both.own.presence()
+    both.own.look()
+    both.pass_(40)
+    both.says(both.own)
+    assert both.told(call).count("END") == 1

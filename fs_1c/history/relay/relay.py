@@ -310,7 +310,8 @@ class Relay:
             return
         safe = part.safe(word)
         if not part.shares:
-            if safe or part.asked or (part.post.alone_for() or 0.0) >= NOBODY_HEARD:
+            # However new a word is: what it tells may be of while we were gone.
+            if part.asked or (part.post.alone_for() or 0.0) >= NOBODY_HEARD:
                 return
             raise _error("busy", "nobody knows yet whether there is a reserve")
         if life := part.life:
