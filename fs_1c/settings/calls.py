@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from fs_1c.numbers import OWN_COUNTRY, NumberFormat
 from fs_1c.settings.sections import TOKEN_LENGTH, is_loopback
-from fs_1c.settings.types import AddressField, Duration, ExternalTemplate, NumberPattern, Section
+from fs_1c.settings.types import AddressField, Duration, ExternalTemplate, NumberPattern, WithToken
 
 
 class CallForm(StrEnum):
@@ -32,7 +31,7 @@ class AnswerAt(StrEnum):
     TALK = "talk"  # so has the client
 
 
-class CallsSettings(Section):
+class CallsSettings(WithToken):
     """Calls that 1C asks for.
 
     Attributes:
@@ -52,8 +51,6 @@ class CallsSettings(Section):
     """
 
     listen: AddressField | None = None
-    token: SecretStr = SecretStr("")
-    token_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
     dial: ExternalTemplate | None = None
@@ -70,14 +67,6 @@ class CallsSettings(Section):
 
     @model_validator(mode="after")
     def _safe(self) -> CallsSettings:
-        if self.token_file and "token" in self.model_fields_set:
-            raise ValueError("token and token_file: allowed is one of them")
-        try:
-            token = self.secret()
-        except (OSError, UnicodeDecodeError):
-            raise ValueError(f"token_file: {self.token_file} cannot be read") from None
-        if not re.fullmatch("[!-~]*", token):
-            raise ValueError("token: allowed: Latin letters, digits and signs, without spaces")
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file: allowed are both or none")
         for name, file in (("cert_file", self.cert_file), ("key_file", self.key_file)):
@@ -85,7 +74,7 @@ class CallsSettings(Section):
                 raise ValueError(f"{name}: {file} cannot be read")
         if self.listen and not self.dial:
             raise ValueError("dial: is missing; without it no client can be called")
-        if self.listen and len(token) < TOKEN_LENGTH:
+        if self.listen and len(self.secret()) < TOKEN_LENGTH:
             raise ValueError(f"token: allowed: at least {TOKEN_LENGTH} characters, here or in token_file")
         return self
 
@@ -93,9 +82,3 @@ class CallsSettings(Section):
     def is_open(self) -> bool:
         """Can anybody of this network have calls made?"""
         return self.listen is not None and not is_loopback(self.listen.host)
-
-    def secret(self) -> str:
-        """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
-        if self.token_file:
-            return self.token_file.read_text("utf-8-sig").strip("\r\n")
-        return self.token.get_secret_value()

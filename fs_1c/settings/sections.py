@@ -27,6 +27,7 @@ from fs_1c.settings.types import (
     NetworkField,
     Section,
     WithPassword,
+    WithToken,
 )
 
 
@@ -173,28 +174,17 @@ TOKEN_LENGTH = 16
 """Characters that a token has at least, where others than this machine can try it."""
 
 
-class HttpSettings(Section):
+class HttpSettings(WithToken):
     """The door for 1C, monitoring and people. `token`: what each of them must show; empty: who is on this
     machine reads, and nobody may have answers forgotten.
     """
 
     enabled: bool = True
     listen: AddressField = Address("127.0.0.1", 9184)
-    token: SecretStr = SecretStr("")
-    token_file: Path | None = None
 
     @model_validator(mode="after")
     def _safe(self) -> HttpSettings:
-        if self.token_file and "token" in self.model_fields_set:
-            raise ValueError("token and token_file: allowed is one of them")
-        try:
-            token = self.secret()
-        except (OSError, UnicodeDecodeError):
-            raise ValueError(f"token_file: {self.token_file} cannot be read") from None
-        if self.token_file and not token:
-            raise ValueError(f"token_file: {self.token_file} is empty")
-        if not re.fullmatch("[!-~]*", token):
-            raise ValueError("token: allowed: Latin letters, digits and signs, without spaces")
+        token = self.secret()
         if self.enabled and not token and not is_loopback(self.listen.host):
             raise ValueError(
                 f"listen: {self.listen} can be reached from elsewhere; allowed only with token or token_file"
@@ -205,17 +195,6 @@ class HttpSettings(Section):
                 f"allowed: at least {TOKEN_LENGTH} characters"
             )
         return self
-
-    @property
-    def token_is_set(self) -> bool:
-        """Must it be shown?"""
-        return bool(self.token_file or self.token.get_secret_value())
-
-    def secret(self) -> str:
-        """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
-        if self.token_file:
-            return self.token_file.read_text("utf-8-sig").strip("\r\n")
-        return self.token.get_secret_value()
 
 
 def is_loopback(host: str) -> bool:

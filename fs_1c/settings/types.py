@@ -146,3 +146,35 @@ class WithPassword(Section):
         if self.password_file:
             return self.password_file.read_text("utf-8-sig").strip("\r\n")
         return self.password.get_secret_value()
+
+
+class WithToken(Section):
+    """A section with a token that whoever asks must show, given there or in a file of its own."""
+
+    token: SecretStr = SecretStr("")
+    token_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_token(self) -> Self:
+        if self.token_file and "token" in self.model_fields_set:
+            raise ValueError("token and token_file: allowed is one of them")
+        try:
+            token = self.secret()
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"token_file: {self.token_file} cannot be read") from None
+        if self.token_file and not token:
+            raise ValueError(f"token_file: {self.token_file} is empty")
+        if not re.fullmatch("[!-~]*", token):
+            raise ValueError("token: allowed: Latin letters, digits and signs, without spaces")
+        return self
+
+    @property
+    def token_is_set(self) -> bool:
+        """Must it be shown?"""
+        return bool(self.token_file or self.token.get_secret_value())
+
+    def secret(self) -> str:
+        """The token. Raises OSError or UnicodeDecodeError if the file that it is kept in is no good."""
+        if self.token_file:
+            return self.token_file.read_text("utf-8-sig").strip("\r\n")
+        return self.token.get_secret_value()
