@@ -173,7 +173,7 @@ def _show(result: CallResult, as_json: bool) -> None:
     shown |= {"bridged to": result.bridged_to or "nobody", **answered}
     shown |= {"CODE RUN": "; ".join(result.executed_code)} if result.executed_code else {}
     for key, value in shown.items():
-        typer.echo(plain(f"{key:22}{value}"))
+        typer.echo(plain(f"{key:25} {value}"))
 
 
 def catalogue() -> str:
