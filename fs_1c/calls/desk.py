@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from fs_1c.calls.limits import Limits
@@ -197,7 +198,15 @@ class Desk(Observer):
         told = False
         try:
             title = await self._name_of(placed.plan.number.e164, base)
-            words = command(placed.id, placed.plan, title, base, policy.calls, policy.routing)
+            words = command(
+                placed.id,
+                placed.plan,
+                title,
+                base,
+                policy.calls,
+                policy.routing,
+                datetime.now().astimezone().date(),
+            )
             line = placed.line = self._line(placed.plan)
             told = line is not None and line.place(placed.id, words)
         except Exception:

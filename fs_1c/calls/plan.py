@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from fs_1c import channel
@@ -103,7 +104,13 @@ def planned(
 
 
 def command(
-    call_id: str, made: Plan, title: str, base: str, policy: CallsSettings, routing: RoutingSettings
+    call_id: str,
+    made: Plan,
+    title: str,
+    base: str,
+    policy: CallsSettings,
+    routing: RoutingSettings,
+    day: date,
 ) -> str:
     """The API command that makes the call.
 
@@ -111,6 +118,7 @@ def command(
         call_id: A word of ours.
         title: The client's name, any text; empty: his number is shown.
         base: The 1C base that is to be told of it, one of the settings', or empty.
+        day: Today, for the name of the recording.
     """
     shown = channel.text(title) or made.dialled
     ours = policy.caller_id or made.extensions[0]
@@ -137,6 +145,15 @@ def command(
         "origination_callee_id_number": made.dialled,
         "ignore_early_media": "false",
     }
+    if policy.record:
+        # On the client's leg, as in dialplan/recorded.xml: he is on the left.
+        file = policy.record.replace("{date}", f"{day:%Y/%m/%d}").replace("{call}", call_id)
+        client |= {
+            "RECORD_STEREO": "true",
+            "RECORD_MIN_SEC": "1",
+            "recording_follow_transfer": "true",
+            "execute_on_answer": f"'record_session {file}'",
+        }
     told = f"originate {_list(subscriber)}{made.rings} &bridge({_list(client)}{made.dials})"
     # An API command knows no variables by itself; those are the administrator's and the switch's own.
     return f"expand {told}" if "${" in told else told

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from fs_1c.numbers import OWN_COUNTRY, NumberFormat
 from fs_1c.settings.sections import TOKEN_LENGTH, is_loopback
 from fs_1c.settings.types import AddressField, Duration, ExternalTemplate, NumberPattern, WithToken
+
+_FILE = re.compile(r"/[0-9A-Za-z_./-]{1,200}\.(wav|mp3|ogg|flac)")
 
 
 class CallForm(StrEnum):
@@ -48,6 +51,7 @@ class CallsSettings(WithToken):
         answer_at: When 1C is answered, unless the call has failed before.
         auto_answer: The subscriber's telephone is told to answer by itself.
         forms: How it may be asked.
+        record: The file that a call is recorded to from the client's answer on; empty: it is not.
     """
 
     listen: AddressField | None = None
@@ -64,6 +68,19 @@ class CallsSettings(WithToken):
     answer_at: AnswerAt = AnswerAt.RING
     auto_answer: bool = False
     forms: tuple[CallForm, ...] = tuple(CallForm)
+    record: str = ""
+
+    @field_validator("record")
+    @classmethod
+    def _record(cls, value: str) -> str:
+        plain = value.replace("{date}", "").replace("{call}", "call")
+        # It stands in a dial string: nothing that one is split at, no variable, and no way out of its folder.
+        if value and (value.count("{call}") != 1 or not _FILE.fullmatch(plain) or ".." in plain):
+            raise ValueError(
+                "allowed: a file's path, Latin letters, digits, _ - . only, with {call} once, and {date} for "
+                "folders of year, month and day: /var/lib/freeswitch/recordings/{date}/{call}.wav"
+            )
+        return value
 
     @model_validator(mode="after")
     def _safe(self) -> CallsSettings:

@@ -117,6 +117,13 @@ class Settings(BaseSettings):
                     raise ValueError(f"onec.{name}.destinations: {number} already belongs to onec.{other}")
         return self
 
+    @model_validator(mode="after")
+    def _recordings_have_addresses(self) -> Settings:
+        folder = self.recordings.folder
+        if self.calls.record and folder and not Path(self.calls.record).is_relative_to(folder):
+            raise ValueError(f"calls.record: allowed is a file in recordings.folder, {folder}")
+        return self
+
     @property
     def tells_history(self) -> bool:
         """Whether 1C is told the whole call: as it is set; else where a switch is listened to, and a base is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from fs_1c.settings import CallsSettings, RoutingSettings
 
 PLAN = NumberPlan()
 ROUTING = RoutingSettings()
+DAY = date(2026, 11, 28)
 CALL = "0f9dd1e6-41c8-4ba5-8ad5-54d0bb0a2c3c"
 
 HOSTILE = (
@@ -77,7 +79,9 @@ _SHAPE = re.compile(
     r"user/[0-9A-Za-z_+.-]{1,64}@pbx\.example "
     rf"&bridge\(\{{\^\^~fs_1c_called={CALL}~origination_caller_id_name=[0-9A-Za-z_+.-]{{1,64}}"
     r"~origination_caller_id_number=[0-9A-Za-z_+.-]{1,64}"
-    rf"~origination_callee_id_name='{_NAME}'~origination_callee_id_number=\1~ignore_early_media=false\}}"
+    rf"~origination_callee_id_name='{_NAME}'~origination_callee_id_number=\1~ignore_early_media=false"
+    rf"(?:~RECORD_STEREO=true~RECORD_MIN_SEC=1~recording_follow_transfer=true"
+    rf"~execute_on_answer='record_session /rec/2026/11/28/{CALL}\.wav')?\}}"
     r"sofia/gateway/trunk/\1\)",
 )
 
@@ -89,7 +93,7 @@ def policy(**more: Any) -> CallsSettings:
 def told(number: str, title: str = "", extension: str = "244", **more: Any) -> str | Refusal:
     calls, routing = policy(**more), RoutingSettings(domain="pbx.example")
     made = planned(number, (extension,), calls, routing, PLAN)
-    return made if isinstance(made, Refusal) else command(CALL, made, title, "", calls, routing)
+    return made if isinstance(made, Refusal) else command(CALL, made, title, "", calls, routing, DAY)
 
 
 @pytest.mark.parametrize("number", HOSTILE)
@@ -130,8 +134,10 @@ def test_a_hostile_extension_is_nobody(extension: str) -> None:
 @given(st.text(max_size=80) | st.from_regex(r"\A[+0-9()\s,|&'{}$-]{5,25}\Z"), st.text(), st.text(max_size=70))
 def test_whatever_is_asked_the_command_has_one_shape(number: str, title: str, extension: str) -> None:
     for whose in (extension, "244", "ivanov"):
-        said = told(number, title, whose)
-        assert isinstance(said, Refusal) or _SHAPE.fullmatch(said), said
+        for record in ("", "/rec/{date}/{call}.wav"):
+            said = told(number, title, whose, record=record)
+            assert isinstance(said, Refusal) or _SHAPE.fullmatch(said), said
+            assert isinstance(said, Refusal) or ("record_session" in said) is bool(record)
 
 
 @given(st.from_regex(r"\A(8|\+7|7|810|\+|00)?[0-9]{3,16}\Z"))
@@ -151,7 +157,7 @@ def test_what_the_trunk_wants() -> None:
     made = planned("+7 (923) 529-29-26", ("1001", "1002"), calls, ROUTING, PLAN)
     assert isinstance(made, Plan)
     said = command(
-        CALL, made, "", "main", calls, RoutingSettings(extension="sofia/internal/{extension}%{domain}")
+        CALL, made, "", "main", calls, RoutingSettings(extension="sofia/internal/{extension}%{domain}"), DAY
     )
     assert said.startswith("expand originate {^^~")
     assert "}user/1001@${domain},user/1002@${domain} &bridge(" in said

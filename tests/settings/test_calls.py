@@ -60,3 +60,36 @@ def test_the_token_stands_in_a_file_and_in_no_text(tmp_path: Path) -> None:
     assert settings.calls.secret() == TOKEN and settings.calls.is_open
     inline = build({"onec": {"url": "http://1c.example/ws"}, "calls": {"token": TOKEN}})
     assert TOKEN not in f"{inline!r}{inline.model_dump_json()}"
+
+
+RECORDED = "/rec/{date}/{call}.wav"
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "rec/{call}.wav",
+        "/rec/{date}.wav",
+        "/rec/{call}{call}.wav",
+        "/rec/../{call}.wav",
+        "/rec/{number}/{call}.wav",
+        "${recordings_dir}/{call}.wav",
+        "/rec/${system(id)}/{call}.wav",
+        "/rec/{call}.sh",
+        "/rec/{call}.wav\n",
+        *(f"/rec/{sign}{{call}}.wav" for sign in " '\"~^,|)}]&;\\%ж"),
+    ],
+)
+def test_a_recording_has_a_path_that_is_safe_in_a_dial_string(record: str) -> None:
+    assert "calls.record: allowed: a file's path" in complaint(record=record)
+
+
+def test_a_recording_is_where_the_addresses_lead() -> None:
+    data: dict[str, Any] = {"onec": {"url": "http://1c.example/ws"}, "calls": {"record": RECORDED}}
+    assert build(data).calls.record == RECORDED
+    data["recordings"] = {"folder": "/rec", "link": "https://pbx.example/r"}
+    assert build(data).calls.record == RECORDED
+    data["recordings"]["folder"] = "/records"
+    with pytest.raises(SettingsError) as raised:
+        build(data, "f.toml")
+    assert "calls.record: allowed is a file in recordings.folder, /records" in raised.value.problems[0]
