@@ -222,7 +222,7 @@ def test_a_stock_unf_names_clients_and_shows_cards_without_a_key(integration: Ma
         )
         assert here.pop(SEED, key="of-nobody").outcome is Outcome.NO_KEY
         told = here.conversation(Conversation("call-1", "leg-1", SEED, "245", destination="74951234567"))
-        assert told is not None and told.result(9).outcome is Outcome.ACCEPTED
+        assert told is not None and told.result(30).outcome is Outcome.ACCEPTED
         last = onec.requests[-1].parameters
         assert (last["type"], last["ext"], last["diversion"]) == ("ACCEPTED", "245", "74951234567")
 

@@ -91,7 +91,7 @@ async def sends(peer: socket.socket, data: bytes) -> None:
 
 async def reads(peer: socket.socket, octets: int) -> bytes:
     loop, data = asyncio.get_running_loop(), b""
-    while len(data) < octets and (more := await asyncio.wait_for(loop.sock_recv(peer, 1 << 20), 5)):
+    while len(data) < octets and (more := await asyncio.wait_for(loop.sock_recv(peer, 1 << 20), 30)):
         data += more
     return data
 

@@ -98,7 +98,7 @@ def test_who_waits_is_let_go_by_close(switch: Open, server: RedisServer) -> None
         told = threads.submit(one.ask, NUMBER, lambda: KNOWN)
         until(lambda: server.looked() >= 1)
         one.close()
-        assert told.result(5) == (KNOWN, False)
+        assert told.result(30) == (KNOWN, False)
 
 
 Told = list[tuple[str, str | None]]

@@ -234,7 +234,7 @@ def test_a_peer_that_stays_silent_is_hung_up_on(
     async def story() -> None:
         async with world(listen=False) as here:
             reader, writer = await asyncio.open_connection(*here.door)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert await reader.read() == b"connect\n\n"
             writer.close()
 
@@ -295,7 +295,7 @@ async def _listener(
         door = door_class()(integration, InboundSettings(address=address, password=password))
         door.open()
         await story(door)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await door.close()
 
 
@@ -308,7 +308,7 @@ def test_keys_are_asked_from_the_switchs_directory() -> None:
 
     async def story() -> None:
         directory = {"244": {"fs_1c_key": "KEY244"}, "245": {"fs_1c_key": "ключ"}}
-        async with SimulatedSwitch(SwitchSettings(directory=directory)) as switch, asyncio.timeout(10):
+        async with SimulatedSwitch(SwitchSettings(directory=directory)) as switch, asyncio.timeout(30):
             await _listener(ask, f"127.0.0.1:{switch.event_socket_port}")
 
     asyncio.run(story())
@@ -369,7 +369,7 @@ def test_nothing_is_left_behind() -> None:
             script: CallScript = here.script(mode="async", talk=0.3)
             call = asyncio.create_task(here.switch.call(script))
             await here.carded(3)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 assert here.service.outbound is not None
                 await here.service.outbound.close(0.05)  # it would wait longer for the two
                 await here.service.stop()

@@ -63,7 +63,7 @@ def test_outbound_connect_is_sent_before_anything_is_read() -> None:
         async with world(listen=False) as here:
             streams = [await asyncio.open_connection(*here.door) for _ in range(50)]
             for reader, _ in streams:
-                assert await asyncio.wait_for(reader.readuntil(b"\n\n"), 5) == b"connect\n\n"
+                assert await asyncio.wait_for(reader.readuntil(b"\n\n"), 30) == b"connect\n\n"
             for _, writer in streams:
                 writer.close()
 
@@ -80,7 +80,7 @@ def test_outbound_the_recorded_bytes_in_small_pieces_are_answered_in_one_write()
             for start in range(0, len(data), 500):
                 writer.write(data[start : start + 500])
                 await writer.drain()
-            answer = await asyncio.wait_for(reader.read(65536), 5)
+            answer = await asyncio.wait_for(reader.read(65536), 30)
             assert answer.startswith(b"sendmsg\ncall-command: execute\nexecute-app-name: multiset\n")
             assert answer.endswith(b"user/244@${domain}exit\n\n")
             assert answer.count(b"\n\n") == 2
@@ -130,14 +130,14 @@ def test_outbound_calls_that_come_together_do_not_depend_on_each_other(
             await here.switch.call(here.script())  # now it is remembered
             streams = [await asyncio.open_connection(*here.door) for _ in range(2 * AT_ONCE + 1)]
             for reader, _ in streams:
-                assert await asyncio.wait_for(reader.readuntil(b"\n\n"), 5) == b"connect\n\n"
+                assert await asyncio.wait_for(reader.readuntil(b"\n\n"), 30) == b"connect\n\n"
             for i, (_, writer) in enumerate(streams):  # the service has no turn meanwhile
                 writer.write(bad.get(i, data))
             for i, (reader, writer) in enumerate(streams):
                 if i in bad:
                     assert await _closed(reader)
                 else:
-                    said = await asyncio.wait_for(reader.readuntil(b"exit\n\n"), 5)
+                    said = await asyncio.wait_for(reader.readuntil(b"exit\n\n"), 30)
                     assert b"fs_1c_target=" in said
                 writer.close()
 
@@ -149,7 +149,7 @@ def test_outbound_calls_that_come_together_do_not_depend_on_each_other(
 
 async def _closed(reader: asyncio.StreamReader) -> bool:
     try:
-        while await asyncio.wait_for(reader.read(65536), 5):
+        while await asyncio.wait_for(reader.read(65536), 30):
             pass
     except ConnectionError:
         pass

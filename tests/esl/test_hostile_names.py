@@ -69,7 +69,7 @@ def questions(extension: str, domain: str) -> bytes:
         return answer
 
     subscribers = Subscribers(SubscribersSettings(directory=True, keys={"999": SecretStr("K")}))
-    subscribers.find(extension, domain, "", ask).result(5)
+    subscribers.find(extension, domain, "", ask).result(30)
     return b"".join(asked)
 
 

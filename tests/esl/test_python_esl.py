@@ -120,7 +120,7 @@ def test_whatever_the_library_waits_for_a_line_can_be_closed(octets: bytes) -> N
         peer = Peer()
         await peer.says(octets)
         await until(lambda: octets != REPLY or len(peer.heard) == 1)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await peer.close()
         await until(lambda: not [one for one in threading.enumerate() if one.name == "esl-test"])
 
@@ -133,7 +133,7 @@ def test_a_peer_that_goes_ends_the_line_once() -> None:
         await peer.says(REPLY)
         await until(lambda: len(peer.heard) == 1)
         peer.socket.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await peer.line.gone
         peer.line.write(b"exit\n\n")  # nobody is there: no error, no effect
         await peer.close()
@@ -148,7 +148,7 @@ def test_a_peer_that_reads_nothing_is_left() -> None:
         await until(lambda: len(peer.heard) == 1)
         command = b"api uuid_dump " + b"x" * 2000 + b"\n\n"
         peer.line.write(command * 2000)  # a switch that hangs with its buffers full
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await peer.line.gone
         await peer.close()
 

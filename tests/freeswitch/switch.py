@@ -90,7 +90,7 @@ class Watcher:
     def close(self) -> None:
         self._socket.close()
 
-    def all_over(self, within: float = 5.0) -> None:
+    def all_over(self, within: float = 30.0) -> None:
         """Waits until every channel that was created has ended."""
         with self._changed:
             assert self._changed.wait_for(
@@ -104,7 +104,7 @@ class Watcher:
     def seen(self, name: str, uuid: str) -> list[Headers]:
         return [e for e in self.events if e.get("Event-Name") == name and e.get("Unique-ID") == uuid]
 
-    def wait(self, name: str, uuid: str, times: int = 1, within: float = 5.0) -> Headers:
+    def wait(self, name: str, uuid: str, times: int = 1, within: float = 30.0) -> Headers:
         """Waits for that event of that channel, or AssertionError; the latest of them."""
         with self._changed:
             came = self._changed.wait_for(lambda: len(self.seen(name, uuid)) >= times, within)

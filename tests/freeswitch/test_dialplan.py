@@ -126,7 +126,7 @@ def test_when_the_service_is_mute_and_then_dies_the_default_target_rings(
 
     with company.other_service(mute):
         company.dial(example)
-        assert asked.wait(5), "the service is not asked"
+        assert asked.wait(30), "the service is not asked"
         with pytest.raises(AssertionError):
             default.rings(within=MUTE_FOR)
         dies.set()

@@ -133,7 +133,7 @@ CARDS = {
 def test_a_card(name: str) -> None:
     with played(name) as onec:
         pool = WorkerPool("cases", base(onec.url))
-        assert open_card(pool, Card(NUMBER, KEY), 1.0).result(5).outcome is CARDS[name]
+        assert open_card(pool, Card(NUMBER, KEY), 1.0).result(30).outcome is CARDS[name]
         pool.close()
         assert sum(asked.operation == "IncomingCall" for asked in onec.asked) == 1
 
@@ -148,7 +148,7 @@ def test_a_card_that_was_refused_for_a_while_comes_later(name: str) -> None:
 
     with PretendOneC(answer) as onec:
         pool = WorkerPool("cases", base(onec.url))
-        assert open_card(pool, Card(NUMBER, KEY), 5.0).result(9).outcome is Outcome.ACCEPTED
+        assert open_card(pool, Card(NUMBER, KEY), 5.0).result(30).outcome is Outcome.ACCEPTED
         pool.close()
 
 

@@ -221,7 +221,7 @@ def pop(
     pool = WorkerPool("pops", base(onec.url, timeout=timeout, sessions=1))
     try:
         if served:
-            pool.submit(Urgency.CALLER, lambda one: one.lookup(SEED)).result(5)
+            pool.submit(Urgency.CALLER, lambda one: one.lookup(SEED)).result(30)
         return open_card(pool, Card(SEED, KEY, "244", "call-1"), useful_for).result(30)
     finally:
         pool.close()
@@ -288,7 +288,7 @@ def test_any_answer_but_1_is_a_rejection(onec: OneCSimulator, text: str) -> None
 
 def test_an_idle_connection_that_1c_has_closed_costs_no_card(onec: OneCSimulator) -> None:
     pool = WorkerPool("idle", base(onec.url, sessions=1))
-    pool.submit(Urgency.CALLER, lambda one: one.lookup(SEED)).result(5)
+    pool.submit(Urgency.CALLER, lambda one: one.lookup(SEED)).result(30)
     onec.stop()
     onec.start()
     assert open_card(pool, Card(SEED, KEY), 5.0).result(10).outcome is Outcome.ACCEPTED

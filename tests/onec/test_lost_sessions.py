@@ -191,8 +191,8 @@ def test_pop_twice_400_fault(soap: SoapVersion, status: str, encoding: str, text
 
     with PretendOneC(fails) as server:
         pool = WorkerPool("twice", base(server.url, soap=soap, sessions=1))
-        pool.submit(Urgency.CALLER, lambda client: client.lookup(NUMBER)).result(5)
-        ended = open_card(pool, Card(NUMBER, KEY), 1.0).result(5)
+        pool.submit(Urgency.CALLER, lambda client: client.lookup(NUMBER)).result(30)
+        ended = open_card(pool, Card(NUMBER, KEY), 1.0).result(30)
         pool.close()
     assert onec.cards == 1
     assert ended.outcome in (Outcome.REJECTED, Outcome.UNKNOWN)

@@ -155,7 +155,7 @@ def test_a_quiet_base_costs_one_session_however_many_are_granted() -> None:
     with simulated(sessions="use") as onec:
         pool = WorkerPool("quiet", base(onec.url, sessions=8))
         for _ in range(20):
-            pool.submit(Urgency.CALLER, lambda client: client.lookup(SEED)).result(5)
+            pool.submit(Urgency.CALLER, lambda client: client.lookup(SEED)).result(30)
         assert onec.stats.sessions_started == 1
         pool.close()
         assert onec.stats.sessions_now == 0
@@ -186,7 +186,7 @@ def test_no_caller_meets_a_cold_start() -> None:
 
         while onec.stats.sessions_started == 0:
             threading.Event().wait(0.005)
-        assert pool.submit(Urgency.CALLER, ask_when_warm).result(5) == "244"
+        assert pool.submit(Urgency.CALLER, ask_when_warm).result(30) == "244"
         pool.close()
 
 

@@ -44,7 +44,7 @@ async def place(talk: Talk, **script: object) -> CallResult:
     async with service(whole_talk) as address, SimulatedSwitch() as switch:
         given: dict[str, Any] = {"number": "89235292926", "service": address, **QUICK, **script}
         result = await switch.call(CallScript(**given))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await done.wait()
         return result
 
@@ -104,7 +104,7 @@ class Client:
         self.writer.write(f"{line}\n\n".encode())
 
     async def until(self, text: str) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while text.encode() not in self.heard:
                 data = await self.reader.read(65536)
                 assert data, f"closed before {text!r}"

@@ -81,7 +81,7 @@ def test_same_commands_same_messages_as_the_recorded_switch(
                     call.caller_leaves()
 
             talk, heard = reenacted(recording, done, leave)
-            async with service(talk) as address, asyncio.timeout(5):
+            async with service(talk) as address, asyncio.timeout(30):
                 await switch.call(CallScript("89235292926", service=address, mode=mode))
                 await done.wait()
         return heard[0]

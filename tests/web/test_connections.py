@@ -48,7 +48,7 @@ def test_a_request_s_head_must_be_there_in_time_however_it_trickles(monkeypatch:
             for before in (b"", first + b"\r\n"):  # the first head of a connection, and the next
                 reader, writer = await raw(here, before)
                 if before:
-                    await asyncio.wait_for(reader.readuntil(b"ok\n"), 5)
+                    await asyncio.wait_for(reader.readuntil(b"ok\n"), 30)
                 writer.write(first)
 
                 async def trickle(writer: asyncio.StreamWriter = writer) -> None:
@@ -58,7 +58,7 @@ def test_a_request_s_head_must_be_there_in_time_however_it_trickles(monkeypatch:
 
                 trickling = asyncio.create_task(trickle())
                 with suppress(ConnectionResetError):
-                    await asyncio.wait_for(reader.read(), 5)
+                    await asyncio.wait_for(reader.read(), 30)
                 trickling.cancel()
                 writer.close()
 

@@ -31,7 +31,7 @@ async def events(here: World, path: str = "/events", count: int = 1, **headers: 
     more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     reader, writer = await raw(here, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n".encode())
     told: list[dict[str, Any]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"200 OK" in head, head
         assert b"content-type: text/event-stream" in head.lower()
@@ -322,7 +322,7 @@ def test_open_pages_do_not_hold_up_a_stop(caplog: pytest.LogCaptureFixture) -> N
             asks = b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"
             pages = [await raw(here, asks) for _ in range(5)]
             for reader, _ in pages:
-                await asyncio.wait_for(reader.readuntil(b"data: "), 5)
+                await asyncio.wait_for(reader.readuntil(b"data: "), 30)
             await here.service.stop()
             for reader, writer in pages:
                 assert (await asyncio.wait_for(reader.read(), 1)).endswith(b"0\r\n\r\n")  # whole to its end
