@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import mean
 
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
+from fs_1c.simulator.onec.simulator import MAX_REQUESTS
 from tests.cluster.missing import why
 from tests.cluster.support import LONG, Cluster
 from tests.processes import free_port, processor_time
@@ -234,6 +235,8 @@ def main() -> int:
     parser.add_argument("--talk", type=float, default=1.0, help="seconds that each of them lasts")
     parser.add_argument("--keep", type=Path, help="a new folder for logs and journals of all services")
     given = parser.parse_args()
+    if given.switches * given.rate * given.seconds > MAX_REQUESTS:
+        parser.error(f"allowed: at most {MAX_REQUESTS} calls; the simulated 1C keeps no more cards")
     well = True
     for what, switches, reserves in (
         ("one switch", 1, 0),
