@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any
 
 from fs_1c.call import Began, CallEvent, Decision, Recorded
@@ -134,7 +133,7 @@ class History(Observer):
 
     def waiting(self) -> dict[str, Waits]:
         """What waits, by base; blocks for at most `ANSWERS_WITHIN` seconds. Raises TimeoutError."""
-        return self._ask(kept.waiting, ANSWERS_WITHIN) if self._outbox.is_open else {}
+        return self._outbox.ask(kept.waiting).result(ANSWERS_WITHIN) if self._outbox.is_open else {}
 
     def erase(self, is_his: Callable[[str], bool], timeout: float) -> tuple[int, str]:
         """Erases what is kept of a client, so that 1C is not told of his calls so far; blocks, for at most
@@ -153,11 +152,6 @@ class History(Observer):
             left = f"the disk has not done it within {timeout:g} s; it is done when the disk allows"
             erased = 0
         return erased, "; ".join(filter(None, (left, shared)))
-
-    def _ask(self, what: Callable[[Connection], Any], timeout: float) -> Any:
-        answer: Future[Any] = Future()
-        self._outbox.put(lambda changes: changes.asked.append((what, answer)), hurry=True)
-        return answer.result(timeout)
 
     # On the outbox' thread: what happens.
 

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from fs_1c.history import kept
 from fs_1c.history.changes import Changes, Job, Key
@@ -29,6 +29,8 @@ from fs_1c.history.place import Place
 from fs_1c.sqlite_file import Newer
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MAX_QUEUE = 50_000
 """Things that wait for a disk that hangs; beyond that what happens is lost to the history."""
@@ -104,6 +106,20 @@ class Outbox:
         if hurry:
             self._hurry.set()
         return True
+
+    def ask(
+        self, what: Callable[[sqlite3.Connection], T], after: Callable[[T], None] | None = None
+    ) -> Future[T]:
+        """Has it done in the next transaction, and when that is written, the rest. Returns at once."""
+        answer: Future[T] = Future()
+
+        def job(changes: Changes) -> None:
+            changes.asked.append((what, answer))
+            if after is not None:
+                changes.after.append(lambda: after(answer.result(0)))
+
+        self.put(job, hurry=True)
+        return answer
 
     @property
     def away(self) -> bool:

@@ -72,7 +72,7 @@ class Gate:
 
     def let_go(self, history: History) -> None:
         self.open = True
-        history._ask(lambda connection: None, 60.0)
+        history._outbox.ask(lambda connection: None).result(60.0)
 
 
 class Took:
@@ -149,7 +149,7 @@ def happen(service: Integration, folder: Path, calls: list[str], before: float =
         for event in answered(name):
             service._heard(event, "sw")
         if i % TOGETHER == TOGETHER - 1:
-            service.history._ask(lambda connection: None, 60.0)  # type: ignore[union-attr]
+            service.history._outbox.ask(lambda connection: None).result(60.0)  # type: ignore[union-attr]
             if before and (i + 1) % (len(calls) // TOGETHER // 5 * TOGETHER or TOGETHER) == 0:
                 size, now = sum(file.stat().st_size for file in folder.iterdir()) / 1e6, memory()
                 grown = (now / before - 1) * 100

@@ -184,7 +184,7 @@ def test_a_disk_that_hangs_holds_up_nobody_who_looks(
             hangs.set()
             ends.wait(60)
 
-        desk._ask(hang)
+        desk._outbox.ask(hang)
         assert hangs.wait(60)
         assert desk.seen().late  # what it knew before, and that this is old
         with pytest.raises(TimeoutError):

@@ -36,25 +36,25 @@ def main(calls: int) -> None:
         each = [answered(name) for name in names(2 * calls)]
         for event in interleaved(each[:1000]):
             service._heard(event, "sw")
-        history._ask(lambda connection: None, 60.0)
+        history._outbox.ask(lambda connection: None).result(60.0)
         gc.collect()
         before = memory()
         for events in each[1000 : 1000 + calls]:
             for event in events[:2]:
                 service._heard(event, "sw")
-        history._ask(lambda connection: None, 60.0)
+        history._outbox.ask(lambda connection: None).result(60.0)
         gc.collect()
         say(f"{calls} stories at once: {memory() - before:.1f} MB")
         for events in each[1000 : 1000 + calls]:
             for event in events[2:]:
                 service._heard(event, "sw")
-        history._ask(lambda connection: None, 60.0)
+        history._outbox.ask(lambda connection: None).result(60.0)
         fed = interleaved(each[-calls // 2 :])
         whole, own = time.process_time(), time.thread_time()
         for event in fed:
             service._heard(event, "sw")
         own = time.thread_time() - own
-        history._ask(lambda connection: None, 60.0)
+        history._outbox.ask(lambda connection: None).result(60.0)
         whole = time.process_time() - whole
         say(f"an event: {own / len(fed) * 1e6:.1f} us of its thread, {whole / len(fed) * 1e6:.1f} us in all")
         service.close(10)

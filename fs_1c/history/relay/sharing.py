@@ -104,9 +104,7 @@ class Sharing:
     # `relay.Host`.
 
     def ask(self, what: Callable[[Connection], Any]) -> Any:
-        answer: Future[Any] = Future()
-        self._outbox.put(lambda changes: changes.asked.append((what, answer)), hurry=True)
-        return answer.result(ASKED_WITHIN)
+        return self._outbox.ask(what).result(ASKED_WITHIN)
 
     def adopted(self, managers: dict[str, str]) -> None:
         def learn(_: Changes) -> None:

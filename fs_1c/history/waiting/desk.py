@@ -15,7 +15,6 @@ from typing import TypeVar
 
 from fs_1c.call import Told
 from fs_1c.history import kept
-from fs_1c.history.changes import Changes
 from fs_1c.history.kept import Waits, Word
 from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Pace
@@ -81,7 +80,7 @@ class Desk:
                 good = self._seen.at and time.monotonic() - self._seen.at < LOOK_EVERY
                 if good or not outbox.is_open:
                     return self._told(late=False)
-                self._looking = self._ask(kept.waiting)
+                self._looking = self._outbox.ask(kept.waiting)
             looking = self._looking
         try:
             found = looking.result(LOOK_WITHIN)
@@ -100,7 +99,7 @@ class Desk:
     def calls(self, base: str, call: str, limit: int) -> list[CallWaits]:
         """The calls that wait, the oldest first; of all bases, or of one; all, or one."""
         return self._within(
-            self._ask(lambda connection: waits.calls(connection, base, call, limit, time.monotonic()))
+            self._outbox.ask(lambda connection: waits.calls(connection, base, call, limit, time.monotonic()))
         )
 
     def retry(self, base: str, call: str) -> int:
@@ -113,7 +112,7 @@ class Desk:
                 self._paces.pop(name, None)
             return waits.retry(connection, base, call)
 
-        count = self._within(self._ask(at_once))
+        count = self._within(self._outbox.ask(at_once))
         log.info("history: tried at once: %d calls", count)
         return count
 
@@ -122,7 +121,7 @@ class Desk:
         on. Each is told to observers as dropped.
         """
         words, calls, first = 0, set(), ""
-        while dropped := self._within(self._ask(self._portion(base, call), self._dropped)):
+        while dropped := self._within(self._outbox.ask(self._portion(base, call), self._dropped)):
             words += len(dropped)
             calls |= {(word.base, word.call) for word in dropped}
             first = first or f"call={dropped[0].call} base={dropped[0].base}"
@@ -142,20 +141,6 @@ class Desk:
     def _dropped(self, words: list[Word]) -> None:
         for word in words:
             self._settled(word, Told.DROPPED, None)
-
-    def _ask(
-        self, what: Callable[[sqlite3.Connection], T], after: Callable[[T], None] | None = None
-    ) -> Future[T]:
-        """Has it done in the outbox' next transaction, and when that is written, the rest."""
-        answer: Future[T] = Future()
-
-        def job(changes: Changes) -> None:
-            changes.asked.append((what, answer))
-            if after is not None:
-                changes.after.append(lambda: after(answer.result(0)))
-
-        self._outbox.put(job, hurry=True)
-        return answer
 
     def _within(self, answer: Future[T]) -> T:
         if not self._outbox.is_open:
