@@ -52,9 +52,13 @@ async def body_of(request: Request) -> bytes:
 
 
 def guarded(
-    endpoint: Callable[[Request], Awaitable[A]],
+    endpoint: Callable[[Request], Awaitable[A]], secretive: str = ""
 ) -> Callable[[Request], Awaitable[A | Response]]:
-    """The endpoint, which now always answers."""
+    """The endpoint, which now always answers.
+
+    Args:
+        secretive: The door's name, if its addresses have keys in them, which are not for the log.
+    """
 
     @wraps(endpoint)
     async def answer(request: Request) -> A | Response:
@@ -65,7 +69,10 @@ def guarded(
         except ClientDisconnect:
             return text(400, "the client has gone")  # nobody hears it
         except Exception:
-            log.exception("http door: %s failed", request.url.path)
+            if secretive:
+                log.exception("%s: a request failed", secretive)
+            else:
+                log.exception("http door: %s failed", request.url.path)
             return text(500, "internal error; the service's log says which")
 
     return answer

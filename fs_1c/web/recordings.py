@@ -119,21 +119,31 @@ class RecordingsDoor:
 
     async def _answer(self, request: Request) -> Response:
         words = _WORDS[language("", request.headers.get("Accept-Language", ""))]
-        links, path = self.links, request.url.path
+        path = request.scope["path"]
         try:
-            file = await asyncio.to_thread(links.file, request.scope["path"])
+            found = await asyncio.to_thread(_found, self.links, path)
         except WrongLink as error:
             log.info("recordings: an address is %s: %s", error, path.rpartition("/")[2][:100])
             return _page(403, words[str(error)])
         except NoFile:
             return _page(404, words["none"])
-        if await asyncio.to_thread(file.is_file):
-            log.info("recordings: %s %s", request.method, file.name)
-            return _Recording(file)
-        sides = [links.to(str(links.folder / one.relative_to(_real(links)))) for one in links.sides(file)]
-        if not sides:
-            return _page(404, words["none"])
-        return _page(200, words["sides"], sides)
+        if isinstance(found, list):
+            return _page(200, words["sides"], found)
+        log.info("recordings: %s %s", request.method, found.name)
+        return _Recording(found)
+
+
+def _found(links: Links, path: str) -> Path | list[str]:
+    """The recording at an address, or the addresses of its sides; looks at the disk. Raises `WrongLink` or
+    `NoFile`.
+    """
+    file = links.file(path)
+    if file.is_file():
+        return file
+    folder = links.folder.resolve()
+    if sides := [links.to(str(links.folder / side.relative_to(folder))) for side in links.sides(file)]:
+        return sides
+    raise NoFile
 
 
 class _Recording(FileResponse):
@@ -165,13 +175,10 @@ class _Recording(FileResponse):
 
 
 def _application(answer: Callable[[Request], Awaitable[Response]]) -> Starlette:
-    application = Starlette(routes=[Route("/{path:path}", guarded(answer), methods=["GET", "HEAD"])])
+    endpoint = guarded(answer, "recordings")
+    application = Starlette(routes=[Route("/{path:path}", endpoint, methods=["GET", "HEAD"])])
     application.router.redirect_slashes = False
     return application
-
-
-def _real(links: Links) -> Path:
-    return links.folder.resolve()
 
 
 def _page(status: int, line: str, files: list[str] | None = None) -> HTMLResponse:

@@ -262,3 +262,20 @@ def test_without_a_key_the_service_serves_calls(tmp_path: Path, state: bool) -> 
             assert (await here.switch.call(here.script())).answered_by == "244"
 
     asyncio.run(story())
+
+
+def test_an_error_of_ours_tells_the_log_no_address(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("of ours")
+
+    async def story(here: Here) -> None:
+        path = here.has("call.wav")
+        monkeypatch.setattr(Links, "file", fails)
+        told = await here.ask(path)
+        assert told.status == 500
+        signed = path.split("/")[2]
+        assert len(signed) > 22 and signed not in caplog.text and "a request failed" in caplog.text
+
+    play(tmp_path, story)

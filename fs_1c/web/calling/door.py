@@ -1,7 +1,5 @@
 """The door by which 1C has calls made: an address of its own, closed unless `calls.listen` is set. A guest of
 the loop that calls are decided on, as the HTTP door is; TLS by a proxy before it, or by its own certificate.
-
-Recordings, when there are any, are a route of their own beside these.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -26,11 +24,12 @@ from fs_1c.web.calling.day import rows
 from fs_1c.web.calling.forms import Forms
 from fs_1c.web.calling.keeper import Keeper
 from fs_1c.web.calling.own import Own
-from fs_1c.web.exchange import Refusal, text
+from fs_1c.web.exchange import guarded
 from fs_1c.web.server import HttpServer
 
 log = logging.getLogger(__name__)
 
+DOOR = "calls door"
 JOURNAL_WITHIN = 5.0
 """Seconds."""
 
@@ -60,7 +59,7 @@ class CallingDoor:
         application.router.redirect_slashes = False  # it would lead wherever the Host header says
         certificate, key = settings.cert_file, settings.key_file
         self._server = HttpServer(
-            application, certificate=(certificate, key) if certificate and key else None, name="calls door"
+            application, certificate=(certificate, key) if certificate and key else None, name=DOOR
         )
 
     async def open(self, handed: Sequence[socket.socket] = ()) -> None:
@@ -105,19 +104,5 @@ def _routes(endpoints: Iterable[tuple[str, str, Endpoint]]) -> list[Route]:
 
 
 def _answers(methods: Mapping[str, Endpoint]) -> Endpoint:
-    """The endpoint of each method, which now always answers. What was asked is not told to the log: there are
-    keys in it.
-    """
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await methods[request.method](request)
-        except Refusal as refusal:
-            return refusal.response
-        except ClientDisconnect:
-            return text(400, "the client has gone")  # nobody hears it
-        except Exception:
-            log.exception("calls door: a request failed")
-            return text(500, "internal error; the service's log says which")
-
-    return answer
+    """The endpoint of each method."""
+    return guarded(lambda request: methods[request.method](request), DOOR)
