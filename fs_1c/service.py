@@ -177,10 +177,9 @@ class Service:
         for kept in ("listen", "cert_file", "key_file", "forms"):
             if getattr(old.settings.calls, kept) != getattr(settings.calls, kept):
                 log.warning("settings: calls.%s takes effect after a restart", kept)
-        if old.settings.recordings.enabled != settings.recordings.enabled or (
-            old.settings.recordings.listen != settings.recordings.listen
-        ):
-            log.warning("settings: recordings takes effect after a restart")
+        for kept in ("enabled", "listen"):
+            if getattr(old.settings.recordings, kept) != getattr(settings.recordings, kept):
+                log.warning("settings: recordings.%s takes effect after a restart", kept)
         self.integration = Integration(settings, before=old)
         self.integration.observers.append(self.desk)
         if self.recordings and (links := self.integration.links):

@@ -244,10 +244,7 @@ class PresenceTable:
     def heard(self, event: Event) -> None:
         """Takes an event of mod_sofia's registrar, or of its pings."""
         kind = event.get("Event-Subclass")
-        user, domain = (
-            value(event, f"from-{name}") or value(event, other)
-            for name, other in (("user", "user"), ("host", "host"))
-        )
+        user, domain = (value(event, f"from-{name}") or value(event, name) for name in ("user", "host"))
         call_id, contact = value(event, "call-id"), contact_of(value(event, "contact"))
         if kind == USER_STATE:
             user, contact = value(event, "sip_user") or user, contact_of(value(event, "sip_contact"))

@@ -143,12 +143,16 @@ def the_other_of_two_at_once(calls: Calls, client: str) -> Truth:
     return Truth(client, "240", missed=True, owner="240", call=second.call_id)
 
 
-def missed(calls: Calls, client: str) -> Truth:
+def in_vain(calls: Calls, client: str, rings: str, owner: str) -> Truth:
     caller = calls.dial(client)
-    calls.at("249", client)
+    calls.at(rings, client)
     caller.to_be(State.RINGING)  # so the switch knows that it rings
     calls.desks.after(caller)
-    return Truth(client, "249", missed=True, owner="249", call=caller.call_id)
+    return Truth(client, rings, missed=True, owner=owner, call=caller.call_id)
+
+
+def missed(calls: Calls, client: str) -> Truth:
+    return in_vain(calls, client, "249", "249")
 
 
 def busy_then_default(calls: Calls, client: str) -> Truth:
@@ -160,19 +164,11 @@ def busy_then_default(calls: Calls, client: str) -> Truth:
 
 def busy_then_nobody(calls: Calls, client: str) -> Truth:
     """The manager owns it, though the other's telephone rang last."""
-    caller = calls.dial(client)
-    calls.at("100", client)
-    caller.to_be(State.RINGING)  # so the switch knows that it rings
-    calls.desks.after(caller)
-    return Truth(client, "100", missed=True, owner="246", call=caller.call_id)
+    return in_vain(calls, client, "100", "246")
 
 
 def of_no_manager(calls: Calls, client: str) -> Truth:
-    caller = calls.dial(client)
-    calls.at("100", client)
-    caller.to_be(State.RINGING)  # so the switch knows that it rings
-    calls.desks.after(caller)
-    return Truth(client, "100", missed=True, owner="100", call=caller.call_id)
+    return in_vain(calls, client, "100", "100")
 
 
 def in_the_greeting(calls: Calls, client: str) -> Truth:

@@ -47,32 +47,27 @@ def company(three_bases_switch: Switch, agents: Agents, tmp_path: Path) -> Itera
     made.close()
 
 
-def answered(company: ThreeBases, truth: Truth) -> None:
-    caller = company.dials(truth, "sync")
-    leg = company.rings_for(truth, "244")
-    time.sleep(RINGS)
-    company.answers(truth, leg, caller)
+def talk(company: ThreeBases, truth: Truth, dialled: str, *rung: str, rings: float = RINGS) -> None:
+    """All of these ring, and the last of them answers."""
+    caller = company.dials(truth, dialled)
+    legs = [company.rings_for(truth, extension) for extension in rung]
+    time.sleep(rings)
+    company.answers(truth, legs[-1], caller)
     time.sleep(TALKS)
     company.leaves(truth, caller)
+
+
+def answered(company: ThreeBases, truth: Truth) -> None:
+    talk(company, truth, "sync", "244")
 
 
 def group(company: ThreeBases, truth: Truth) -> None:
-    caller = company.dials(truth, "ring_group")
-    company.rings_for(truth, "244")
-    leg = company.rings_for(truth, "245")
-    time.sleep(RINGS)
-    company.answers(truth, leg, caller)
-    time.sleep(TALKS)
-    company.leaves(truth, caller)
+    talk(company, truth, "ring_group", "244", "245")
 
 
 def chosen_by_the_dialplan(company: ThreeBases, truth: Truth) -> None:
     """It was not told by the channel when his telephone rang."""
-    caller = company.dials(truth, "bases")
-    leg = company.rings_for(truth, "244")
-    company.answers(truth, leg, caller)
-    time.sleep(TALKS)
-    company.leaves(truth, caller)
+    talk(company, truth, "bases", "244", rings=0.0)
 
 
 def missed(company: ThreeBases, truth: Truth) -> None:
@@ -83,12 +78,7 @@ def missed(company: ThreeBases, truth: Truth) -> None:
 
 
 def busy_then_default(company: ThreeBases, truth: Truth) -> None:
-    caller = company.dials(truth, "sync")
-    leg = company.rings_for(truth, "100")
-    time.sleep(RINGS)
-    company.answers(truth, leg, caller)
-    time.sleep(TALKS)
-    company.leaves(truth, caller)
+    talk(company, truth, "sync", "100")
 
 
 def busy_then_nobody(company: ThreeBases, truth: Truth) -> None:

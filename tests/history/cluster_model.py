@@ -99,6 +99,16 @@ class World:
     lives: int = 0
 
 
+def passes(clock: Clock, seconds: int, *services: Service) -> None:
+    """So long, with what each service does once a second."""
+    for _ in range(seconds):
+        clock.now += 1.0
+        for service in services:
+            service.presence()
+        for service in services:
+            service.look()
+
+
 class Service:
     """One of the two.
 

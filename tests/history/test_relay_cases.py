@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fs_1c.history.relay import relay, shared
-from tests.history.cluster_model import Service, World, calls, twice
+from tests.history.cluster_model import Service, World, calls, passes, twice
 from tests.history.conftest import HARMFUL
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
@@ -34,12 +34,7 @@ class Both:
         self.pass_(20)
 
     def pass_(self, seconds: int) -> None:
-        for _ in range(seconds):
-            self.world.clock.now += 1.0
-            for service in (self.own, self.reserve):
-                service.presence()
-            for service in (self.own, self.reserve):
-                service.look()
+        passes(self.world.clock, seconds, self.own, self.reserve)
 
     def call(self, number: int, upto: int = 4, since: int = 0) -> str:
         for event in calls(number + 1)[number][since:upto]:

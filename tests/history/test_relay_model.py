@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from fs_1c.history.relay import relay, shared
-from tests.history.cluster_model import LAST, Service, World, calls, twice
+from tests.history.cluster_model import LAST, Service, World, calls, passes, twice
 from tests.history.conftest import HARMFUL
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
@@ -67,12 +67,7 @@ class Cluster(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 1, 2, 5, 12, 40]))
     def passes(self, seconds: int) -> None:
-        for _ in range(seconds):
-            self.world.clock.now += 1.0
-            for service in (self.own, self.reserve):
-                service.presence()
-            for service in (self.own, self.reserve):
-                service.look()
+        passes(self.world.clock, seconds, self.own, self.reserve)
 
     @rule(own=SERVICES)
     def takes(self, own: bool) -> None:
