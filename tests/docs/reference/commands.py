@@ -14,8 +14,8 @@ from fs_1c.cli.simulator import app as simulator
 Say = Callable[[str], str]
 TITLE = "Commands"
 INTRO = (
-    "The same as `fs-1c --help` and `fs-1c COMMAND --help`. Errors go to stderr, one line each. With `--json` there "
-    "is one line of JSON, whose keys stay.",
+    "The same as `fs-1c --help` and `fs-1c COMMAND --help`. Errors go to stderr, one line each. With "
+    "`--json` there is one line of JSON, whose keys stay.",
 )
 HEAD = ("option", "meaning", "default")
 

@@ -24,8 +24,8 @@ Say = Callable[[str], str]
 TITLE = "Settings"
 INTRO = (
     "The file is `/etc/fs-1c/fs-1c.toml`, or what `--config` or `FS_1C_CONFIG` names, in TOML and UTF-8; "
-    "[an example with all of it]({examples}/fs-1c.toml). What is not set has its default; what does not exist "
-    "is refused, with a line that says what is allowed.",
+    "[an example with all of it]({examples}/fs-1c.toml). What is not set has its default; what does not "
+    "exist is refused, with a line that says what is allowed.",
     "Any setting can come from the environment instead, which wins over the file: "
     "`FS_1C_LOOKUP__DEADLINE=500ms` is `[lookup] deadline`, `FS_1C_ONEC__PASSWORD` is `[onec] password`.",
     "A duration is a number and its unit: `800ms`, `5s`, `5m`, `24h`, `7d`. A secret is shown nowhere, and "
@@ -132,8 +132,8 @@ def _bounds(hint: Any, about: FieldInfo) -> str:
         for kind, name in ((Ge, "ge"), (Le, "le"), (Gt, "gt"))
     )
     if hint in (types.Duration, types.DurationOrOff):
-        shown = [f"≥ {_duration(max(low))}" if low and max(low) else ""]
-        shown += [f"≤ {_duration(min(high))}" if min(high) < LONGEST else ""]
+        shown = [f"≥ {_duration(low[-1])}" if low and low[-1] else ""]
+        shown += [f"≤ {_duration(high[-1])}" if high[-1] < LONGEST else ""]
         return ", ".join(filter(None, shown))
     if hint not in (int, float):
         return ""
