@@ -135,7 +135,7 @@ def journal(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
     as_json: AsJson = False,
     everywhere: Annotated[
-        bool, typer.Option("--all", help="Ask the other services (cluster.services), too.")
+        bool, typer.Option("--all", help="Ask the other services (`cluster.services`), too.")
     ] = False,
 ) -> None:
     """Say why a call went where it went, and why its card opened or did not."""

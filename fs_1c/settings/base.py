@@ -101,7 +101,7 @@ class OneCSettings(WithPassword):
     never.
     """
     timeout: Duration = 10.0
-    """Of a request as a whole. A caller never waits for it, only for the deadline."""
+    """Of a request as a whole. A caller never waits for it, only for `lookup.deadline`."""
     ca_file: Path | None = None
     """For `https://` with a certificate of your own: its authority, in PEM."""
     proxy: SecretStr = SecretStr("")

@@ -17,7 +17,7 @@ FORGET = (
 ERASE = f"{_CODES}0 erased; 1 something could not be told or erased; 2 wrong input or settings."
 CALL = (
     f"{_CODES}0 it rings; 1 the service is not reached or refuses; 2 wrong input or settings, or "
-    "calls.allow; 4 the call came to nothing."
+    "`calls.allow`; 4 the call came to nothing."
 )
 JOURNAL = (
     f"{_CODES}0 well; 1 the journal cannot be read, or a service did not answer; 2 wrong input or settings."
