@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # tests anew, and every process that they start all of fs-1c.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint bench fuzz soak cluster esl lock sbom clean
+.PHONY: demo test lint site bench fuzz soak cluster esl lock sbom clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -21,6 +21,13 @@ test: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The documents as a site, in build/site: of two languages, with search, without anybody else's host.
+site: $(VENV)/.ready
+	$(BIN)/python -m pip --quiet install --disable-pip-version-check -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m pytest tests/docs/test_site.py
+	@echo build/site/index.html
 
 # WRITE=1 writes docs/performance.md and its picture.
 bench: $(VENV)/.ready

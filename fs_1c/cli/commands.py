@@ -2,9 +2,6 @@
 
 Settings, 1C, the web server: loading all of it takes a second, and `fs-1c --help` needs none. So at the top
 of this file stands only what every command needs, and each imports the rest for itself.
-
-Exit codes are part of the contract: 0 well, 2 wrong input or settings, 3 1C knows nobody, 4 1C failed, 5
-the service stood still and has ended itself, 1 anything else.
 """
 
 from __future__ import annotations
@@ -17,6 +14,7 @@ from typing import Annotated
 import typer
 
 from fs_1c import __version__
+from fs_1c.cli import exits
 
 app = typer.Typer(
     add_completion=False,
@@ -35,7 +33,7 @@ Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log more.")]
 DEFAULT_FILE = Path("/etc/fs-1c/fs-1c.toml")
 
 
-@app.command()
+@app.command(epilog=exits.SERVE)
 def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None:
     """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
     # Callers wait for this start; nearly all that it loads stays, and need not be looked through meanwhile.
@@ -53,7 +51,7 @@ def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None
         raise typer.Exit(2) from None
 
 
-@app.command()
+@app.command(epilog=exits.LOOKUP)
 def lookup(
     number: Annotated[str, typer.Argument(help="The caller's number, in any form.")],
     config: SettingsFile = DEFAULT_FILE,
@@ -74,7 +72,7 @@ def lookup(
     raise typer.Exit(ask.lookup(config, number, base=base, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.POP)
 def pop(
     number: Annotated[str, typer.Argument(help="The client's number, in any form.")],
     config: SettingsFile = DEFAULT_FILE,
@@ -89,7 +87,7 @@ def pop(
     raise typer.Exit(ask.pop(config, number, extension=extension, key=key, base=base, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.FORGET)
 def forget(
     number: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)] = "",
     everything: Annotated[bool, typer.Option("--all", help="Forget all numbers.")] = False,
@@ -102,7 +100,7 @@ def forget(
     raise typer.Exit(run(config, number, everything=everything, base=base))
 
 
-@app.command()
+@app.command(epilog=exits.ERASE)
 def erase(
     number: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)],
     config: SettingsFile = DEFAULT_FILE,
@@ -113,7 +111,7 @@ def erase(
     raise typer.Exit(run(config, number))
 
 
-@app.command()
+@app.command(epilog=exits.CALL)
 def call(
     client: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)],
     extension: Annotated[str, typer.Option(help="Whose telephone rings first.", show_default=False)],
@@ -126,7 +124,7 @@ def call(
     raise typer.Exit(run(config, client, extension, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.JOURNAL)
 def journal(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",
@@ -137,7 +135,7 @@ def journal(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
     as_json: AsJson = False,
     everywhere: Annotated[
-        bool, typer.Option("--all", help="Ask the other services (cluster.services), too.")
+        bool, typer.Option("--all", help="Ask the other services (`cluster.services`), too.")
     ] = False,
 ) -> None:
     """Say why a call went where it went, and why its card opened or did not."""
@@ -164,7 +162,7 @@ def journal(
     )
 
 
-@app.command()
+@app.command(epilog=exits.HISTORY)
 def history(
     config: SettingsFile = DEFAULT_FILE,
     call: Annotated[str, typer.Option(help="Only this call, by the uuid in the log.")] = "",
@@ -182,7 +180,7 @@ def history(
     raise typer.Exit(run(config, wanted, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.PRESENCE)
 def presence(
     extension: Annotated[str, typer.Argument(help="Only this subscriber.")] = "",
     config: SettingsFile = DEFAULT_FILE,
@@ -194,7 +192,7 @@ def presence(
     raise typer.Exit(run(config, extension, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.CHECK)
 def check(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[
@@ -210,7 +208,7 @@ def check(
     raise typer.Exit(run(config, number or [], as_json=as_json, console=out))
 
 
-@app.command()
+@app.command(epilog=exits.DEMO)
 def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     import asyncio
