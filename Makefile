@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # tests anew, and every process that they start all of fs-1c.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint site bench fuzz soak cluster esl lock sbom clean
+.PHONY: demo test lint site locale bench fuzz soak cluster esl lock sbom clean
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -28,6 +28,15 @@ site: $(VENV)/.ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	$(BIN)/python -m pytest tests/docs/test_site.py
 	@echo build/site/index.html
+# After a text has changed: fs_1c/locale has the new ones, to be translated. A second run compiles what has been.
+# What is compiled is kept beside it, so that no build can forget to.
+locale: $(VENV)/.ready
+	@mkdir -p build
+	$(BIN)/python -m babel.messages.frontend --quiet extract -F pyproject.toml --no-location \
+	    -o build/fs_1c.pot fs_1c
+	$(BIN)/python -m babel.messages.frontend --quiet update -i build/fs_1c.pot -d fs_1c/locale -D fs_1c \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/python -m babel.messages.frontend --quiet compile -d fs_1c/locale -D fs_1c --statistics
 
 # WRITE=1 writes docs/performance.md and its picture.
 bench: $(VENV)/.ready
