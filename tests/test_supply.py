@@ -22,7 +22,7 @@ from packaging.version import Version
 
 from tests import ROOT
 
-DATA = {".csv", ".css", ".esl", ".html", ".js", ".json", ".wsdl"}
+DATA = {".csv", ".css", ".esl", ".html", ".js", ".json", ".wsdl", ".xml"}
 """Suffixes of files that the package has beside its code."""
 OTHERS = "MANIFEST.in", "LICENSE", "README.md", "pyproject.toml", "requirements.lock", "setup.cfg"
 
