@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from getpass import getpass
 from typing import TypeVar
 
 from rich.console import Console
@@ -40,8 +41,10 @@ class Given:
         """Is there an option that has not been used yet?"""
         return name in self._given
 
-    def ask(self, name: str, read: Callable[[str], T], default: str | None = None) -> T:
-        """Raises `Stopped`."""
+    def ask(
+        self, name: str, read: Callable[[str], T], default: str | None = None, *, fresh: bool = False
+    ) -> T:
+        """`fresh`: it is about another thing than the last time. Raises `Stopped`."""
         text = self._given.pop(name, default)
         try:
             if text is None:
@@ -88,7 +91,11 @@ class Prompted(Given):
         self._words, self._secrets = words, frozenset(secrets)
         self._latest: dict[str, str] = {}
 
-    def ask(self, name: str, read: Callable[[str], T], default: str | None = None) -> T:
+    def ask(
+        self, name: str, read: Callable[[str], T], default: str | None = None, *, fresh: bool = False
+    ) -> T:
+        if fresh:
+            self._latest.pop(name, None)
         while True:
             text = self._given.pop(name, None)
             if text is None:
@@ -101,6 +108,10 @@ class Prompted(Given):
             if name not in self._secrets:
                 self._latest[name] = text
             return answer
+
+    def mistake(self, name: str, error: Mistake) -> None:
+        self._given.pop(name, None)  # it is asked instead
+        self.say(f"--{name}: {error}", "bold red")
 
     def again(self, finding: Finding) -> bool:
         question = _("Enter: answer again; k: keep it as it is")
@@ -124,4 +135,5 @@ class Prompted(Given):
             self.say("  " + _("an answer is needed"), "bold red")
 
     def _line(self, prompt: str, *, hidden: bool = False) -> str:
-        return self._console.input(Text(prompt), password=hidden)
+        # getpass shows the question when nothing is echoed any more, and not before.
+        return getpass(prompt) if hidden else self._console.input(Text(prompt))

@@ -118,7 +118,6 @@ class Interview:
                 at += 1
             elif self._asked.again(bad):
                 at = min(at, _STAGE_OF.get(bad.step, at))
-                self._shown.clear()
             else:
                 tried = False
                 at += 1
@@ -196,7 +195,8 @@ class Interview:
         found: dict[str, str] = {}
         managers = [*self._onec.managers]
         while True:
-            extension = self._asked.ask("extension", read.line, managers.pop(0) if managers else NONE)
+            likely = managers.pop(0) if managers else NONE
+            extension = self._asked.ask("extension", read.line, likely, fresh=True)
             if extension in (NONE, DIRECTORY):
                 break
             key = self._asked.ask("key", read.secret)
@@ -288,8 +288,8 @@ class Interview:
         if self._asked.has("history"):
             wanted = self._asked.ask("history", read.history)
             if wanted and self.answers.dialect is DialectName.MOBILON_1:
-                error = Mistake(_("dialect mobilon-1 is told of no calls"))
-                self._asked.mistake("history", error)
+                self._asked.mistake("history", Mistake(_("dialect mobilon-1 is told of no calls")))
+                wanted = False
         elif told and self.answers.event_socket:
             wanted = self._asked.ask("history", read.history, "yes")
         else:

@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from fs_1c.check import network
 from fs_1c.check import switch as switch_step
 from fs_1c.settings import load
-from fs_1c.simulator.freeswitch import SwitchSettings
-from fs_1c.simulator.onec import Fault, OneCSimulator
+from fs_1c.simulator.onec import Fault
 from tests.certificates import certificate, tls
-from tests.check.conftest import FullSwitch, simulator, switch
+from tests.check.conftest import simulator
 from tests.processes import free_port
-from tests.setup.support import CLIENT, NUMBER, TARGET, Place
+from tests.setup.conftest import SECRET, SOCKET_SECRET, World
+from tests.setup.support import CLIENT, NUMBER, TARGET
 from tests.support import RawServer, http_answer, inner, says, soap_answer
-
-SECRET, SOCKET_SECRET = "s3cret-of-1c", "s3cret-of-the-switch"
-SWITCH = SwitchSettings(
-    password=SOCKET_SECRET,
-    directory={TARGET: {"user": TARGET}},
-    answers={
-        "sofia status gateway trunk": b"Name trunk\n",
-        "sofia status gateway nobodys": b"Invalid Gateway!\n",
-    },
-)
-
-
-class World(NamedTuple):
-    """What is there: a 1C, a switch, a machine; and the right answers."""
-
-    onec: OneCSimulator
-    switch: FullSwitch
-    place: Place
-    given: dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def onec() -> Iterator[OneCSimulator]:
-    with simulator(password=SECRET) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def one_switch() -> Iterator[FullSwitch]:
-    with switch(SWITCH) as running:
-        yield running
-
-
-@pytest.fixture
-def world(onec: OneCSimulator, one_switch: FullSwitch, tmp_path: Path) -> Iterator[World]:
-    place = Place(tmp_path)
-    place.event_socket(one_switch.event_socket_port, SOCKET_SECRET)
-    right = {"url": onec.url, "username": "SOAP", "password": SECRET, "number": NUMBER, "target": TARGET}
-    yield World(onec, one_switch, place, {**right, "client": CLIENT})
-    onec.clear_fault()
 
 
 def test_without_mistakes(world: World) -> None:
