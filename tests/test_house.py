@@ -17,6 +17,7 @@ HOUSE = ROOT / "fs_1c"
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("setup",),
     ("check", "simulator"),
     ("service",),
     ("esl", "modpython", "web"),

@@ -22,7 +22,7 @@ from packaging.version import Version
 
 from tests import ROOT
 
-DATA = {".csv", ".css", ".esl", ".html", ".js", ".json", ".mo", ".po", ".wsdl"}
+DATA = {".csv", ".css", ".esl", ".html", ".js", ".json", ".mo", ".po", ".wsdl", ".xml"}
 """Suffixes of files that the package has beside its code."""
 NEEDED = "py.typed", "web/status/files/page.js", "locale/ru/LC_MESSAGES/fs_1c.mo"
 OTHERS = "MANIFEST.in", "LICENSE", "README.md", "pyproject.toml", "requirements.lock", "setup.cfg"

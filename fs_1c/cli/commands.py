@@ -17,6 +17,7 @@ from fs_1c import __version__
 from fs_1c.cli import exits
 from fs_1c.cli.speaking import Speaking
 from fs_1c.language import _, speak
+from fs_1c.cli.setup import setup
 
 app = typer.Typer(
     cls=Speaking,
@@ -49,8 +50,7 @@ DEFAULT_FILE = Path("/etc/fs-1c/fs-1c.toml")
 def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None:
     """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
     speak("en")  # it is the log that it writes
-    # Callers wait for this start; nearly all that it loads stays, and need not be looked through meanwhile.
-    gc.disable()
+    gc.disable()  # callers wait for this start, and nearly all that it loads stays
     from fs_1c.cli.handed import Handed
     from fs_1c.sockets import WrongSocket
 
@@ -189,8 +189,7 @@ def history(
     """Say what waits for 1C to be told it, since when and why."""
     from fs_1c.cli.history import Wanted, run
 
-    wanted = Wanted(call, base, limit, retry, drop, everything)
-    raise typer.Exit(run(config, wanted, as_json=as_json))
+    raise typer.Exit(run(config, Wanted(call, base, limit, retry, drop, everything), as_json=as_json))
 
 
 @app.command(epilog=exits.PRESENCE)
@@ -221,6 +220,9 @@ def check(
     raise typer.Exit(run(config, number or [], as_json=as_json, console=out))
 
 
+app.command(epilog=exits.SETUP)(setup)
+
+
 @app.command(epilog=exits.DEMO)
 def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
@@ -234,11 +236,8 @@ def demo() -> None:
 # A group of commands that take a while to load, too: so all that is typed after its name goes on to them.
 @app.command(
     add_help_option=False,
-    context_settings={
-        "allow_extra_args": True,
-        "allow_interspersed_args": False,
-        "ignore_unknown_options": True,
-    },
+    context_settings=dict.fromkeys(("allow_extra_args", "ignore_unknown_options"), True)
+    | {"allow_interspersed_args": False},
 )
 def simulator(context: typer.Context) -> None:
     """A 1C and a FreeSWITCH to try everything against."""
