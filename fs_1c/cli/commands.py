@@ -9,24 +9,37 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from fs_1c import __version__
 from fs_1c.cli import exits
+from fs_1c.cli.speaking import Speaking
+from fs_1c.language import _, speak
+from fs_1c.cli.setup import setup
 
 app = typer.Typer(
+    cls=Speaking,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local variables would show passwords
     help="FreeSWITCH meets 1C:Enterprise.",
 )
 
+
+def _for_programs(wanted: bool) -> bool:
+    if wanted:
+        speak("en")
+    return wanted
+
+
 SettingsFile = Annotated[
     Path, typer.Option("-c", "--config", envvar="FS_1C_CONFIG", help="The settings file (TOML).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, on one line.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Answer in JSON, on one line, and in English.", callback=_for_programs)
+]
 BaseName = Annotated[str, typer.Option("--base", help="Which base, if the settings have several.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log more.")]
 
@@ -36,8 +49,8 @@ DEFAULT_FILE = Path("/etc/fs-1c/fs-1c.toml")
 @app.command(epilog=exits.SERVE)
 def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None:
     """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
-    # Callers wait for this start; nearly all that it loads stays, and need not be looked through meanwhile.
-    gc.disable()
+    speak("en")  # it is the log that it writes
+    gc.disable()  # callers wait for this start, and nearly all that it loads stays
     from fs_1c.cli.handed import Handed
     from fs_1c.sockets import WrongSocket
 
@@ -61,7 +74,7 @@ def lookup(
 ) -> None:
     """Ask 1C, now and past the cache, who calls from NUMBER."""
     if raw and as_json:
-        typer.echo("lookup: allowed is one of --raw and --json", err=True)
+        typer.echo(f"lookup: {_('allowed is one of --raw and --json')}", err=True)
         raise typer.Exit(2)
     if raw:
         from fs_1c.cli.raw import lookup as look
@@ -145,17 +158,17 @@ def journal(
 
     settings = usable_settings(config)
     if missed and (everywhere or number or call):
-        typer.echo("journal: --missed: allowed without --all, --number and --call", err=True)
+        typer.echo(f"journal: --missed: {_('allowed without --all, --number and --call')}", err=True)
         raise typer.Exit(2)
     if everywhere:
-        from fs_1c.cli import neighbours
-        from fs_1c.cli.journal import sought
+        from fs_1c.cli.journal import neighbours, sought
 
         asked = neighbours.Sought(sought(number, settings.numbers.plan()), call, limit)
         raise typer.Exit(neighbours.run(settings, asked, as_json=as_json, console=out))
     path = journal_file(settings)
     if path is None:
-        typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
+        why = _("no journal is kept; allowed: state.folder set, and journal.enabled")
+        typer.echo(f"{config}: {why}", err=True)
         raise typer.Exit(2)
     raise typer.Exit(
         run(path, settings, number, call, limit=limit, missed=missed, as_json=as_json, console=out)
@@ -176,8 +189,7 @@ def history(
     """Say what waits for 1C to be told it, since when and why."""
     from fs_1c.cli.history import Wanted, run
 
-    wanted = Wanted(call, base, limit, retry, drop, everything)
-    raise typer.Exit(run(config, wanted, as_json=as_json))
+    raise typer.Exit(run(config, Wanted(call, base, limit, retry, drop, everything), as_json=as_json))
 
 
 @app.command(epilog=exits.PRESENCE)
@@ -208,6 +220,9 @@ def check(
     raise typer.Exit(run(config, number or [], as_json=as_json, console=out))
 
 
+app.command(epilog=exits.SETUP)(setup)
+
+
 @app.command(epilog=exits.DEMO)
 def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
@@ -221,11 +236,8 @@ def demo() -> None:
 # A group of commands that take a while to load, too: so all that is typed after its name goes on to them.
 @app.command(
     add_help_option=False,
-    context_settings={
-        "allow_extra_args": True,
-        "allow_interspersed_args": False,
-        "ignore_unknown_options": True,
-    },
+    context_settings=dict.fromkeys(("allow_extra_args", "ignore_unknown_options"), True)
+    | {"allow_interspersed_args": False},
 )
 def simulator(context: typer.Context) -> None:
     """A 1C and a FreeSWITCH to try everything against."""
@@ -237,7 +249,13 @@ def simulator(context: typer.Context) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+def _global(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    lang: Annotated[
+        Literal["ru", "en"] | None,
+        typer.Option("--lang", help="The language to speak; else LC_ALL, LC_MESSAGES or LANG tells."),
+    ] = None,
+) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit

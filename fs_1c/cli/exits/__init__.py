@@ -28,6 +28,7 @@ PRESENCE = (
     "settings."
 )
 CHECK = f"{_CODES}0 no problem; 1 a problem; 2 settings."
+SETUP = f"{_CODES}0 written, or shown; 1 a mistake, or something is there already; 2 wrong input."
 DEMO = f"{_CODES}0 all went as it should; 1 something did not."
 ONEC = f"{_CODES}0 stopped; 1 the address is taken; 2 wrong input."
 SWITCH = f"{_CODES}0 somebody answered; 1 nobody did, or an address is taken; 2 wrong input."
