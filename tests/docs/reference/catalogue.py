@@ -1,15 +1,22 @@
-"""The Russian of the reference: a gettext catalogue, read here; a text without its translation is said."""
+"""The Russian of the reference: the program's own, for what `--help` says, else a catalogue beside the pages.
+A text without its translation is said.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
+from gettext import translation
 from pathlib import Path
 
+from fs_1c.language import FOLDER
 from tests import ROOT
 
 FILE = ROOT / "docs" / "ru" / "reference.po"
 _ENTRY = re.compile(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"\n?)+)', re.MULTILINE)
+
+
+_PROGRAM = translation("fs_1c", FOLDER, ["ru"])
 
 
 class Catalogue:
@@ -22,7 +29,7 @@ class Catalogue:
     def __init__(self, entries: dict[str, str]) -> None:
         self._entries = entries
         self._asked: set[str] = set()
-        self.missing: list[str] = []
+        self.missing: dict[str, None] = {}
 
     def __call__(self, text: str) -> str:
         """The translation, or the text itself."""
@@ -30,8 +37,16 @@ class Catalogue:
             return text
         self._asked.add(text)
         if not self._entries.get(text):
-            self.missing.append(text)
+            self.missing[text] = None
         return self._entries.get(text) or text
+
+    def help(self, text: str) -> str:
+        """As `--help` says it in Russian, or as here."""
+        said = _PROGRAM.gettext(text) if text else ""
+        if said == text:
+            return self(text)
+        self._asked.add(text)
+        return said
 
     @property
     def idle(self) -> list[str]:

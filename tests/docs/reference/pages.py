@@ -16,7 +16,7 @@ def pages(russian: Catalogue | None = None) -> dict[Path, str]:
     say = russian or Catalogue(entries())
     return {
         DOCS / "reference" / "settings.md": settings.page(english, "../examples"),
-        DOCS / "reference" / "commands.md": commands.page(english),
+        DOCS / "reference" / "commands.md": commands.page(english, english),
         DOCS / "ru" / "reference" / "settings.md": settings.page(say, "../../examples"),
-        DOCS / "ru" / "reference" / "commands.md": commands.page(say),
+        DOCS / "ru" / "reference" / "commands.md": commands.page(say, say.help),
     }
