@@ -15,9 +15,9 @@ import typer
 
 from fs_1c import __version__
 from fs_1c.cli import exits
+from fs_1c.cli.setup import setup
 from fs_1c.cli.speaking import Speaking
 from fs_1c.language import _, speak
-from fs_1c.cli.setup import setup
 
 app = typer.Typer(
     cls=Speaking,
