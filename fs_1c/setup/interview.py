@@ -289,7 +289,10 @@ class Interview:
             wanted = self._asked.ask("history", read.history)
             if wanted and self.answers.dialect is DialectName.MOBILON_1:
                 self._asked.mistake("history", Mistake(_("dialect mobilon-1 is told of no calls")))
-                wanted = False
+                return
+            if wanted and not self.answers.event_socket:
+                self._asked.mistake("history", Mistake(_("without an event socket no calls are heard of")))
+                return
         elif told and self.answers.event_socket:
             wanted = self._asked.ask("history", read.history, "yes")
         else:

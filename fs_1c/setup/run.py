@@ -16,7 +16,7 @@ from fs_1c.setup.answers import Mistake
 from fs_1c.setup.asking import Given, Prompted
 from fs_1c.setup.interview import READERS, SECRETS, Interview, words
 from fs_1c.setup.placing import place
-from fs_1c.setup.plan import Machine, Plan, planned, told
+from fs_1c.setup.plan import Plan, planned, told
 from fs_1c.setup.words import _
 
 WRONG = 2
@@ -73,11 +73,13 @@ def run(
     if asked.failed:
         asked.say(_("Nothing has been written."), "bold red")
         return WRONG
-    if interview.configuration and (context := machine.context(interview.configuration, where.context)):
-        found = replace(found, dialplan=context[0], switch_owner=context[1])
+    if interview.configuration:
+        found = replace(found, wanted=interview.configuration / "dialplan" / where.context)
+        if context := machine.context(interview.configuration, where.context):
+            found = replace(found, dialplan=context[0], switch_owner=context[1])
     template = (resources.files("fs_1c.setup") / "sync.xml").read_text("utf-8")
     plan = planned(interview.answers, found, template, interview.client)
-    return _show(plan, asked) if dry else _write(plan, found, asked)
+    return _show(plan, asked) if dry else _write(plan, asked)
 
 
 def _mistakes(given: Mapping[str, str], asked: Given) -> None:
@@ -107,7 +109,7 @@ def _groups(plan: Plan) -> dict[int, str]:
     return names
 
 
-def _write(plan: Plan, found: Machine, asked: Given) -> int:
+def _write(plan: Plan, asked: Given) -> int:
     asked.say("")
     for file in plan.files:
         asked.say(f"  {file.path}")
@@ -133,9 +135,6 @@ def _write(plan: Plan, found: Machine, asked: Given) -> int:
         asked.say(_("Stopped: nothing has been written."), "bold red")
         return 1
     _remain(plan, asked)
-    if not found.user:
-        text = _("Only this user can read these files; systemd's service runs as {user}.", user=machine.USER)
-        asked.say(text, "yellow")
     return 0
 
 
