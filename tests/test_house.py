@@ -27,7 +27,7 @@ FLOORS = (
     ("recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),
     ("call", "channel", "timers"),
-    ("numbers",),
+    ("language", "numbers"),
     ("",),  # the package itself: its version
 )
 """From the top down; a room imports from floors below its own, and from nobody beside it."""
