@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 
 from fs_1c.cards import parse as parse_keys
+from fs_1c.language import _
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, read
 from fs_1c.settings import Address, DialectName, SettingsError, build, parse_address
-from fs_1c.setup.words import _
 
 NONE = "none"
 """In place of an answer: there is none, on purpose."""
@@ -144,6 +144,8 @@ def numbers(text: str) -> tuple[str, ...]:
     """What clients dial, several with commas between them; `none`: no dialplan. Raises `Mistake`."""
     if line(text) == NONE:
         return ()
+    if not line(text):
+        raise Mistake(_("is missing"))
     typed = line(text).split(",")
     given = [re.sub(r"[\s().-]", "", one) for one in typed]
     for one, digits in zip(typed, given, strict=True):
@@ -151,7 +153,7 @@ def numbers(text: str) -> tuple[str, ...]:
             raise Mistake(
                 _(
                     "{given}: is no telephone number; allowed: digits, such as 74951234567",
-                    given=one.strip() or text,
+                    given=one.strip(),
                 )
             )
     return tuple(dict.fromkeys(given))

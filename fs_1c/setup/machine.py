@@ -8,10 +8,10 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
+from fs_1c.language import _
 from fs_1c.settings import Settings
 from fs_1c.setup import texts
 from fs_1c.setup.plan import DIALPLAN, USER, Machine, Owner
-from fs_1c.setup.words import _
 
 _SYSTEMD = (Path("/etc/systemd/system"), Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"))
 
