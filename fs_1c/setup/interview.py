@@ -196,8 +196,8 @@ class Interview:
         managers = [*self._onec.managers]
         while True:
             likely = managers.pop(0) if managers else NONE
-            extension = self._asked.ask("extension", read.line, likely, fresh=True)
-            if extension in (NONE, DIRECTORY):
+            extension = self._asked.ask("extension", read.extension, likely, fresh=True)
+            if extension in ("", DIRECTORY):
                 break
             key = self._asked.ask("key", read.secret)
             try:
