@@ -33,8 +33,8 @@ def _commands_of(one: typer.Typer) -> list[tuple[str, Any]]:
     return list(typer.main.get_command(one).commands.items())  # type: ignore[attr-defined]
 
 
-def page(say: Say, helped: Say) -> str:
-    """The page; `helped` translates what `--help` says."""
+def page(say: Say) -> str:
+    """The page."""
     lines = [f"# {say(TITLE)}", ""]
     for text in INTRO:
         lines += [say(text), ""]
@@ -42,28 +42,28 @@ def page(say: Say, helped: Say) -> str:
         lines += [
             f"## `fs-1c {name}`",
             "",
-            *_about(command, helped),
+            *_about(command, say),
             "",
             "```",
             _usage(name, command),
             "```",
             "",
         ]
-        rows = [row for one in command.params if (row := _row(one, say, helped))]
+        rows = [row for one in command.params if (row := _row(one, say))]
         if rows:
             cells = [tuple(map(say, HEAD)), ("---",) * 3, *rows]
             lines += [f"| {' | '.join(row)} |" for row in cells]
             lines.append("")
         assert command.epilog, f"{name}: say its exit codes in fs_1c.cli.exits"
-        lines += [helped(command.epilog), ""]
+        lines += [say(command.epilog), ""]
     return "\n".join(lines)
 
 
-def _about(command: Any, helped: Say) -> Iterator[str]:
+def _about(command: Any, say: Say) -> Iterator[str]:
     for number, paragraph in enumerate((command.help or "").split("\n\n")):
         if number:
             yield ""
-        yield helped(" ".join(paragraph.split()))
+        yield say(" ".join(paragraph.split()))
 
 
 def _usage(name: str, command: Any) -> str:
@@ -87,7 +87,7 @@ def _value(one: Any) -> str:
     )
 
 
-def _row(one: Any, say: Say, helped: Say) -> tuple[str, str, str] | None:
+def _row(one: Any, say: Say) -> tuple[str, str, str] | None:
     """Its option or argument, what it means, its default; None for --help."""
     if one.name == "help":
         return None
@@ -98,7 +98,7 @@ def _row(one: Any, say: Say, helped: Say) -> tuple[str, str, str] | None:
     else:
         names = [*one.opts[:-1], f"{one.opts[-1]} {_value(one)}"]
     shown = ", ".join(f"`{name}`".replace("|", "\\|") for name in names)
-    return shown, helped(one.help or "").replace("|", "\\|"), _default(one, say)
+    return shown, say(one.help or "").replace("|", "\\|"), _default(one, say)
 
 
 def _default(one: Any, say: Say) -> str:
