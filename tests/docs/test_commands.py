@@ -29,6 +29,7 @@ COMMANDS = sorted({command for page in PAGES for command in shell(page)})
 OWN = r"(?:runuser -u fs-1c -- |\.venv/bin/)?fs-1c "
 ELSEWHERE = {
     rf"{OWN}(?:serve|simulator)\b": "tests/cli/test_cli.py",
+    rf"{OWN}setup\b": "tests/setup/test_terminal.py",
     r"fs_cli -x '": "tests/freeswitch/test_dialplan.py",
     r"(?s)curl .*http://1c\.example": "tests/docs/test_1c.py",
     r"curl .*https://calls\.pbx\.example": "tests/docs/test_call_guide.py",
@@ -45,7 +46,7 @@ BY_HAND = (
 )
 """What needs an administrator's machine, or 1C's."""
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
-ASKS = [one for one in COMMANDS if re.match(OWN, one) and not re.match(rf"{OWN}(?:serve|simulator)\b", one)]
+ASKS = [one for one in COMMANDS if re.match(rf"{OWN}(?!serve|simulator|setup)", one)]
 OURS = [one for one in COMMANDS if ".venv/bin/python -m " in one]
 CURL = [one for one in COMMANDS if one.startswith("curl ") and "127.0.0.1:8080" in one]
 PLACES = [one for one in COMMANDS if re.match(r"install |ln |cp |openssl |useradd ", one)]
