@@ -69,3 +69,24 @@ def test_both_languages_have_the_same(pair: tuple[Path, Path]) -> None:
     assert [len(re.findall(r"^(?:\||## )", page.read_text("utf-8"), re.M)) for page in pair].count(
         len(re.findall(r"^(?:\||## )", english.read_text("utf-8"), re.M))
     ) == 2
+
+
+RUSSIAN = [page for page in PAGES if page.is_relative_to(DOCS / "ru")]
+OTHERWISE = {
+    "станци": "АТС",
+    "добавочный": "внутренний номер",
+    "двер": "Event Socket, вход, адрес",
+    "предохранител": "защита",
+    "цели по умолчанию": "направление по умолчанию",
+    "журнале службы": "лог службы",
+    "журнал службы": "лог службы",
+    "коммутатор": "АТС",
+    "велит": "заставит",
+}
+"""Of several words for one thing only one is written, and that is this one."""
+
+
+@pytest.mark.parametrize("page", RUSSIAN, ids=name)
+def test_one_thing_has_one_name_in_russian(page: Path) -> None:
+    text = re.sub(r"\s+", " ", page.read_text("utf-8").lower())
+    assert not {word: said for word, said in OTHERWISE.items() if re.search(rf"\b{word}", text)}
