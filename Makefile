@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # tests anew, and every process that they start all of fs-1c.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint bench fuzz soak cluster esl lock sbom dist wheelhouse deb debtest clean ALWAYS
+.PHONY: demo test lint site locale bench fuzz soak cluster esl lock sbom dist wheelhouse deb debtest clean ALWAYS
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -21,6 +21,22 @@ test: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The documents as a site, in build/site: of two languages, with search, without anybody else's host.
+site: $(VENV)/.ready
+	$(BIN)/python -m pip --quiet install --disable-pip-version-check -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m pytest tests/docs/test_site.py
+	@echo build/site/index.html
+# After a text has changed: fs_1c/locale has the new ones, to be translated. A second run compiles what has been.
+# What is compiled is kept beside it, so that no build can forget to.
+locale: $(VENV)/.ready
+	@mkdir -p build
+	$(BIN)/python -m babel.messages.frontend --quiet extract -F pyproject.toml --no-location \
+	    -o build/fs_1c.pot fs_1c
+	$(BIN)/python -m babel.messages.frontend --quiet update -i build/fs_1c.pot -d fs_1c/locale -D fs_1c \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/python -m babel.messages.frontend --quiet compile -d fs_1c/locale -D fs_1c --statistics
 
 # WRITE=1 writes docs/performance.md and its picture.
 bench: $(VENV)/.ready
