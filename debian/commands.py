@@ -103,8 +103,8 @@ All other commands are for the administrator; those that look into the service's
 .RE
 """
 TAIL = r""".SH EXIT STATUS
-0 well; 2 wrong input or wrong settings, after which systemd does not start the service again; 1 anything else.
-What more a command has is said with it.
+0 well; 2 wrong input or wrong settings, after which systemd does not start the service again; 1 anything
+else. What more a command has is said with it.
 .SH ENVIRONMENT
 .TP
 .B FS_1C_CONFIG
