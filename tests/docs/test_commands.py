@@ -37,7 +37,8 @@ ELSEWHERE = {
 }
 """Commands, by how they begin, that another test runs."""
 BY_HAND = (
-    r"apt-get install -y python3-venv",
+    r"apt-get (?:install|remove|purge) ",  # the package's whole life is `make debtest`
+    r"(?:mkdir|mv) /var/lib/fs-1c/",
     r"(?:sudo )?systemctl ",
     r"journalctl -u fs-1c ",
     r"sudo \./webinst ",
