@@ -155,6 +155,8 @@ def _sent(decision: DecisionEntry) -> str:
     """Where the call was sent, and why there."""
     manager = decision.manager.strip("0 \u00a0")  # an empty number may come as 0
     nobody = "1C names no manager"
+    # As fs_1c.routing begins with who stands in for one.
+    extension, talked, _ = decision.why.partition(" talked to the client last")
     refused = decision.error_kind == NOT_ALLOWED
     if refused:
         nobody = decision.error
@@ -167,17 +169,21 @@ def _sent(decision: DecisionEntry) -> str:
         if decision.target.startswith(begins) and not passed_over:
             then = ", then to whom the settings let follow" if "|" in decision.target else ""
             passed = f"; {nobody}" if refused else ""
-            return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}{passed}."
+            whom = f"the client's manager {decision.manager}"
+            if talked:
+                whom = f"{extension}, for 1C names nobody who could be rung"
+            return f"Sent to {decision.target}: to {whom}{then}{passed}."
         if refused or decision.why:
             passed = nobody if refused else "the manager could not take it"
             return f"Sent to {decision.target}: to whom the settings let follow the manager; {passed}."
         return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."
     if decision.why.startswith("turned away"):
         return f"The rule for category {decision.category} wants nobody to ring for such a client."
-    if decision.why:
-        nobody = "nobody is set to follow the manager"
     if decision.result == Result.BLOCKED:
         return "Sent to the dialplan's own target."
+    if decision.why:
+        follows = extension if talked else "the manager"
+        return f"Sent to the dialplan's own target: nobody is set to follow {follows}."
     why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: "nobody is known who should have it"}
     return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
 

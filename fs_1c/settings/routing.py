@@ -84,7 +84,9 @@ class RoutingSettings(Section):
     `external_allow`: what may be dialled outside, in the form that the trunk is given; see
     `fs_1c.numbers.refusal`. `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in
     which it must say that it does, unless it is outside; 0 when it need not. `when_busy`, `when_away`: only
-    of who is known to be that; `deputies`: extension → who rings in his place, in order.
+    of who is known to be that; `deputies`: extension → who rings in his place, in order. `last_talker`:
+    seconds for which whoever talked to a client last stands in for a manager of whom 1C says nothing, 0: for
+    none; `last_talker_at_least`: seconds that they must have talked.
     """
 
     extension: ExtensionTemplate = "user/{extension}@{domain}"
@@ -100,3 +102,5 @@ class RoutingSettings(Section):
     when_away: Unavailable = Unavailable.RING
     deputies: Annotated[tuple[tuple[_Extension, tuple[_Extension, ...]], ...], BeforeValidator(_pairs)] = ()
     category: tuple[CategoryRule, ...] = ()
+    last_talker: DurationOrOff = 0.0
+    last_talker_at_least: DurationOrOff = 10.0
