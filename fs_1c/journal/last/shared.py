@@ -19,6 +19,9 @@ MAX_ENTRY = 64
 """Octets of an entry; a longer one is not ours."""
 AHEAD = 60.0
 """Seconds that another machine's clock may be ahead of ours."""
+# No more of it than is read, and a key that holds something else is no fault of Redis'.
+_LOOK = """local there = redis.pcall('GETRANGE', KEYS[1], 0, ARGV[1])
+return type(there) == 'string' and there or ''"""
 _ENTRY = re.compile(rb"([0-9]{1,11}\.[0-9]{1,6}) ([0-9]{1,9})")
 
 
@@ -43,16 +46,17 @@ class SharedTalks:
     def ask(self, e164: str) -> Future[LastTalk | None]:
         """Who talked to that client last; None: nobody knows."""
         told: Future[LastTalk | None] = Future()
+        now = time.time()
 
         def answered(reply: Future[Any]) -> None:
-            now = time.time()
             try:
                 talk = read(reply.result())
             except Away:
                 talk = None
             told.set_result(talk if talk and now - self._keep_for <= talk.at <= now + AHEAD else None)
 
-        self._redis.begin(("GET", f"{self._prefix}{e164}")).add_done_callback(answered)
+        word = ("EVAL", _LOOK, 1, f"{self._prefix}{e164}", MAX_ENTRY)
+        self._redis.begin(word).add_done_callback(answered)
         return told
 
     def tell(self, e164: str, talk: LastTalk) -> Future[Any]:

@@ -93,10 +93,11 @@ class LastTalkers(Observer):
 
     def ask(self, e164: str) -> Asked:
         """Who talked to that client last; returns at once."""
+        now = time.time()
         told = [self._shared.ask(e164)] if self._shared else []
         journals: Told = Future()
         hangs = self._late is not None and not self._late.done()
-        asks = not hangs and self._do(lambda: journals.set_result(self._look(e164)))
+        asks = not hangs and self._do(lambda: journals.set_result(self._look(e164, now)))
 
         def gave_up() -> None:
             if asks:
@@ -150,8 +151,7 @@ class LastTalkers(Observer):
             except Exception:
                 log.exception("who talked last")
 
-    def _look(self, e164: str) -> LastTalk | None:
-        now = time.time()
+    def _look(self, e164: str, now: float) -> LastTalk | None:
         try:
             talk = last_talk(self._file, e164, now - self._keep_for, now, self._at_least)
         except JournalError:
