@@ -50,6 +50,7 @@ class CallsSettings(WithToken):
         ring_for: Seconds that the subscriber's telephone rings.
         answer_at: When 1C is answered, unless the call has failed before.
         auto_answer: The subscriber's telephone is told to answer by itself.
+        refuse_away: A subscriber is not rung of whom the switch says that none of his telephones is there.
         forms: How it may be asked.
         record: The file that a call is recorded to from the client's answer on; empty: it is not.
     """
@@ -67,6 +68,7 @@ class CallsSettings(WithToken):
     ring_for: Duration = Field(20.0, ge=1, le=120)
     answer_at: AnswerAt = AnswerAt.RING
     auto_answer: bool = False
+    refuse_away: bool = True
     forms: tuple[CallForm, ...] = tuple(CallForm)
     record: str = ""
 
