@@ -14,8 +14,19 @@ from typing import Any
 import pytest
 from freezegun import freeze_time
 
-from fs_1c.call import Began, Call, Conversation, Decision, HungUp, LastTalk, Presence, PresenceState, Result
-from fs_1c.directory import BreakerState
+from fs_1c.call import (
+    Began,
+    Call,
+    Caller,
+    Conversation,
+    Decision,
+    HungUp,
+    LastTalk,
+    Presence,
+    PresenceState,
+    Result,
+)
+from fs_1c.directory import BreakerState, Directory
 from fs_1c.integration import Integration
 from fs_1c.journal import Journal, calls, story
 from fs_1c.journal.last import rows, talkers
@@ -170,6 +181,28 @@ def test_it_is_asked_beside_the_lookup(
         onec.answers.set()
         caller.join(SOON)
         assert decisions[0].target == RUNG.format("244")
+
+
+def test_1c_is_late(integration: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What 1C has left of the caller's time was enough for the journal."""
+    talked(tmp_path, (SEED, "244"))
+    answered, look, lookup = threading.Event(), rows.last_talk, Directory.lookup
+
+    def looked(*given: Any) -> LastTalk | None:
+        try:
+            return look(*given)
+        finally:
+            answered.set()
+
+    def late(here: Directory, received: str, deadline: float, **more: Any) -> Caller:
+        assert answered.wait(SOON)
+        return lookup(here, received, 0.0, **more)
+
+    monkeypatch.setattr(talkers, "last_talk", looked)
+    monkeypatch.setattr(Directory, "lookup", late)
+    with simulated(HeldOneC) as onec:
+        decision = integration(onec.url).decide(call(SEED))
+    assert (decision.caller.result, decision.target) == (Result.LATE, RUNG.format("244"))
 
 
 @pytest.mark.parametrize("door", ["thread", "loop"])

@@ -232,6 +232,23 @@ def test_a_journal_that_is_broken_is_said_once(
     assert len(caplog.records) == (2 if octets else 0)
 
 
+@pytest.mark.parametrize(
+    ("version", "said"), [(1, "no such table"), (3, "no such table"), (99, "is of a newer version (99")]
+)
+def test_a_file_of_another_version_costs_that_knowledge_alone(
+    file: Path, version: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An old one until the journal's own thread has made it new."""
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("CREATE TABLE talks (at REAL, call TEXT, number TEXT, extension TEXT)")
+        old.execute(f"PRAGMA user_version = {version}")
+        old.commit()
+    with asking(file) as here:
+        for _ in range(3):
+            assert here.ask(E164).wait(SOON) is None
+    assert [said in record.message for record in caplog.records] == [True]
+
+
 def test_of_too_many_the_rest_is_not_asked_about(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hangs = threading.Event()
     monkeypatch.setattr(module, "last_talk", lambda *_: hangs.wait(SOON) and None)
