@@ -92,12 +92,8 @@ def decide(
         last: Who talked to the client last; None: nobody, or nobody knows.
     """
     ways = _ways_of(call, caller, policy, plan)
-    stands_in = ""
     if last is not None and ways.vacant:
         ways = _ways_of(call, caller, policy, plan, last.extension)
-        if ways.phones:
-            when = time.strftime("%d.%m %H:%M", time.localtime(last.at))
-            stands_in = f"{ways.phones[0].dialled} talked to the client last ({when})"
     if state_of is None or not ways.phones:
         variables, target, _ = _way(ways, ())
         why = ""
@@ -112,7 +108,12 @@ def decide(
             )
         variables, target, done = _way(ways, states)
         why = f"{manager.dialled} {_told(first)}: {done}" if done else ""
-    why = "; ".join(filter(None, (stands_in, why)))
+    if last is not None and ways.vacant and ways.phones:
+        when, extension = time.strftime("%d.%m %H:%M", time.localtime(last.at)), ways.phones[0].dialled
+        if why:
+            why = f"{extension} talked to the client last ({when}); {why}"
+        else:
+            why = f"{extension} talked to the client last ({when})"
     reject = ways.rule.reject if ways.rule and ways.rule.reject else ""
     why = f"turned away with {reject}" if reject else why
     return Decision(call, caller, variables, target, ways.refused, reject, why)

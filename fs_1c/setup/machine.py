@@ -1,0 +1,65 @@
+"""What is known of this machine before anything is asked, and why nothing could be written on it."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+from fs_1c.settings import Settings
+from fs_1c.setup import texts
+from fs_1c.setup.plan import DIALPLAN, Machine, Owner
+from fs_1c.setup.words import _
+
+USER = "fs-1c"
+_UNITS = ("fs-1c.socket", "fs-1c.service")
+_SYSTEMD = (Path("/etc/systemd/system"), Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"))
+
+
+def look(folder: Path, state: Path) -> Machine:
+    """The machine as it is, but for its switch."""
+    owner, user = Owner(None, None, 0o600, 0o700), ""
+    if os.geteuid() == 0 and (group := _group()) is not None:
+        owner, user = Owner(0, group, 0o640, 0o750), USER
+    units = [unit for unit in _UNITS if any((one / unit).exists() for one in _SYSTEMD)]
+    return Machine(folder, state, owner, user, units=tuple(unit.removesuffix(".service") for unit in units))
+
+
+def _group() -> int | None:
+    try:
+        pwd.getpwnam(USER)
+        return grp.getgrnam(USER).gr_gid
+    except KeyError:
+        return None
+
+
+def context(configuration: Path, named: str) -> tuple[Path, Owner] | None:
+    """The folder for the dialplan, if it is there and may be written, and whose its files are."""
+    folder = configuration / "dialplan" / named
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        return None
+    about = folder.stat()
+    root = os.geteuid() == 0
+    return folder, Owner(about.st_uid if root else None, about.st_gid if root else None, 0o644, 0o755)
+
+
+def refusals(machine: Machine, dialplan: Path | None) -> Iterator[str]:
+    """Why nothing can be written here, one line each.
+
+    Args:
+        dialplan: Where the dialplan would come, as far as that is known.
+    """
+    for path in [machine.folder / name for name in texts.NAMES] + ([dialplan / DIALPLAN] if dialplan else []):
+        if os.path.lexists(path):
+            yield _("{path} is there already, and nothing is overwritten", path=path)
+    there = next(one for one in (machine.folder, *machine.folder.parents) if os.path.lexists(one))
+    if not there.is_dir():
+        yield _("{path} is no folder", path=there)
+    elif not os.access(there, os.W_OK | os.X_OK):
+        yield _("{path} cannot be written by this user", path=there)
+    for name in sorted(os.environ):
+        setting = name.removeprefix("FS_1C_").partition("__")[0].lower()
+        if name.startswith("FS_1C_") and setting in Settings.model_fields:
+            yield _("{name} is set in this environment, and would win over what is written", name=name)
