@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from fs_1c.language import _
 from fs_1c.numbers import Number, read
 from fs_1c.setup.answers import PLAN, Answers
-from fs_1c.setup.words import _
 
 PASSWORD, CRM_TOKEN, KEYS, EVENT_SOCKET = "password", "crm-token", "subscribers.csv", "event-socket"
 SETTINGS, BESIDE = "fs-1c.toml", "dialplan.xml"
@@ -82,7 +82,7 @@ def dialplan(answers: Answers, template: str) -> str:
     )
     wanted = f"~fs_1c_default_target={_EXAMPLE}"
     if conditions != 1 or done.count(wanted) != 1:
-        raise ValueError("sync.xml has changed")
+        raise ValueError("sync.xml")
     return done.replace(wanted, f"~fs_1c_default_target={_attribute(answers.target)}")
 
 

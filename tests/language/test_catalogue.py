@@ -35,8 +35,10 @@ SPEAKING = (
     "cli/presence.py",
     "cli/raw.py",
     "cli/running.py",
+    "cli/setup/*.py",
     "cli/speaking.py",
     "journal/report*.py",
+    "setup/[!p]*.py",
 )
 """Whose texts whoever types a command reads; each of them is wrapped."""
 SAID_TO_NOBODY = {
@@ -45,6 +47,10 @@ SAID_TO_NOBODY = {
     "in his place",
     "talked to the client last",
     "turned away",
+    # What FreeSWITCH is asked, and says.
+    "user_exists id {} {}",
+    "sofia status gateway {}",
+    "invalid gateway",
 }
 FILES = sorted(file for pattern in SPEAKING for file in (ROOT / "fs_1c").glob(pattern))
 
