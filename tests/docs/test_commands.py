@@ -35,7 +35,6 @@ ELSEWHERE = {
     r"curl .*https://calls\.pbx\.example": "tests/docs/test_call_guide.py",
     r"(?:PATH=\S+ )?/opt/fs-1c/bin/pip install ": "tests/test_supply.py",  # but for the download
     r"apt-get (?:install|remove|purge) (?:--allow-downgrades )?(?:\./\S*)?fs-1c": "tests/debian/__main__.py",
-    r"(?:mkdir|mv) /var/lib/fs-1c/": "tests/debian/__main__.py",
 }
 """Commands, by how they begin, that another test runs."""
 BY_HAND = (
@@ -44,6 +43,7 @@ BY_HAND = (
     r"journalctl -u fs-1c ",
     r"sudo \./webinst ",
     r"umask 022",
+    r"(?:mkdir|mv) /var/lib/fs-1c/",
     r"(?:/usr/bin/)?python3 -m venv /opt/fs-1c",
 )
 """What needs an administrator's machine, or 1C's."""
