@@ -388,7 +388,7 @@ class Integration:
 
     def health(self) -> dict[str, dict[str, object]]:
         """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been
-        closed (ISO 8601, or None), answers remembered.
+        closed (ISO 8601, or None) and what was wrong last, answers remembered.
         """
         return {
             name: {
@@ -396,6 +396,7 @@ class Integration:
                 "since": None
                 if since is None
                 else datetime.fromtimestamp(since).astimezone().isoformat("T", "seconds"),
+                "why": self._bases[name].directory.why_down,
                 "remembered": state.remembered,
             }
             for name, state in self.states().items()
