@@ -65,8 +65,8 @@ from fs_1c.history.relay.shared import (
     Lost,
     Shared,
     Waiting,
-    comes_before,
     field_of,
+    place_of,
 )
 from fs_1c.onec import OneCError, Reached
 from fs_1c.redis_client import Away, BoundedRedis, connect
@@ -263,7 +263,7 @@ def adopt(
             over.append(name)
         else:
             new.append(word)
-    later = [row for row in known if any(comes_before(word, row) for word in new)]
+    later = [row for row in known if any(place_of(word) < place_of(row) for word in new)]
     if later and not under_way:
         rows.behind(connection, later)
     return len(new), over
@@ -609,6 +609,9 @@ class Relay:
 
     def _offer(self, part: Part, words: list[Word], manager: str, *, over: bool) -> int:
         """What we could have said is ours if Redis has not heard of it."""
+        words = [
+            replace(word, id=place) for place, word in enumerate(words)
+        ]  # others read them in this order
         reply = self._shared.put(
             part.switch, part.life, words, long=True, over=over, manager=manager
         ).result()

@@ -226,11 +226,9 @@ def field_of(word: Word) -> str:
     return SAME.get(word.state, word.state) if word.once else f"{word.state}:{word.extension}:{word.at:.3f}"
 
 
-def comes_before(one: Word, other: Word) -> bool:
-    """In their call; `_CLAIM` has the same rule."""
-    if one.state in BEGINS or other.state in BEGINS:
-        return one.state in BEGINS and other.state not in BEGINS
-    return one.at < other.at
+def place_of(word: Word) -> tuple[bool, float]:
+    """In its call, by the switch's clock, whoever has heard it; `_CLAIM` has the same rule."""
+    return word.state not in BEGINS, word.at
 
 
 class Shared:
@@ -416,7 +414,7 @@ def _waiting(switch: str, member: str, all_: Any) -> Waiting:
             taken.append((name.decode("utf-8", "replace"), by))
         elif value.startswith(b"[") and (found := _word(switch, value)) is not None:
             words.append(found)
-    words.sort(key=lambda one: (one[0].made, one[0].id))
+    words.sort(key=lambda one: (*place_of(one[0]), one[0].made, one[0].id))
     base, _, call = member.partition(":")
     return Waiting(base, call, manager, tuple(words), tuple(taken))
 
@@ -437,4 +435,4 @@ def _word(switch: str, text: bytes) -> tuple[Word, str] | None:
     return replace(Word(*values), switch=switch, tries=0, leaving=False, error=""), by
 
 
-__all__ = ["Attached", "Away", "Claim", "Lost", "Shared", "Waiting", "comes_before", "field_of"]
+__all__ = ["Attached", "Away", "Claim", "Lost", "Shared", "Waiting", "field_of", "place_of"]
