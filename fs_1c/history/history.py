@@ -114,8 +114,8 @@ class History(Observer):
         return self._sharing.legs(switch) if self._sharing else set()
 
     def decided(self, decision: Decision) -> None:
-        """Who the client's manager is."""
-        if decision.caller.manager and self._outbox.is_open:
+        """Who the client's manager is, or stands in for one."""
+        if self._outbox.is_open:
             manager = next((value for name, value in decision.variables if name == "fs_1c_manager"), "")
             if is_extension(manager, self._office.plan):
                 call = decision.call.uuid

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 
@@ -28,9 +28,12 @@ from tests.debian.packages import later, version_of
 RATE = 50
 NEEDED = ("systemd", "systemd-sysv", "dbus", "adduser", "python3", "bash-completion", "man-db", "libgcc-s1")
 APT = "apt-get", "-o", "APT::Sandbox::User=root", "-o", "Dpkg::Use-Pty=0", "--quiet=2", "--yes"
-SETTINGS = (ROOT / "docs/examples/simulator.toml").read_text(
-    "utf-8"
-) + '\n[state]\nfolder = "/var/lib/fs-1c"\n'
+SETUP = (
+    *("fs-1c", "setup", "--yes", "--number", "none", "--history", "no"),
+    *("--url", "http://127.0.0.1:8080/telephony/ws/VATS", "--username", "none", "--client", "89235000001"),
+    *("--keys", "/tmp/keys.csv", "--event-socket", "127.0.0.1:8021"),
+    *("--event-socket-password-file", "/tmp/password"),
+)
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -42,19 +45,24 @@ def say(line: str) -> None:
 class Calls:
     """`told`: what became of them, once they are over."""
 
+    lines: TextIO
     told: dict[str, Any] = field(default_factory=dict)
+
+    def begin(self) -> None:
+        """Returns when the service has come to the switch, and people call."""
+        assert self.lines.readline() == "calls\n"
 
 
 @contextmanager
 def calls(container: Container, rate: float) -> Iterator[Calls]:
-    """People call as long as this lasts."""
+    """1C and the switch are there, and as soon as the service is, people call, as long as this lasts."""
     command = container.on_its_network(sys.executable, "-m", "tests.debian.traffic", str(rate))
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as traffic:
         assert traffic.stdin and traffic.stdout
-        assert traffic.stdout.readline() == "calls\n"
-        made = Calls()
+        assert traffic.stdout.readline() == "here\n"
+        made = Calls(traffic.stdout)
         yield made
         traffic.stdin.close()
         made.told = json.loads(traffic.stdout.readline())
@@ -129,11 +137,17 @@ def installed(container: Container, package: Path) -> None:
 
 
 def set_up(container: Container) -> None:
-    settings = container.root / "etc/fs-1c/fs-1c.toml"
-    settings.write_text(SETTINGS)
-    container.run("chown", "root:fs-1c", "/etc/fs-1c/fs-1c.toml")
-    container.run("chmod", "640", "/etc/fs-1c/fs-1c.toml")
-    container.run("systemctl", "enable", "--now", "fs-1c.socket", "fs-1c")
+    container.run(
+        "sh", "-c", "printf 'extension,key\\n244,KEY244\\n' >/tmp/keys.csv; echo ClueCon >/tmp/password"
+    )
+    with calls(container, 5) as made:
+        told = container.run(*SETUP).stdout
+        assert "systemctl enable --now fs-1c.socket fs-1c" in told, told
+        say(f"fs-1c setup:\n{told.rstrip()}")
+        container.run("systemctl", "enable", "--now", "fs-1c.socket", "fs-1c")
+        made.begin()
+        time.sleep(3)
+    assert made.told["named"] == made.told["calls"] == made.told["cards"] > 0, made.told
     container.run("systemd-run", "--unit=onec", "fs-1c", "simulator", "1c")
     call = ("fs-1c", "simulator", "call", "--number", "89235292926")
     told = container.run(*call, "--event-socket", "127.0.0.1:8021").stdout
@@ -157,6 +171,7 @@ def change(container: Container, package: Path, seconds: float, *options: str) -
     settings = files(container.root / "etc/fs-1c")
     before = running(container)
     with calls(container, RATE) as made:
+        made.begin()
         time.sleep(seconds)
         began = time.monotonic()
         container.run(*APT, "install", *options, f"/packages/{package.name}")

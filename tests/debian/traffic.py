@@ -51,7 +51,9 @@ async def run(rate: float) -> Traffic:
     over = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     with OneCSimulator(OneCSimulatorSettings(port=8080, latency=0.05, clients=clients)) as onec:
         async with SimulatedSwitch(SwitchSettings(port=8021)) as switch:
-            await switch.wait_for_subscribers(timeout=60.0)
+            sys.stdout.write("here\n")
+            sys.stdout.flush()
+            await switch.wait_for_subscribers(timeout=120.0)
             sys.stdout.write("calls\n")
             sys.stdout.flush()
             calling: list[asyncio.Task[CallResult]] = []
