@@ -11,9 +11,10 @@ from typing import Any
 import requests
 
 from fs_1c.call import PresenceState
+from fs_1c.presence import Switches
 from fs_1c.service import Service
 from fs_1c.settings import build
-from fs_1c.talk import Conversations, Switches
+from fs_1c.talk import Conversations
 from tests.processes import fs_1c
 from tests.web.http_client import SHOWN, TOKEN
 
