@@ -33,8 +33,7 @@ def run(config: Path, extension: str, *, as_json: bool) -> int:
 
 def _lines(told: Mapping[str, Any]) -> list[str]:
     """For people. Raises KeyError, TypeError, ValueError or AttributeError if that is no answer."""
-    lines = [_switch(str(name), switch) for name, switch in told["switches"].items()]
-    rows = [_row(one) for one in told["subscribers"]]
+    lines, rows = [_switch(*one) for one in told["switches"].items()], [*map(_row, told["subscribers"])]
     lines += ["", *in_columns([HEADINGS, *rows])] if rows else ["Nothing is known: they are rung as if free."]
     return lines + ([f"{more} more."] if (more := int(told["more"])) > 0 else [])
 
@@ -43,6 +42,7 @@ def _switch(name: str, told: Mapping[str, Any]) -> str:
     counts = ", ".join(f"{int(count)} {plain(str(state))}" for state, count in told["subscribers"].items())
     heard = "is heard" if told["heard"] else "is not heard, so all are unknown"
     all_told = "" if told["told_s"] is None else f", and told all registrations {int(told['told_s'])} s ago"
+    all_told = ", told of by another service" if told.get("elsewhere") else all_told
     return f"Switch {plain(name)} {heard}{all_told}: {counts}."
 
 

@@ -3,6 +3,6 @@ those of other services.
 """
 
 from fs_1c.presence.sharing import Sharing, shared_name
-from fs_1c.presence.switches import Switches
+from fs_1c.presence.switches import Switches, Table
 
-__all__ = ["Sharing", "Switches", "shared_name"]
+__all__ = ["Sharing", "Switches", "Table", "shared_name"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from itertools import islice
 
@@ -33,6 +32,7 @@ class Publishing:
         self.life = self.core = ""
         self.pending: dict[str, str | None] = {}
         self._token = token
+        self._lives = 0
         self._role = role
         self._there: dict[str, str] = {}
         self.whole = False
@@ -46,7 +46,8 @@ class Publishing:
     def begin(self, core: str) -> None:
         """Begins anew; when that is taken, `fill`."""
         self.forget()
-        self.life, self.core = uuid.uuid4().hex, core
+        self._lives += 1
+        self.life, self.core = f"{self._token}:{self._lives:09}", core
 
     def fill(self, rows: Iterable[Row]) -> None:
         """With all subscribers."""

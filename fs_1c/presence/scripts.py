@@ -1,9 +1,9 @@
 """What is kept in Redis of a switch's subscribers: commands, and scripts that run in Redis 5. Pure.
 
 A hash for each switch, `PREFIXpresence:NAME`, has a field for each subscriber (`rows`), and these of its own:
-`.core` the switch's Core-UUID, `.token` and `.role` of the service that writes, `.life` of the table (another
-after each beginning anew), `.last` how many fields have been written in this life, `.whole` whether all are
-there, `.at` when by Redis' clock. `PREFIXpresence:NAME:order` has the fields by the number of their last
+`.core` the switch's Core-UUID, `.token` and `.role` of the service that writes, `.life` of the table (a later
+one after each beginning anew), `.last` how many fields have been written in this life, `.whole` whether all
+are there, `.at` when by Redis' clock. `PREFIXpresence:NAME:order` has the fields by the number of their last
 change, so that whoever has read up to one number is told what came after it. `PREFIXpresence` has the names.
 
 A change is taken only upon the very state that it was made from, and within `PATIENCE` of its making: one
@@ -45,7 +45,7 @@ if ARGV[7] == '1' then
     if there[3] and there[3] ~= token and not before_us and silent >= 0 and silent < tonumber(ARGV[10]) then
         return {'held', now, string.sub(there[6] or '', 1, 100)}
     end
-    if there[1] == life then return {'other', now} end
+    if there[3] == token and there[1] and there[1] >= life then return {'other', now} end
     redis.call('DEL', KEYS[1], KEYS[2])
 elseif there[1] ~= life or there[2] ~= last or (last ~= '0' and redis.call('EXISTS', KEYS[2]) == 0) then
     return {'other', now}

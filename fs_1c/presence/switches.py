@@ -59,7 +59,7 @@ class Switches:
         if here is not None and not told and len(tables) == 1:
             return tables[0].state
         heard = {one.core for one in tables if one.live}
-        others = [one for one in tables if one is not here]
+        others: list[Table] = [one for one in tables if one is not here]
         others += [one for one in told if one is not here and one.core not in heard]
 
         def state(extension: str, domain: str) -> Presence:
@@ -84,7 +84,7 @@ def believed(here: Presence | None, others: Iterable[Presence | None]) -> Presen
     told = [one for one in others if one is not None]
     there = [one for one in told if one.state in _THERE and not one.declines]
     there.sort(key=lambda one: _THERE.index(one.state))  # one who talks at one of his telephones is busy
-    known = [*there, *([here] if here is not None else ()), *told]
+    known: list[Presence] = [*there, *([here] if here is not None else ()), *told]
     if found := next((one for one in known if one.state in _THERE), None):
         return found
     if known and all(one.state is PresenceState.AWAY for one in known):

@@ -238,7 +238,7 @@ class PresenceTable:
 
     def rings(self, leg: Leg) -> None:
         """His telephone rings: it declines no calls."""
-        if self._declined and self._declined.pop(leg.party.name, None):
+        if self._declined and self._declined.pop(leg.party.name, 0.0):
             self._mark(leg.party.name)
 
     def over(self, uuid: str, leg: Leg, cause: str, event: Event) -> None:

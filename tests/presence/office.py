@@ -35,7 +35,7 @@ class Office:
         self.switches = Switches()
         self.switches.tables[name] = self.exchange.table
         self.exchange.table.core = CORES[name]
-        settings = RedisSettings(url=server.url)  # type: ignore[arg-type]
+        settings = RedisSettings(url=server.url)
         self.sharing = Sharing(settings, self.switches, {name: (shared or name, role)})
         self._name = name
 

@@ -129,7 +129,7 @@ def play(script: list[tuple[str, str, str, int]], server: RedisServer) -> None:
             1e12,
         )
         assert not elsewhere.behind
-        for user in USERS if elsewhere._known_life == elsewhere.life else ():
+        for user in USERS if elsewhere.live else ():
             how = elsewhere.known(user, DOMAIN)
             state = how.state if how else PresenceState.UNKNOWN
             assert state in {snapshot[user] for snapshot in snapshots[possible:]}

@@ -292,7 +292,7 @@ def test_an_old_word_that_comes_late_is_refused(opens: Opens, server: RedisServe
 def test_what_a_switch_is_called_among_all() -> None:
     local, far = Address("127.0.0.1", 8021), Address("10.0.0.3", 8021)
     names = [
-        sharing.shared_name(InboundSettings(address=address, name=name), "pbx1")  # type: ignore[arg-type]
+        sharing.shared_name(InboundSettings(address=address, name=name), "pbx1")
         for address, name in ((local, "sw1"), (local, ""), (far, ""))
     ]
     assert names == ["sw1", "pbx1:8021", "10.0.0.3:8021"]
