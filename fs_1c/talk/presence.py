@@ -181,9 +181,10 @@ class PresenceTable:
 
     def board(self, only: str | None = None) -> list[tuple[str, str, Presence]]:
         """All subscribers of whom something is known, or one of them: name, domain, how it is with each."""
-        users, legs = list(self._users.items()), list(self._legs)
-        if only is not None:
-            users, legs = [(only, self._users.get(only, {}))], [name for name in legs if name == only]
+        if only is None:
+            users, legs = list(self._users.items()), list(self._legs)
+        else:
+            users, legs = [(only, self._users.get(only, {}))], [only] if only in self._legs else []
         names = [(user, domain) for user, domains in users for domain in list(domains)]
         known = {user for user, _ in names}
         names += [(name, self._domain_of(name)) for name in legs if name not in known]
