@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from fs_1c.call import Presence, PresenceState
 from fs_1c.calls.limits import Limits
 from fs_1c.calls.plan import Plan, Refusal, Why, command, planned
 from fs_1c.calls.progress import Progress, Stage, Step, What
@@ -31,6 +32,8 @@ SAME = 2.0
 """Seconds in which the same client for the same subscriber is the same click."""
 ANSWER_WITHIN = 15.0
 """Seconds after which whoever asks is told how far it is; 1C waits for 20."""
+NAMED_WITHIN = 2.0
+"""Seconds that a call waits for the client's name, others' names included."""
 SETTLED = 4.0
 """Seconds after a reconnect by which a switch has told of all calls that are up (see `esl.listening`)."""
 KEPT_FOR = 86400.0
@@ -50,6 +53,9 @@ class Line(Protocol):
 
     def knows(self, extension: str) -> bool:
         """Is that subscriber registered there, as far as it has told?"""
+
+    def state(self, extension: str, domain: str) -> Presence:
+        """How is it with that subscriber there? No domain: whatever his is."""
 
     def place(self, call_id: str, command: str) -> bool:
         """Tells it the command; False: it was not told."""
@@ -115,6 +121,7 @@ class Desk(Observer):
         self._up: dict[str, Placed] = {}  # those of them that have not ended
         self._making: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._naming = asyncio.Semaphore()
         self._lines: list[float] = []  # when the log was told of refusals
 
     def find(self, call_id: str) -> Placed | None:
@@ -148,7 +155,7 @@ class Desk(Observer):
         now, same = time.monotonic(), self._same(plan)
         if same is not None:
             return same
-        refused = self._refused(plan, policy.calls, now)
+        refused = self._refused(plan, policy, now)
         if refused is not None:
             return self._said(refused, who, by)
         placed = Placed(str(uuid.uuid4()), plan, time.time(), now)
@@ -178,15 +185,19 @@ class Desk(Observer):
                 return placed
         return None
 
-    def _refused(self, plan: Plan, calls: CallsSettings, now: float) -> Refusal | None:
-        who = plan.extensions[0]
+    def _refused(self, plan: Plan, policy: Policy, now: float) -> Refusal | None:
+        who, calls = plan.extensions[0], policy.calls
         if full := self._limits.full(who, now, calls.per_minute, calls.per_day):
             return Refusal(Why.TOO_MANY, f"too many calls ({full})")
         up = sum(1 for placed in self._up.values() if placed.plan.extensions[0] == who)
         if up >= calls.at_once:
             return Refusal(Why.TOO_MANY, f"too many calls at a time (calls.at_once: {calls.at_once})")
-        if self._line(plan) is None:
+        line = self._line(plan)
+        if line is None:
             return Refusal(Why.NO_SWITCH, "there is no connection to a switch: the call was not made")
+        states = (line.state(one, policy.routing.domain).state for one in plan.extensions)
+        if calls.refuse_away and all(state is PresenceState.AWAY for state in states):
+            return Refusal(Why.NOT_REGISTERED, "none of his telephones is registered (calls.refuse_away)")
         return None
 
     def _line(self, plan: Plan) -> Line | None:
@@ -197,7 +208,7 @@ class Desk(Observer):
     async def _make(self, placed: Placed, base: str, policy: Policy) -> None:
         told = False
         try:
-            title = await self._name_of(placed.plan.number.e164, base)
+            title = await self._name(placed.plan.number.e164, base)
             words = command(
                 placed.id,
                 placed.plan,
@@ -214,6 +225,16 @@ class Desk(Observer):
         if not told:
             placed.line = None
             self.step(placed.id, Step(What.REFUSED))
+
+    async def _name(self, number: str, base: str) -> str:
+        """Who is called; nothing, if it takes too long. One is asked about at a time, however many calls are
+        asked for: 1C's sessions are for those who wait with the telephone at their ear.
+        """
+        try:
+            async with asyncio.timeout(NAMED_WITHIN), self._naming:
+                return await self._name_of(number, base)
+        except TimeoutError:
+            return ""
 
     async def _far_enough(self, placed: Placed, far: AnswerAt) -> None:
         try:

@@ -105,6 +105,7 @@ def _pattern(value: str) -> str:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=366 * 86400.0)]
+"""Seconds."""
 NetworkField = Annotated[Network, BeforeValidator(parse_network)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 DurationOrOff = Annotated[
@@ -129,7 +130,9 @@ class WithPassword(Section):
     """A section with a password, given there or in a file of its own."""
 
     password: SecretStr = SecretStr("")
+    """The password."""
     password_file: Path | None = None
+    """A file with the password alone, in place of `password`."""
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
@@ -152,7 +155,9 @@ class WithToken(Section):
     """A section with a token that whoever asks must show, given there or in a file of its own."""
 
     token: SecretStr = SecretStr("")
+    """What whoever asks must show; at least 16 characters."""
     token_file: Path | None = None
+    """A file with the token alone, in place of `token`."""
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:

@@ -110,7 +110,7 @@ def test_who_can_take_a_call(tmp_path: Path) -> None:
     lines = table.stdout.splitlines()
     assert lines[0].startswith("Switch sw1 is heard, and told all registrations ")
     assert lines[0].endswith(" s ago: 1 free, 1 busy, 1 away, 0 unknown.")
-    assert lines[1] == ("Switch sw2 is heard, told of by another service: 0 free, 1 busy, 1 away, 0 unknown.")
+    assert lines[1] == ("Switch sw2 is heard, as another service tells: 0 free, 1 busy, 1 away, 0 unknown.")
     rows = [line.split() for line in lines[3:]]
     assert rows[0] == ["extension", "state", "since", "with", "domain", "switch"]
     assert [(row[0], row[1]) for row in rows[1:]] == [

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 import requests
 
+from fs_1c.call import PresenceState
 from fs_1c.calls import Step, What
 from fs_1c.web import access
+from fs_1c.web.calling.door import APART
 from fs_1c.web.calling.keeper import Keeper
 from tests.calls.test_desk import Line
 from tests.certificates import certificate
@@ -282,6 +284,36 @@ def test_a_call_that_fails_while_its_form_waits() -> None:
     asyncio.run(story())
 
 
+def test_who_is_away_is_refused_at_once_in_each_forms_words() -> None:
+    """And a subscriber of whom nothing is known is rung, though the same switch says of another that he is
+    away.
+    """
+
+    async def story() -> None:
+        line = Line()
+        line.states = {"244": PresenceState.AWAY}
+        own = {"number": NUMBER, "extension": "244"}
+        async with calling(line) as (here, _):
+            for form in ("subscriber", "key"):
+                said = await ask(here, "GET", GETS[form].format(key="KEY244"))
+                told = said.json()
+                assert (said.status_code, told["result"], told["code"]) == (200, "FAIL", "1")
+                assert told["message"] == "Телефон абонента не зарегистрирован"
+            simple = await ask(here, "GET", GETS["simple-calls"].format(token=TOKEN))
+            stock = await ask(here, "POST", "/", data=MAKE | {"token": TOKEN})
+            for said in (simple, stock):
+                assert (said.status_code, said.text.strip()) == (409, "Телефон абонента не зарегистрирован")
+            for headers in (SHOWN, {"Authorization": "Bearer KEY244"}):
+                said = await ask(here, "POST", "/calls", json=own, headers=headers)
+                assert (said.status_code, said.json()["error"]) == (409, "not-registered")
+                assert "id" not in said.json(), "there was no call"
+            assert not line.told
+            said = await ask(here, "POST", "/calls", json=own | {"extension": "245"}, headers=SHOWN)
+            assert said.status_code == 201 and len(line.told) == 1
+
+    asyncio.run(story())
+
+
 def test_https_by_its_own_certificate(tmp_path: Path) -> None:
     made = certificate(tmp_path)
 
@@ -304,7 +336,7 @@ def test_fifty_at_once_are_looked_at_one_after_the_other(monkeypatch: pytest.Mon
     async def story() -> None:
         async with calling(at_once=3) as (here, line):
             assert here.service.calling is not None
-            turns, looks = 0, []
+            turns, looks, at = 0, [], []
             loop = asyncio.get_running_loop()
             look_at = Keeper.look_at
 
@@ -315,6 +347,7 @@ def test_fifty_at_once_are_looked_at_one_after_the_other(monkeypatch: pytest.Mon
 
             async def look(self: Keeper, *asked: Any, **more: Any) -> Any:
                 looks.append(turns)
+                at.append(loop.time())
                 return await look_at(self, *asked, **more)
 
             monkeypatch.setattr(Keeper, "look_at", look)
@@ -331,6 +364,9 @@ def test_fifty_at_once_are_looked_at_one_after_the_other(monkeypatch: pytest.Mon
             assert (said.count(b"201"), said.count(b"429")) == (3, 47)
             assert len(line.told) == 3
             assert max(Counter(looks).values()) <= 2, Counter(looks).most_common(3)
+            # Room between them: so many have had their turn, and no more, however late the loop was.
+            early = [n for n, when in enumerate(at) if when < at[0] + (n - 1) * APART]
+            assert not early and len(at) == 50
             for one in sockets:
                 one.close()
 
