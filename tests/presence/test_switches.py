@@ -7,9 +7,12 @@ import itertools
 import pytest
 
 from fs_1c.call import Presence, PresenceState
+from fs_1c.esl import InboundDoor
+from fs_1c.integration import Integration
 from fs_1c.numbers import NumberPlan
 from fs_1c.presence import Switches
 from fs_1c.presence.switches import believed
+from fs_1c.settings import InboundSettings, build
 from fs_1c.talk import Conversations
 from tests.talk.exchange import NO_VERTO, NOBODY
 
@@ -101,3 +104,20 @@ def test_nobody_is_away_whom_anybody_has_seen_or_is_not_sure_of() -> None:
     for here, *others in itertools.product(kinds, repeat=3):
         if believed(here, others).state is AWAY:
             assert {one.state for one in (here, *others) if one} == {AWAY}
+
+
+def test_a_door_that_calls_subscribers_believes_other_switches_too() -> None:
+    """So nobody is refused a call (`calls.refuse_away`) whose telephone is at another switch."""
+    with Integration(build({"onec": {"url": "http://127.0.0.1:9/nobody"}})) as integration:
+        door = InboundDoor(integration, InboundSettings(name="sw1"))
+        listening(integration.switches, "sw2", "core-2", ROW)
+        table = integration.switches.tables["sw1"]
+        table.seed([ROW])
+        table.live, table.core = True, "core-1"
+        leaves(integration.switches, "sw1")
+        assert door.state("244", "pbx.example").state is FREE
+        assert door.state("244", "").state is AWAY, "perhaps a namesake"
+        leaves(integration.switches, "sw2")
+        assert door.state("244", "pbx.example").state is AWAY
+        table.lost()
+        assert door.state("244", "pbx.example").state is UNKNOWN
