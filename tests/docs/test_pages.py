@@ -11,6 +11,7 @@ import pytest
 from fs_1c.settings import build
 from tests import ROOT
 from tests.docs.markdown import PAGES, anchors, blocks, links, name, shell
+from tests.docs.test_1c import errors
 
 DOCS = ROOT / "docs"
 WORD = re.compile(r"`([a-z_0-9./-]+(?:_[a-z_0-9]+|\.[a-z_]+))`")
@@ -52,6 +53,11 @@ def test_settings_that_are_shown_are_good(page: Path, tmp_path: Path) -> None:
         local = re.sub(r'((?:token|password)_file = )"[^"]*"', rf'\1"{secret}"', text)
         given = tomllib.loads(local)
         build({"onec": {"url": "http://127.0.0.1:9/ws"}, **given})
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bsl")], ids=name)
+def test_modules_that_are_shown_parse(page: Path) -> None:
+    assert not [errors(text) for text in blocks(page, "bsl") if errors(text)]
 
 
 @pytest.mark.parametrize("pair", pairs(), ids=lambda pair: name(pair[1]))
