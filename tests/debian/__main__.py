@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from rich.console import Console
 
@@ -47,7 +47,7 @@ def say(line: str) -> None:
 class Calls:
     """`told`: what became of them, once they are over."""
 
-    lines: TextIO
+    lines: IO[str]
     told: dict[str, Any] = field(default_factory=dict)
 
     def begin(self) -> None:
