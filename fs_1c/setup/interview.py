@@ -12,12 +12,12 @@ from fs_1c.settings import Address, DialectName
 from fs_1c.setup import answers as read
 from fs_1c.setup import machine, switch, trying
 from fs_1c.setup.answers import NONE, Answers, Mistake
-from fs_1c.setup.asking import Given, Prompted, Stopped
+from fs_1c.setup.asking import Given, Prompted, Refused, Stopped
+from fs_1c.setup.plan import DIALPLAN, WELL_KNOWN
 
 DIRECTORY = "directory"
 """In place of a file with keys: FreeSWITCH's directory has them."""
 STANDARD = Address("127.0.0.1", 8021)
-STANDARD_PASSWORD = "ClueCon"  # noqa: S105  FreeSWITCH's own, which everybody knows
 
 SECRETS = ("password", "crm-token", "event-socket-password", "key")
 _STAGE_OF = {"dns": 0, "tcp": 0, "tls": 0, "http": 0, "authentication": 1, "service": 2, "number": 3}
@@ -69,7 +69,7 @@ class Interview:
         asked: Who answers.
         tries: Whether answers are tried.
         configurations: Folders in which FreeSWITCH may keep its configuration, the likeliest first.
-        context: Of the dialplan.
+        context: Of the dialplan; empty: public, or else default.
 
     Attributes:
         answers: So far.
@@ -214,7 +214,7 @@ class Interview:
 
     def _about_switch(self) -> None:
         found = self._own_door()
-        known = (found.address, found.password) if found else (STANDARD, STANDARD_PASSWORD)
+        known = (found.address, found.password) if found else (STANDARD, WELL_KNOWN)
         if not self._asked.has("event-socket"):
             bad = self._try_switch(*known, quietly=found is None and self._prompted)
             if bad is None or (not self._prompted and self._asked.again(bad)):
@@ -233,7 +233,7 @@ class Interview:
     def _password_of(self, address: Address, found: switch.Door | None) -> str:
         if found and found.address == address and not self._asked.has("event-socket-password"):
             return found.password
-        default = None if self._prompted else STANDARD_PASSWORD
+        default = None if self._prompted else WELL_KNOWN
         return self._asked.ask("event-socket-password", read.secret, default)
 
     def _own_door(self) -> switch.Door | None:
@@ -258,9 +258,12 @@ class Interview:
         return bad
 
     def _about_dialplan(self) -> None:
+        folder = self.configuration and machine.context(self.configuration, self._context)
+        if folder and (why := machine.there(folder / DIALPLAN)):
+            raise Refused(why)
         while True:
             numbers = self._asked.ask("number", read.numbers)
-            bad = self._told(switch.same_number(self._folder, numbers)) if self._folder else None
+            bad = self._told(switch.same_number(folder, numbers)) if folder else None
             if bad is None or not self._asked.again(bad):
                 break
         self.answers = replace(self.answers, numbers=numbers)
@@ -274,14 +277,6 @@ class Interview:
             bad = self._told([one for one in found.findings if one.step == "target"])
             if bad is None or not self._asked.again(bad):
                 return
-
-    @property
-    def _folder(self) -> Path | None:
-        """Of the context for the dialplan."""
-        if self.configuration is None:
-            return None
-        found = machine.context(self.configuration, self._context)
-        return found[0] if found else None
 
     def _about_history(self) -> None:
         told = self.answers.dialect in (DialectName.MOBILON_3, DialectName.ITOOLABS) or self._onec.takes_calls

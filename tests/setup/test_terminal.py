@@ -91,3 +91,39 @@ def test_whoever_stops_has_nothing_written(world: World, keys: str, code: int) -
         assert screen.end() == code, screen.shown
     assert "othing has been written" in screen.shown
     assert world.place.files() == before
+
+
+def test_1c_that_is_not_there_yet_may_stay(world: World) -> None:
+    """Then nothing more is tried at it."""
+    given = [
+        "--url",
+        "http://127.0.0.1:1/ws/VATS",
+        "--username",
+        "none",
+        "--target",
+        TARGET,
+        "--history",
+        "no",
+    ]
+    with Terminal("setup", *places(world), *given) as screen:
+        assert "127.0.0.1:1: refused" in screen.answer(AGAIN, "k")
+        screen.answer("Dialect", "mobilon-3")
+        screen.answer("a client whom 1C knows", CLIENT)
+        assert "PROBLEM" not in screen.answer("number that clients dial", NUMBER)
+        screen.answer("Write these files? [Y/n] ", "")
+        assert screen.end() == 0, screen.shown
+    assert load(world.place.folder / "fs-1c.toml").onec["default"].dialect == "mobilon-3"
+
+
+def test_in_russian(world: World) -> None:
+    given = ["--url", world.onec.url, "--username", "SOAP", "--target", TARGET, "--history", "нет"]
+    with Terminal("--lang", "ru", "setup", *places(world), *given) as screen:
+        screen.answer("Его пароль", SECRET)
+        screen.answer("Номер клиента", "нет")
+        screen.answer("у которого открывать карточки", "нет")
+        screen.answer("На какой номер", "семь")
+        assert "это не телефонный номер" in screen.answer("На какой номер", NUMBER)
+        screen.answer("[Д/н] ", "д")
+        screen.until("Осталось выполнить:")
+        assert screen.end() == 0, screen.shown
+    assert load(world.place.folder / "fs-1c.toml").history.enabled is False
