@@ -20,7 +20,7 @@ DIRECTORY = "directory"
 STANDARD = Address("127.0.0.1", 8021)
 
 SECRETS = ("password", "crm-token", "event-socket-password", "key")
-_STAGE_OF = {"dns": 0, "tcp": 0, "tls": 0, "http": 0, "authentication": 1, "service": 2, "number": 3}
+_STAGE_OF = {"dns": 0, "tcp": 0, "tls": 0, "http": 0, "authentication": 1, "number": 2, "service": 3}
 """A step of the check → which stage's answers it is about."""
 
 
@@ -83,8 +83,8 @@ class Interview:
         self.configuration = next((one for one in configurations if one.is_dir()), None)
         self._asked, self._tries, self._context = asked, tries, context
         self._configurations = configurations
-        self._known_dialect = False
-        self._onec = trying.OneCFound(())
+        self._known_dialect = self._guessed = False
+        self._onec, self._onec_tried = trying.OneCFound(()), tries
         self._shown: set[tuple[str, str]] = set()
         self._prompted = isinstance(asked, Prompted)
 
@@ -106,26 +106,28 @@ class Interview:
         stages = (
             (self._where, "http"),
             (self._login, "http"),
+            (self._client, "http"),  # by him a base is known that answers about nobody else
             (self._dialect, "history"),
-            (self._client, "number"),
+            (lambda: None, "number"),
         )
-        at, tried = 0, self._tries
+        at, self._onec_tried = 0, self._tries
         while at < len(stages):
             ask, last = stages[at]
             ask()
-            bad = self._try_onec(last, at) if tried else None
+            bad = self._try_onec(last, at) if self._onec_tried else None
             if bad is None:
                 at += 1
             elif self._asked.again(bad):
                 at = min(at, _STAGE_OF.get(bad.step, at))
+                self._known_dialect = self._known_dialect and bad.step != "service"
             else:
-                tried = False
+                self._onec_tried = False
                 at += 1
 
     def _where(self) -> None:
         url = self._asked.ask("url", read.url)
         self.answers = replace(self.answers, url=url)
-        self._known_dialect = False
+        self._known_dialect = self._guessed = False
         if self._asked.has("dialect") or "/ws/" not in url:
             self._ask_dialect(DialectName.ITOOLABS)
 
@@ -141,10 +143,11 @@ class Interview:
     def _dialect(self) -> None:
         if self._known_dialect:
             return
-        guess = trying.onec(self.answers, "service").dialect if self._tries else None
-        if guess and guess is not self._onec.dialect:
+        guess = trying.onec(self.answers, "service", self._numbers).dialect if self._onec_tried else None
+        if guess and not self._guessed:
             self._asked.say("  " + _("Dialect {name}: so its ?wsdl says.", name=guess.value))
             self.answers = replace(self.answers, dialect=guess)
+            self._known_dialect = self._guessed = True
         else:
             self._ask_dialect(guess or DialectName.MOBILON_2)
 
@@ -156,10 +159,14 @@ class Interview:
     def _client(self) -> None:
         self.client = self._asked.ask("client", read.client, NONE)
 
+    @property
+    def _numbers(self) -> list[str]:
+        return [self.client] if self.client else []
+
     def _try_onec(self, last: str, stage: int) -> Finding | None:
         if last == "number" and not self.client:
             return None
-        self._onec = trying.onec(self.answers, last, [self.client] if self.client else ())
+        self._onec = trying.onec(self.answers, last, self._numbers)
         if self._onec.finds_by:
             form = self._onec.finds_by.value
             told = _(

@@ -236,6 +236,16 @@ def test_1c_finds_numbers_in_another_form(world: World, monkeypatch: pytest.Monk
     assert load(world.place.folder / "fs-1c.toml").onec["default"].number_format == "+7"
 
 
+def test_a_base_that_fails_for_whom_it_does_not_know(world: World) -> None:
+    """Without a client's number it looks as if it always failed."""
+    world.onec.fault = Fault("fails-for-unknown")
+    alone = world.place.setup({**world.given, "client": "none"})
+    said = world.place.setup(world.given)
+    assert (alone.code, said.code) == (1, 0), said.text
+    assert "PROBLEM service" in alone.text
+    assert f"SayName works for {CLIENT}" in said.text
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
