@@ -11,14 +11,12 @@ from fs_1c.check.event_socket import NotLetIn
 from fs_1c.check.finding import Finding, Level, ok, problem, skipped, warning
 from fs_1c.check.report import lines, run
 from fs_1c.check.switch import Switch
-from fs_1c.check.wsdl import fitting
 
 __all__ = [
     "Finding",
     "Level",
     "NotLetIn",
     "Switch",
-    "fitting",
     "lines",
     "look_at_base",
     "look_at_switch",
