@@ -34,9 +34,10 @@ from fs_1c.settings.sections import (
     SubscribersSettings,
     is_loopback,
 )
-from fs_1c.settings.types import Address, parse_address, parse_duration
+from fs_1c.settings.types import LONGEST_WAIT, Address, parse_address, parse_duration
 
 __all__ = [
+    "LONGEST_WAIT",
     "TOKEN_LENGTH",
     "Address",
     "AnswerAt",

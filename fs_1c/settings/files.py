@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import stat
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fs_1c.settings.file import DEFAULT_BASE, Settings
+from fs_1c.settings.file import DEFAULT_BASE, Settings, parsed
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +39,7 @@ def secret_files(settings: Settings) -> list[tuple[str, Path]]:
 def inline_secrets(path: Path) -> list[str]:
     """The names of secrets that stand in the settings file itself; none if it cannot be read."""
     try:
-        return sorted(set(_secret_names(tomllib.loads(path.read_text("utf-8")))))
+        return sorted(set(_secret_names(parsed(path.read_bytes()))))
     except (OSError, ValueError):
         return []  # nothing but the environment, or a file that is away by now
 

@@ -4,7 +4,6 @@ is allowed.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from enum import StrEnum
@@ -18,11 +17,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberPlan
+from fs_1c.settings.access import unreadable
 from fs_1c.settings.types import (
+    LONGEST_WAIT,
     Address,
     AddressField,
     Duration,
-    DurationOrOff,
+    LongDuration,
+    LongDurationOrOff,
     Network,
     NetworkField,
     Section,
@@ -40,10 +42,10 @@ class LookupSettings(Section):
     another call in each second, and fewer than four sessions answer at 0.1 s: a flood leaves room for others.
     """
 
-    deadline: Duration = 0.8
-    fresh_for: Duration = 300.0
-    stale_for: DurationOrOff = 86400.0
-    unknown_for: Duration = 60.0
+    deadline: Duration = Field(0.8, le=LONGEST_WAIT)
+    fresh_for: LongDuration = 300.0
+    stale_for: LongDurationOrOff = 86400.0
+    unknown_for: LongDuration = 60.0
     size: int = Field(100_000, ge=1, le=10_000_000)
     new_per_second: int = Field(30, ge=0, le=100_000)
 
@@ -70,8 +72,8 @@ class NumbersSettings(Section):
     @field_validator("blocked_file")
     @classmethod
     def _readable(cls, file: Path | None) -> Path | None:
-        if file and not os.access(file, os.R_OK):
-            raise ValueError(f"{file} cannot be read")
+        if file and (why := unreadable(file)):
+            raise ValueError(why)
         return file
 
     def plan(self) -> NumberPlan:
@@ -104,13 +106,13 @@ class SubscribersSettings(Section):
     keys: dict[str, SecretStr] = Field(default_factory=dict)
     file: Path | None = None
     directory: bool = False
-    directory_for: Duration = 300.0
+    directory_for: LongDuration = 300.0
 
     @field_validator("file")
     @classmethod
     def _readable(cls, file: Path | None) -> Path | None:
-        if file and not os.access(file, os.R_OK):
-            raise ValueError(f"{file} cannot be read")
+        if file and (why := unreadable(file)):
+            raise ValueError(why)
         return file
 
 
@@ -258,8 +260,8 @@ class ClusterSettings(Section):
     @model_validator(mode="after")
     def _files(self) -> ClusterSettings:
         for name, file in (("token_file", self.token_file), ("ca_file", self.ca_file)):
-            if file and not os.access(file, os.R_OK):
-                raise ValueError(f"{name}: {file} cannot be read")
+            if file and (why := unreadable(file)):
+                raise ValueError(f"{name}: {why}")
         return self
 
     @property
@@ -295,7 +297,7 @@ class JournalSettings(Section):
     """What happened to each call, kept for `keep_for` seconds; without `titles`, clients' names stay out."""
 
     enabled: bool = True
-    keep_for: Duration = 90 * 86400.0
+    keep_for: LongDuration = 90 * 86400.0
     titles: bool = True
 
 
@@ -309,7 +311,7 @@ class HistorySettings(Section):
 
     enabled: bool | None = None
     internal: bool = False
-    keep_for: Duration = 7 * 86400.0
+    keep_for: LongDuration = 7 * 86400.0
     missed_owner: str = Field("manager", pattern="^(manager|last-rung|nobody|[0-9]{1,9})$")
 
 
