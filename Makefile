@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # tests anew, and every process that they start all of fs-1c.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test lint bench fuzz soak cluster esl lock sbom clean
+.PHONY: demo test lint site locale bench fuzz soak cluster esl lock sbom dist wheelhouse deb debtest clean ALWAYS
 
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
@@ -21,6 +21,22 @@ test: $(VENV)/.ready
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The documents as a site, in build/site: of two languages, with search, without anybody else's host.
+site: $(VENV)/.ready
+	$(BIN)/python -m pip --quiet install --disable-pip-version-check -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python -m pytest tests/docs/test_site.py
+	@echo build/site/index.html
+# After a text has changed: fs_1c/locale has the new ones, to be translated. A second run compiles what has been.
+# What is compiled is kept beside it, so that no build can forget to.
+locale: $(VENV)/.ready
+	@mkdir -p build
+	$(BIN)/python -m babel.messages.frontend --quiet extract -F pyproject.toml --no-location \
+	    -o build/fs_1c.pot fs_1c
+	$(BIN)/python -m babel.messages.frontend --quiet update -i build/fs_1c.pot -d fs_1c/locale -D fs_1c \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
+	$(BIN)/python -m babel.messages.frontend --quiet compile -d fs_1c/locale -D fs_1c --statistics
 
 # WRITE=1 writes docs/performance.md and its picture.
 bench: $(VENV)/.ready
@@ -68,17 +84,67 @@ sbom: build/tools/.ready
 	build/tools/bin/cyclonedx-py requirements --output-reproducible --output-file build/sbom.json requirements.lock
 	@echo build/sbom.json
 
-build/tools/.ready:
-	$(PYTHON) -m venv --clear build/tools
-	build/tools/bin/pip --quiet install --disable-pip-version-check uv cyclonedx-bom
+# sdist and wheel, and what is in an installation, in dist/: the same octets from the same files, whoever makes them,
+# where and when. So they are made twice, in two folders, and compared.
+dist: build/first build/second sbom
+	diff -r build/first build/second
+	mkdir -p dist && cp build/first/* dist/ && cp build/sbom.json dist/fs-1c-sbom.json
+	cd dist && sha256sum *.tar.gz *.whl *.json
+
+# What git knows of, with what was changed since, whatever else lies about; an sdist unpacked knows what it has.
+COPIED = { git ls-files -z 2>/dev/null || grep -v egg-info fs_1c.egg-info/SOURCES.txt | tr '\n' '\0'; } \
+    >build/files && tar --create --null --files-from build/files --file build/files.tar && \
+    tar --extract --file build/files.tar --directory $(1)
+# When the last commit was made, by which all files are dated.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y PKG-INFO)
+SAME = --sort=name --format=ustar --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX
+
+# The wheel is made from the sdist: one that lacks a file makes no wheel that has it.
+build/first build/second: build/tools/.ready ALWAYS
+	rm -rf $@ $@-from && mkdir -p $@ $@-from/tree $@-from/sdist
+	$(call COPIED,$@-from/tree)
+	$(BUILD) --sdist --outdir $@-from $@-from/tree >/dev/null
+	tar --extract --directory $@-from/sdist --file $@-from/*.tar.gz
+	cd $@-from/sdist && tar --create $(SAME) * | gzip --no-name --best >$(CURDIR)/$@/$$(basename ../*.tar.gz)
+	rm -rf $@-from/sdist/* && tar --extract --directory $@-from/sdist --file $@/*.tar.gz
+	umask 022 && $(BUILD) --wheel --outdir $@ $@-from/sdist/* >/dev/null
+	rm -rf $@-from
+
+BUILD = build/tools/bin/python -m build --no-isolation
+
+# With all that it needs, for this Python on this machine: pip install --no-index --find-links dist/wheelhouse fs-1c
+wheelhouse: dist
+	$(call WHEELS,$(PYTHON),dist/wheelhouse)
+	cp build/first/*.whl dist/wheelhouse/
+
+WHEELS = rm -rf $(2) && $(1) -m venv --clear build/pip && build/pip/bin/pip --quiet download --disable-pip-version-check \
+    --require-hashes --only-binary :all: --dest $(2) --requirement requirements.lock
+
+# The Debian package, for the Debian and the processor where it is made. The network is needed for the wheels alone.
+deb: sbom
+	rm -rf build/deb && mkdir -p build/deb/fs-1c dist
+	$(call WHEELS,/usr/bin/python3,build/deb/wheelhouse)
+	cp build/sbom.json build/deb/wheelhouse/
+	$(call COPIED,build/deb/fs-1c)
+	cd build/deb/fs-1c && env -u MAKEFLAGS dpkg-buildpackage --build=binary --no-sign
+	cp build/deb/*.deb dist/
+	if command -v lintian >/dev/null; then lintian --fail-on error build/deb/*.changes; fi
+
+# The tools of this page; setuptools in the very version that is locked, for it is the one that builds.
+build/tools/.ready: requirements.lock
+	$(call ENVIRONMENT,build/tools)
+	build/tools/bin/pip --quiet install --disable-pip-version-check uv cyclonedx-bom build
+	awk '/^[^ ]/ { wanted = /^setuptools==/ } wanted' requirements.lock >build/tools/setuptools.lock
+	build/tools/bin/pip --quiet install --disable-pip-version-check --require-hashes -r build/tools/setuptools.lock
 	touch $@
 
 # Debian keeps ensurepip in a package of its own (python3-venv). Without it `python3 -m venv` fails,
 # and the pip that is there puts one into the bare environment instead.
+ENVIRONMENT = $(PYTHON) -m venv --clear $(1) >/dev/null 2>&1 || { $(PYTHON) -m venv --clear --without-pip $(1) && \
+    $(PYTHON) -m pip --quiet --python $(1)/bin/python install pip; }
+
 $(VENV)/.ready: setup.cfg pyproject.toml
-	$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || { \
-	    $(PYTHON) -m venv --clear --without-pip $(VENV) && \
-	    $(PYTHON) -m pip --quiet --python $(BIN)/python install pip; }
+	$(call ENVIRONMENT,$(VENV))
 	$(BIN)/python -m pip --quiet install --disable-pip-version-check -e '.[dev]'
 	touch $@
 

@@ -7,6 +7,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Texts are looked for as they stand in the code, whatever whoever runs this reads.
+os.environ.update({"LC_ALL": "C.UTF-8", "LANGUAGE": ""})
+
 # Properties are not timed: a busy machine is not a failure. `make test` tries the same examples each time, so
 # that a change fails by what it changes; `make fuzz` looks for others.
 settings.register_profile(

@@ -17,6 +17,7 @@ HOUSE = ROOT / "fs_1c"
 FLOORS = (
     ("__main__",),
     ("cli",),
+    ("setup",),
     ("check", "simulator"),
     ("service",),
     ("esl", "modpython", "web"),
@@ -26,7 +27,7 @@ FLOORS = (
     ("recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),
     ("call", "channel", "timers"),
-    ("numbers",),
+    ("language", "numbers"),
     ("",),  # the package itself: its version
 )
 """From the top down; a room imports from floors below its own, and from nobody beside it."""

@@ -22,8 +22,9 @@ from packaging.version import Version
 
 from tests import ROOT
 
-DATA = {".csv", ".css", ".esl", ".html", ".js", ".json", ".wsdl"}
+DATA = {".csv", ".css", ".esl", ".html", ".js", ".json", ".mo", ".po", ".wsdl", ".xml"}
 """Suffixes of files that the package has beside its code."""
+NEEDED = "py.typed", "web/status/files/page.js", "locale/ru/LC_MESSAGES/fs_1c.mo"
 OTHERS = "MANIFEST.in", "LICENSE", "README.md", "pyproject.toml", "requirements.lock", "setup.cfg"
 
 
@@ -158,7 +159,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     about = {name.partition("/")[2] for name in names if ".dist-info/" in name}
     assert {name for name in names if ".dist-info/" not in name} == of_the_package()
-    assert "fs_1c/py.typed" in names and "fs_1c/web/status/files/page.js" in names
+    assert {f"fs_1c/{one}" for one in NEEDED} <= names
     assert about == {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
 
 

@@ -31,6 +31,8 @@ SAME = 2.0
 """Seconds in which the same client for the same subscriber is the same click."""
 ANSWER_WITHIN = 15.0
 """Seconds after which whoever asks is told how far it is; 1C waits for 20."""
+NAMED_WITHIN = 2.0
+"""Seconds that a call waits for the client's name, others' names included."""
 SETTLED = 4.0
 """Seconds after a reconnect by which a switch has told of all calls that are up (see `esl.listening`)."""
 KEPT_FOR = 86400.0
@@ -115,6 +117,7 @@ class Desk(Observer):
         self._up: dict[str, Placed] = {}  # those of them that have not ended
         self._making: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._naming = asyncio.Semaphore()
         self._lines: list[float] = []  # when the log was told of refusals
 
     def find(self, call_id: str) -> Placed | None:
@@ -197,7 +200,7 @@ class Desk(Observer):
     async def _make(self, placed: Placed, base: str, policy: Policy) -> None:
         told = False
         try:
-            title = await self._name_of(placed.plan.number.e164, base)
+            title = await self._name(placed.plan.number.e164, base)
             words = command(
                 placed.id,
                 placed.plan,
@@ -214,6 +217,16 @@ class Desk(Observer):
         if not told:
             placed.line = None
             self.step(placed.id, Step(What.REFUSED))
+
+    async def _name(self, number: str, base: str) -> str:
+        """Who is called; nothing, if it takes too long. One is asked about at a time, however many calls are
+        asked for: 1C's sessions are for those who wait with the telephone at their ear.
+        """
+        try:
+            async with asyncio.timeout(NAMED_WITHIN), self._naming:
+                return await self._name_of(number, base)
+        except TimeoutError:
+            return ""
 
     async def _far_enough(self, placed: Placed, far: AnswerAt) -> None:
         try:

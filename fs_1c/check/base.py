@@ -14,7 +14,7 @@ from fs_1c.check.bounds import at_once
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
 from fs_1c.check.wsdl import Described
-from fs_1c.numbers import NumberPlan
+from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import NOBODY, Answer, OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.routing import decide
 from fs_1c.settings import DialectName, OneCSettings, RoutingSettings, Settings, setting
@@ -90,6 +90,7 @@ class Base:
         kept: 1C keeps sessions.
         described: What it says about itself at ?wsdl, if it does.
         managers: Extensions that 1C names as managers.
+        finds_by: In which form it finds a client whom it does not find as it is asked.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Base:
     first: float | None = None
     kept: bool = False
     managers: set[str] = field(default_factory=set)
+    finds_by: NumberFormat | None = None
     numbers: tuple[str, ...] = ()
     probe: str = NOBODY
     described: Described | None = None

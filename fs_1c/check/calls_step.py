@@ -35,6 +35,13 @@ def _found(settings: Settings) -> Iterator[Finding]:
             "Calls are made over that connection to a switch: without one 1C is told that there is none.",
             "Add the switch as [[esl.inbound]].",
         )
+    if own.record and not settings.recordings.enabled:
+        yield warning(
+            STEP,
+            f"calls are recorded to {own.record}, and there is no [recordings]",
+            "1C gets no address at which they can be listened to.",
+            "Set recordings.folder and recordings.link.",
+        )
     if own.is_open and not own.cert_file:
         yield warning(
             STEP,

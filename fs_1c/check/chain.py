@@ -28,7 +28,7 @@ from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
 from fs_1c.check.settings_step import base_link, switch_link
 from fs_1c.check.switch import Switch
-from fs_1c.check.walk import Branch, Step, Trip, Watch, collect
+from fs_1c.check.walk import Branch, Step, Trip, Unseen, Watch, collect
 from fs_1c.settings import Settings
 
 OVERALL = 45.0
@@ -148,18 +148,50 @@ def _of_base(one: Base, running: Future[bool], trip: Trip) -> Branch:
         done, _ = wait([running], RUNNING_WITHIN)
         return load_step.sessions(one, bool(done) and running.result())
 
-    steps = [
+    way, numbers = _way_to(one)
+    latency = _step("latency", partial(load_step.latency, one), _ONEC)
+    steps = [*way, _step("sessions", sessions, _ONEC), *numbers, latency]
+    return Branch(_link(one), steps, trip, lambda: one.blocked)
+
+
+def _way_to(one: Base) -> tuple[list[Step], list[Step]]:
+    """The steps up to 1C, and those about numbers."""
+    way = [
         _step("dns", partial(reach_step.dns, one), _NAMES),
         _step("tcp", partial(reach_step.tcp, one), _ONEC),
         _step("tls", partial(reach_step.tls, one), _ONEC),
         _step("http", partial(answer_step.http, one), _ONEC),
         _step("service", partial(answer_step.service, one), _ONEC),
         _step("history", partial(answer_step.history, one), _ONEC),
-        _step("sessions", sessions, _ONEC),
-        *(_step("number", partial(number_step.number, one, number), _ONEC) for number in one.numbers),
-        _step("latency", partial(load_step.latency, one), _ONEC),
     ]
-    return Branch(_link(one), steps, trip, lambda: one.blocked)
+    return way, [_step("number", partial(number_step.number, one, each), _ONEC) for each in one.numbers]
+
+
+def look_at_base(settings: Settings, numbers: Sequence[str], last: str) -> tuple[list[Finding], Base]:
+    """The way to the only base that is set, and no further than to the step `last`. Never raises."""
+    trip = Trip(Budget(OVERALL), Mask(), Unseen())
+    settings_step.secrets(settings, trip.mask)
+    one = base.of(next(iter(settings.onec)), settings, Keys({}, unread="nothing was read"), numbers)
+    way, more = _way_to(one)
+    names = [step.name for step in way]
+    steps = way[: names.index(last) + 1] if last in names else [*way, *more]
+    try:
+        branch = Branch(_link(one), steps, trip, lambda: one.blocked)
+        branch.run()
+    finally:
+        one.hang_up()
+    return branch.found, one
+
+
+def look_at_switch(settings: Settings, more: Callable[[Switch], list[Finding]]) -> list[Finding]:
+    """Does the only switch that is set let us in, and what does `more` find there. Never raises."""
+    trip = Trip(Budget(OVERALL), Mask(), Unseen())
+    settings_step.secrets(settings, trip.mask)
+    one = Switch(settings.esl.inbound[0], settings, Keys({}))
+    steps = [*_door_of(one), Step("target", partial(more, one), LIMITS["modules"], _SWITCH)]
+    branch = Branch(_link(one), steps, trip, lambda: one.blocked)
+    branch.run()
+    return branch.found
 
 
 def _of_switch(one: Switch, bases: Sequence[Base], asked: Sequence[Future[None]], trip: Trip) -> Branch:
@@ -170,14 +202,20 @@ def _of_switch(one: Switch, bases: Sequence[Base], asked: Sequence[Future[None]]
         return switch.directory(one, sorted(managers))
 
     steps = [
-        _step("event-socket", partial(switch.greeting, one), _SWITCH),
-        _step("password", partial(switch.password, one), _SWITCH),
-        _step("modules", partial(switch.modules, one), _SWITCH),
+        *_door_of(one),
         _step("database", partial(switch.database, one), _SWITCH),
         _step("claims", partial(switch.claims, one), _SWITCH),
         _step("directory", directory, _SWITCH),
     ]
     return Branch(_link(one), steps, trip, lambda: one.blocked)
+
+
+def _door_of(one: Switch) -> list[Step]:
+    return [
+        _step("event-socket", partial(switch.greeting, one), _SWITCH),
+        _step("password", partial(switch.password, one), _SWITCH),
+        _step("modules", partial(switch.modules, one), _SWITCH),
+    ]
 
 
 def _service_steps(settings: Settings, running: Future[bool]) -> list[Step]:

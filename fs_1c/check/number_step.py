@@ -70,7 +70,7 @@ def _judged(base: Base, parsed: Number, said: dict[str, Said]) -> list[Finding]:
         ]
     by_substring = _by_substring(parsed, said)
     if not said[asked_as].answer.known:
-        right = parsed.written(found[0])
+        base.finds_by, right = found[0], parsed.written(found[0])
         what = f"this base finds {parsed.e164} by {right}; the settings have it asked by {asked_as}"
         why = f"Its clients come as unknown callers. {by_substring}"
         return [problem("number", what, why, f'Set {setting} = "{found[0].value}".')]

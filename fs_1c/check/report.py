@@ -21,6 +21,7 @@ from fs_1c.channel import json_line
 from fs_1c.check import chain
 from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, Level, exit_code
+from fs_1c.check.walk import Unseen
 from fs_1c.settings import SettingsError, load
 
 LOAD_WITHIN = 10.0
@@ -115,15 +116,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("s" if number != 1 else "")
 
 
-class _Silent:
-    """Nobody looks on."""
-
-    def begun(self, where: str, step: str) -> None:
-        pass
-
-    def finished(self, where: str, findings: Sequence[Finding]) -> None:
-        pass
-
+class _Silent(Unseen):
     def __enter__(self) -> None:
         pass
 

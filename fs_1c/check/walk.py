@@ -33,6 +33,16 @@ class Watch(Protocol):
         """All is known about one link of the chain; told in the order in which it is to be shown."""
 
 
+class Unseen:
+    """Nobody looks on."""
+
+    def begun(self, where: str, step: str) -> None:
+        pass
+
+    def finished(self, where: str, findings: Sequence[Finding]) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step.

@@ -133,8 +133,8 @@ def _called(pop: bool, kind: str, wanted: str, name: str, role: str) -> Mismatch
     return Mismatch(pop, what, f"names.{role}", name)
 
 
-def fitting(described: Described, current: DialectName) -> DialectName | None:
-    """Another dialect that says exactly what this base says; None if there is none."""
+def fitting(described: Described, current: DialectName | None = None) -> DialectName | None:
+    """A dialect, another than `current`, that says exactly what this base says; None if there is none."""
     for name, preset in PRESETS.items():
         if name is current:
             continue

@@ -12,6 +12,8 @@ from fs_1c.channel import json_line
 from fs_1c.cli.common import out, refuse_unknown_base, usable_settings
 from fs_1c.cli.terminal import say
 from fs_1c.integration import Integration
+from fs_1c.journal import card_word, lookup_word
+from fs_1c.language import _, retold
 
 _EXIT_LOOKUP = {Result.FOUND: 0, Result.UNKNOWN: 3, Result.SKIPPED: 3}
 
@@ -35,17 +37,16 @@ def pop(config: Path, number: str, *, extension: str, key: str, base: str, as_js
     settings = usable_settings(config)
     refuse_unknown_base(settings, base)
     if bool(extension) == bool(key):
-        typer.echo("pop: allowed is one of --extension and --key", err=True)
+        typer.echo(f"pop: {_('allowed is one of --extension and --key')}", err=True)
         return 2
     with Integration(settings) as integration:
         told = integration.pop(number, extension=extension, key=key, base=base)
     if as_json:
         typer.echo(json_line(pop_as_json(told)))
     else:
-        reason = (
-            f": {told.error.message}" if told.error else " (1C took it; whether it was shown it never says)"
-        )
-        say(out, f"{told.outcome} in {told.took * 1000:.0f} ms{reason}")
+        took = _("{outcome} in {ms:.0f} ms", outcome=card_word(told.outcome), ms=told.took * 1000)
+        accepted = _("{took} (1C took it; whether it was shown it never says)", took=took)
+        say(out, f"{took}: {retold(told.error.message)}" if told.error else accepted)
     wrong = told.outcome in (Outcome.NO_KEY, Outcome.SKIPPED)
     return 0 if told.outcome is Outcome.ACCEPTED else 2 if wrong else 4
 
@@ -75,12 +76,19 @@ def pop_as_json(told: ScreenPop) -> dict[str, Any]:
 
 
 def _show_caller(number: str, caller: Caller) -> None:
-    took = f"{caller.took * 1000:.0f} ms"
-    asked = f"{number} (asked as {caller.asked_as})" if caller.asked_as else number
+    took = _("{ms:.0f} ms", ms=caller.took * 1000)
+    asked = asked_as(number, caller.asked_as) if caller.asked_as else number
     if caller.result is Result.FOUND:
         say(out, f"{asked}: {caller.title}")
-        say(out, f"category {caller.category or '-'}, manager {caller.manager or '-'}, {took}")
+        category, manager = caller.category or "-", caller.manager or "-"
+        known = _("category {category}, manager {manager}", category=category, manager=manager)
+        say(out, f"{known}, {took}")
     elif caller.error:
-        say(out, f"{asked}: {caller.result}: {caller.error.message} ({took})")
+        say(out, f"{asked}: {lookup_word(caller.result)}: {retold(caller.error.message)} ({took})")
     else:
-        say(out, f"{asked}: 1C knows no such client ({took})")
+        say(out, f"{asked}: {_('1C knows no such client')} ({took})")
+
+
+def asked_as(number: str, written: str) -> str:
+    """A number, and as what it was asked about."""
+    return _("{number} (asked as {written})", number=number, written=written)

@@ -9,6 +9,7 @@ import typer
 from fs_1c.channel import json_line, plain
 from fs_1c.cli.common import usable_settings
 from fs_1c.cli.running import stranger, tell
+from fs_1c.language import _, retold
 
 _WRONG = ("number", "not-allowed", "not-set")
 WITHIN = 20.0
@@ -19,11 +20,12 @@ def run(config: Path, client: str, extension: str, *, as_json: bool) -> int:
     """Returns the exit code: 1 if it could not be told, 2 wrong input, 4 if the call came to nothing."""
     settings = usable_settings(config)
     door, token = settings.http, settings.http.secret()
-    missing = {"http: enabled": door.enabled, "http: token": token, "http: listen's port": door.listen.port}
-    missing["calls: dial"] = settings.calls.dial
+    missing = {"http.enabled": door.enabled, "http.token": token, "http.listen": door.listen.port}
+    missing["calls.dial"] = settings.calls.dial
     for setting, there in missing.items():
         if not there:
-            typer.echo(f"{config}: {setting} is missing: the running service cannot be told", err=True)
+            why = _("{setting} is missing: the running service cannot be told", setting=setting)
+            typer.echo(f"{config}: {why}", err=True)
             return 2
     status, why, told = tell(door, "/call", {"number": client, "extension": extension}, WITHIN)
     if status != 200:
@@ -38,7 +40,7 @@ def run(config: Path, client: str, extension: str, *, as_json: bool) -> int:
     if as_json:
         typer.echo(json_line(told))
     elif made:
-        typer.echo(f"{call_id} {message}")
+        typer.echo(f"{call_id} {retold(message)}")
     else:
-        typer.echo(f"call: {code}: {message}", err=True)
+        typer.echo(f"call: {code}: {retold(message)}", err=True)
     return 0 if made else 2 if code in _WRONG else 4

@@ -2,9 +2,6 @@
 
 Settings, 1C, the web server: loading all of it takes a second, and `fs-1c --help` needs none. So at the top
 of this file stands only what every command needs, and each imports the rest for itself.
-
-Exit codes are part of the contract: 0 well, 2 wrong input or settings, 3 1C knows nobody, 4 1C failed, 5
-the service stood still and has ended itself, 1 anything else.
 """
 
 from __future__ import annotations
@@ -12,34 +9,48 @@ from __future__ import annotations
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from fs_1c import __version__
+from fs_1c.cli import exits
+from fs_1c.cli.setup import app as setup
+from fs_1c.cli.speaking import Speaking
+from fs_1c.language import _, speak
 
 app = typer.Typer(
+    cls=Speaking,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local variables would show passwords
     help="FreeSWITCH meets 1C:Enterprise.",
 )
 
+
+def _for_programs(wanted: bool) -> bool:
+    if wanted:
+        speak("en")
+    return wanted
+
+
 SettingsFile = Annotated[
     Path, typer.Option("-c", "--config", envvar="FS_1C_CONFIG", help="The settings file (TOML).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, on one line.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Answer in JSON, on one line, and in English.", callback=_for_programs)
+]
 BaseName = Annotated[str, typer.Option("--base", help="Which base, if the settings have several.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Log more.")]
 
 DEFAULT_FILE = Path("/etc/fs-1c/fs-1c.toml")
 
 
-@app.command()
+@app.command(epilog=exits.SERVE)
 def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None:
     """Run the service: the doors that FreeSWITCH calls. SIGTERM stops it, SIGHUP reads the settings again."""
-    # Callers wait for this start; nearly all that it loads stays, and need not be looked through meanwhile.
-    gc.disable()
+    speak("en")  # it is the log that it writes
+    gc.disable()  # callers wait for this start, and nearly all that it loads stays
     from fs_1c.cli.handed import Handed
     from fs_1c.sockets import WrongSocket
 
@@ -53,7 +64,7 @@ def serve(config: SettingsFile = DEFAULT_FILE, verbose: Verbose = False) -> None
         raise typer.Exit(2) from None
 
 
-@app.command()
+@app.command(epilog=exits.LOOKUP)
 def lookup(
     number: Annotated[str, typer.Argument(help="The caller's number, in any form.")],
     config: SettingsFile = DEFAULT_FILE,
@@ -63,7 +74,7 @@ def lookup(
 ) -> None:
     """Ask 1C, now and past the cache, who calls from NUMBER."""
     if raw and as_json:
-        typer.echo("lookup: allowed is one of --raw and --json", err=True)
+        typer.echo(f"lookup: {_('allowed is one of --raw and --json')}", err=True)
         raise typer.Exit(2)
     if raw:
         from fs_1c.cli.raw import lookup as look
@@ -74,7 +85,7 @@ def lookup(
     raise typer.Exit(ask.lookup(config, number, base=base, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.POP)
 def pop(
     number: Annotated[str, typer.Argument(help="The client's number, in any form.")],
     config: SettingsFile = DEFAULT_FILE,
@@ -89,7 +100,7 @@ def pop(
     raise typer.Exit(ask.pop(config, number, extension=extension, key=key, base=base, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.FORGET)
 def forget(
     number: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)] = "",
     everything: Annotated[bool, typer.Option("--all", help="Forget all numbers.")] = False,
@@ -102,7 +113,7 @@ def forget(
     raise typer.Exit(run(config, number, everything=everything, base=base))
 
 
-@app.command()
+@app.command(epilog=exits.ERASE)
 def erase(
     number: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)],
     config: SettingsFile = DEFAULT_FILE,
@@ -113,7 +124,7 @@ def erase(
     raise typer.Exit(run(config, number))
 
 
-@app.command()
+@app.command(epilog=exits.CALL)
 def call(
     client: Annotated[str, typer.Argument(help="The client's number, in any form.", show_default=False)],
     extension: Annotated[str, typer.Option(help="Whose telephone rings first.", show_default=False)],
@@ -126,7 +137,7 @@ def call(
     raise typer.Exit(run(config, client, extension, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.JOURNAL)
 def journal(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[str, typer.Option(help="Only this client's calls; the number in any form.")] = "",
@@ -137,7 +148,7 @@ def journal(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many calls, the latest first.")] = 20,
     as_json: AsJson = False,
     everywhere: Annotated[
-        bool, typer.Option("--all", help="Ask the other services (cluster.services), too.")
+        bool, typer.Option("--all", help="Ask the other services (`cluster.services`), too.")
     ] = False,
 ) -> None:
     """Say why a call went where it went, and why its card opened or did not."""
@@ -147,24 +158,24 @@ def journal(
 
     settings = usable_settings(config)
     if missed and (everywhere or number or call):
-        typer.echo("journal: --missed: allowed without --all, --number and --call", err=True)
+        typer.echo(f"journal: --missed: {_('allowed without --all, --number and --call')}", err=True)
         raise typer.Exit(2)
     if everywhere:
-        from fs_1c.cli import neighbours
-        from fs_1c.cli.journal import sought
+        from fs_1c.cli.journal import neighbours, sought
 
         asked = neighbours.Sought(sought(number, settings.numbers.plan()), call, limit)
         raise typer.Exit(neighbours.run(settings, asked, as_json=as_json, console=out))
     path = journal_file(settings)
     if path is None:
-        typer.echo(f"{config}: no journal is kept; allowed: state.folder set, and journal.enabled", err=True)
+        why = _("no journal is kept; allowed: state.folder set, and journal.enabled")
+        typer.echo(f"{config}: {why}", err=True)
         raise typer.Exit(2)
     raise typer.Exit(
         run(path, settings, number, call, limit=limit, missed=missed, as_json=as_json, console=out)
     )
 
 
-@app.command()
+@app.command(epilog=exits.HISTORY)
 def history(
     config: SettingsFile = DEFAULT_FILE,
     call: Annotated[str, typer.Option(help="Only this call, by the uuid in the log.")] = "",
@@ -178,11 +189,10 @@ def history(
     """Say what waits for 1C to be told it, since when and why."""
     from fs_1c.cli.history import Wanted, run
 
-    wanted = Wanted(call, base, limit, retry, drop, everything)
-    raise typer.Exit(run(config, wanted, as_json=as_json))
+    raise typer.Exit(run(config, Wanted(call, base, limit, retry, drop, everything), as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.PRESENCE)
 def presence(
     extension: Annotated[str, typer.Argument(help="Only this subscriber.")] = "",
     config: SettingsFile = DEFAULT_FILE,
@@ -194,7 +204,7 @@ def presence(
     raise typer.Exit(run(config, extension, as_json=as_json))
 
 
-@app.command()
+@app.command(epilog=exits.CHECK)
 def check(
     config: SettingsFile = DEFAULT_FILE,
     number: Annotated[
@@ -210,7 +220,10 @@ def check(
     raise typer.Exit(run(config, number or [], as_json=as_json, console=out))
 
 
-@app.command()
+app.add_typer(setup)
+
+
+@app.command(epilog=exits.DEMO)
 def demo() -> None:
     """Show all of it in one terminal: a 1C, the service, calls. Needs nothing else."""
     import asyncio
@@ -223,11 +236,8 @@ def demo() -> None:
 # A group of commands that take a while to load, too: so all that is typed after its name goes on to them.
 @app.command(
     add_help_option=False,
-    context_settings={
-        "allow_extra_args": True,
-        "allow_interspersed_args": False,
-        "ignore_unknown_options": True,
-    },
+    context_settings=dict.fromkeys(("allow_extra_args", "ignore_unknown_options"), True)
+    | {"allow_interspersed_args": False},
 )
 def simulator(context: typer.Context) -> None:
     """A 1C and a FreeSWITCH to try everything against."""
@@ -239,7 +249,13 @@ def simulator(context: typer.Context) -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
+def _global(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    lang: Annotated[
+        Literal["ru", "en"] | None,
+        typer.Option("--lang", help="The language to speak; else LC_ALL, LC_MESSAGES or LANG tells."),
+    ] = None,
+) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from fs_1c.language import _
 from fs_1c.settings import Settings, SettingsError, load
 
 out = Console(highlight=False, soft_wrap=True)
@@ -25,5 +26,5 @@ def usable_settings(path: Path) -> Settings:
 def refuse_unknown_base(settings: Settings, base: str) -> None:
     """Exit code 2 for a base that the settings do not have; empty: none was chosen."""
     if base and base not in settings.onec:
-        typer.echo(f"--base: {base}: allowed: {', '.join(settings.onec)}", err=True)
+        typer.echo(_("--base: {base}: allowed: {bases}", base=base, bases=", ".join(settings.onec)), err=True)
         raise typer.Exit(2)

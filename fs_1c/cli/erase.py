@@ -12,15 +12,10 @@ from fs_1c.channel import plain
 from fs_1c.cli.common import usable_settings
 from fs_1c.cli.running import NOBODY, stranger, tell
 from fs_1c.integration import ERASE_WITHIN, Integration
+from fs_1c.language import _, ngettext, retold
 from fs_1c.settings import Settings
 
-_COUNTED = {
-    "calls": "calls",
-    "cards": "cards",
-    "talks": "conversations",
-    "answers": "remembered answers",
-    "words": "words that 1C was to be told",
-}
+_COUNTED = ("calls", "cards", "talks", "answers", "words")
 
 
 def run(config: Path, number: str) -> int:
@@ -34,14 +29,14 @@ def run(config: Path, number: str) -> int:
             with Integration(settings) as integration:
                 told = asdict(integration.erase(number))
         except ValueError as error:
-            typer.echo(f"erase: {error}", err=True)
+            typer.echo(f"erase: {retold(str(error))}", err=True)
             return 2
     left += told["left"]
-    typer.echo("erased: " + ", ".join(f"{told[key]} {what}" for key, what in _COUNTED.items()))
+    typer.echo(_("erased: {what}", what=", ".join(_counted(told))))
     for file in told["recordings"]:
-        typer.echo(f"a recording stays, for it is the switch's: {plain(file)}")
+        typer.echo(_("a recording stays, for it is the switch's: {file}", file=plain(file)))
     for line in left:
-        typer.echo(f"erase: {plain(line)}", err=True)
+        typer.echo(f"erase: {plain(retold(line))}", err=True)
     return 1 if left else 0
 
 
@@ -49,7 +44,7 @@ def _by_the_service(settings: Settings, number: str) -> tuple[dict[str, Any], li
     """What it did, or nothing; and why it could not be told."""
     door = settings.http
     if not (door.enabled and door.listen.port):
-        return {}, ["without http.enabled and a port of http.listen a service that runs could not be told"]
+        return {}, [_("without http.enabled and a port of http.listen a service that runs could not be told")]
     status, why, told = tell(door, "/erase", {"number": number}, ERASE_WITHIN + 10)
     if status == 400:
         typer.echo(f"erase: {why}", err=True)
@@ -64,4 +59,15 @@ def _by_the_service(settings: Settings, number: str) -> tuple[dict[str, Any], li
             }, []
         except (KeyError, TypeError, ValueError):
             why = stranger(door)
-    return {}, [f"the service: {why}"]
+    return {}, [_("the service: {why}", why=why)]
+
+
+def _counted(told: dict[str, Any]) -> list[str]:
+    calls, cards, talks, answers, words = (int(told[key]) for key in _COUNTED)
+    return [
+        ngettext("{count} call", "{count} calls", calls),
+        ngettext("{count} card", "{count} cards", cards),
+        ngettext("{count} conversation", "{count} conversations", talks),
+        ngettext("{count} remembered answer", "{count} remembered answers", answers),
+        ngettext("{count} word that 1C was to be told", "{count} words that 1C was to be told", words),
+    ]

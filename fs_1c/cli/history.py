@@ -19,6 +19,7 @@ from fs_1c.cli.running import NOBODY, ask, stranger, tell
 from fs_1c.cli.terminal import say
 from fs_1c.history import history_file, in_file
 from fs_1c.journal import in_columns
+from fs_1c.language import N_, _, ngettext, retold
 from fs_1c.settings import Settings
 from fs_1c.sqlite_file import Newer
 
@@ -27,7 +28,16 @@ WITHIN = 15.0
 DONE_WITHIN = 120.0
 """Seconds that it may take to drop what may be many thousand words."""
 MAX_WHY = 60
-HEADINGS = ("since", "number", "base", "waits", "tries", "next", "why", "call")
+HEADINGS = (
+    N_("since"),
+    N_("number"),
+    N_("base"),
+    N_("waits"),
+    N_("tries"),
+    N_("next"),
+    N_("why"),
+    N_("call"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +68,18 @@ def run(config: Path, wanted: Wanted, *, as_json: bool) -> int:
 
 def _problem(settings: Settings, wanted: Wanted) -> str:
     if not settings.tells_history:
-        return "history.enabled is off: 1C is told of no calls"
+        return _("history.enabled is off: 1C is told of no calls")
     if wanted.retry and wanted.drop:
-        return "allowed is one of --retry and --drop"
+        return _("allowed is one of --retry and --drop")
     if wanted.everything and (wanted.call or wanted.base):
-        return "allowed is one of --all, and --call and --base"
+        return _("allowed is one of --all, and --call and --base")
     if wanted.drop and not (wanted.call or wanted.base or wanted.everything):
-        return "--drop: allowed with --call UUID, --base NAME, or --all"
+        return _("--drop: allowed with --call UUID, --base NAME, or --all")
     if wanted.everything and not (wanted.retry or wanted.drop):
-        return "--all: allowed with --retry or --drop"
+        return _("--all: allowed with --retry or --drop")
     door = settings.http
     if (wanted.retry or wanted.drop) and not (door.enabled and door.listen.port and door.secret()):
-        return (
+        return _(
             "http: allowed with http.enabled, a port of http.listen and http.token: "
             "else the running service cannot be told"
         )
@@ -88,10 +98,11 @@ def _do(settings: Settings, wanted: Wanted, as_json: bool) -> int:
         except (KeyError, TypeError, ValueError):
             why = stranger(settings.http)
         else:
+            calls = ngettext("{count} call", "{count} calls", counted["calls"])
             done = (
-                f"dropped: {counted['words']} words of {counted['calls']} calls, of which 1C is not told"
+                _("dropped: {words} of {calls}, 1C is not told", words=_words(counted["words"]), calls=calls)
                 if wanted.drop
-                else f"tried at once: {counted['calls']} calls"
+                else _("tried at once: {calls}", calls=calls)
             )
             typer.echo(json_line(counted) if as_json else done)
             return 0
@@ -122,15 +133,18 @@ def _of_the_file(settings: Settings, wanted: Wanted, as_json: bool) -> int:
     """Nobody answers: what stands in the file."""
     path = history_file(settings)
     if path is None:
-        typer.echo("history: the service does not run, and without state.folder nothing is kept", err=True)
+        why = _("the service does not run, and without state.folder nothing is kept")
+        typer.echo(f"history: {why}", err=True)
         return 1
     try:
         found = in_file(path, wanted.base, wanted.call, wanted.limit)
     except (OSError, sqlite3.Error, Newer) as error:
-        typer.echo(f"history: {path}: cannot be read: {plain(str(error))}", err=True)
+        why = _("{path}: cannot be read: {why}", path=path, why=plain(str(error)))
+        typer.echo(f"history: {why}", err=True)
         return 1
     told: dict[str, Any] = {"calls": [{**asdict(one), "error": one.error or None} for one in found]}
-    Console(stderr=True).print(f"history: the service does not run; this is in {path}", soft_wrap=True)
+    where = _("the service does not run; this is in {path}", path=path)
+    Console(stderr=True).print(f"history: {where}", soft_wrap=True)
     say(out, *([json_line(told)] if as_json else _lines(told, wanted)))
     return 0
 
@@ -139,34 +153,46 @@ def _lines(told: Mapping[str, Any], wanted: Wanted) -> list[str]:
     """For people. Raises KeyError, TypeError, ValueError or AttributeError if that is no answer."""
     now = time.time()
     lines = [
-        f"Base {name}: {int(base['words'])} words of {int(base['calls'])} calls wait, the oldest for "
-        f"{_age(float(base['oldest_s']))}." + (f" {base['error']}." if base["error"] else "")
+        _(
+            "Base {name}: {words} of {calls} waiting, the oldest for {age}.",
+            name=name,
+            words=_words(int(base["words"])),
+            calls=ngettext("{count} call", "{count} calls", int(base["calls"])),
+            age=_age(float(base["oldest_s"])),
+        )
+        + (f" {retold(base['error'])}." if base["error"] else "")
         for name, base in told.get("bases", {}).items()
     ]
     if (lost := int(told.get("lost", 0))) > 0:
-        lines.append(f"Lost for want of a disk: {lost} words.")
+        lines.append(_("Lost for want of a disk: {words}.", words=_words(lost)))
     if (disk := told.get("disk", "well")) != "well":
-        lines.append(f"The disk is {disk}: what stands there is not shown, or not yet.")
+        late = _("The disk is late: what stands there is not shown, or not yet.")
+        lines.append(late if disk == "late" else _("The disk is away: what stands there is not shown."))
     calls: Sequence[Mapping[str, Any]] = told["calls"]
     if not calls:
-        return lines or [f"Nothing waits for 1C{f' of call {wanted.call}' if wanted.call else ''}."]
-    rows = [HEADINGS, *(_row(one, now) for one in calls)]
+        if wanted.call:
+            return lines or [_("Nothing waits for 1C of call {call}.", call=wanted.call)]
+        return lines or [_("Nothing waits for 1C.")]
+    rows = [tuple(_(one) for one in HEADINGS), *(_row(one, now) for one in calls)]
     return [*lines, *([""] if lines else []), *in_columns(rows)]
 
 
 def _row(one: Mapping[str, Any], now: float) -> tuple[str, ...]:
-    why = plain(str(one["error"] or "-"))
+    why = retold(plain(str(one["error"] or "-")))
     states = [str(state) for state in one["states"]]
     more = int(one["words"]) - len(states)
     turn = one["next_in"]
+    following = _("the disk") if turn is None else _("its turn")
+    if turn is not None and float(turn) > 0:
+        following = _("in {age}", age=_age(float(turn)))
     since = datetime.fromtimestamp(float(one["since"]), UTC).astimezone()
     return (
         f"{since:%Y-%m-%d %H:%M:%S} ({_age(now - float(one['since']))})",
-        plain(str(one["number"] or "withheld")),
+        plain(str(one["number"] or _("withheld"))),
         plain(str(one["base"])),
-        plain(" ".join(states)) + (f" and {more} more" if more > 0 else ""),
+        plain(" ".join(states)) + (_(" and {count} more", count=more) if more > 0 else ""),
         str(int(one["tries"])),
-        "the disk" if turn is None else f"in {_age(float(turn))}" if float(turn) > 0 else "its turn",
+        following,
         why if len(why) <= MAX_WHY else why[: MAX_WHY - 1] + "…",
         plain(str(one["call"])),
     )
@@ -174,7 +200,12 @@ def _row(one: Mapping[str, Any], now: float) -> tuple[str, ...]:
 
 def _age(seconds: float) -> str:
     """Such as 5 s, 12 min, 3 h, 2 d."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+    sizes = ((N_("{count:.0f} d"), 86400), (N_("{count:.0f} h"), 3600), (N_("{count:.0f} min"), 60))
+    for text, size in sizes:
         if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+            return _(text, count=seconds / size)
+    return _("{count:.0f} s", count=max(0.0, seconds))
+
+
+def _words(count: int) -> str:
+    return ngettext("{count} word", "{count} words", count)

@@ -8,13 +8,15 @@ from typing import Any
 
 import typer
 
+from fs_1c.call import PresenceState
 from fs_1c.channel import json_line, plain
 from fs_1c.cli.common import out, usable_settings
 from fs_1c.cli.running import ask, stranger
 from fs_1c.cli.terminal import say
 from fs_1c.journal import in_columns
+from fs_1c.language import N_, _, ngettext, pgettext
 
-HEADINGS = ("extension", "state", "since", "with", "domain", "switch")
+HEADINGS = (N_("extension"), N_("state"), N_("since"), N_("with"), N_("domain"), N_("switch"))
 
 
 def run(config: Path, extension: str, *, as_json: bool) -> int:
@@ -35,19 +37,50 @@ def _lines(told: Mapping[str, Any]) -> list[str]:
     """For people. Raises KeyError, TypeError, ValueError or AttributeError if that is no answer."""
     lines = [_switch(str(name), switch) for name, switch in told["switches"].items()]
     rows = [_row(one) for one in told["subscribers"]]
-    lines += ["", *in_columns([HEADINGS, *rows])] if rows else ["Nothing is known: they are rung as if free."]
-    return lines + ([f"{more} more."] if (more := int(told["more"])) > 0 else [])
+    if rows:
+        lines += ["", *in_columns([[_(one) for one in HEADINGS], *rows])]
+    else:
+        lines.append(_("Nothing is known: they are rung as if free."))
+    return lines + ([_("{count} more.", count=more)] if (more := int(told["more"])) > 0 else [])
 
 
 def _switch(name: str, told: Mapping[str, Any]) -> str:
-    counts = ", ".join(f"{int(count)} {plain(str(state))}" for state, count in told["subscribers"].items())
-    heard = "is heard" if told["heard"] else "is not heard, so all are unknown"
-    all_told = "" if told["told_s"] is None else f", and told all registrations {int(told['told_s'])} s ago"
-    return f"Switch {plain(name)} {heard}{all_told}: {counts}."
+    subscribers = told["subscribers"].items()
+    counts = ", ".join(_count(plain(str(state)), int(count)) for state, count in subscribers)
+    if not told["heard"]:
+        said = _("Switch {name} is not heard, so all are unknown", name=plain(name))
+    else:
+        said = _("Switch {name} is heard", name=plain(name))
+    if told["told_s"] is not None:
+        said += _(", and told all registrations {seconds} s ago", seconds=int(told["told_s"]))
+    return f"{said}: {counts}."
+
+
+def _count(state: str, count: int) -> str:
+    match state:
+        case PresenceState.FREE:
+            return ngettext("{count} free", "{count} free", count)
+        case PresenceState.BUSY:
+            return ngettext("{count} busy", "{count} busy", count)
+        case PresenceState.AWAY:
+            return ngettext("{count} away", "{count} away", count)
+        case PresenceState.UNKNOWN:
+            return ngettext("{count} unknown", "{count} unknown", count)
+    return f"{count} {state}"
+
+
+def _state(state: str) -> str:
+    words = {
+        PresenceState.FREE: pgettext("subscriber", "free"),
+        PresenceState.BUSY: pgettext("subscriber", "busy"),
+        PresenceState.AWAY: pgettext("subscriber", "away"),
+        PresenceState.UNKNOWN: pgettext("subscriber", "unknown"),
+    }
+    return words.get(PresenceState(state), state) if state in set(PresenceState) else state
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     since = str(one["since"] or "")[:19].replace("T", " ")
-    whom = "declines calls" if one["declines"] else one["whom"]
-    cells = (one["extension"], one["state"], since, whom, one["domain"], one["switch"])
+    whom = _("declines calls") if one["declines"] else one["whom"]
+    cells = (one["extension"], _state(str(one["state"])), since, whom, one["domain"], one["switch"])
     return tuple(plain(str(cell or "-")) for cell in cells)

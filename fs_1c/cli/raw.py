@@ -15,9 +15,13 @@ from xml.sax.saxutils import escape
 
 import typer
 
+from fs_1c.call import Result
 from fs_1c.cards import Subscribers
 from fs_1c.channel import plain
+from fs_1c.cli.ask import asked_as
 from fs_1c.cli.common import refuse_unknown_base, usable_settings
+from fs_1c.journal import lookup_word
+from fs_1c.language import retold
 from fs_1c.numbers import NotANumber, read
 from fs_1c.onec import OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.settings import Settings
@@ -34,29 +38,29 @@ def lookup(config: Path, number: str, *, base: str) -> int:
     refuse_unknown_base(settings, base)
     parsed = read(number, settings.numbers.plan())
     if isinstance(parsed, NotANumber):
-        typer.echo(f"{number}: skipped: {parsed.reason}", err=True)
+        typer.echo(f"{number}: {lookup_word(Result.SKIPPED)}: {retold(parsed.reason)}", err=True)
         return 2 if parsed.reason == "malformed" else 3
     name = settings.base_for(base, "")
     own = settings.onec[name]
-    asked_as = parsed.written(own.number_format)
+    written = parsed.written(own.number_format)
     heard = bytearray()
     session = Session(own, SessionPolicy(own.session_mode), heard)
     dialect = dialects.of(own)
     try:
         try:
-            response = session.send(dialect.lookup(asked_as))
+            response = session.send(dialect.lookup(written))
         finally:
             _show(masked(bytes(heard), _secrets(settings, name)))
         known = checked(dialect.understood(dialect.said(response))).known
     except OneCError as error:
-        told = masked(str(error).encode("utf-8", "replace"), _secrets(settings, name)).decode(
-            "utf-8", "replace"
-        )
-        typer.echo(plain(f"{number} (asked as {asked_as}): failed: {told}"), err=True)
+        octets = masked(error.message.encode("utf-8", "replace"), _secrets(settings, name))
+        failed = f"{lookup_word(Result.FAILED)}: {error.kind}: {retold(octets.decode('utf-8', 'replace'))}"
+        typer.echo(plain(f"{asked_as(number, written)}: {failed}"), err=True)
         return 4
     finally:
         session.close()
-    typer.echo(f"{number} (asked as {asked_as}): {'found' if known else 'unknown'}", err=True)
+    found = lookup_word(Result.FOUND if known else Result.UNKNOWN)
+    typer.echo(f"{asked_as(number, written)}: {found}", err=True)
     return 0 if known else 3
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from fs_1c.language import _, retold
 from fs_1c.settings import Address, HttpSettings
 
 NOBODY, STRANGER = 0, 1
@@ -21,7 +22,7 @@ def address(http: HttpSettings) -> Address:
 
 def stranger(http: HttpSettings) -> str:
     """What is said of an answer that the service would not give."""
-    return f"what answers at {address(http)} is not this service"
+    return _("what answers at {address} is not this service", address=address(http))
 
 
 def tell(
@@ -61,12 +62,14 @@ def _exchange(
                 return 200, "", dict(answer.json())
         except (requests.ConnectionError, requests.Timeout) as error:
             status = STRANGER if isinstance(error, requests.ReadTimeout) else NOBODY
-            return status, f"the service cannot be reached at {where}; is it running?", {}
+            return status, _("the service cannot be reached at {where}; is it running?", where=where), {}
         except (requests.RequestException, ValueError, TypeError):
             return STRANGER, stranger(http), {}
         if answer.status_code == 503:
             with suppress(ValueError, TypeError):  # somebody else's 503, or words
-                return 503, f"refused by {where}: 503", dict(answer.json())
-    why = "".join(c if c.isprintable() else " " for c in answer.text[:200]).strip()
-    refused = "" if answer.status_code == 400 else f"refused by {where}: {answer.status_code} "
-    return answer.status_code, refused + why, {}
+                return 503, _("refused by {where}: {status}", where=where, status=503), dict(answer.json())
+    why = retold("".join(c if c.isprintable() else " " for c in answer.text[:200]).strip())
+    if answer.status_code != 400:
+        refused = _("refused by {where}: {status}", where=where, status=answer.status_code)
+        why = f"{refused} {why}"
+    return answer.status_code, why, {}

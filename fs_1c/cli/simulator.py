@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fs_1c.channel import json_line, plain
+from fs_1c.cli import exits
 from fs_1c.settings import Address, parse_address
 from fs_1c.simulator import (
     FAULT_KINDS,
@@ -50,7 +51,7 @@ def _option(about: str, metavar: str | None = None, **more: Any) -> Any:
     return typer.Option(help=about, metavar=metavar, **more)
 
 
-@app.command("1c")
+@app.command("1c", epilog=exits.ONEC)
 def onec(
     listen: Annotated[str, _option("HOST:PORT.")] = "127.0.0.1:8080",
     clients: Annotated[Path | None, _option("CSV: number,title,category,manager; or an example.")] = None,
@@ -107,7 +108,7 @@ def onec(
         raise typer.Exit(1) from None
 
 
-@app.command("call")
+@app.command("call", epilog=exits.SWITCH)
 def call(
     number: Annotated[str, _option("Who calls.")] = "89235292926",
     name: Annotated[str | None, _option("The caller's SIP display name.")] = None,
@@ -121,7 +122,7 @@ def call(
     ring: Annotated[float, _option("Seconds the phone rings.")] = 0.5,
     talk: Annotated[float, _option("Seconds the two talk.")] = 1.0,
     private: Annotated[bool, typer.Option("--private", help="The caller withholds his number.")] = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, on one line.")] = False,
 ) -> None:
     """A FreeSWITCH that places one call at the service, and tells what became of it."""
     for pair in variable or ():

@@ -22,6 +22,7 @@ from fs_1c.journal.entries import (
 from fs_1c.journal.merged import merged, of_json
 from fs_1c.journal.report import as_json, in_columns, listing, story, to_json
 from fs_1c.journal.report_ends import iso
+from fs_1c.journal.words import card_word, lookup_word
 from fs_1c.journal.writer import Journal, journal_file
 
 __all__ = [
@@ -36,11 +37,13 @@ __all__ = [
     "as_json",
     "between",
     "calls",
+    "card_word",
     "in_columns",
     "in_e164",
     "iso",
     "journal_file",
     "listing",
+    "lookup_word",
     "merged",
     "of_decision",
     "of_end",

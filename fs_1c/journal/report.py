@@ -22,26 +22,37 @@ from fs_1c.journal.report_ends import (
     told_word,
     word_as_json,
 )
+from fs_1c.journal.words import card_word, lookup_word
+from fs_1c.language import N_, _, pgettext, retold
 
 MAX_CELL = 40
 """Characters of a name or dial string in a line of many."""
 MAX_CARDS = 3
 """Cards of one call in a line of many; a ring group may have dozens."""
 NOBODYS: Mapping[Row, str] = {}
-HEADINGS = ("when", "number", "client", "lookup", "sent to", "talked", "cards", "call")
+HEADINGS = (
+    N_("when"),
+    N_("number"),
+    N_("client"),
+    N_("lookup"),
+    N_("sent to"),
+    N_("talked"),
+    N_("cards"),
+    N_("call"),
+)
 
 _SOURCES = {
-    Source.CACHE.value: "The answer was remembered; 1C was not asked for this call.",
-    Source.STALE.value: "The answer was remembered and no longer fresh.",
-    Source.SHARED.value: "Another switch had asked 1C; its answer was taken.",
+    Source.CACHE.value: N_("The answer was remembered; 1C was not asked for this call."),
+    Source.STALE.value: N_("The answer was remembered and no longer fresh."),
+    Source.SHARED.value: N_("Another switch had asked 1C; its answer was taken."),
 }
 
 
 def listing(entries: Sequence[CallEntry], services: Mapping[Row, str] = NOBODYS) -> list[str]:
     """A line of headings, and one for each call; with the services whose rows these are, if that is given."""
-    rows = [HEADINGS, *(_row(entry) for entry in entries)]
+    rows = [tuple(_(one) for one in HEADINGS), *(_row(entry) for entry in entries)]
     if services:
-        whose = ["service", *(plain(", ".join(_services(entry, services))) for entry in entries)]
+        whose = [_("service"), *(plain(", ".join(_services(entry, services))) for entry in entries)]
         rows = [(cells[0], service, *cells[1:]) for cells, service in zip(rows, whose, strict=True)]
     return in_columns(rows)
 
@@ -58,16 +69,16 @@ def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _row(entry: CallEntry) -> tuple[str, ...]:
-    cards = [f"{pop.extension} {pop.outcome}" for pop in entry.pops[:MAX_CARDS]]
+    cards = [f"{pop.extension} {card_word(pop.outcome)}" for pop in entry.pops[:MAX_CARDS]]
     if len(entry.pops) > MAX_CARDS:
-        cards.append(f"{len(entry.pops) - MAX_CARDS} more")
+        cards.append(_("{count} more", count=len(entry.pops) - MAX_CARDS))
     client = lookup = sent_to = "-"
     if entry.decisions:
         last = entry.decisions[-1]
-        client, lookup = last.title or "-", f"{last.result} {_ms(last.took)}"
-        sent_to = last.target or "the dialplan's own"
+        client, lookup = last.title or "-", f"{lookup_word(last.result)} {_ms(last.took)}"
+        sent_to = last.target or _("the dialplan's own")
     talked = in_a_line(entry.ends)
-    cells = (clock(entry.at), entry.number or "withheld", client, lookup, sent_to, talked)
+    cells = (clock(entry.at), entry.number or _("withheld"), client, lookup, sent_to, talked)
     shown = [_short(plain(cell)) for cell in (*cells, ", ".join(cards) or "-")]
     return *shown, plain(entry.call)
 
@@ -79,19 +90,22 @@ def _services(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
 
 def story(entry: CallEntry, services: Mapping[Row, str] = NOBODYS) -> list[str]:
     """One call, told in sentences; with whose row each is, if that is given."""
-    lines = [f"Call {entry.call}"]
+    lines = [_("Call {call}", call=entry.call)]
     for decision in entry.decisions:
         lines += ["", *_by(_told_decision(decision), decision, services)]
     if not entry.decisions:
-        lines += ["", f"{entry.number or 'Somebody who withheld his number'} was on the line."]
-        lines += ["This service was not asked where the call should go: it did not pass a door that decides."]
+        who = entry.number or _("Somebody who withheld his number")
+        lines += ["", _("{who} was on the line.", who=who)]
+        lines += [
+            _("This service was not asked where the call should go: it did not pass a door that decides.")
+        ]
     lines += ["", *_told_talks(entry, services)]
     if entry.talks and not entry.pops:
-        lines += ["No card: the settings want none for such a conversation (screenpop)."]
+        lines += [_("No card: the settings want none for such a conversation (screenpop).")]
     elif not entry.pops:
-        lines += ["No card: as far as the switch's events tell, no subscriber has talked to the client."]
+        lines += [_("No card: as far as the switch's events tell, no subscriber has talked to the client.")]
         if not any(end.missed for end in entry.ends):
-            lines += ["If one has: only a door that hears of it can open a card. Is the inbound one up?"]
+            lines += [_("If one has: only a door that hears of it can open a card. Is the inbound one up?")]
     for end in entry.ends:
         lines += ["", *_by([told_end(end)], end, services)]
     if entry.told:
@@ -104,82 +118,130 @@ def _by(told: list[str], row: Row, services: Mapping[Row, str]) -> list[str]:
 
 
 def _told_decision(decision: DecisionEntry) -> list[str]:
-    who = decision.number or "Somebody who withheld his number"
-    whom = f" called {decision.destination}" if decision.destination else " called"
-    base = f" (base {decision.base})" if decision.base else ""
+    who = decision.number or _("Somebody who withheld his number")
+    if decision.destination:
+        called = _("{who} called {destination}", who=who, destination=decision.destination)
+    else:
+        called = _("{who} called", who=who)
+    base = _(" (base {base})", base=decision.base) if decision.base else ""
+    why = retold(decision.why)
     return [
-        f"{clock(decision.at)}  {who}{whom}{base}.",
+        f"{clock(decision.at)}  {called}{base}.",
         _said(decision),
         *_waited(decision),
-        *([f"{decision.why[:1].upper()}{decision.why[1:]}."] if decision.why else []),
+        *([f"{why[:1].upper()}{why[1:]}."] if why else []),
         _sent(decision),
     ]
 
 
 def _said(decision: DecisionEntry) -> str:
     """What 1C said."""
-    asked = f"asked as {decision.asked_as}" if decision.asked_as else "not asked"
+    asked = _("asked as {number}", number=decision.asked_as) if decision.asked_as else _("not asked")
+    error = retold(decision.error)
     match decision.result:
         case Result.FOUND:
-            name = "its name is not kept here" if decision.title is None else decision.title or "no name"
-            category, manager = decision.category or "none", decision.manager or "none"
-            return f"1C ({asked}) knows the client: {name}; category {category}, manager {manager}."
+            named = decision.title or _("no name")
+            return _(
+                "1C ({asked}) knows the client: {name}; category {category}, manager {manager}.",
+                asked=asked,
+                name=_("its name is not kept here") if decision.title is None else named,
+                category=decision.category or _("none"),
+                manager=decision.manager or pgettext("manager", "none"),
+            )
         case Result.UNKNOWN:
-            return f"1C ({asked}) knows no such client. If it should: does it keep numbers in this form?"
+            return _(
+                "1C ({asked}) knows no such client. If it should: does it keep numbers in this form?",
+                asked=asked,
+            )
         case Result.BLOCKED:
-            return "The number is in numbers.blocked_file: 1C was not asked."
+            return _("The number is in numbers.blocked_file: 1C was not asked.")
         case Result.SKIPPED if decision.error_kind != "flood":
-            return f"1C was not asked: the number is {decision.error or 'none'}."
+            return _("1C was not asked: the number is {what}.", what=error or pgettext("number", "none"))
         case Result.SKIPPED | Result.FAILED if decision.error_kind in ("flood", "down"):
-            return f"1C was not asked: {decision.error}."
+            return _("1C was not asked: {why}.", why=error)
         case Result.FAILED if decision.error_kind == "not-understood":
-            raw = "`fs-1c lookup --raw` shows what came"
-            return f"{decision.error} ({asked}). So nobody knows whether it has this client; {raw}."
+            return _(
+                "{why} ({asked}). So nobody knows whether it has this client; `fs-1c lookup --raw` shows "
+                "what came.",
+                why=error,
+                asked=asked,
+            )
         case Result.LATE:
-            return f"1C ({asked}) was late: {decision.error}. What it said later is for the next call."
+            return _(
+                "1C ({asked}) was late: {why}. What it said later is for the next call.",
+                asked=asked,
+                why=error,
+            )
         case _:
-            return f"1C ({asked}) gave no answer: {decision.error_kind}: {decision.error}."
+            return _(
+                "1C ({asked}) gave no answer: {kind}: {why}.",
+                asked=asked,
+                kind=decision.error_kind,
+                why=error,
+            )
 
 
 def _waited(decision: DecisionEntry) -> list[str]:
     """Where the answer came from, and how long it took."""
     if decision.result == Result.SKIPPED:
         return []
-    told = [_SOURCES[decision.source]] if decision.source in _SOURCES else []
+    told = [_(_SOURCES[decision.source])] if decision.source in _SOURCES else []
     if decision.onec_took is not None:
-        told.append(f"1C took {_ms(decision.onec_took)}.")
-    return [" ".join([*told, f"The caller waited {_ms(decision.took)}."])]
+        told.append(_("1C took {ms}.", ms=_ms(decision.onec_took)))
+    return [" ".join([*told, _("The caller waited {ms}.", ms=_ms(decision.took))])]
 
 
 def _sent(decision: DecisionEntry) -> str:
     """Where the call was sent, and why there."""
     manager = decision.manager.strip("0 \u00a0")  # an empty number may come as 0
-    nobody = "1C names no manager"
+    nobody = _("1C names no manager")
     refused = decision.error_kind == NOT_ALLOWED
     if refused:
-        nobody = decision.error
+        nobody = retold(decision.error)
     elif manager:
-        nobody = f"manager {decision.manager} is no extension, nor a number that routing.external can dial"
+        nobody = _(
+            "manager {manager} is no extension, nor a number that routing.external can dial",
+            manager=decision.manager,
+        )
     if decision.target is not None:
         # As fs_1c.routing begins with a manager's phone.
         passed_over = decision.why.endswith(("passed over", "in his place"))
         begins = ("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")
         if decision.target.startswith(begins) and not passed_over:
-            then = ", then to whom the settings let follow" if "|" in decision.target else ""
+            sent = _(
+                "Sent to {target}: to the client's manager {manager}",
+                target=decision.target,
+                manager=decision.manager,
+            )
+            then = _(", then to whom the settings let follow") if "|" in decision.target else ""
             passed = f"; {nobody}" if refused else ""
-            return f"Sent to {decision.target}: to the client's manager {decision.manager}{then}{passed}."
+            return f"{sent}{then}{passed}."
         if refused or decision.why:
-            passed = nobody if refused else "the manager could not take it"
-            return f"Sent to {decision.target}: to whom the settings let follow the manager; {passed}."
-        return f"Sent to {decision.target}: by the rule for category {decision.category}; {nobody}."
+            return _(
+                "Sent to {target}: to whom the settings let follow the manager; {why}.",
+                target=decision.target,
+                why=nobody if refused else _("the manager could not take it"),
+            )
+        return _(
+            "Sent to {target}: by the rule for category {category}; {why}.",
+            target=decision.target,
+            category=decision.category,
+            why=nobody,
+        )
     if decision.why.startswith("turned away"):
-        return f"The rule for category {decision.category} wants nobody to ring for such a client."
+        return _(
+            "The rule for category {category} wants nobody to ring for such a client.",
+            category=decision.category,
+        )
     if decision.why:
-        nobody = "nobody is set to follow the manager"
+        nobody = _("nobody is set to follow the manager")
     if decision.result == Result.BLOCKED:
-        return "Sent to the dialplan's own target."
-    why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: "nobody is known who should have it"}
-    return f"Sent to the dialplan's own target: {why.get(decision.result, 'there was no answer to go by')}."
+        return _("Sent to the dialplan's own target.")
+    why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: _("nobody is known who should have it")}
+    return _(
+        "Sent to the dialplan's own target: {why}.",
+        why=why.get(decision.result, _("there was no answer to go by")),
+    )
 
 
 def _told_talks(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
@@ -189,78 +251,98 @@ def _told_talks(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
     how = {(talk.leg, talk.extension): _how(talk) for talk in entry.talks}
     for talk in entry.talks:
         if (talk.leg, talk.extension) not in with_card:
-            told = f"{clock(talk.at)}  Extension {talk.extension} {_began(talk.outgoing)}{_how(talk)}."
+            told = f"{clock(talk.at)}  {_began(talk.extension, talk.outgoing)}{_how(talk)}."
             lines.append((talk.at, _by([told], talk, services)))
     for pop in entry.pops:
         told_pop = _told_pop(pop, "" if pop.ringing else how.get((pop.leg, pop.extension), ""))
         lines.append((pop.at, _by(told_pop, pop, services)))
-    return [line for _, told in sorted(lines, key=lambda one: one[0]) for line in told]
+    return [line for _at, told in sorted(lines, key=lambda one: one[0]) for line in told]
 
 
-def _began(outgoing: bool) -> str:
-    return "had called the client, who answered" if outgoing else "began to talk to the client"
+def _began(extension: str, outgoing: bool) -> str:
+    if outgoing:
+        return _("Extension {extension} had called the client, who answered", extension=extension)
+    return _("Extension {extension} began to talk to the client", extension=extension)
 
 
 def _how(talk: TalkEntry) -> str:
-    by = talk.by or "somebody"
+    by = talk.by or _("somebody")
     match talk.how:
         case How.PICKED_UP:
-            return f", having picked up what rang at {by}" if talk.by else ", having picked the call up"
+            if talk.by:
+                return _(", having picked up what rang at {by}", by=by)
+            return _(", having picked the call up")
         case How.HANDED:
-            return f", handed over by {by}"
+            return _(", handed over by {by}", by=by)
         case How.TRANSFERRED:
-            return f", transferred by {by}"
+            return _(", transferred by {by}", by=by)
         case How.FETCHED:
-            return f", having fetched him after {by}"
+            return _(", having fetched him after {by}", by=by)
         case How.FORWARDED:
-            return f", since {by}'s telephone forwards its calls"
+            return _(", since {by}'s telephone forwards its calls", by=by)
     return ""
 
 
 def _told_pop(pop: PopEntry, how: str = "") -> list[str]:
-    if pop.ringing:
-        did = "rang the client" if pop.outgoing else "was rung for the client"
+    if not pop.ringing:
+        did = _began(pop.extension, pop.outgoing)
+    elif pop.outgoing:
+        did = _("Extension {extension} rang the client", extension=pop.extension)
     else:
-        did = _began(pop.outgoing)
-    since = f" (heard of {_ms(pop.age)} after it began)" if pop.age >= 1 else ""
-    where = f" at switch {pop.switch}" if pop.switch else ""
-    return [f"{clock(pop.at)}  Extension {pop.extension} {did}{where}{how}{since}.", _became(pop)]
+        did = _("Extension {extension} was rung for the client", extension=pop.extension)
+    since = _(" (heard of {ms} after it began)", ms=_ms(pop.age)) if pop.age >= 1 else ""
+    where = _(" at switch {switch}", switch=pop.switch) if pop.switch else ""
+    return [f"{clock(pop.at)}  {did}{where}{how}{since}.", _became(pop)]
 
 
 def _became(pop: PopEntry) -> str:
     """What became of the card, and what to do."""
-    took, why = _ms(pop.took), ": ".join(part for part in (pop.error_kind, pop.error) if part)
+    took, error = _ms(pop.took), retold(pop.error)
+    why = ": ".join(part for part in (pop.error_kind, error) if part)
     match pop.outcome:
         case Outcome.ACCEPTED:
-            return (
-                f"Card accepted by 1C in {took}. It says «accepted», never «shown»: if none opened, was "
-                f"{pop.extension}'s 1C running, and is the key his in 1C?"
+            return _(
+                "Card accepted by 1C in {took}. It says «accepted», never «shown»: if none opened, was "
+                "{extension}'s 1C running, and is the key his in 1C?",
+                took=took,
+                extension=pop.extension,
             )
         case Outcome.REJECTED:
-            return f"No card: 1C was told and did not accept it ({why}) after {took}. It is not told again."
+            return _(
+                "No card: 1C was told and did not accept it ({why}) after {took}. It is not told again.",
+                why=why,
+                took=took,
+            )
         case Outcome.FAILED:
-            return f"No card: it surely did not reach 1C ({why}), tried for {took}."
+            return _("No card: it surely did not reach 1C ({why}), tried for {took}.", why=why, took=took)
         case Outcome.UNKNOWN:
-            return (
-                f"Perhaps a card: it may have reached 1C, but no answer came ({why}) within {took}. "
-                "It is never sent again, since 1C would open a second card."
+            return _(
+                "Perhaps a card: it may have reached 1C, but no answer came ({why}) within {took}. "
+                "It is never sent again, since 1C would open a second card.",
+                why=why,
+                took=took,
             )
         case Outcome.NO_KEY:
-            return (
-                f"No card: extension {pop.extension} has no key. Give it the one by which 1C knows this "
-                "subscriber: in [subscribers], or as fs_1c_key of its user in the switch's directory."
+            return _(
+                "No card: extension {extension} has no key. Give it the one by which 1C knows this "
+                "subscriber: in [subscribers], or as fs_1c_key of its user in the switch's directory.",
+                extension=pop.extension,
             )
         case Outcome.NO_SUBSCRIBER:
-            return f"No card: the switch does not tell who that is ({pop.error or why})."
+            return _("No card: the switch does not tell who that is ({why}).", why=error or why)
         case Outcome.SKIPPED:
-            return f"No card: there is no number that 1C could show ({pop.error or why})."
+            return _("No card: there is no number that 1C could show ({why}).", why=error or why)
         case Outcome.TOO_LATE:
-            return f"No card: it could not be sent for as long as it was of use ({why}), tried for {took}."
+            return _(
+                "No card: it could not be sent for as long as it was of use ({why}), tried for {took}.",
+                why=why,
+                took=took,
+            )
         case Outcome.ELSEWHERE:
-            who = pop.told_by or "another service, or this one before it was started anew,"
-            return f"No second card: {who} has told 1C."
+            who = pop.told_by or _("another service, or this one before it was started anew,")
+            return _("No second card: {who} has told 1C.", who=who)
         case _:
-            return f"Outcome: {pop.outcome} ({why}) after {took}."
+            return _("Outcome: {outcome} ({why}) after {took}.", outcome=pop.outcome, why=why, took=took)
 
 
 def to_json(entries: Sequence[CallEntry], services: Mapping[Row, str] = NOBODYS) -> str:
@@ -351,7 +433,7 @@ def _error(entry: DecisionEntry | PopEntry) -> dict[str, str] | None:
 
 
 def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms"
+    return _("{ms:.0f} ms", ms=seconds * 1000)
 
 
 def _rounded(seconds: float) -> float:

@@ -8,13 +8,14 @@ from typing import Any
 
 from fs_1c.call import Told
 from fs_1c.journal.ends import EndEntry, ToldEntry
+from fs_1c.language import N_, _, retold
 
 _BECAME = {
-    Told.TOLD.value: "1C has it",
-    Told.REFUSED.value: "1C does not take it",
-    Told.UNKNOWN.value: "perhaps: no answer came, and told twice it would do harm",
-    Told.GIVEN_UP.value: "given up: 1C was away for longer than history.keep_for",
-    Told.DROPPED.value: "dropped by fs-1c history --drop",
+    Told.TOLD.value: N_("1C has it"),
+    Told.REFUSED.value: N_("1C does not take it"),
+    Told.UNKNOWN.value: N_("perhaps: no answer came, and told twice it would do harm"),
+    Told.GIVEN_UP.value: N_("given up: 1C was away for longer than history.keep_for"),
+    Told.DROPPED.value: N_("dropped by fs-1c history --drop"),
 }
 
 
@@ -25,32 +26,38 @@ def in_a_line(ends: Sequence[EndEntry]) -> str:
     end = ends[-1]
     if end.answered:
         return f"{end.talked} {duration(end.seconds)}"
-    return "missed" if end.missed else "no answer"
+    return _("missed") if end.missed else _("no answer")
 
 
 def told_end(end: EndEntry) -> str:
     """That the call is over, in a sentence or two."""
-    whole = f" after {duration(end.at - end.began)}" if 0 < end.began <= end.at else ""
-    why = f" ({end.cause})" if end.cause else ""
-    over = f"{clock(end.at)}  The call was over{whole}{why}."
+    whole = _("The call was over")
+    if 0 < end.began <= end.at:
+        whole = _("The call was over after {duration}", duration=duration(end.at - end.began))
+    over = f"{clock(end.at)}  {whole}{f' ({end.cause})' if end.cause else ''}."
     if end.answered:
-        recorded = f" Recorded: {end.recording}" if end.recording else ""
-        return f"{over} The client talked to {end.talked}, {duration(end.seconds)} in all.{recorded}"
+        seconds = duration(end.seconds)
+        told = _("The client talked to {whom}, {duration} in all.", whom=end.talked, duration=seconds)
+        return f"{over} {told}" + (_(" Recorded: {where}", where=end.recording) if end.recording else "")
+    if end.outgoing and end.extension:
+        return f"{over} {_('The client did not answer {extension}.', extension=end.extension)}"
     if end.outgoing:
-        return f"{over} The client did not answer{f' {end.extension}' if end.extension else ''}."
-    rang = f"; it rang at {end.rang}" if end.rang else ""
-    return f"{over} Missed: nobody talked to the client{rang}."
+        return f"{over} {_('The client did not answer.')}"
+    if end.rang:
+        return f"{over} {_('Missed: nobody talked to the client; it rang at {rang}.', rang=end.rang)}"
+    return f"{over} {_('Missed: nobody talked to the client.')}"
 
 
 def told_word(word: ToldEntry) -> str:
     """What 1C was told, when, and what became of it."""
     whom = f" {word.extension}" if word.extension else ""
     late = word.at - word.of_when
-    after = f", {duration(late)} after it was so" if late >= 60 else ""
-    error = ": ".join(part for part in (word.error_kind, word.error) if part)
+    after = _(", {duration} after it was so", duration=duration(late)) if late >= 60 else ""
+    error = ": ".join(part for part in (word.error_kind, retold(word.error)) if part)
     why = f" ({error})" if error else ""
-    became = _BECAME.get(word.outcome, word.outcome)
-    return f"{clock(word.at)}  1C (base {word.base}) was told {word.state}{whom}: {became}{after}{why}."
+    became = _(_BECAME[word.outcome]) if word.outcome in _BECAME else word.outcome
+    told = _("1C (base {base}) was told {word}", base=word.base, word=f"{word.state}{whom}")
+    return f"{clock(word.at)}  {told}: {became}{after}{why}."
 
 
 def end_as_json(end: EndEntry) -> dict[str, Any]:
@@ -93,7 +100,7 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours}:{minutes:02}:{rest:02}"
-    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"
+    return f"{minutes}:{rest:02}" if minutes else _("{seconds} s", seconds=rest)
 
 
 def clock(at: float) -> str:

@@ -67,11 +67,20 @@ class Links:
             now: Seconds since the epoch.
         """
         name = self._name(file)
-        if not name:
-            return ""
-        until = int(-(-((time.time() if now is None else now) + self.valid_for) // DAY) * DAY)
         link = self.link.replace("{switch}", quote(switch or "switch", safe=""))
-        return f"{link}/{until:x}.{self._signature(f'{until:x}', name)}/{quote(name)}"
+        return f"{link}/{self._signed(name, now)}" if name else ""
+
+    def beside(self, path: str, file: Path, now: float | None = None) -> str:
+        """The address of another recording as the page at `path` has it: relative, for that page does not
+        know which switch's it is, nor what a proxy has taken off before it.
+
+        Args:
+            path: Of the page, decoded once; one that `file` takes.
+            file: In the folder.
+        """
+        found = _PATH.fullmatch(path)
+        name = self._name(str(file))
+        return "../" * (1 + found["name"].count("/")) + self._signed(name, now) if found and name else ""
 
     def file(self, path: str, now: float | None = None) -> Path:
         """The recording at an address.
@@ -102,6 +111,10 @@ class Links:
                 beside = []
             found += [file.parent / one for one in beside if (file.parent / one).is_file()]
         return found
+
+    def _signed(self, name: str, now: float | None) -> str:
+        until = int(-(-((time.time() if now is None else now) + self.valid_for) // DAY) * DAY)
+        return f"{until:x}.{self._signature(f'{until:x}', name)}/{quote(name)}"
 
     def _signature(self, until: str, name: str) -> str:
         made = hmac.digest(self.key, f"{until}/{name}".encode("utf-8", "surrogatepass"), "sha256")

@@ -39,41 +39,77 @@ class SessionMode(StrEnum):
 
 
 class NamesSettings(Section):
-    """Names of operations and parameters where they differ from the dialect's; empty: the dialect's."""
+    """Operations and parameters of your own base, where they are called otherwise than in the dialect;
+    empty: as there.
+    """
 
     say_name: XmlName = ""
+    """The operation that names a client."""
     number: XmlName = ""
+    """The parameter of `say_name`: the number."""
     incoming_call: XmlName = ""
+    """The operation that opens a card."""
     num_from: XmlName = ""
+    """A parameter of `incoming_call`: the client's number."""
     key: XmlName = ""
+    """A parameter of `incoming_call`: the subscriber's key."""
     event: XmlName = ""
+    """`mobilon-3`: the operation that takes events."""
     data: XmlName = ""
+    """The parameter of `event` and of `call_event`: what happened, in JSON."""
     call_event: XmlName = ""
+    """`mobilon-2`: the operation of our extension that takes whole calls."""
 
 
 class OneCSettings(WithPassword):
-    """One base. `crm_token`: by which 1С:УНФ knows the PBX, a secret.
-
-    `keep_warm` is how long it may be left alone, in seconds; 0: for ever. `timeout` bounds a request as a
-    whole, in seconds; a caller never waits for it, only for the deadline.
+    """One base of 1C: `[onec]`. Several: `[onec.sales]`, `[onec.service]` and so on, each with all of
+    these.
     """
 
     url: str
+    """Where the web service is published: `http://1c.example:8080/BASE/ws/NAME`; of `itoolabs`
+    `…/hs/telephony/itoolabs/`. Without user and password, which are settings of their own.
+    """
     username: str = ""
+    """1C's user; empty: no authentication."""
     dialect: DialectName = DialectName.MOBILON_2
+    """What the base publishes. `mobilon-1`: `SayName(number)`, plain text; `mobilon-2`: `SayName(Number)`
+    and `IncomingCall(NumFrom, Key)`; `mobilon-3`: `SayName(Number)` and `Event(Data)`; `itoolabs`: stock
+    1С:УНФ.
+    """
     namespace: str = Field("", max_length=500)
+    """The XML namespace of the operations; empty: the dialect's, such as `http://VATS`."""
     soap: SoapVersion = "1.1"
+    """The version of SOAP."""
     names: NamesSettings = NamesSettings()
     number_format: NumberFormat = NumberFormat.EIGHT
+    """In which form the base is asked: `8` 89235292926, `+7` +79235292926, `7` 79235292926, `national`
+    9235292926, `as-received` as the trunk sends it. Of `itoolabs` `7`, its default, or `8`.
+    """
     crm_token: SecretStr = SecretStr("")
+    """`itoolabs` only: the key by which 1С:УНФ knows the PBX."""
     crm_token_file: Path | None = None
+    """A file with the key alone, in place of `crm_token`."""
     sessions: int = Field(4, ge=1, le=64)
+    """Requests at the same time, which are sessions, which are licences taken, at the most."""
     session_mode: SessionMode = SessionMode.AUTO
+    """Whether 1C keeps a session for us between requests: `auto` finds out, `per-request` no, `ibsession`
+    yes.
+    """
     keep_warm: LongDurationOrOff = 900.0
+    """After so long without a request the base is asked about nobody, so that it stays awake; `off`:
+    never.
+    """
     timeout: Duration = 10.0
+    """Of a request as a whole. A caller never waits for it, only for `lookup.deadline`."""
     ca_file: Path | None = None
+    """For `https://` with a certificate of your own: its authority, in PEM."""
     proxy: SecretStr = SecretStr("")
+    """The HTTP proxy on the way to 1C: `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`,
+    percent-encoded. Shown nowhere.
+    """
     destinations: tuple[str, ...] = ()
+    """With several bases: the dialled numbers whose calls belong to this one, in any usual form."""
 
     @model_validator(mode="before")
     @classmethod

@@ -35,40 +35,46 @@ class AnswerAt(StrEnum):
 
 
 class CallsSettings(WithToken):
-    """Calls that 1C asks for.
-
-    Attributes:
-        listen: An address of its own; None: nobody can ask by HTTP.
-        token, token_file: What a base shows, to have any subscriber called; 16 characters at least.
-        cert_file, key_file: For https; without them a proxy has to speak it.
-        dial: How the client is dialled.
-        number_format: In which form, which is what `allow` is about.
-        allow: What may be dialled; see `fs_1c.numbers.refusal`.
-        caller_id: The number that the client is shown; empty: the subscriber's extension.
-        per_minute, at_once: Calls of one subscriber.
-        per_day: Calls of all together, in 24 hours.
-        ring_for: Seconds that the subscriber's telephone rings.
-        answer_at: When 1C is answered, unless the call has failed before.
-        auto_answer: The subscriber's telephone is told to answer by itself.
-        forms: How it may be asked.
-        record: The file that a call is recorded to from the client's answer on; empty: it is not.
-    """
+    """Calls that 1C asks for: the subscriber's telephone rings, then the client is dialled."""
 
     listen: AddressField | None = None
+    """An address of its own; none: nobody can ask by HTTP. From elsewhere by https only: a proxy, or
+    `cert_file`.
+    """
     cert_file: Path | None = None
+    """For https by the service itself: the certificate with its chain, in PEM."""
     key_file: Path | None = None
+    """The certificate's key, in PEM."""
     dial: ExternalTemplate | None = None
+    """How a client is dialled: `sofia/gateway/trunk/{number}`. Needed with `listen`."""
     number_format: NumberFormat = NumberFormat.EIGHT
+    """In which form `{number}` is dialled; `allow` is about that form."""
     allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
+    """What may be dialled: `own-country`, the country's own numbers but for premium-rate, shared-cost,
+    short and emergency ones; and patterns of the whole number, such as `^8923[0-9]{7}$`.
+    """
     caller_id: str = Field("", pattern=r"^\+?[0-9]{0,20}$")
+    """The number that the client is shown; empty: the subscriber's extension."""
     per_minute: int = Field(10, ge=1, le=1000)
+    """Calls of one subscriber in a minute."""
     at_once: int = Field(2, ge=1, le=100)
+    """Calls of one subscriber at the same time."""
     per_day: int = Field(1000, ge=1, le=1_000_000)
+    """Calls of all together in 24 hours."""
     ring_for: Duration = Field(20.0, ge=1, le=120)
+    """How long the subscriber's telephone rings."""
     answer_at: AnswerAt = AnswerAt.RING
+    """When 1C is answered, unless the call has failed before: `ring` his telephone rings, `answer` he has
+    picked up, `talk` so has the client.
+    """
     auto_answer: bool = False
+    """The subscriber's telephone is told to answer by itself (`Call-Info: answer-after=0`)."""
     forms: tuple[CallForm, ...] = tuple(CallForm)
+    """How 1C may ask, beside `POST /calls`, which is always there."""
     record: str = ""
+    """The file that a call is recorded to from the client's answer on:
+    `/var/lib/freeswitch/recordings/{date}/{call}.wav`; empty: it is not.
+    """
 
     @field_validator("record")
     @classmethod

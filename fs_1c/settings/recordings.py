@@ -17,21 +17,24 @@ _FIT = re.compile(r"https?://[A-Za-z0-9._~:\[\]/{}-]{1,500}")
 
 
 class RecordingsSettings(Section):
-    """The recordings that a switch makes, each behind an address that 1C is told; both `folder` and `link`
-    open them.
-
-    `folder`: where this machine's switch writes them. `link`: what the addresses begin with, as people in 1C
-    reach `listen`, with a proxy for HTTPS between; `{switch}` in it is the name of the call's switch
-    (`esl.inbound.name`). `valid_for`: seconds for which an address is good. `key_file`: what addresses are
-    signed with, the same for all services whose addresses must be good at each other; without it one is made
-    in `state.folder`.
+    """The recordings that a switch makes, each behind an address that 1C is told. `folder` and `link`
+    together open them.
     """
 
     folder: Path | None = None
+    """Where the switch on this machine writes them; the service's user must be able to read it."""
     link: str = ""
+    """What the addresses begin with, as people in 1C reach `listen`: `https://pbx.example/recordings`.
+    `{switch}` in it is `esl.inbound.name`.
+    """
     listen: AddressField = Address("127.0.0.1", 9186)
+    """Where they are served; a proxy for HTTPS stands before it."""
     valid_for: LongDuration = Field(90 * 86400.0, ge=3600.0)
+    """An address is good for so long."""
     key_file: Path | None = None
+    """What addresses are signed with: the same file for services whose addresses must be good at each
+    other. Without it one is made in `state.folder`. With another key all addresses are void.
+    """
 
     @field_validator("link")
     @classmethod

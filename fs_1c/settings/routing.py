@@ -41,16 +41,18 @@ class Unavailable(StrEnum):
 
 
 class CategoryRule(Section):
-    """For clients of one category; `is` in the file. What is not set is as for all others.
-
-    `then`: who follows the manager. `reject`: they are turned away with that cause.
-    """
+    """For clients of one category, those without a manager, too. What is not set is as for all others."""
 
     category: str = Field(alias="is", min_length=1)
+    """The category, as 1C names it."""
     then: tuple[FollowerTemplate, ...] | None = None
+    """Who rings after the manager."""
     when_busy: Unavailable | None = None
+    """As `routing.when_busy`."""
     when_away: Unavailable | None = None
+    """As `routing.when_away`."""
     reject: Cause | None = None
+    """The service hangs up with that cause, and nobody rings; alone."""
 
     @model_validator(mode="after")
     def _says_something(self) -> CategoryRule:
@@ -79,24 +81,41 @@ def _pairs(value: Any) -> Any:
 
 
 class RoutingSettings(Section):
-    """From a manager's phone to a dial string, and what it shows.
-
-    `external_allow`: what may be dialled outside, in the form that the trunk is given; see
-    `fs_1c.numbers.refusal`. `ring_for`: seconds that the manager's phone rings; `dead_after`: seconds in
-    which it must say that it does, unless it is outside; 0 when it need not. `when_busy`, `when_away`: only
-    of who is known to be that; `deputies`: extension → who rings in his place, in order.
-    """
+    """From a manager's phone to a dial string, and what it shows."""
 
     extension: ExtensionTemplate = "user/{extension}@{domain}"
+    """How an extension is dialled."""
     external: ExternalTemplate | None = None
+    """How a manager is dialled whose phone is outside: `sofia/gateway/trunk/{number}`; none: he is not."""
     external_format: NumberFormat = NumberFormat.EIGHT
+    """In which form the trunk wants `{number}`."""
     external_allow: tuple[NumberPattern, ...] = (OWN_COUNTRY,)
+    """What 1C may have dialled outside: `own-country`, the country's own numbers but for premium-rate,
+    shared-cost, short and emergency ones; and patterns of the whole number, such as `^810375[0-9]{9}$`.
+    What is refused is said in log and journal.
+    """
     domain: str = ""
+    """`{domain}`; empty: the channel's `domain_name`, else FreeSWITCH's `${domain}`."""
     ring_for: Duration = 20.0
+    """How long the manager's phone rings."""
     dead_after: DurationOrOff = 3.0
+    """A phone that is registered but dead: without a word from it, the next one rings after so long.
+    Longer for softphones that a push wakes; or `off`. A manager outside has all of `ring_for`.
+    """
     name: NameShown = NameShown.AS_IS
+    """The client's name on the phone: `as-is`; `latin`, for phones that cannot do Cyrillic; `off`, the
+    caller's own name stays. Journal and page keep 1C's.
+    """
     then: tuple[FollowerTemplate, ...] = ()
+    """Who rings after the manager, such as `user/100@{domain}`."""
     when_busy: Unavailable = Unavailable.RING
+    """A manager who talks, as far as `[[esl.inbound]]` hears: `ring` as if nothing were known, `next` he
+    is passed over, `both` he rings together with the next.
+    """
     when_away: Unavailable = Unavailable.RING
+    """A manager whose telephone is not registered any more: the same three."""
     deputies: Annotated[tuple[tuple[_Extension, tuple[_Extension, ...]], ...], BeforeValidator(_pairs)] = ()
+    """Who rings in his place then, extension by extension: the first who is free. `{244 = ["245",
+    "246"]}`.
+    """
     category: tuple[CategoryRule, ...] = ()

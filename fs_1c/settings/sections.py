@@ -34,40 +34,53 @@ from fs_1c.settings.types import (
 
 
 class LookupSettings(Section):
-    """How long a caller waits (`deadline`) and how long answers are good for; seconds.
-
-    A known client is fresh for `fresh_for`, then for `stale_for` more he is answered at once and refreshed
-    behind. `new_per_second`: numbers that are not remembered, of one trunk (a network address), which 1C is
-    asked about; 0: without bound. By default as many as if each channel of a primary rate interface (30) had
-    another call in each second, and fewer than four sessions answer at 0.1 s: a flood leaves room for others.
-    """
+    """How long a caller waits for 1C, and how long its answers are good for."""
 
     deadline: Duration = Field(0.8, le=LONGEST_WAIT)
+    """No call waits longer than this for 1C; `fs_1c_deadline` in the dialplan wins."""
     fresh_for: LongDuration = 300.0
+    """A client whom 1C knows is not asked about again for so long."""
     stale_for: LongDurationOrOff = 86400.0
+    """And for so much longer he is answered at once from memory, and asked about behind; or `off`."""
     unknown_for: LongDuration = 60.0
+    """A number that 1C does not know is not asked about again for so long."""
     size: int = Field(100_000, ge=1, le=10_000_000)
+    """Numbers remembered, in memory."""
+    # As many as if each channel of a primary rate interface had another call in each second; and fewer than
+    # four sessions of 1C answer, at 0.1 s.
     new_per_second: int = Field(30, ge=0, le=100_000)
+    """Numbers not remembered that one trunk (a network address) may bring in a second, and four times as
+    many at once; beyond it calls go on without a name, so that a flood leaves room for others. `0`: no
+    bound.
+    """
 
 
 class BreakerSettings(Section):
-    """When a base counts as down: `share` of its latest `window` requests failed or took longer than the
-    deadline, of at least `at_least`. Nobody waits for it then; after `pause` seconds one request tries it.
-    """
+    """When a base counts as down. Nobody waits for it then, until a request that tries it is answered."""
 
     window: int = Field(20, ge=1, le=1000)
+    """How many of the latest requests are counted."""
     at_least: int = Field(5, ge=1, le=1000)
+    """With fewer requests than this a base is never down."""
     share: float = Field(0.5, gt=0, le=1)
+    """A base is down when so large a share of them failed or took longer than the deadline; `0.5` is half."""
     pause: Duration = 5.0
+    """After so long one request tries whether it is back."""
 
 
 class NumbersSettings(Section):
-    """How numbers are dialled here; see `fs_1c.numbers.NumberPlan`."""
+    """How numbers are dialled where the switch stands."""
 
     country: str = Field("RU", pattern="^[A-Z]{2}$")
+    """Numbers without a country code belong here; two letters, ISO 3166."""
     area_code: str = Field("", pattern="^[0-9]{0,6}$")
+    """Put before local numbers, such as 383 before 2745000; empty: local numbers are not understood."""
     extension_digits: int = Field(6, ge=1, le=9)
+    """Numbers of up to so many digits are extensions."""
     blocked_file: Path | None = None
+    """Numbers that 1C is never asked about, one a line, or beginnings: `+7999*`; `#` begins a remark.
+    Read again when it changes. `fs_1c_result` is `blocked` then.
+    """
 
     @field_validator("blocked_file")
     @classmethod
@@ -88,25 +101,31 @@ class PopWhen(StrEnum):
 
 
 class ScreenPopSettings(Section):
-    """`useful_for`: seconds after the beginning of a conversation in which its card may still open.
-
-    `outgoing`: also when a subscriber has called the client.
-    """
+    """When a client's card opens."""
 
     when: PopWhen = PopWhen.ANSWER
+    """`answer`: when a subscriber and the client hear each other; `ring`: at every subscriber whose
+    telephone rings for the client.
+    """
     outgoing: bool = False
+    """Also when a subscriber has called the client."""
     useful_for: Duration = 30.0
+    """A card that could not be asked for in this time after the conversation began does not open any more."""
 
 
 class SubscribersSettings(Section):
-    """Extension → the subscriber's key in 1C, a credential; from here, from a CSV file (`extension,key`), or
-    from the switch's directory (`fs_1c_key` of the user), which is remembered for `directory_for` seconds.
+    """A subscriber's key in 1C, a credential: looked for in `[subscribers.keys]`, then in `file`, then in
+    FreeSWITCH's directory.
     """
 
     keys: dict[str, SecretStr] = Field(default_factory=dict)
+    """Extension, or login = the subscriber's key in 1C: `"244" = "gW3cyUJAtl50PhF"`."""
     file: Path | None = None
+    """A CSV file, `extension,key`; read again when it changes."""
     directory: bool = False
+    """And as `fs_1c_key` of the user in FreeSWITCH's directory; `[[esl.inbound]]` only."""
     directory_for: LongDuration = 300.0
+    """The directory is asked again after so long."""
 
     @field_validator("file")
     @classmethod
@@ -117,16 +136,20 @@ class SubscribersSettings(Section):
 
 
 class OutboundSettings(Section):
-    """The door that FreeSWITCH's `socket` application connects to. `linger` in seconds.
-
-    `allow`: the networks of the switches on other machines. Whoever connects is believed, so without it the
-    door is for this machine alone.
+    """The door that FreeSWITCH's `socket` application connects to. Whoever connects is believed, for the
+    event socket has no password in this direction.
     """
 
     enabled: bool = True
+    """Whether there is this door."""
     listen: AddressField = Address("127.0.0.1", 8084)
+    """Elsewhere than on the loopback (`0.0.0.0:8084`) only with `allow`."""
     allow: tuple[NetworkField, ...] = ()
+    """The networks of switches on other machines: `["10.0.0.5", "10.1.0.0/28"]`. This machine itself
+    always may.
+    """
     linger: int = Field(5, ge=1, le=60)
+    """Seconds for which FreeSWITCH keeps the socket after the call has ended; async only."""
 
     @model_validator(mode="after")
     def _safe(self) -> OutboundSettings:
@@ -150,14 +173,19 @@ class Role(StrEnum):
 
 
 class InboundSettings(WithPassword):
-    """One switch whose event socket is listened to. `name`: the same in all services that listen to it, which
-    then claim its cards at the switch itself; `role` among these.
-    """
+    """A switch whose event socket is listened to; one table for each."""
 
     address: AddressField = Address("127.0.0.1", 8021)
+    """Its event socket."""
     password: SecretStr = SecretStr("ClueCon")
     name: str = ""
+    """The same in all services that listen to it, which then claim its cards at the switch itself
+    (`mod_hash`): up to 32 Latin letters, digits, dots, dashes and underscores.
+    """
     role: Role = Role.OWN
+    """Among the services of that switch: `own`, or `reserve`, which acts only while the own one is not
+    heard there.
+    """
 
     @model_validator(mode="after")
     def _named(self) -> InboundSettings:
@@ -177,12 +205,14 @@ TOKEN_LENGTH = 16
 
 
 class HttpSettings(WithToken):
-    """The door for 1C, monitoring and people. `token`: what each of them must show; empty: who is on this
-    machine reads, and nobody may have answers forgotten.
+    """The door for 1C, monitoring and people: status page, `/metrics`, `/health`, `POST /forget`, `POST
+    /erase`.
     """
 
     enabled: bool = True
+    """Whether there is this door."""
     listen: AddressField = Address("127.0.0.1", 9184)
+    """Elsewhere than on the loopback (`0.0.0.0:9184`) only with a token of at least 16 characters."""
 
     @model_validator(mode="after")
     def _safe(self) -> HttpSettings:
@@ -216,32 +246,36 @@ def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:
 
 
 class RedisSettings(Section):
-    """Shared by several switches. `timeout`: seconds that any word with it may take; `prefix` of all its
-    keys. With `sentinels` they are asked where the master of `service` is, and the URL's host is nobody.
-    """
+    """Shared by several services: the same answers, single requests, forgetting. None by default."""
 
     url: SecretStr
+    """`redis://:PASSWORD@HOST:6379/0`; by TLS
+    `rediss://:PASSWORD@HOST:6380/0?ssl_ca_certs=/etc/fs-1c/redis-ca.pem`. Who may write there is
+    believed.
+    """
     sentinels: tuple[AddressField, ...] = ()
+    """They are asked where the master is; of `url` all counts but its host and port."""
     service: str = Field("mymaster", min_length=1, max_length=100)
+    """What sentinels call the master."""
     sentinel_password: SecretStr = SecretStr("")
+    """Their own, if they have one."""
     prefix: str = Field("fs-1c:", max_length=100)
+    """Of all keys."""
     timeout: Duration = 0.1
+    """Of any word with it about a caller; without it each service goes on alone."""
 
 
 class ClusterSettings(Section):
-    """The other services, whose journals are asked by `fs-1c journal --all`.
-
-    Attributes:
-        services: Where their HTTP doors are, without a path.
-        token_file: What they want to be shown; None: the token of our own.
-        ca_file: Whom to believe about `https://`, beside the usual authorities none; None: the usual ones.
-        name: Ours among them; empty: the name of the machine.
-    """
+    """The other services, whose journals `fs-1c journal --all` asks."""
 
     services: tuple[str, ...] = Field((), max_length=64)
+    """Their `http.listen`, each with a token: `["https://pbx2.example:9184", "http://10.0.0.3:9184"]`."""
     token_file: Path | None = None
+    """What they want to be shown; none: the token of `[http]`."""
     ca_file: Path | None = None
+    """For `https://` with certificates of your own: their authority, in PEM."""
     name: str = ""
+    """This one's among them; empty: the name of the machine."""
 
     @field_validator("services")
     @classmethod
@@ -288,37 +322,53 @@ def _is_origin(url: str) -> bool:
 
 
 class StateSettings(Section):
-    """Where the service keeps what must outlive it: the journal, and which cards have been opened."""
+    """Where the service keeps what must outlive it."""
 
     folder: Path | None = None
+    """A folder that the service may write: the journal, which cards have opened, what 1C has not been
+    told. None: no journal, and after a crash a card may open twice.
+    """
 
 
 class JournalSettings(Section):
-    """What happened to each call, kept for `keep_for` seconds; without `titles`, clients' names stay out."""
+    """What happened to each call: `fs-1c journal`."""
 
     enabled: bool = True
+    """Whether it is kept; needs `state.folder`."""
     keep_for: LongDuration = 90 * 86400.0
+    """How long rows are kept."""
     titles: bool = True
+    """`false`: without clients' names, which are personal data."""
 
 
 class HistorySettings(Section):
-    """Whether 1C is told the whole call; None: as `Settings.tells_history` says. What it has not taken in
-    `keep_for` seconds is given up.
-
-    `missed_owner`: who owns a missed call: the client's `manager` (or, if there is none, whose telephone rang
-    last), `last-rung`, `nobody`, or an extension. `internal`: of calls of one subscriber to another, too.
+    """1C is told the whole call: that it began, who talked, how long, whether it was missed. Heard by
+    `[[esl.inbound]]` only.
     """
 
     enabled: bool | None = None
+    """Default: `true` with `[[esl.inbound]]` and a base of dialect `mobilon-3` or `itoolabs`, else
+    `false`.
+    """
     internal: bool = False
+    """Of calls of one subscriber to another, too, without a card and not in the journal; not for
+    `itoolabs`, where an extension is no telephone number.
+    """
     keep_for: LongDuration = 7 * 86400.0
+    """What 1C has not taken by then is given up, and the log says what."""
     missed_owner: str = Field("manager", pattern="^(manager|last-rung|nobody|[0-9]{1,9})$")
+    """Who owns a missed call: the client's `manager` (if he has none, whose telephone rang last),
+    `last-rung`, `nobody`, or an extension.
+    """
 
 
 class EslSettings(Section):
-    """Both ESL doors. `transport`: our own wire, or the `ESL` module (python-ESL), for the loopback only."""
+    """The event socket, in both directions."""
 
     transport: Literal["own", "python-esl"] = "own"
+    """`own`, or `python-esl`: both doors over FreeSWITCH's own library, on the loopback only; `make esl`
+    builds it.
+    """
     outbound: OutboundSettings = OutboundSettings()
     inbound: tuple[InboundSettings, ...] = ()
 

@@ -132,8 +132,9 @@ def _of_any_length_unless_off(value: object) -> float:
 
 SECONDS = "seconds"
 Duration = Annotated[float, SECONDS, BeforeValidator(parse_duration), Field(gt=0, le=_YEAR)]
+"""Seconds."""
 LongDuration = Annotated[float, SECONDS, BeforeValidator(_of_any_length), Field(gt=0, le=_YEAR)]
-"""For how long something is kept or believed, which may be days."""
+"""Seconds for which something is kept or believed, which may be days."""
 NetworkField = Annotated[Network, BeforeValidator(parse_network)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 DurationOrOff = Annotated[float, SECONDS, BeforeValidator(_unless_off), Field(ge=0, le=_YEAR)]
@@ -157,7 +158,9 @@ class WithPassword(Section):
     """A section with a password, given there or in a file of its own."""
 
     password: SecretStr = SecretStr("")
+    """The password."""
     password_file: Path | None = None
+    """A file with the password alone, in place of `password`."""
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
@@ -180,7 +183,9 @@ class WithToken(Section):
     """A section with a token that whoever asks must show, given there or in a file of its own."""
 
     token: SecretStr = SecretStr("")
+    """What whoever asks must show; at least 16 characters."""
     token_file: Path | None = None
+    """A file with the token alone, in place of `token`."""
 
     @model_validator(mode="after")
     def _one_token(self) -> Self:

@@ -134,14 +134,14 @@ class RecordingsDoor:
 
 
 def _found(links: Links, path: str) -> Path | list[str]:
-    """The recording at an address, or the addresses of its sides; looks at the disk. Raises `WrongLink` or
-    `NoFile`.
+    """The recording at an address, or the addresses of its sides, as the page there names them; looks at the
+    disk. Raises `WrongLink` or `NoFile`.
     """
     file = links.file(path)
     if file.is_file():
         return file
     folder = links.folder.resolve()
-    if sides := [links.to(str(links.folder / side.relative_to(folder))) for side in links.sides(file)]:
+    if sides := [links.beside(path, links.folder / side.relative_to(folder)) for side in links.sides(file)]:
         return sides
     raise NoFile
 

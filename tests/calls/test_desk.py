@@ -74,6 +74,34 @@ def why(said: Placed | Refusal) -> Why | None:
     return said.why if isinstance(said, Refusal) else None
 
 
+def test_names_are_asked_for_one_at_a_time_and_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many calls are asked for: 1C's sessions are for callers."""
+    monkeypatch.setattr(desks, "NAMED_WITHIN", 0.05)
+
+    async def story() -> None:
+        asking, most = 0, 0
+
+        async def never() -> str:
+            nonlocal asking, most
+            asking += 1
+            most = max(most, asking)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                asking -= 1
+            return ""
+
+        line = Line()
+        made = desk(line, name=never, at_once=20, per_minute=20)
+        said = await asyncio.gather(*(made.ask(f"892352929{n:02}", ("244",)) for n in range(9)))
+        assert all(isinstance(one, Placed) for one in said)
+        assert len(line.told) == 9 and most == 1
+
+    asyncio.run(story())
+
+
 def test_a_click_is_one_call_however_often_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desks, "SAME", 600.0)
 

@@ -52,6 +52,17 @@ def test_without_a_switch_nothing_can_be_made() -> None:
     assert one.level is Level.PROBLEM and "esl.inbound" in one.what
 
 
+def test_calls_are_recorded_where_nobody_can_listen() -> None:
+    file = "/var/lib/freeswitch/recordings/{date}/{call}.wav"
+    served = {
+        "recordings": {"folder": "/var/lib/freeswitch/recordings", "link": "https://pbx.example/rec"},
+        **SWITCH,
+    }
+    (one,) = found(record=file)
+    assert one.level is Level.WARNING and "no [recordings]" in one.what
+    assert [one.level for one in found(served, record=file)] == [Level.OK]
+
+
 def test_a_certificate_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no certificate")
     (one,) = found(listen="0.0.0.0:9185", cert_file=str(tmp_path / "x"), key_file=str(tmp_path / "x"))

@@ -70,7 +70,7 @@ def test_what_waits_is_shown_retried_and_dropped(tmp_path: Path) -> None:
     async def story(service: Service, run: Callable[..., Awaitable[CompletedProcess[str]]]) -> None:
         ran = await run()
         assert (ran.returncode, ran.stderr) == (0, "")
-        assert "Base default: 8 words of 2 calls wait, the oldest for" in ran.stdout
+        assert "Base default: 8 words of 2 calls waiting, the oldest for" in ran.stdout
         line = next(line for line in ran.stdout.splitlines() if "call-a" in line)
         assert "START ANSWER HANGUP END" in line and "89235292926" in line and "unreachable" in line
         ran = await run("--json", "--call", "call-b")
@@ -93,7 +93,7 @@ def test_what_waits_is_shown_retried_and_dropped(tmp_path: Path) -> None:
         assert ran.returncode == 2 and "allowed: default" in ran.stderr
         ran = await run("--drop", "--call", "call-b")
         assert (ran.returncode, ran.stderr) == (0, "")
-        assert ran.stdout.startswith("dropped: ") and " words of 1 calls" in ran.stdout
+        assert ran.stdout.startswith("dropped: ") and " words of 1 call, 1C is not told" in ran.stdout
         ran = await run("--drop", "--all", "--json")
         assert json.loads(ran.stdout)["calls"] == 1
         assert service.http is not None

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fs_1c.call import Outcome
-from fs_1c.cli.neighbours import MAX_ANSWER
+from fs_1c.cli.journal.neighbours import MAX_ANSWER
 from fs_1c.journal import CallEntry, PopEntry, as_json, merged, of_json
 from tests.cli.support import write
 from tests.processes import free_port, fs_1c

@@ -77,7 +77,7 @@ def test_a_wait_without_a_unit_is_no_longer_than_a_minute(toml: str) -> None:
 
 
 def test_what_is_kept_for_days_may_be_written_in_seconds() -> None:
-    toml = f"{ONEC}keep_warm = 1800\n[lookup]\nfresh_for = 300\nstale_for = 86400\n[journal]\n"
+    toml = f"{ONEC}keep_warm = 1800\n[lookup]\nfresh_for = 300\nstale_for = 86400\n"
     toml += "[journal]\nkeep_for = 7776000\n"
     given = build(tomllib.loads(toml))
     assert (given.lookup.fresh_for, given.lookup.stale_for) == (300.0, 86400.0)

@@ -17,6 +17,7 @@ import requests
 
 from fs_1c.calls import Step, What
 from fs_1c.web import access
+from fs_1c.web.calling.door import APART
 from fs_1c.web.calling.keeper import Keeper
 from tests.calls.test_desk import Line
 from tests.certificates import certificate
@@ -304,7 +305,7 @@ def test_fifty_at_once_are_looked_at_one_after_the_other(monkeypatch: pytest.Mon
     async def story() -> None:
         async with calling(at_once=3) as (here, line):
             assert here.service.calling is not None
-            turns, looks = 0, []
+            turns, looks, at = 0, [], []
             loop = asyncio.get_running_loop()
             look_at = Keeper.look_at
 
@@ -315,6 +316,7 @@ def test_fifty_at_once_are_looked_at_one_after_the_other(monkeypatch: pytest.Mon
 
             async def look(self: Keeper, *asked: Any, **more: Any) -> Any:
                 looks.append(turns)
+                at.append(loop.time())
                 return await look_at(self, *asked, **more)
 
             monkeypatch.setattr(Keeper, "look_at", look)
@@ -331,6 +333,9 @@ def test_fifty_at_once_are_looked_at_one_after_the_other(monkeypatch: pytest.Mon
             assert (said.count(b"201"), said.count(b"429")) == (3, 47)
             assert len(line.told) == 3
             assert max(Counter(looks).values()) <= 2, Counter(looks).most_common(3)
+            # Room between them: so many have had their turn, and no more, however late the loop was.
+            early = [n for n, when in enumerate(at) if when < at[0] + (n - 1) * APART]
+            assert not early and len(at) == 50
             for one in sockets:
                 one.close()
 

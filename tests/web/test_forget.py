@@ -108,9 +108,9 @@ def test_no_service_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("http", "arguments", "line"),
     [
-        ("", ("--all",), "http: without token "),
-        (f'token = "{TOKEN}"\nenabled = false', ("--all",), "http: without enabled "),
-        (f'token = "{TOKEN}"\nlisten = "127.0.0.1:0"', ("--all",), "http: without listen's port "),
+        ("", ("--all",), "http.token is missing: "),
+        (f'token = "{TOKEN}"\nenabled = false', ("--all",), "http.enabled is missing: "),
+        (f'token = "{TOKEN}"\nlisten = "127.0.0.1:0"', ("--all",), "http.listen is missing: "),
         (f'token = "{TOKEN}"', (), "one of NUMBER and --all"),
         (f'token = "{TOKEN}"', (CLIENT, "--all"), "one of NUMBER and --all"),
         (f'token = "{TOKEN}"', (CLIENT, "--base", "other"), "--base: other: allowed: default"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import http.client
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 
@@ -177,16 +179,24 @@ def test_what_is_not_there_is_a_clear_page(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_two_files_of_one_recording_are_on_one_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize("link", ["http://pbx", "https://pbx.example/rec/{switch}"])
+@pytest.mark.parametrize("name", ["call", "2026/11/звонок #1"])
+def test_two_files_of_one_recording_are_on_one_page(tmp_path: Path, link: str, name: str) -> None:
+    """The page leads where a browser came from: by that proxy, to that switch."""
+
     async def story(here: Here) -> None:
-        here.has("call-in.wav", b"in")
-        here.has("call-out.wav", b"out")
-        told = await here.ask(here.path("call"))
+        here.links = here.door.links = replace(here.links, link=link)
+        here.has(f"{name}-in.wav", b"in")
+        here.has(f"{name}-out.wav", b"out")
+        page = here.links.to(f"{here.folder}/{name}", "sw3")
+        own = urlsplit(page).path
+        told = await here.ask(own)
         assert told.status == 200
-        for side in ("in", "out"):
-            path = here.path(f"call-{side}.wav")
-            assert f'src="http://pbx{path}"' in told.body.decode()
-            assert (await here.ask(path)).body == side.encode()
+        told_of = re.findall(r'src="([^"]*)"', told.body.decode())
+        for side, found in zip(("in", "out"), told_of, strict=True):
+            address = urljoin(page, unescape(found))
+            assert address == here.links.to(f"{here.folder}/{name}-{side}.wav", "sw3")
+            assert (await here.ask(urlsplit(address).path)).body == side.encode()
 
     play(tmp_path, story)
 

@@ -24,6 +24,7 @@ from fs_1c.web.calling.day import rows
 from fs_1c.web.calling.forms import Forms
 from fs_1c.web.calling.keeper import Keeper
 from fs_1c.web.calling.own import Own
+from fs_1c.web.calling.pace import Pace
 from fs_1c.web.exchange import guarded
 from fs_1c.web.server import HttpServer
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 DOOR = "calls door"
 JOURNAL_WITHIN = 5.0
 """Seconds."""
+APART = 0.004
+"""Seconds from one request to the next: each takes about one of the loop, and the rest of it is for calls."""
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -55,7 +58,8 @@ class CallingDoor:
         forms = Forms(keeper, desk, lambda: accounts(self.integration, desk), self._day).endpoints()
         wanted = [route for form in settings.forms for route in forms.get(form, ())]
         own = Own(keeper, desk, lambda: list(self.integration.settings.onec))
-        application = Starlette(routes=_routes((*own.endpoints(), *wanted)))
+        self._pace = Pace(APART)
+        application = Starlette(routes=self._routes((*own.endpoints(), *wanted)))
         application.router.redirect_slashes = False  # it would lead wherever the Host header says
         certificate, key = settings.cert_file, settings.key_file
         self._server = HttpServer(
@@ -89,20 +93,23 @@ class CallingDoor:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
+    def _routes(self, endpoints: Iterable[tuple[str, str, Endpoint]]) -> list[Route]:
+        """A route for each path, which knows all of its methods; who only looks (HEAD) has nobody called."""
+        by_path: dict[str, dict[str, Endpoint]] = {}
+        for method, path, endpoint in endpoints:
+            by_path.setdefault(path, {})[method] = endpoint
+        routes = []
+        for path, methods in by_path.items():
+            route = Route(path, self._answers(methods), methods=list(methods))
+            route.methods = set(methods)
+            routes.append(route)
+        return routes
 
-def _routes(endpoints: Iterable[tuple[str, str, Endpoint]]) -> list[Route]:
-    """A route for each path, which knows all of its methods; whoever only looks (HEAD) has nobody called."""
-    by_path: dict[str, dict[str, Endpoint]] = {}
-    for method, path, endpoint in endpoints:
-        by_path.setdefault(path, {})[method] = endpoint
-    routes = []
-    for path, methods in by_path.items():
-        route = Route(path, _answers(methods), methods=list(methods))
-        route.methods = set(methods)
-        routes.append(route)
-    return routes
+    def _answers(self, methods: Mapping[str, Endpoint]) -> Endpoint:
+        """The endpoint of each method."""
 
+        async def answer(request: Request) -> Response:
+            await self._pace.turn()
+            return await methods[request.method](request)
 
-def _answers(methods: Mapping[str, Endpoint]) -> Endpoint:
-    """The endpoint of each method."""
-    return guarded(lambda request: methods[request.method](request), DOOR)
+        return guarded(answer, DOOR)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from fs_1c.cli.terminal import say
 from fs_1c.journal import CallEntry, JournalError, Row, calls, listing, story, to_json, with_addresses
+from fs_1c.language import _
 from fs_1c.numbers import Number, NumberPlan, read
 from fs_1c.recordings import address_or_file
 from fs_1c.settings import Settings
@@ -45,7 +46,7 @@ def run(
         say(Console(stderr=True), str(error))
         return 1
     if missed and not entries and not as_json:
-        say(console, "Nobody waits to be called back.")
+        say(console, _("Nobody waits to be called back."))
     else:
         show(entries, {}, number=asked, call=call, limit=limit, as_json=as_json, console=console)
     return 0
@@ -65,8 +66,12 @@ def show(
     if as_json:
         say(console, to_json(entries, services))
     elif not entries:
-        sought_for = f"no call {call}" if call else f"no call of {number}" if number else "no call yet"
-        say(console, f"The journal knows {sought_for}.")
+        if call:
+            say(console, _("The journal knows no call {call}.", call=call))
+        elif number:
+            say(console, _("The journal knows no call of {number}.", number=number))
+        else:
+            say(console, _("The journal knows no call yet."))
     elif call or limit == 1:
         say(console, *story(entries[0], services))
     else:

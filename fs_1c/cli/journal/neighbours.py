@@ -19,6 +19,7 @@ from fs_1c.channel import plain
 from fs_1c.cli.journal import show
 from fs_1c.cli.terminal import say
 from fs_1c.journal import CallEntry, JournalError, calls, journal_file, merged, of_json
+from fs_1c.language import _
 from fs_1c.settings import ClusterSettings, Settings
 
 WITHIN = 3.0
@@ -67,13 +68,13 @@ def run(settings: Settings, sought: Sought, *, as_json: bool, console: Console) 
         asked.append((cluster.our_name, _in_thread(lambda: _ours(path, cluster.our_name, sought))))
     for url in cluster.services:
         asked.append((url, _in_thread(lambda url=url: ask(url, token, cluster, sought))))  # type: ignore[misc]
-    wait([answer for _, answer in asked], WITHIN)
+    wait([answer for _where, answer in asked], WITHIN)
     told: list[Told] = []
     for where, answer in asked:
         try:
             told.append(answer.result(0))
         except TimeoutError:
-            say(errors, f"journal: {where}: no answer within {WITHIN:g} s")
+            say(errors, f"journal: {where}: {_no_answer()}")
         except (NoAnswer, JournalError) as error:
             say(errors, f"journal: {where}: {error}")
     found = merged(told, sought.limit)
@@ -91,18 +92,22 @@ def run(settings: Settings, sought: Sought, *, as_json: bool, console: Console) 
 
 def _problem(settings: Settings, sought: Sought) -> str:
     if not settings.cluster.services:
-        return "--all: allowed with cluster.services, the addresses of the other services' HTTP doors"
+        return _("--all: allowed with cluster.services, the addresses of the other services' HTTP doors")
     if sought.limit > MAX_CALLS:
-        return f"--limit: allowed with --all: up to {MAX_CALLS}"
+        return _("--limit: allowed with --all: up to {most}", most=MAX_CALLS)
     try:
         token = settings.cluster.secret(settings.http)
     except (OSError, UnicodeDecodeError):
-        return "--all: the file with the token cannot be read"
+        return _("--all: the file with the token cannot be read")
     if not token or not token.isascii() or not token.isprintable():
-        return (
+        return _(
             "--all: allowed with a token: http.token_file, or cluster.token_file if the others have another"
         )
     return ""
+
+
+def _no_answer() -> str:
+    return _("no answer within {seconds:g} s", seconds=WITHIN)
 
 
 def _in_thread(work: Callable[[], Told]) -> Future[Told]:
@@ -140,11 +145,11 @@ def ask(url: str, token: str, cluster: ClusterSettings, sought: Sought) -> Told:
             ) as answer:
                 octets = _read(answer, ends)
     except (requests.Timeout, TimeoutError, ReadTimeoutError):
-        raise NoAnswer(f"no answer within {WITHIN:g} s") from None
+        raise NoAnswer(_no_answer()) from None
     except requests.exceptions.SSLError:
-        raise NoAnswer("its certificate is not believed; cluster.ca_file may name whose it is") from None
+        raise NoAnswer(_("its certificate is not believed; cluster.ca_file may name whose it is")) from None
     except (requests.RequestException, HTTPError, OSError, ValueError):
-        raise NoAnswer("cannot be reached; does the service run?") from None
+        raise NoAnswer(_("cannot be reached; does the service run?")) from None
     if answer.status_code != 200:
         raise NoAnswer(_refused(answer.status_code, octets))
     return _told(octets, url)
@@ -153,12 +158,12 @@ def ask(url: str, token: str, cluster: ClusterSettings, sought: Sought) -> Told:
 def _read(answer: requests.Response, ends: float) -> bytes:
     """Raises NoAnswer, or what requests does."""
     if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise NoAnswer("what answers there is not this service")
+        raise NoAnswer(_("what answers there is not this service"))
     octets = bytearray()
     while piece := answer.raw.read1(65536):
         octets += piece
         if len(octets) > MAX_ANSWER:
-            raise NoAnswer("its answer is too large")
+            raise NoAnswer(_("its answer is too large"))
         if time.monotonic() > ends:
             raise requests.Timeout
     return bytes(octets)
@@ -166,9 +171,13 @@ def _read(answer: requests.Response, ends: float) -> bytes:
 
 def _refused(status: int, octets: bytes) -> str:
     if status in (401, 403):
-        return f"refused with {status}: it wants another token (cluster.token_file), or has none"
+        return _(
+            "refused with {status}: it wants another token (cluster.token_file), or has none", status=status
+        )
+    if 300 <= status < 400:
+        return _("answers {status}, a redirection", status=status)
     why = plain(octets[:200].decode("utf-8", "replace").strip())
-    return f"answers {status}: {why}" if status < 300 or status >= 400 else f"answers {status}, a redirection"
+    return _("answers {status}: {why}", status=status, why=why)
 
 
 def _told(octets: bytes, url: str) -> Told:
@@ -180,4 +189,4 @@ def _told(octets: bytes, url: str) -> Told:
             raise ValueError
         return plain(name[:MAX_NAME]).strip() or urlsplit(url).netloc, [of_json(one) for one in entries]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise NoAnswer("what answers there is not this service, or of quite another version") from None
+        raise NoAnswer(_("what answers there is not this service, or of quite another version")) from None

@@ -1,0 +1,71 @@
+"""The pages of README and docs: links lead somewhere, settings are settings, both languages have the same."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from fs_1c.settings import build
+from tests import ROOT
+from tests.docs.markdown import PAGES, anchors, blocks, links, name, shell
+
+DOCS = ROOT / "docs"
+WORD = re.compile(r"`([a-z_0-9./-]+(?:_[a-z_0-9]+|\.[a-z_]+))`")
+each_page = pytest.mark.parametrize("page", PAGES, ids=name)
+
+
+def pairs() -> list[tuple[Path, Path]]:
+    """Pages that are the same in English and in Russian."""
+    found = [(ROOT / "README.md", DOCS / "ru" / "README.md")]
+    for russian in sorted((DOCS / "ru").rglob("*.md")):
+        english = DOCS / russian.relative_to(DOCS / "ru")
+        if english.is_file() and english.name not in ("README.md", "1c.md"):
+            found.append((english, russian))
+    return [*found, (DOCS / "monitoring" / "README.md", DOCS / "ru" / "monitoring.md")]
+
+
+@each_page
+def test_a_link_leads_somewhere(page: Path) -> None:
+    wrong = []
+    for path, anchor in links(page):
+        there = (page.parent / path).resolve() if path else page
+        if not there.exists() or (anchor and there.suffix == ".md" and anchor not in anchors(there)):
+            wrong.append(f"{path}#{anchor}")
+    assert not wrong
+
+
+@each_page
+def test_no_page_stands_alone(page: Path) -> None:
+    """Each but the two that people begin with is linked from another one."""
+    linked = {(other.parent / path).resolve() for other in PAGES if other != page for path, _ in links(other)}
+    assert page in linked or page == ROOT / "README.md"
+
+
+@each_page
+def test_settings_that_are_shown_are_good(page: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("0123456789abcdef\n")
+    for text in blocks(page, "toml"):
+        local = re.sub(r'((?:token|password)_file = )"[^"]*"', rf'\1"{secret}"', text)
+        given = tomllib.loads(local)
+        build({"onec": {"url": "http://127.0.0.1:9/ws"}, **given})
+
+
+@pytest.mark.parametrize("pair", pairs(), ids=lambda pair: name(pair[1]))
+def test_both_languages_have_the_same(pair: tuple[Path, Path]) -> None:
+    """The same commands, settings, programs and words of the interface; only remarks are translated."""
+    english, russian = pair
+    told = [re.sub(r"\b(NAME|ИМЯ)\b", "", "\n".join(shell(page))) for page in pair]
+    assert told[0] == told[1]
+    assert [tomllib.loads(text) for text in blocks(english, "toml")] == [
+        tomllib.loads(text) for text in blocks(russian, "toml")
+    ]
+    assert blocks(english, "xml") == blocks(russian, "xml")
+    words = [set(WORD.findall(page.read_text("utf-8"))) for page in pair]
+    assert words[0] == words[1]
+    assert [len(re.findall(r"^(?:\||## )", page.read_text("utf-8"), re.M)) for page in pair].count(
+        len(re.findall(r"^(?:\||## )", english.read_text("utf-8"), re.M))
+    ) == 2

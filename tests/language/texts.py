@@ -1,0 +1,135 @@
+"""The texts of the code. Pure: of source to what is said in it.
+
+`extract` is Babel's way in (pyproject.toml, `make locale`): `_`, `ngettext` and `N_` wherever they stand, and
+of a typer command its docstring and each `help`, which `--help` says.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+
+MARKS = ("_", "ngettext", "pgettext", "N_")
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_HELPED = ("command", "callback")
+_WORDS = re.compile(
+    r"[A-Za-z]{2,}[,;:.)»\"]*\s+[(«\"]*[A-Za-z]{2,}|[A-Za-z]{2,}[,;:.]?\s+\{\}|\{\}[,;:.]?\s+[a-z]{2,}"
+)
+"""Two words, or one beside a value: a text that somebody reads."""
+_NO_WORDS = re.compile(r"[a-z]+: (--[a-z]+: )?\{\}(: \{\})*|Bearer \{\}")
+"""But for a command's name before what it says, and a header."""
+_WRITTEN = ("log", "re", "logging")
+"""What texts are given that are no words to whoever has typed a command."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of the source.
+
+    Attributes:
+        said: With {} in place of each value.
+        wrapped: By which of `MARKS`; empty: none.
+    """
+
+    line: int
+    said: str
+    wrapped: str
+    node: ast.expr
+    inside: bool  # of a function
+
+
+def name_of(call: ast.Call) -> str:
+    """`f` of `f()` and of `a.f()`."""
+    function = call.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def said(node: ast.expr) -> str | None:
+    """A constant or an f-string as it reads."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def _is_read(text: str) -> bool:
+    return bool(_WORDS.search(text)) and not _NO_WORDS.fullmatch(text)
+
+
+def _not_for_people(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        function = node.func
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            owner, called = function.value.id, function.attr
+            if owner in _WRITTEN or called in ("api", "execute", "add_parser", "compile"):
+                return True
+        return name_of(node) in ("Option", "Argument", "Typer", "Field", "NewType", "TypeVar", "pattern")
+    return isinstance(node, ast.AnnAssign) and "Literal" in ast.unparse(node.annotation)
+
+
+def texts(tree: ast.AST) -> list[Text]:
+    """All texts that people might read, wrapped or not."""
+    return list(_texts(tree, "", inside=False))
+
+
+def _texts(node: ast.AST, wrapped: str, *, inside: bool) -> Iterator[Text]:
+    if _not_for_people(node) or (isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Annotated"):
+        return
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # a docstring
+    if isinstance(node, ast.expr) and (text := said(node)) is not None and (wrapped or _is_read(text)):
+        yield Text(node.lineno, text, wrapped, node, inside)
+        if isinstance(node, ast.Constant):
+            return
+    is_mark = isinstance(node, ast.Call) and name_of(node) in MARKS
+    for field, value in ast.iter_fields(node):
+        for child in value if isinstance(value, list) else [value]:
+            if not isinstance(child, ast.AST):
+                continue
+            marked = ""
+            if is_mark and field == "args":
+                marked = name_of(node)  # type: ignore[arg-type]
+            function = field == "body" and isinstance(node, _FUNCTION)
+            if field in ("decorator_list", "annotation", "returns"):
+                continue
+            if isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant):
+                continue
+            yield from _texts(child, marked, inside=inside or function)
+
+
+def extract(
+    file: BufferedReader, keywords: Collection[str], tags: Collection[str], options: dict[str, str]
+) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
+    """Line, function, message or messages, no comments, as Babel wants them."""
+    yield from messages(ast.parse(file.read()))
+
+
+def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            decorators = [one for one in node.decorator_list if isinstance(one, ast.Call)]
+            told = ast.get_docstring(node)
+            if told and any(name_of(one) in _HELPED for one in decorators):
+                yield node.lineno, "_", told, []
+        elif isinstance(node, ast.Call):
+            name = name_of(node)
+            if name in MARKS:
+                found = [_constant(one) for one in node.args[: 2 if name.endswith("gettext") else 1]]
+                if all(found):
+                    yield node.lineno, name, tuple(found) if len(found) > 1 else found[0], []
+            elif name in ("Option", "Argument", "Typer"):
+                for keyword in node.keywords:
+                    if keyword.arg == "help" and isinstance(keyword.value, ast.Constant):
+                        yield node.lineno, "_", str(keyword.value.value), []
+
+
+def _constant(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return ""  # `_(name)` of a text that `N_` has marked

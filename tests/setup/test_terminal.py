@@ -1,0 +1,93 @@
+"""`fs-1c setup` as somebody uses it: questions at a terminal, mistakes, and what is written in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fs_1c.settings import load
+from tests.setup.conftest import SECRET, SOCKET_SECRET, World
+from tests.setup.support import CLIENT, NUMBER, TARGET
+from tests.setup.terminal import Terminal
+
+AGAIN = "k: keep it as it is"
+
+
+def places(world: World) -> list[str]:
+    place = world.place
+    return ["--folder", str(place.folder), "--switch-folder", str(place.switch)]
+
+
+def test_questions_and_mistakes(world: World) -> None:
+    with Terminal("setup", *places(world)) as screen:
+        screen.answer("1C's web service", "1c.example/ws/VATS")
+        assert "allowed: http://HOST" in screen.answer(
+            "1C's web service", "http://127.0.0.1:1/telephony/ws/VATS"
+        )
+        assert "127.0.0.1:1: refused" in screen.answer(AGAIN, "")
+        screen.answer("1C's web service", world.onec.url)
+        screen.answer("1C's user", "SOAP")
+        screen.answer("password", "guessed")
+        assert "PROBLEM authentication" in screen.answer(AGAIN, "")
+        screen.answer("1C's user [SOAP]", "")
+        screen.answer("password", SECRET)
+        assert "Dialect mobilon-2" in screen.answer("a client whom 1C knows", CLIENT)
+        assert "Фэйковый чиж" in screen.answer("extension at which cards", "")
+        screen.answer("Its key", "K-of-244")
+        screen.answer("extension at which cards", "")
+        assert "the switch lets us in" in screen.answer("number that clients dial", "seven four")
+        assert "no telephone number" in screen.answer("number that clients dial", NUMBER)
+        screen.answer("Who rings", "1999")
+        assert "no 1999@127.0.0.1" in screen.answer(AGAIN, "")
+        screen.answer("Who rings", TARGET)
+        screen.answer("whole calls", "")
+        assert not world.place.folder.exists()
+        screen.answer("Write these files? [Y/n] ", "")
+        screen.until("What remains:")
+        assert screen.end() == 0, screen.shown
+    for secret in (SECRET, SOCKET_SECRET, "guessed", "K-of-244"):
+        assert secret not in screen.shown
+    settings = load(world.place.folder / "fs-1c.toml")
+    assert settings.onec["default"].secret() == SECRET
+    assert settings.history.enabled
+    assert (world.place.folder / "subscribers.csv").read_text() == "extension,key\n244,K-of-244\n"
+    assert "user/1000@${domain}" in (world.place.public / "00_fs-1c.xml").read_text()
+
+
+def test_options_and_questions(world: World, tmp_path: Path) -> None:
+    """What an option says is not asked, unless it is wrong. What cannot be helped now may stay."""
+    password = tmp_path / "1c"
+    password.write_text(f"{SECRET}\n")
+    wrong = tmp_path / "event-socket"
+    wrong.write_text("old\n")
+    given = ["--url", world.onec.url, "--username", "SOAP", "--password-file", str(password)]
+    given += ["--client", "none", "--number", "seven", "--target", "1999", "--history", "no"]
+    given += ["--event-socket", f"127.0.0.1:{world.switch.event_socket_port}"]
+    given += ["--event-socket-password-file", str(wrong)]
+    with Terminal("setup", *places(world), *given) as screen:
+        assert "--number: seven: is no telephone number" in screen.answer("extension at which cards", "none")
+        assert "event socket's password is wrong" in screen.answer(AGAIN, "")
+        screen.answer("event socket (none", "")
+        screen.answer("event socket's password", SOCKET_SECRET)
+        screen.answer("number that clients dial", NUMBER)
+        assert "no 1999@127.0.0.1" in screen.answer(AGAIN, "k")
+        screen.answer("Write these files? [Y/n] ", "y")
+        assert screen.end() == 0, screen.shown
+    assert "user/1999@${domain}" in (world.place.public / "00_fs-1c.xml").read_text()
+    assert load(world.place.folder / "fs-1c.toml").esl.inbound[0].secret() == SOCKET_SECRET
+
+
+@pytest.mark.parametrize(("keys", "code"), [("\x03", 1), ("\x04", 1), ("n\n", 1)])
+def test_whoever_stops_has_nothing_written(world: World, keys: str, code: int) -> None:
+    before = world.place.files()
+    given = ["--url", world.onec.url, "--username", "none", "--number", NUMBER, "--target", TARGET]
+    with Terminal("setup", *places(world), *given, "--no-try", "--event-socket", "none") as screen:
+        screen.answer("Dialect", "")
+        screen.answer("a client whom 1C knows", "")
+        screen.answer("extension at which cards", "")
+        screen.until("Write these files? [Y/n] ")
+        screen.type(keys)
+        assert screen.end() == code, screen.shown
+    assert "othing has been written" in screen.shown
+    assert world.place.files() == before
