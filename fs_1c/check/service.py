@@ -9,8 +9,8 @@ from typing import Any
 import requests
 
 from fs_1c import __version__, redis_client
+from fs_1c.bounds import OutOfTime, within
 from fs_1c.check import network
-from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.network import Place
 from fs_1c.esl import commands

@@ -5,6 +5,7 @@ each complaint.
 nothing and know no dialect.
 """
 
+from fs_1c.settings.access import barred, unwritable
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
 from fs_1c.settings.calls import AnswerAt, CallForm, CallsSettings
 from fs_1c.settings.file import Settings, SettingsError, build, load
@@ -66,6 +67,7 @@ __all__ = [
     "SoapVersion",
     "SubscribersSettings",
     "Unavailable",
+    "barred",
     "build",
     "close_to_others",
     "inline_secrets",
@@ -77,4 +79,5 @@ __all__ = [
     "readable_by_all",
     "secret_files",
     "setting",
+    "unwritable",
 ]

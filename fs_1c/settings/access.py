@@ -14,8 +14,8 @@ _EFFECTIVE = os.access in os.supports_effective_ids
 
 def unreadable(path: Path) -> str:
     """Why that file cannot be read, in one sentence with its mend; nothing: it can."""
-    if path.is_absolute() and (barred := _barred(path)):
-        return f"{path} cannot be read: {barred}"
+    if path.is_absolute() and (why := barred(path)):
+        return f"{path} cannot be read: {why}"
     if not os.access(path, os.F_OK, effective_ids=_EFFECTIVE):
         return f"{path} cannot be read: No such file or directory"
     if not os.access(path, os.R_OK, effective_ids=_EFFECTIVE):
@@ -26,14 +26,17 @@ def unreadable(path: Path) -> str:
 
 def unwritable(folder: Path) -> str:
     """Why nothing can be written into that folder, in one sentence with its mend; nothing: it can."""
-    if folder.is_absolute() and (barred := _barred(folder)):
-        return f"{folder} cannot be written: {barred}"
+    if folder.is_absolute() and (why := barred(folder)):
+        return f"{folder} cannot be written: {why}"
     if not os.access(folder, os.F_OK, effective_ids=_EFFECTIVE):
-        return f"{folder} cannot be written: No such file or directory: {_made(folder)}"
+        return f"{folder} cannot be written: No such file or directory"
     if not folder.is_dir():
         return f"{folder} cannot be written: it is no folder"
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE):
         return f"{folder} cannot be written: Permission denied to {user()}: chown -R {user()}: {folder}"
+    for file in sorted(folder.glob("*.db*")):
+        if not os.access(file, os.W_OK, effective_ids=_EFFECTIVE):
+            return f"{file} cannot be written: Permission denied to {user()}: chown {user()}: {file}"
     return ""
 
 
@@ -49,12 +52,8 @@ def empty(path: Path) -> str:
     return f"{path} is empty; to write it: read -rs SECRET; printf '%s\\n' \"$SECRET\" > {path}"
 
 
-def _made(folder: Path) -> str:
-    return f"install -d -o {user()} -g {group()} -m 750 {folder}"
-
-
-def _barred(path: Path) -> str:
-    """The first folder on the way that is not there, or that may not be entered."""
+def barred(path: Path) -> str:
+    """The first folder on the way that is not there, or may not be entered, with its mend; nothing: none."""
     for above in reversed(path.parents):
         if not os.access(above, os.F_OK, effective_ids=_EFFECTIVE):
             return f"No such file or directory: {above}"

@@ -14,7 +14,7 @@ import pytest
 from fs_1c import __version__
 from fs_1c.check import service
 from fs_1c.check.finding import Finding, Level
-from fs_1c.settings import build
+from fs_1c.settings import Settings, build
 from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Fault
 from tests.check.conftest import bad, check, serving, simulator, the_one
@@ -37,11 +37,27 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "ANSWER_WITHIN", 0.25)
 
 
+def of_service(settings: Settings) -> list[Finding]:
+    """What is found there, but for the switch that is not listened to."""
+    found = [one for one in check(settings) if one.where == "service"]
+    return [one for one in found if one.step != "event-socket"]
+
+
 def seen(**sections: Any) -> list[Finding]:
     """The findings about the service, with these sections of the settings."""
     given = {"esl": {"outbound": {"enabled": False}}, "http": {"enabled": False}, **sections}
     settings = build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, **given})
-    return [one for one in check(settings) if one.where == "service"]
+    return of_service(settings)
+
+
+@pytest.mark.parametrize(("enabled", "level"), [(True, WARNING), (False, Level.SKIPPED)])
+def test_a_service_that_listens_to_no_switch_opens_no_card(enabled: bool, level: Level) -> None:
+    sections = {
+        "esl": {"outbound": {"enabled": enabled, "listen": "127.0.0.1:0"}},
+        "http": {"enabled": False},
+    }
+    found = check(build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, **sections}))
+    assert [one.level for one in found if one.step == "event-socket"] == [level]
 
 
 def outbound(port: int, host: str = "127.0.0.1") -> dict[str, Any]:
@@ -89,7 +105,9 @@ def test_a_door_that_others_can_reach() -> None:
     door = {"listen": f"0.0.0.0:{free_port()}", "allow": ["10.0.0.0/8", "192.0.2.0/24"]}
     settings = settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": door})
     with serving(settings):
-        found = [one for one in check(settings) if one.where == "service"]
+        found = [
+            one for one in check(settings) if (one.where, one.step != "event-socket") == ("service", True)
+        ]
     the_one(found, WARNING, "outbound", "whoever is in 10.0.0.0/8 can ask", "no password", "own addresses")
 
 
@@ -171,7 +189,9 @@ def test_a_real_services_open_breaker() -> None:
         with serving(settings) as running:
             running.integration.lookup("84950000000")
             until(lambda: "open" in str(running.integration.health()))
-            found = [one for one in check(settings) if one.where == "service"]
+            found = [
+                one for one in check(settings) if (one.where, one.step != "event-socket") == ("service", True)
+            ]
     the_one(found, PROBLEM, "breaker", "base default counts as down", "Callers do not wait")
 
 

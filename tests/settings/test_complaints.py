@@ -10,6 +10,7 @@ import pytest
 
 from fs_1c.settings import SettingsError, build, inline_secrets, load
 from fs_1c.settings.types import parse_duration
+from tests.support import as_nobody
 
 ONEC = '[onec]\nurl = "http://1c.example/ws"\n'
 SECRET = "s3kr1t"
@@ -160,15 +161,3 @@ def test_why_a_file_cannot_be_read_and_what_to_do(tmp_path: Path, what: str, sai
     assert f"cannot be read: {said.format(file=file, folder=folder)}" in line
     assert str(file) in line
     assert SECRET not in line
-
-
-class as_nobody:
-    """The effective user is another one for a while."""
-
-    def __enter__(self) -> None:
-        os.setegid(65534)
-        os.seteuid(65534)
-
-    def __exit__(self, *exception: object) -> None:
-        os.seteuid(0)
-        os.setegid(0)
