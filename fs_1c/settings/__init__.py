@@ -11,6 +11,7 @@ from fs_1c.settings.calls import AnswerAt, CallForm, CallsSettings
 from fs_1c.settings.file import Settings, SettingsError, build, load
 from fs_1c.settings.files import (
     close_to_others,
+    edited_since,
     inline_secrets,
     open_to_all,
     readable_by_all,
@@ -70,6 +71,7 @@ __all__ = [
     "barred",
     "build",
     "close_to_others",
+    "edited_since",
     "inline_secrets",
     "is_loopback",
     "load",

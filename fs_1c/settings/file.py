@@ -6,11 +6,12 @@ from files of their own (`password_file`), so that the settings can be read by p
 
 from __future__ import annotations
 
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -126,6 +127,13 @@ class Settings(BaseSettings):
             raise ValueError(f"calls.record: allowed is a file in recordings.folder, {folder}")
         return self
 
+    _read: tuple[Path, float] | None = PrivateAttr(None)
+
+    @property
+    def read_from(self) -> tuple[Path, float] | None:
+        """The file that they were read from, and when, in seconds since 1970; None: they were built."""
+        return self._read
+
     @property
     def tells_history(self) -> bool:
         """Whether 1C is told the whole call: as it is set; else where a switch is listened to, and a base is
@@ -156,6 +164,7 @@ class Settings(BaseSettings):
 
 def load(path: Path) -> Settings:
     """Reads the settings file and the environment. Raises `SettingsError`."""
+    began = time.time()
     try:
         octets = path.read_bytes()
     except OSError as error:
@@ -165,7 +174,9 @@ def load(path: Path) -> Settings:
         data = parsed(octets)
     except ValueError as error:
         raise SettingsError([f"{path}: {error}"]) from None
-    return build(data, str(path))
+    settings = build(data, str(path))
+    settings._read = path.absolute(), began
+    return settings
 
 
 def parsed(octets: bytes) -> dict[str, Any]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 from fs_1c import __version__
 from fs_1c.check import service
 from fs_1c.check.finding import Finding, Level
-from fs_1c.settings import Settings, build
+from fs_1c.settings import Settings, build, load
 from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Fault
 from tests.check.conftest import bad, check, serving, simulator, the_one
@@ -48,6 +51,39 @@ def seen(**sections: Any) -> list[Finding]:
     given = {"esl": {"outbound": {"enabled": False}}, "http": {"enabled": False}, **sections}
     settings = build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, **given})
     return of_service(settings)
+
+
+def test_settings_that_the_service_has_not_read_again(tmp_path: Path) -> None:
+    path, password = tmp_path / "fs-1c.toml", tmp_path / "password"
+    password.write_text("s3cret\n")
+    port = free_port()
+    path.write_text(
+        f'[onec]\nurl = "http://127.0.0.1:9/ws/x"\npassword_file = "{password}"\n'
+        f'[http]\nlisten = "127.0.0.1:{port}"\n[esl.outbound]\nenabled = false\n'
+    )
+
+    def look() -> list[str]:
+        return [one.what for one in of_service(load(path)) if one.step == "http-door"]
+
+    for file in (path, password):
+        os.utime(file, (1, 1))
+    with serving(load(path)):
+        assert f"the service has read {path} as it is now" in look()
+        kept = tmp_path / "kept"
+        kept.write_bytes(path.read_bytes())
+        os.utime(kept, (1, 1))
+        time.sleep(0.02)  # the file system's clock ticks every few milliseconds
+        kept.replace(path)  # an older file that is moved there
+        assert f"edited since the service has read its settings: {path}" in look()
+    with serving(load(path)):
+        assert f"the service has read {path} as it is now" in look()
+        time.sleep(0.02)
+        password.write_text("an0ther\n")
+        assert f"edited since the service has read its settings: {password}" in look()
+    other = tmp_path / "other.toml"
+    other.write_bytes(path.read_bytes())
+    with serving(load(other)):
+        assert f"the running service has read {other}, and not {path}" in look()
 
 
 @pytest.mark.parametrize(("enabled", "level"), [(True, WARNING), (False, Level.SKIPPED)])
