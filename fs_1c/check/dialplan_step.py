@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fs_1c import channel
-from fs_1c.check.event_socket import EventSocket, NotLetIn
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.switch import Switch, broke_off
 from fs_1c.dialplan import EXAMPLE, Asking, asking, users
-from fs_1c.esl import WireError
+from fs_1c.esl import EventSocket, NotLetIn, WireError
 from fs_1c.settings import Role
 
 STEP = "dialplan"
@@ -76,12 +75,10 @@ def _who_rings(
     own = switch.whole.routing.domain or switch.domain
     asked: dict[tuple[str, str], str] = {}
     for one in (each for each in found if each.ours):
-        domain = channel.host(one.domain.replace("${domain}", switch.domain) or own)
-        asked |= dict.fromkeys(users(one.rings, domain or own), "the dialplan's default target")
-        asked |= {
-            (manager, channel.host(switch.whole.routing.domain) or domain): "the manager that 1C names"
-            for manager in managers
-        }
+        domain = channel.host(one.domain.replace("${domain}", switch.domain)) or own
+        asked |= dict.fromkeys(users(one.rings, domain), "the dialplan's default target")
+        theirs = channel.host(switch.whole.routing.domain) or domain
+        asked |= {(manager, theirs): "the manager that 1C names" for manager in managers}
     for (user, domain), who in list(asked.items())[:_MOST]:
         known = connection.api(f"user_exists id {user} {domain}")
         contact = connection.api(f"sofia_contact */{user}@{domain}") or ""

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 
 from fs_1c import channel
 from fs_1c.check import network
-from fs_1c.check.event_socket import EventSocket, NotLetIn
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
-from fs_1c.esl import WireError, commands
+from fs_1c.esl import EventSocket, NotLetIn, WireError, commands
 from fs_1c.settings import InboundSettings, Settings, is_loopback
 
 TALK_WITHIN = 5.0
@@ -46,7 +45,7 @@ class Switch:
         """Raises OSError."""
         if self.place is None:
             raise ConnectionError("nobody answers")
-        return EventSocket(self.place, TALK_WITHIN)
+        return EventSocket(network.reach(self.place), TALK_WITHIN)
 
 
 def greeting(switch: Switch) -> list[Finding]:

@@ -45,6 +45,7 @@ SAID_TO_NOBODY = {
     # What the journal has kept, compared.
     "passed over",
     "in his place",
+    "talked to the client last",
     "turned away",
     # What FreeSWITCH is asked, and says.
     "user_exists id {} {}",

@@ -1,4 +1,6 @@
-"""The machine's clock is set, by hours and in the middle of a call: nobody waits, is forgotten or told twice."""
+"""The machine's clock is set, by days and in the middle of a call: nobody waits, is forgotten or told
+twice.
+"""
 
 from __future__ import annotations
 
