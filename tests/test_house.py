@@ -22,11 +22,11 @@ FLOORS = (
     ("service",),
     ("esl", "modpython", "web"),
     ("integration",),
-    ("calls", "cards", "directory", "history", "journal", "routing"),
+    ("calls", "cards", "directory", "history", "journal", "presence", "routing", "wsdl"),
     ("onec", "talk"),
-    ("recordings", "redis_client", "sockets", "sqlite_file"),
+    ("dialplan", "recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),
-    ("call", "channel", "timers"),
+    ("bounds", "call", "channel", "timers"),
     ("language", "numbers"),
     ("",),  # the package itself: its version
 )

@@ -109,11 +109,9 @@ def test_commands_of_the_simulators(running: tuple[Path, OneCSimulator]) -> None
         assert bool(onec.fault) == ("POST" in command)
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 def test_targets_of_make() -> None:
-    targets = {command.split()[1] for command in MAKE}
-    done = subprocess.run(["make", "-n", *targets], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    targets = {word for command in MAKE for word in command.split()[1:] if "=" not in word}
+    assert targets <= set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
 
 
 @pytest.mark.parametrize("command", OURS)
