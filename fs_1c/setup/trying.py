@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fs_1c.check import Finding, NotLetIn, Switch, look_at_base, look_at_switch, ok
+from fs_1c.check import Finding, Switch, look_at_base, look_at_switch, ok
+from fs_1c.esl import NotLetIn
 from fs_1c.numbers import NumberFormat
 from fs_1c.settings import Address, DialectName, Settings, build
 from fs_1c.setup import switch as switches

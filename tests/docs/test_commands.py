@@ -30,7 +30,7 @@ OWN = r"(?:runuser -u fs-1c -- |\.venv/bin/)?fs-1c "
 ELSEWHERE = {
     rf"{OWN}(?:serve|simulator)\b": "tests/cli/test_cli.py",
     rf"{OWN}setup\b": "tests/setup/test_terminal.py",
-    r"fs_cli -x '": "tests/freeswitch/test_dialplan.py",
+    r"fs_cli (?:-p \S+ )?-x '": "tests/freeswitch/test_dialplan.py",
     r"(?s)curl .*http://1c\.example": "tests/docs/test_1c.py",
     r"curl .*https://calls\.pbx\.example": "tests/docs/test_call_guide.py",
     r"(?:PATH=\S+ )?/opt/fs-1c/bin/pip install ": "tests/test_supply.py",  # but for the download

@@ -95,7 +95,8 @@ def onec_as_socket(world: World) -> dict[str, str]:
 
 
 def taken_number(world: World) -> dict[str, str]:
-    taking = '<condition field="destination_number" expression="^(\\+?74951234567)$"/>'
+    field = 'field="destination_number" expression="^(\\+?74951234567)$"'
+    taking = f'<condition {field}><action application="answer"/></condition>'
     text = f'<include><extension name="office">{taking}</extension></include>'
     (world.place.public / "00_did.xml").write_text(text)
     return {}

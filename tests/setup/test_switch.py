@@ -66,6 +66,7 @@ def test_whatever_stands_there(octets: bytes) -> None:
 
 def extension(name: str, *conditions: str, more: str = "") -> str:
     rows = "".join(f"<condition {one}/>" for one in conditions)
+    rows = rows.replace("/>", '><action application="answer"/></condition>', 1)
     return f'<include><extension name="{name}"{more}>{rows}</extension></include>'
 
 
