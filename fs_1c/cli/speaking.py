@@ -74,6 +74,8 @@ def _commands(group: TyperGroup) -> Iterator[TyperCommand | TyperGroup]:
 def _translate(command: TyperCommand | TyperGroup, context: Context) -> None:
     if command.help:
         command.help = _(command.help)
+    if command.epilog:
+        command.epilog = _(command.epilog)
     for parameter in (*command.params, command.get_help_option(context)):
         if told := getattr(parameter, "help", None):
             parameter.help = _(told)  # type: ignore[union-attr]

@@ -1,20 +1,33 @@
-"""What the service says in English, in its log, its journal and its answers, said again in another language.
+"""What was said in English, in a log, a journal, an answer, said again in another language.
 
-It does not know who will read it, and whoever reads its log by a pattern must find the same words everywhere;
-so a reader's own language comes last, at the terminal. A sentence that is not among these stays as it is.
+The service does not know who will read it, a finding of `check` is for programs, too, and whoever looks
+through a log must find the same words everywhere. So there the reader's own language comes last, at the
+terminal: a text is known again by the words that stand around its values. The catalogues have all texts of
+`check` and `settings` under `told`, and those of the service that are listed here. Whatever is none of them
+(1C's own words, a client's name) stays as it is.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from gettext import NullTranslations
+from string import Formatter
 
-from fs_1c.language.language import N_, _, is_english
+from fs_1c.language.language import N_, spoken
 
-MAX_TOLD = 1000
+MAX_TOLD = 2000
 """Characters of a text that is looked for: longer ones are none of these."""
+DEEPEST = 5
+"""Texts in the places of texts in the places of texts."""
+MAX_PIECES = 40
 
 SENTENCES = (
+    N_("settings"),
+    N_("{count} ms"),
+    N_("{count} s"),
     # Why a manager was not rung.
     N_("{manager} {why}: passed over"),
     N_("{manager} {why}: {deputy} rings in his place"),
@@ -99,7 +112,7 @@ SENTENCES = (
     N_("the disk does not answer"),
     N_("there is no base {base}; allowed: {bases}"),
 )
-"""From the more special to the more general: the first that fits is it."""
+"""What the service says in its journal and its answers."""
 
 OF_THE_SYSTEM = (
     N_("[Errno {number}] {why}"),
@@ -117,29 +130,122 @@ OF_THE_SYSTEM = (
 )
 """What the C library says, in the place of a reason."""
 
-_AGAIN = {"why", "deputy"}
-"""What stands in such a place may be one of the sentences itself."""
-_PLACE = re.compile(r"\{(\w+)\}")
+_CONTEXT = "told\x04"
+_PIECES = re.compile(r"((?<=[.?!]) |; |: |, | \(|\)[.:,]?)")
+_FIGURES = {"ms", "seconds", "count", "days"}
+"""In whose places is a number."""
+_DIGITS = frozenset("0123456789.,")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A text as it is in English, and in the other language.
+
+    Attributes:
+        words: What stands before, between and behind the values; there is one more of them.
+        names: Of the values' places.
+        weight: Letters that are no value's: of two that fit, the one with more of them is meant.
+    """
+
+    words: tuple[str, ...]
+    names: tuple[str, ...]
+    weight: int
+    said: str
+
+    def again(self, text: str, depth: int) -> str | None:
+        """The same in the other language, if it is this text."""
+        values = self._values(text)
+        if values is None:
+            return None
+        return self.said.format(**{name: _again(one, depth + 1) for name, one in values.items()})
+
+    def _values(self, text: str) -> dict[str, str] | None:
+        """What stands in its places, each as short as it can be; in one go, whatever somebody has written."""
+        if not self.names:
+            return {} if text == self.words[0] else None
+        first, *between, last = self.words
+        if not text.startswith(first) or not text.endswith(last):
+            return None
+        at, end = len(first), len(text) - len(last)
+        values: dict[str, str] = {}
+        for name, word in zip(self.names, (*between, None), strict=True):
+            to = end if word is None else text.find(word, at + 1, end)
+            value = text[at:to]
+            if to <= at or (name in _FIGURES and not set(value) <= _DIGITS):
+                return None
+            if values.setdefault(name, value) != value:
+                return None
+            at = to + len(word or "")
+        return values
 
 
 def retold(text: str) -> str:
-    """What the service has said, in the reader's language."""
-    if is_english() or len(text) > MAX_TOLD:
+    """A text that was made in English, in the reader's language, with what stands in its places."""
+    return _again(text, 0) if _texts(spoken()) and len(text) <= MAX_TOLD else text
+
+
+def _again(text: str, depth: int) -> str:
+    if depth > DEEPEST or not any("a" <= c <= "z" for c in text):
         return text
-    for pattern, sentence in _patterns():
-        if match := pattern.fullmatch(text):
-            given = match.groupdict()
-            return _(
-                sentence, **{name: retold(one) if name in _AGAIN else one for name, one in given.items()}
-            )
-    return text
+    said = _known(text, depth)
+    return _by_pieces(text, depth) if said is None else said
+
+
+def _known(text: str, depth: int) -> str | None:
+    for sentence in _sentences(spoken()):
+        if (said := sentence.again(text, depth)) is not None:
+            return said
+    return None
+
+
+def _by_pieces(text: str, depth: int) -> str:
+    """Several texts in one: a setting's name and what is wrong with it, a sentence and another."""
+    pieces = _PIECES.split(text)  # texts, and what stands between them, by turns
+    if not 1 < len(pieces) <= MAX_PIECES:
+        return text
+    told: list[str] = []
+    at = 0
+    while at < len(pieces):
+        for end in range(len(pieces), at, -2):  # the longest that is known
+            whole = "".join(pieces[at:end])
+            if len(whole) < len(text) and (said := _known(whole, depth + 1)) is not None:
+                told.append(said)
+                at = end
+                break
+        else:
+            told.append(pieces[at])
+            at += 1
+        if at < len(pieces):
+            told.append(pieces[at])
+            at += 1
+    return "".join(told)
+
+
+def _texts(translations: NullTranslations) -> Mapping[object, str]:
+    """All that is in a catalogue; nothing in English."""
+    found: Mapping[object, str] = getattr(translations, "_catalog", {})
+    return found
 
 
 @lru_cache(1)
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    return [(_pattern(sentence), sentence) for sentence in (*SENTENCES, *OF_THE_SYSTEM)]
+def _sentences(translations: NullTranslations) -> tuple[_Sentence, ...]:
+    """The most special first."""
+    return tuple(sorted(_all(_texts(translations)), key=lambda one: -one.weight))
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
-    parts = _PLACE.split(sentence)  # words and names by turns
-    return re.compile("".join(f"(?P<{p}>.+?)" if i % 2 else re.escape(p) for i, p in enumerate(parts)), re.S)
+def _all(texts: Mapping[object, str]) -> Iterator[_Sentence]:
+    for message, said in texts.items():
+        if isinstance(message, str) and message.startswith(_CONTEXT):
+            yield _sentence(message.removeprefix(_CONTEXT), said)
+    for message in (*SENTENCES, *OF_THE_SYSTEM):
+        yield _sentence(message, texts.get(message, message))
+
+
+def _sentence(message: str, said: str) -> _Sentence:
+    words, names = [""], list[str]()
+    for literal, name, _, _ in Formatter().parse(message):
+        words[-1] += literal
+        if name is not None:
+            words.append("")
+            names.append(name)
+    return _Sentence(tuple(words), tuple(names), sum(map(len, words)), said)

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 
 from fs_1c.cards import parse as parse_keys
+from fs_1c.language import _
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, read
 from fs_1c.settings import Address, DialectName, SettingsError, build, parse_address
-from fs_1c.setup.words import _
 
 NONE = "none"
 """In place of an answer: there is none, on purpose."""

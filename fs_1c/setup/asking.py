@@ -11,8 +11,8 @@ from rich.text import Text
 
 from fs_1c.channel import plain
 from fs_1c.check import Finding, lines
+from fs_1c.language import _
 from fs_1c.setup.answers import Mistake
-from fs_1c.setup.words import _
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from fs_1c.check import Finding, Level
+from fs_1c.language import _
 from fs_1c.settings import Address, DialectName
 from fs_1c.setup import answers as read
 from fs_1c.setup import machine, switch, trying
 from fs_1c.setup.answers import NONE, Answers, Mistake
 from fs_1c.setup.asking import Given, Prompted, Stopped
-from fs_1c.setup.words import _
 
 DIRECTORY = "directory"
 """In place of a file with keys: FreeSWITCH's directory has them."""

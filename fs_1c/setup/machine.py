@@ -8,10 +8,10 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
+from fs_1c.language import _
 from fs_1c.settings import Settings
 from fs_1c.setup import texts
 from fs_1c.setup.plan import DIALPLAN, Machine, Owner
-from fs_1c.setup.words import _
 
 USER = "fs-1c"
 _UNITS = ("fs-1c.socket", "fs-1c.service")

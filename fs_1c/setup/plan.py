@@ -6,9 +6,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from fs_1c.language import _
 from fs_1c.setup import texts
 from fs_1c.setup.answers import Answers
-from fs_1c.setup.words import _
 
 DIALPLAN = "00_fs-1c.xml"
 """Its name in the switch's folder, whose files are read in the order of their names."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from fs_1c.language import _
 from fs_1c.settings import SettingsError, load
 from fs_1c.setup import machine, switch
 from fs_1c.setup.answers import Mistake
@@ -17,7 +18,6 @@ from fs_1c.setup.asking import Given, Prompted
 from fs_1c.setup.interview import READERS, SECRETS, Interview, words
 from fs_1c.setup.placing import place
 from fs_1c.setup.plan import Machine, Plan, planned, told
-from fs_1c.setup.words import _
 
 WRONG = 2
 

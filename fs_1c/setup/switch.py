@@ -10,11 +10,11 @@ from typing import NamedTuple
 from lxml import etree
 
 from fs_1c.check import Finding, NotLetIn, Switch, ok, problem, skipped, warning
+from fs_1c.language import _
 from fs_1c.numbers import Number, read
 from fs_1c.settings import Address
 from fs_1c.setup.answers import PLAN
 from fs_1c.setup.plan import DIALPLAN
-from fs_1c.setup.words import _
 
 FOLDERS = (
     Path("/etc/freeswitch"),

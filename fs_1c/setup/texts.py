@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from fs_1c.language import _
 from fs_1c.numbers import Number, read
 from fs_1c.setup.answers import PLAN, Answers
-from fs_1c.setup.words import _
 
 PASSWORD, CRM_TOKEN, KEYS, EVENT_SOCKET = "password", "crm-token", "subscribers.csv", "event-socket"
 SETTINGS, BESIDE = "fs-1c.toml", "dialplan.xml"

@@ -1,0 +1,34 @@
+"""What is still English in a text that was said in Russian: what no catalogue has, or was put together in a
+way in which it cannot be known again.
+"""
+
+from __future__ import annotations
+
+import re
+
+from fs_1c.language import retold, speak
+
+_ENGLISH = frozenset(
+    "the is are was were of an to not no it its and or in on at has have by with for be that this as from "
+    "there does do which who what when if nobody cannot can than".split()
+)
+"""Words without which hardly any English sentence is."""
+_CODE = re.compile(r"`[^`]*`|<[^>]*>|«[^»]*»|\"[^\"]*\"|'[^']*'")
+FOREIGN = (
+    "unable to get local issuer certificate",
+    "self-signed certificate in certificate chain",
+)
+"""What libraries say, which nobody translates."""
+
+
+def english(text: str) -> list[str]:
+    """English words in the Russian of this text."""
+    try:
+        speak("ru")
+        said = retold(text)
+    finally:
+        speak("en")
+    for foreign in FOREIGN:
+        said = said.replace(foreign, "")
+    said = _CODE.sub("", said)
+    return [word for word in re.findall(r"(?<![\w./=-])[a-z]+(?![\w=/-]|\.\w)", said) if word in _ENGLISH]
