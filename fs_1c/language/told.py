@@ -28,6 +28,8 @@ SENTENCES = (
     N_("settings"),
     N_("{count} ms"),
     N_("{count} s"),
+    N_("{several} or {last}"),
+    N_("{several} and {last}"),
     # Why a manager was not rung.
     N_("{manager} {why}: passed over"),
     N_("{manager} {why}: {deputy} rings in his place"),
@@ -84,6 +86,33 @@ SENTENCES = (
     N_("1C does not know such a command"),
     N_("1C reports: {words}"),
     N_("1C answers something that is not understood: {what}"),
+    N_("HTTP {status}, but no {operation}"),
+    N_("HTTP 200, but no answer of «Универсальный itoolabs»: {what}"),
+    N_("it leads to {url}"),
+    N_("a page"),
+    N_("no JSON"),
+    N_("what answers speaks no HTTP: {words}"),
+    N_("something like XML"),
+    N_("something like JSON"),
+    N_("JSON that is no object"),
+    N_("JSON without an envelope"),
+    N_("plain text"),
+    # What is wrong with a file of subscribers, or an address.
+    N_("line {count}"),
+    N_("extension {extension} has no key, or too long a one"),
+    N_("extension {extension} has two keys"),
+    N_("{where} counts"),
+    N_("the first"),
+    N_("the settings'"),
+    N_("allowed is extension{separator}key"),
+    N_("an answer over {count} octets or {pieces} pieces"),
+    N_("an answer over {count} octets"),
+    N_("an answer whose head or chunks have no end"),
+    N_("redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], rediss://... or unix:///PATH"),
+    N_("with redis.sentinels"),
+    N_("allowed"),
+    N_("operation"),
+    N_("none"),
     # What became of a card, and of a word about a call.
     N_("1C did not answer 1"),
     N_("1C did not answer 1 to {operation}"),
@@ -131,10 +160,15 @@ OF_THE_SYSTEM = (
 """What the C library says, in the place of a reason."""
 
 _CONTEXT = "told\x04"
-_PIECES = re.compile(r"((?<=[.?!]) |; |: |, | \(|\)[.:,]?)")
-_FIGURES = {"ms", "seconds", "count", "days"}
-"""In whose places is a number."""
-_DIGITS = frozenset("0123456789.,")
+_PIECES = re.compile(r"((?<=[.?!]) |;(?: |$)|: |, | \(|\)[.:,]?)")
+_FORMS = {
+    "count": re.compile(r"[\d.,]+"),
+    "asked_as": re.compile(r"\+?\d+"),
+    "separator": re.compile("."),
+    "several": re.compile(r"\S{1,80}(, \S{1,80}){0,50}"),
+    "last": re.compile(r"\S{1,80}"),
+}
+"""What alone may stand in a place of such a name: little else tells these texts from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +203,9 @@ class _Sentence:
         at, end = len(first), len(text) - len(last)
         values: dict[str, str] = {}
         for name, word in zip(self.names, (*between, None), strict=True):
-            to = end if word is None else text.find(word, at + 1, end)
+            to = end if word is None else text.find(word, at, end)
             value = text[at:to]
-            if to <= at or (name in _FIGURES and not set(value) <= _DIGITS):
+            if to < at or (name in _FORMS and not _FORMS[name].fullmatch(value)):
                 return None
             if values.setdefault(name, value) != value:
                 return None
@@ -185,10 +219,11 @@ def retold(text: str) -> str:
 
 
 def _again(text: str, depth: int) -> str:
-    if depth > DEEPEST or not any("a" <= c <= "z" for c in text):
+    core = text.strip()
+    if depth > DEEPEST or not any("a" <= c <= "z" for c in core):
         return text
-    said = _known(text, depth)
-    return _by_pieces(text, depth) if said is None else said
+    said = _known(core, depth)
+    return text.replace(core, _by_pieces(core, depth) if said is None else said)
 
 
 def _known(text: str, depth: int) -> str | None:
@@ -236,7 +271,7 @@ def _sentences(translations: NullTranslations) -> tuple[_Sentence, ...]:
 def _all(texts: Mapping[object, str]) -> Iterator[_Sentence]:
     for message, said in texts.items():
         if isinstance(message, str) and message.startswith(_CONTEXT):
-            yield _sentence(message.removeprefix(_CONTEXT), said)
+            yield _sentence(message.removeprefix(_CONTEXT).strip(), said.strip())
     for message in (*SENTENCES, *OF_THE_SYSTEM):
         yield _sentence(message, texts.get(message, message))
 

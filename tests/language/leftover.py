@@ -14,11 +14,11 @@ _ENGLISH = frozenset(
 )
 """Words without which hardly any English sentence is."""
 _CODE = re.compile(r"`[^`]*`|<[^>]*>|«[^»]*»|\"[^\"]*\"|'[^']*'")
-FOREIGN = (
-    "unable to get local issuer certificate",
-    "self-signed certificate in certificate chain",
+_FOREIGN = re.compile(
+    r"это не TOML: .*|это не образец: .*|-ERR .*|unable to get local issuer certificate|\[X509: .*"
+    r"|self-signed certificate in certificate chain|IP address mismatch, .*|Port out of range .*|\*\*\* .*"
 )
-"""What libraries say, which nobody translates."""
+"""What libraries and FreeSWITCH say, which nobody translates; and what is masked."""
 
 
 def english(text: str) -> list[str]:
@@ -28,7 +28,5 @@ def english(text: str) -> list[str]:
         said = retold(text)
     finally:
         speak("en")
-    for foreign in FOREIGN:
-        said = said.replace(foreign, "")
-    said = _CODE.sub("", said)
+    said = _CODE.sub("", _FOREIGN.sub("", said))
     return [word for word in re.findall(r"(?<![\w./=-])[a-z]+(?![\w=/-]|\.\w)", said) if word in _ENGLISH]

@@ -85,11 +85,15 @@ def template(node: ast.expr) -> str:
             parts.append(f"{{{name}}}")
         elif isinstance(one, ast.Constant):
             rest = enumerate(_NAMED.split(str(one.value)))
-            parts += [one if i % 2 else one.replace("{", "{{").replace("}", "}}") for i, one in rest]
+            parts += [_named(one) if i % 2 else one.replace("{", "{{").replace("}", "}}") for i, one in rest]
     return "".join(parts)
 
 
-_NAMED = re.compile(r"(\{[A-Za-z_]+\})")
+_NAMED = re.compile(r"(\{[A-Za-z_]+(?::[a-z])?\})")
+
+
+def _named(place: str) -> str:
+    return place.partition(":")[0].rstrip("}") + "}"
 
 
 def _place(value: ast.expr) -> str:
@@ -175,7 +179,8 @@ def extract(
 
 def is_whole(text: str) -> bool:
     """Are there words enough to know it by again?"""
-    return len(re.sub("[^A-Za-z]", "", text.replace("{}", ""))) >= LEAST
+    between = text.startswith("{}") and text.endswith("{}")  # two values around it: most texts have such two
+    return len(re.sub("[^A-Za-z]", "", text.replace("{}", ""))) >= (2 * LEAST if between else LEAST)
 
 
 def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
