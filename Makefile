@@ -130,6 +130,11 @@ deb: sbom
 	cp build/deb/*.deb dist/
 	if command -v lintian >/dev/null; then lintian --fail-on error build/deb/*.changes; fi
 
+# What it does on a Debian of its own, made by mmdebstrap and started by systemd-nspawn, with people calling: as root,
+# SUITE=trixie for a package made on another.
+debtest: $(VENV)/.ready
+	$(BIN)/python -m tests.debian $$(ls -t dist/fs-1c_*.deb | head -n 1) $(or $(SUITE),bookworm)
+
 # The tools of this page; setuptools in the very version that is locked, for it is the one that builds.
 build/tools/.ready: requirements.lock
 	$(call ENVIRONMENT,build/tools)

@@ -26,6 +26,7 @@ class Command:
     Attributes:
         name: As it is typed, after `fs-1c`.
         about: One sentence or several.
+        ends: Its exit codes.
         arguments: In their order, an optional one in brackets.
         options: How each may be written (`-c, --config <path>`), and what it is for.
         words: The options themselves.
@@ -34,6 +35,7 @@ class Command:
 
     name: str
     about: str
+    ends: str
     arguments: tuple[str, ...]
     options: tuple[tuple[str, str], ...]
     words: tuple[str, ...]
@@ -62,6 +64,7 @@ def _command(name: str, command: Any) -> Command:
     return Command(
         name,
         " ".join((command.help or "").split()),
+        command.epilog or "",
         tuple(one.name.upper() if one.required else f"[{one.name.upper()}]" for one in arguments),
         tuple((written, " ".join(about.split())) for written, about in records),
         tuple(word for one in options for word in (*one.opts, *one.secondary_opts)),
@@ -100,26 +103,8 @@ All other commands are for the administrator; those that look into the service's
 .RE
 """
 TAIL = r""".SH EXIT STATUS
-.TP
-.B 0
-Well.
-.TP
-.B 1
-Anything that is not said here;
-.B check
-has found a problem.
-.TP
-.B 2
-Wrong input, or wrong settings. systemd does not start the service again.
-.TP
-.B 3
-1C knows nobody by that number.
-.TP
-.B 4
-1C failed, or did not take it.
-.TP
-.B 5
-The service stood still, and has ended itself.
+0 well; 2 wrong input or wrong settings, after which systemd does not start the service again; 1 anything
+else. What more a command has is said with it.
 .SH ENVIRONMENT
 .TP
 .B FS_1C_CONFIG
@@ -149,7 +134,7 @@ extension.
 
 
 def _roff(text: str) -> str:
-    text = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...")
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...").replace("`", "\\(dq")
     return f"\\&{text}" if text.startswith((".", "'")) else text
 
 
@@ -160,8 +145,7 @@ def man(dated: float) -> str:
         title = " ".join(("fs-1c", one.name, *one.arguments))
         page.append(f".SS {_roff(title)}\n{_roff(one.about)}\n" if one.name else ".SH OPTIONS\n")
         page += [f".TP\n.B {_roff(written)}\n{_roff(about)}\n" for written, about in one.options]
-        if not one.name:
-            page.append(".SH COMMANDS\n")
+        page.append(f".PP\n{_roff(one.ends)}\n" if one.name else ".SH COMMANDS\n")
     return "".join(page) + TAIL
 
 

@@ -60,6 +60,19 @@ StateOf = Callable[[str, str], Presence]
 
 
 @dataclass(frozen=True, slots=True)
+class LastTalk:
+    """Who has talked to a client last.
+
+    Attributes:
+        extension: The subscriber.
+        at: When they began; seconds since the epoch.
+    """
+
+    extension: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One incoming call, as its channel describes it. Every text is the caller's and therefore hostile.
 
@@ -147,8 +160,8 @@ class Decision:
         refused: Which phone of the manager's is not rung because `routing.external_allow` does not allow it,
             and why, in words for an engineer; or empty.
         reject: With which of FreeSWITCH's causes the caller is turned away; or empty.
-        why: How it is with the manager who cannot take the call, and what becomes of him, in words for an
-            engineer; or empty.
+        why: That somebody stands in for a manager; how it is with one who cannot take the call, and what
+            becomes of him; in words for an engineer, or empty.
     """
 
     call: Call

@@ -30,6 +30,7 @@ from fs_1c.call import (
     Failure,
     HistoryWord,
     HungUp,
+    LastTalk,
     Outcome,
     Result,
     ScreenPop,
@@ -38,11 +39,11 @@ from fs_1c.call import (
 from fs_1c.cards import Ask, Claims, ScreenPops, Subscribers, Take, no_key, open_card
 from fs_1c.directory import Blocked, BreakerState, Directory, SharedAnswers
 from fs_1c.history import Base, History, Office, history_file, policy_of
-from fs_1c.journal import ErasedRows, Journal, JournalError, journal_file
+from fs_1c.journal import Asked, ErasedRows, Journal, JournalError, LastTalkers, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
 from fs_1c.recordings import links_of
-from fs_1c.routing import decide, shown
+from fs_1c.routing import decide, is_vacant, shown
 from fs_1c.settings import Role, Settings, load
 from fs_1c.talk import Observer, People, Stories, Story, Switches
 
@@ -52,6 +53,8 @@ ERASE_WITHIN = 30.0
 """Seconds that the journal, and the history, may take to erase a client: a file is written anew."""
 MAX_DEADLINE = 10.0
 """Seconds; a dialplan that grants more has a typing error in it, and its callers would hang up."""
+FOR_LAST_TALKER = 0.25
+"""Of his deadline: what a caller may wait for the journal, and Redis, when 1C has answered before them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,8 @@ class Integration:
             self._base_of, self.subscribers, self.plan, self._claims, settings.screenpop, self.history
         )
         self.journal: Journal | None = before.journal if before else _journal(settings)
-        self.observers += [one for one in (self.journal, self.history) if one]
+        self._talkers = _talkers(settings)
+        self.observers += [one for one in (self.journal, self.history, self._talkers) if one]
         self._opening: set[Future[ScreenPop]] = set()
         self._relieved = False
         # Last: if anything above has failed, the one before goes on with all this.
@@ -195,10 +199,13 @@ class Integration:
 
     def decide(self, call: Call) -> Decision:
         """What to do with the call; blocks the thread, until the deadline at the most. Never raises."""
-        caller = self._directory(call).lookup(
-            call.number, self._deadline(call), private=call.private, trunk=call.trunk
-        )
-        decision = self._decision(call, caller)
+        began, deadline, asked = time.monotonic(), self._deadline(call), self._who_talked_last(call)
+        caller = self._directory(call).lookup(call.number, deadline, private=call.private, trunk=call.trunk)
+        last = None
+        if asked and self._is_vacant(call, caller):
+            last = asked.wait(_patience(deadline, began))
+            caller = replace(caller, took=time.monotonic() - began)
+        decision = self._decision(call, caller, last)
         self.decided(decision)
         return decision
 
@@ -209,18 +216,25 @@ class Integration:
         Args:
             since: When the call began to wait for us, on the monotonic clock; None: now.
         """
-        directory = self._directory(call)
-        caller = await directory.lookup_async(
-            call.number, self._deadline(call), private=call.private, trunk=call.trunk, since=since
+        began = time.monotonic() if since is None else since
+        deadline, asked = self._deadline(call), self._who_talked_last(call)
+        caller = await self._directory(call).lookup_async(
+            call.number, deadline, private=call.private, trunk=call.trunk, since=began
         )
-        return self._decision(call, caller)
+        last = None
+        if asked and self._is_vacant(call, caller):
+            last = await asked.wait_async(_patience(deadline, began))
+            caller = replace(caller, took=time.monotonic() - began)
+        return self._decision(call, caller, last)
 
     def decide_now(self, call: Call, since: float | None = None) -> Decision | None:
-        """The decision if it takes no waiting: a remembered answer, or a number 1C is not asked about. The
-        caller says `decided` when he has carried it out.
+        """The decision if it takes no waiting: a remembered answer, or a number 1C is not asked about; and
+        nobody has to be asked who talked last. The caller says `decided` when he has carried it out.
         """
         known = self._directory(call).known(call.number, private=call.private, since=since)
-        return self._decision(call, known) if isinstance(known, Caller) else None
+        if not isinstance(known, Caller) or (self._talkers and self._is_vacant(call, known)):
+            return None
+        return self._decision(call, known)
 
     async def name_of(self, number: str, base: str = "") -> str:
         """Who a client is, as a telephone shows him, or nothing; waits no longer than a caller does."""
@@ -366,7 +380,8 @@ class Integration:
             left.append(f"journal: {error}")
         if rows.left:
             left.append(f"journal: {rows.left}")
-        if not all(one.told for one in done):
+        talkers_told = self._talkers is None or self._talkers.erase(number)
+        if not (talkers_told and all(one.told for one in done)):
             left.append("Redis: away, not erased")
         answers = sum(one.count for one in done)
         return Erased(rows.calls, rows.pops, rows.talks, answers, words, tuple(left), rows.recordings)
@@ -460,8 +475,9 @@ class Integration:
         """Finishes what is under way, for at most `timeout` seconds."""
         ends = time.monotonic() + timeout
         self.subscribers.close()
-        if self._blocked:
-            self._blocked.close()
+        for one in (self._blocked, self._talkers):
+            if one:
+                one.close()
         for name, base in self._bases.items():
             if base.directory.untold and not self._relieved:
                 log.warning("1C base %s: what was forgotten is not told to other services any more", name)
@@ -494,8 +510,18 @@ class Integration:
     def _deadline(self, call: Call) -> float:
         return self.settings.lookup.deadline if call.deadline is None else min(call.deadline, MAX_DEADLINE)
 
-    def _decision(self, call: Call, caller: Caller) -> Decision:
-        return decide(call, caller, self.settings.routing, self.plan, self.switches.at(call.switch))
+    def _who_talked_last(self, call: Call) -> Asked | None:
+        """Asks that beside the lookup; None: nobody wants to know."""
+        if self._talkers is None or call.private:
+            return None
+        number = read(call.number, self.plan)
+        return self._talkers.ask(number.e164) if isinstance(number, Number) else None
+
+    def _is_vacant(self, call: Call, caller: Caller) -> bool:
+        return is_vacant(call, caller, self.settings.routing, self.plan)
+
+    def _decision(self, call: Call, caller: Caller, last: LastTalk | None = None) -> Decision:
+        return decide(call, caller, self.settings.routing, self.plan, self.switches.at(call.switch), last)
 
     def _unidentified(self, event: Unidentified, switch: str) -> None:
         log.warning("call=%s no card at leg=%s: %s", event.call_uuid, event.leg_uuid, event.why)
@@ -545,6 +571,20 @@ class Integration:
 def _tell(pool: WorkerPool, *calls: CallState) -> None:
     for call in calls:
         pool.submit(Urgency.CARD, lambda client, call=call: client.tell(call)).result()  # type: ignore[misc]
+
+
+def _patience(deadline: float, began: float) -> float:
+    """Seconds that a caller who has waited since then may wait for who talked last."""
+    left = began + deadline - time.monotonic()
+    return max(0.0, min(FOR_LAST_TALKER * deadline, left))
+
+
+def _talkers(settings: Settings) -> LastTalkers | None:
+    file, policy = journal_file(settings), settings.routing
+    if not file or not policy.last_talker:
+        return None
+    least, plan = policy.last_talker_at_least, settings.numbers.plan()
+    return LastTalkers(file, policy.last_talker, least, plan, settings.redis)
 
 
 def _journal(settings: Settings) -> Journal | None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from fs_1c.call import Presence, PresenceState
 from fs_1c.calls.limits import Limits
 from fs_1c.calls.plan import Plan, Refusal, Why, command, planned
 from fs_1c.calls.progress import Progress, Stage, Step, What
@@ -52,6 +53,9 @@ class Line(Protocol):
 
     def knows(self, extension: str) -> bool:
         """Is that subscriber registered there, as far as it has told?"""
+
+    def state(self, extension: str, domain: str) -> Presence:
+        """How is it with that subscriber there? No domain: whatever his is."""
 
     def place(self, call_id: str, command: str) -> bool:
         """Tells it the command; False: it was not told."""
@@ -151,7 +155,7 @@ class Desk(Observer):
         now, same = time.monotonic(), self._same(plan)
         if same is not None:
             return same
-        refused = self._refused(plan, policy.calls, now)
+        refused = self._refused(plan, policy, now)
         if refused is not None:
             return self._said(refused, who, by)
         placed = Placed(str(uuid.uuid4()), plan, time.time(), now)
@@ -181,15 +185,19 @@ class Desk(Observer):
                 return placed
         return None
 
-    def _refused(self, plan: Plan, calls: CallsSettings, now: float) -> Refusal | None:
-        who = plan.extensions[0]
+    def _refused(self, plan: Plan, policy: Policy, now: float) -> Refusal | None:
+        who, calls = plan.extensions[0], policy.calls
         if full := self._limits.full(who, now, calls.per_minute, calls.per_day):
             return Refusal(Why.TOO_MANY, f"too many calls ({full})")
         up = sum(1 for placed in self._up.values() if placed.plan.extensions[0] == who)
         if up >= calls.at_once:
             return Refusal(Why.TOO_MANY, f"too many calls at a time (calls.at_once: {calls.at_once})")
-        if self._line(plan) is None:
+        line = self._line(plan)
+        if line is None:
             return Refusal(Why.NO_SWITCH, "there is no connection to a switch: the call was not made")
+        states = (line.state(one, policy.routing.domain).state for one in plan.extensions)
+        if calls.refuse_away and all(state is PresenceState.AWAY for state in states):
+            return Refusal(Why.NOT_REGISTERED, "none of his telephones is registered (calls.refuse_away)")
         return None
 
     def _line(self, plan: Plan) -> Line | None:

@@ -39,6 +39,7 @@ class Why(StrEnum):
     NOT_SET = "not-set"  # calls.dial is missing
     TOO_MANY = "too-many"
     NO_SWITCH = "no-switch"  # no connection to one; nothing was sent
+    NOT_REGISTERED = "not-registered"  # his telephones are known to be away
 
 
 @dataclass(frozen=True, slots=True)

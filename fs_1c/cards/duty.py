@@ -68,6 +68,10 @@ class Duty:
         owner_at: When it was heard.
         deaf: No word of ours has come back: the switch hands none on. A reserve that is deaf never acts.
         owner_words: How many of the own service's have been heard.
+        life: What we are called on this connection, after our first word on it. Who was not connected before
+            that may have missed something.
+        owner_life: What the own service is called, by its words that follow each other without a gap.
+        owner_came: How many had been heard before these; -1: we have come later than it.
         reserved: To an own service: a reserve has been heard.
     """
 
@@ -77,12 +81,13 @@ class Duty:
         self.owner = ""
         self.owner_at = 0.0
         self.deaf = False
-        self.owner_words = 0
+        self.owner_words = self.owner_came = 0
+        self.life = self.owner_life = ""
         self.reserved = False
         self._connected_at = 0.0
         self._owner_at: float | None = None  # on this connection
         self._alone_since: float | None = None
-        self._number = 0
+        self._number = self._owner_number = 0
         self._said_at: float | None = None  # a word that has not come back
         self._heard_at: float | None = None  # when the last was said that has
         self._alone = 0  # words of ours since the own service's last
@@ -101,6 +106,8 @@ class Duty:
         self._said_at = self._heard_at = self._owner_at = self._alone_since = None
         self._alone = 0
         self._connected_at = now
+        self._number += 1 if self._number else 0  # one is left out, so that others know
+        self.life = f"{self.who}:{self._number + 1}"
 
     def alone_for(self, now: float) -> float | None:
         """Seconds for which nobody but us has acted for the switch, by what it tells: to an own service,
@@ -143,6 +150,11 @@ class Duty:
                 self.deaf = False
                 self._alone += 1
         elif word.role is Role.OWN:
+            if word.number:  # else it is a farewell
+                if word.who != self.owner or word.number != self._owner_number + 1:
+                    self.owner_life = f"{word.who}:{word.number}"
+                    self.owner_came = self.owner_words if self.owner or word.number == 1 else -1
+                self._owner_number = word.number
             self.owner, self.owner_at = word.who, now
             self._owner_at, self._alone_since = now, None
             self.owner_words += 1

@@ -118,14 +118,24 @@ class Post:
         return self._duty.reserved
 
     @property
+    def life(self) -> str:
+        """What we are called on this connection."""
+        return self._duty.life
+
+    @property
     def owner(self) -> str:
-        """The token of the own service that was heard last, or empty."""
-        return self._duty.owner
+        """What the own service that was heard last is called on its connection, or empty."""
+        return self._duty.owner_life
 
     @property
     def owner_words(self) -> int:
         """How many words of the own service have been heard."""
         return self._duty.owner_words
+
+    @property
+    def owner_came(self) -> int:
+        """How many had been when it came, or came back; -1: we have come later."""
+        return self._duty.owner_came
 
     def alone_for(self) -> float | None:
         """Seconds for which nobody but us has acted for the switch, by what it tells; None: that cannot be

@@ -14,6 +14,7 @@ from fs_1c.check import (
     history_step,
     load_step,
     number_step,
+    presence_step,
     reach_step,
     recordings_step,
     routing_step,
@@ -42,6 +43,7 @@ LIMITS = {
     "files": 8.0,
     "subscribers": 8.0,
     "routing": 4.0,
+    "presence": 10.0,
     "calls": 4.0,
     "state": 4.0,
     "dns": 5.0,
@@ -128,6 +130,7 @@ class _OwnFiles:
             _step("files", lambda: settings_step.files(settings, self._path), _DISK),
             _step("subscribers", self._subscribers, _DISK),
             _step("routing", lambda: routing_step.routing(settings), _DISK),
+            _step("presence", lambda: presence_step.presence(settings), _DISK),
             _step("calls", lambda: calls_step.calls(settings), _DISK),
             _step("state", lambda: settings_step.state(settings), _DISK),
             _step("history", lambda: history_step.history(settings, self.keys), _DISK),
@@ -205,6 +208,7 @@ def _of_switch(one: Switch, bases: Sequence[Base], asked: Sequence[Future[None]]
         *_door_of(one),
         _step("database", partial(switch.database, one), _SWITCH),
         _step("claims", partial(switch.claims, one), _SWITCH),
+        _step("presence", partial(presence_step.registrations, one), _SWITCH),
         _step("directory", directory, _SWITCH),
     ]
     return Branch(_link(one), steps, trip, lambda: one.blocked)

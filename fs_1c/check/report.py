@@ -28,12 +28,7 @@ from fs_1c.settings import SettingsError, load
 LOAD_WITHIN = 10.0
 SETTINGS_WRONG = 2
 _STYLE = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red", Level.SKIPPED: "dim"}
-_MARK = {
-    Level.OK: N_("ok"),
-    Level.WARNING: N_("warning"),
-    Level.PROBLEM: N_("PROBLEM"),
-    Level.SKIPPED: N_("skipped"),
-}
+_MARK = dict(zip(Level, (N_("ok"), N_("warning"), N_("PROBLEM"), N_("skipped")), strict=True))
 _STEP_WIDTH = 15
 
 
@@ -157,8 +152,7 @@ class _Shown:
 
     def _refresh(self) -> None:
         if self._status:
-            now = (f"{retold(where)}: {step}" for where, step in self._now.items())
-            self._status.update(Text(" · ".join(now)))
+            self._status.update(Text(" · ".join(f"{retold(at)}: {step}" for at, step in self._now.items())))
 
 
 def lines(where: str, findings: Sequence[Finding], width: int | None = None) -> list[Text]:

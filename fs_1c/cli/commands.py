@@ -15,7 +15,7 @@ import typer
 
 from fs_1c import __version__
 from fs_1c.cli import exits
-from fs_1c.cli.setup import setup
+from fs_1c.cli.setup import app as setup
 from fs_1c.cli.speaking import Speaking
 from fs_1c.language import _, retold, speak
 
@@ -220,7 +220,7 @@ def check(
     raise typer.Exit(run(config, number or [], as_json=as_json, console=out))
 
 
-app.command(epilog=exits.SETUP)(setup)
+app.add_typer(setup)
 
 
 @app.command(epilog=exits.DEMO)

@@ -54,7 +54,7 @@ class Speaking(TyperGroup):
 
 def _asked(args: Sequence[str]) -> str:
     """The language after `--lang`, which stands before the command; empty: none that there is."""
-    for one, following in zip(args, [*args[1:], ""], strict=True):
+    for one, following in zip(args, [*args, ""][1:], strict=True):
         if not one.startswith("-"):
             break
         name, equals, value = one.partition("=")

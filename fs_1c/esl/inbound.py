@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import TypeVar, cast
 
-from fs_1c.call import CallEvent
+from fs_1c.call import CallEvent, Presence
 from fs_1c.calls import Desk
 from fs_1c.cards import KEY, Post
 from fs_1c.esl.listening import Heard, Listening, Refused
@@ -144,6 +144,10 @@ class InboundDoor:
     def knows(self, extension: str) -> bool:
         """Is that subscriber registered here, as far as the switch has told?"""
         return self._conversations.contacts.knows(extension)
+
+    def state(self, extension: str, domain: str) -> Presence:
+        """How it is with that subscriber, as far as the switch has told. No domain: whatever his is."""
+        return self._conversations.presence.state(extension, domain)
 
     def place(self, call_id: str, command: str) -> bool:
         """Has the switch make a call; what becomes of it is told to `desk`. False: it was not told."""

@@ -59,9 +59,11 @@ class History(Observer):
         self._before: OrderedDict[str, Story] = OrderedDict()
         self._managers: OrderedDict[str, str] = OrderedDict()
         self._born = time.time()
-        self._up_before: set[str] = set()  # calls that the process before has left
+        self._up_before: set[str] = set()  # calls of which we may have missed something
+        self._came: dict[str, tuple[str, float]] = {}  # to each switch: what we are called there, and when
+        self._ended: dict[str, list[tuple[CallEvent, Story]]] = {}  # while we were away, by switch
         if self._sharing:
-            self._sharing.managers = self._managers
+            self._sharing.managers, self._sharing.concludes = self._managers, self._conclude
 
     @property
     def lost(self) -> int:
@@ -112,8 +114,8 @@ class History(Observer):
         return self._sharing.legs(switch) if self._sharing else set()
 
     def decided(self, decision: Decision) -> None:
-        """Who the client's manager is."""
-        if decision.caller.manager and self._outbox.is_open:
+        """Who the client's manager is, or stands in for one."""
+        if self._outbox.is_open:
             manager = next((value for name, value in decision.variables if name == "fs_1c_manager"), "")
             if is_extension(manager, self._office.plan):
                 call = decision.call.uuid
@@ -155,7 +157,7 @@ class History(Observer):
 
     # On the outbox' thread: what happens.
 
-    def _happened(self, event: CallEvent, story: Story, changes: Changes) -> None:
+    def _happened(self, event: CallEvent, story: Story, changes: Changes, *, concluded: bool = False) -> None:
         office, call = self._office, story.call_uuid
         name = office.base_of(story)
         base = office.bases.get(name)
@@ -165,12 +167,16 @@ class History(Observer):
         before, manager = self._before.get(call), self._managers.get(call, "")
         if before is None:
             changes.begun.add(call)
-        now = time.time()
+        now, came = time.time(), self._came_to(story.switch)
+        # What ended before we came is no newer than we are, and a reserve may have told it otherwise.
+        old = concluded or (call in self._up_before and now - came < LEARNS_WITHIN)
+        ends = old and not concluded and story.ended is not None
+        if ends and self._sharing and self._sharing.hears_out(story.switch):
+            self._ended.setdefault(story.switch, []).append((event, story))
+            return
         at = story.began if isinstance(event, Began) and story.began else getattr(event, "at", 0.0)
         if isinstance(event, Recorded) or not at:
             at = now
-        # What ended before we came is no newer than we are: a reserve may have said it meanwhile.
-        old = call in self._up_before and now - self._born < LEARNS_WITHIN
         words = [
             Word(
                 0,
@@ -188,7 +194,7 @@ class History(Observer):
                 round(story.seconds),
                 story.answered,
                 office.link(story),
-                min(now, self._born) if old else now,
+                min(now, came) if old else now,
                 switch=story.switch,
             )
             for said in table(before, event, story, office.policy, manager)
@@ -204,6 +210,22 @@ class History(Observer):
             self._up_before.discard(call)
             self._managers.pop(call, None)
             changes.stories[call] = None
+
+    def _came_to(self, switch: str) -> float:
+        """When we came to that switch; of the calls that were up we may have missed something."""
+        life = self._sharing.life(switch) if self._sharing else ""
+        known, came = self._came.get(switch, ("", self._born))
+        if life != known:
+            if known:
+                came = time.time()
+                self._up_before |= {call for call, story in self._before.items() if story.switch == switch}
+            self._came[switch] = life, came
+        return came
+
+    def _conclude(self, switch: str, changes: Changes) -> None:
+        """Nobody knows more of what ended there while we were away."""
+        for event, story in self._ended.pop(switch, ()):
+            self._happened(event, story, changes, concluded=True)
 
     def _found(self, stories: list[tuple[str, str]]) -> int:
         up = []

@@ -1,7 +1,8 @@
 """The journal: what became of each call, in SQLite, for as long as the settings say.
 
 A `Journal` is an observer that never holds a call up; `calls` reads what it wrote, `listing` and `story` tell
-it to people, `to_json` to programs. The status page shows the same rows before they are on the disk.
+it to people, `to_json` to programs; `LastTalkers` is asked for a call who talked to the client last. The
+status page shows the same rows before they are on the disk.
 """
 
 from fs_1c.journal.days import between
@@ -19,6 +20,7 @@ from fs_1c.journal.entries import (
     of_pop,
     with_addresses,
 )
+from fs_1c.journal.last import Asked, LastTalkers
 from fs_1c.journal.merged import merged, of_json
 from fs_1c.journal.report import as_json, in_columns, listing, story, to_json
 from fs_1c.journal.report_ends import iso
@@ -26,12 +28,14 @@ from fs_1c.journal.words import card_word, lookup_word
 from fs_1c.journal.writer import Journal, journal_file
 
 __all__ = [
+    "Asked",
     "CallEntry",
     "DecisionEntry",
     "EndEntry",
     "ErasedRows",
     "Journal",
     "JournalError",
+    "LastTalkers",
     "PopEntry",
     "Row",
     "as_json",

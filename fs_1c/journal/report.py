@@ -195,6 +195,8 @@ def _sent(decision: DecisionEntry) -> str:
     """Where the call was sent, and why there."""
     manager = decision.manager.strip("0 \u00a0")  # an empty number may come as 0
     nobody = _("1C names no manager")
+    # As fs_1c.routing begins with who stands in for one.
+    extension, talked, _after = decision.why.partition("talked to the client last")
     refused = decision.error_kind == NOT_ALLOWED
     if refused:
         nobody = retold(decision.error)
@@ -208,11 +210,19 @@ def _sent(decision: DecisionEntry) -> str:
         passed_over = decision.why.endswith(("passed over", "in his place"))
         begins = ("[leg_timeout=", "[leg_progress_timeout=", "[progress_timeout=")
         if decision.target.startswith(begins) and not passed_over:
-            sent = _(
-                "Sent to {target}: to the client's manager {manager}",
-                target=decision.target,
-                manager=decision.manager,
-            )
+            target = decision.target
+            if talked:
+                sent = _(
+                    "Sent to {target}: to {extension}, for 1C names nobody who could be rung",
+                    target=target,
+                    extension=extension.strip(),
+                )
+            else:
+                sent = _(
+                    "Sent to {target}: to the client's manager {manager}",
+                    target=target,
+                    manager=decision.manager,
+                )
             then = _(", then to whom the settings let follow") if "|" in decision.target else ""
             passed = f"; {nobody}" if refused else ""
             return f"{sent}{then}{passed}."
@@ -233,15 +243,19 @@ def _sent(decision: DecisionEntry) -> str:
             "The rule for category {category} wants nobody to ring for such a client.",
             category=decision.category,
         )
-    if decision.why:
-        nobody = _("nobody is set to follow the manager")
     if decision.result == Result.BLOCKED:
         return _("Sent to the dialplan's own target.")
-    why = {Result.FOUND.value: nobody, Result.UNKNOWN.value: _("nobody is known who should have it")}
-    return _(
-        "Sent to the dialplan's own target: {why}.",
-        why=why.get(decision.result, _("there was no answer to go by")),
-    )
+    if talked:
+        why = _("nobody is set to follow {extension}", extension=extension.strip())
+    elif decision.why:
+        why = _("nobody is set to follow the manager")
+    elif decision.result == Result.FOUND:
+        why = nobody
+    elif decision.result == Result.UNKNOWN:
+        why = _("nobody is known who should have it")
+    else:
+        why = _("there was no answer to go by")
+    return _("Sent to the dialplan's own target: {why}.", why=why)
 
 
 def _told_talks(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
@@ -261,8 +275,8 @@ def _told_talks(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:
 
 def _began(extension: str, outgoing: bool) -> str:
     if outgoing:
-        return _("Extension {extension} had called the client, who answered", extension=extension)
-    return _("Extension {extension} began to talk to the client", extension=extension)
+        return _("Extension {extension} had called the client, who answered", extension=extension.strip())
+    return _("Extension {extension} began to talk to the client", extension=extension.strip())
 
 
 def _how(talk: TalkEntry) -> str:

@@ -30,7 +30,9 @@ SENTENCES = (
     N_("{count} s"),
     N_("{several} or {last}"),
     N_("{several} and {last}"),
-    # Why a manager was not rung.
+    # Who stands in for a manager; why one was not rung.
+    N_("{extension} talked to the client last ({time}); {why}"),
+    N_("{extension} talked to the client last ({time})"),
     N_("{manager} {why}: passed over"),
     N_("{manager} {why}: {deputy} rings in his place"),
     N_("{manager} {why}: rings together with {deputy}"),
@@ -131,6 +133,7 @@ SENTENCES = (
     # What the service answers.
     N_("there is no connection to a switch: the call was not made"),
     N_("there is no such extension"),
+    N_("none of his telephones is registered (calls.refuse_away)"),
     N_("too many calls ({limit})"),
     N_("too many calls at a time (calls.at_once: {limit})"),
     N_("what is to be called is no client's number: {why}"),

@@ -1,10 +1,11 @@
 """Where a call goes and what the phone shows: `Call` + `Caller` + policy → `Decision`. Pure.
 
 1C's words enter a dial string only as a checked `channel.word`; everything else in it is the administrator's.
-If 1C knows no manager, or names one that cannot be dialled, there is no target and the dialplan's own default
-stays; but a client of a category that has a rule of its own goes by that rule even without a manager. A phone
-outside that must not be rung (`external_allow`) is passed over like one where nobody answers: the manager's
-next phone rings, or whoever follows him.
+If 1C knows no manager, or names one that cannot be dialled, whoever talked to the client last stands in for
+one, if that is wanted and told. If nobody does, there is no target and the dialplan's own default stays; but
+a client of a category that has a rule of its own goes by that rule even without a manager. A phone outside
+that must not be rung (`external_allow`) is passed over like one where nobody answers: the manager's next
+phone rings, or whoever follows him.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fs_1c import channel
-from fs_1c.call import Call, Caller, Decision, Presence, PresenceState, Result, StateOf
-from fs_1c.numbers import Number, NumberPlan, read, refusal
+from fs_1c.call import Call, Caller, Decision, LastTalk, Presence, PresenceState, Result, StateOf
+from fs_1c.numbers import Number, NumberPlan, is_extension, read, refusal
 from fs_1c.routing.name import shown
 from fs_1c.routing.phones import candidates
 from fs_1c.settings import CategoryRule, RoutingSettings, Unavailable
@@ -24,6 +25,7 @@ from fs_1c.settings import CategoryRule, RoutingSettings, Unavailable
 MAX_PHONES = 10
 """A manager's phones, and his deputies', that are thought of."""
 
+_MAY_HAVE_NONE = (Result.FOUND, Result.UNKNOWN, Result.LATE, Result.FAILED)
 _UNKNOWN = Presence(PresenceState.UNKNOWN)
 
 
@@ -46,6 +48,7 @@ class _Ways:
         phones: The manager's phone, and those that may ring in its place.
         followers: Dial strings that follow him; None: the dialplan's own.
         rule: That of the client's category, if there is one.
+        vacant: Nobody is named, and whoever talked to the client last may stand in.
     """
 
     said: tuple[tuple[str, str], ...]
@@ -56,6 +59,7 @@ class _Ways:
     followers: tuple[str, ...] | None
     rule: CategoryRule | None
     policy: RoutingSettings
+    vacant: bool
 
     def when(self, state: PresenceState) -> Unavailable:
         """What becomes of a manager who is in that state."""
@@ -68,25 +72,28 @@ class _Ways:
         return Unavailable.RING
 
 
+def is_vacant(call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan) -> bool:
+    """Whether `decide` could make use of who talked to the client last: 1C names no manager, or is away."""
+    return policy.last_talker > 0 and _ways_of(call, caller, policy, plan).vacant
+
+
 def decide(
-    call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan, state_of: StateOf | None = None
+    call: Call,
+    caller: Caller,
+    policy: RoutingSettings,
+    plan: NumberPlan,
+    state_of: StateOf | None = None,
+    last: LastTalk | None = None,
 ) -> Decision:
     """What to do with `call`, knowing `caller`. Never raises; the values are harmless inside a channel.
 
     Args:
         state_of: Tells who can take a call; None: nobody knows, and no variable says so.
+        last: Who talked to the client last; None: nobody, or nobody knows.
     """
-    ways = _ways(
-        caller.result,
-        caller.number.e164 if caller.number else "",
-        caller.title,
-        caller.category,
-        caller.manager,
-        call.name,
-        policy.domain or call.domain,
-        policy,
-        plan,
-    )
+    ways = _ways_of(call, caller, policy, plan)
+    if last is not None and ways.vacant:
+        ways = _ways_of(call, caller, policy, plan, last.extension)
     if state_of is None or not ways.phones:
         variables, target, _ = _way(ways, ())
         why = ""
@@ -101,9 +108,32 @@ def decide(
             )
         variables, target, done = _way(ways, states)
         why = f"{manager.dialled} {_told(first)}: {done}" if done else ""
+    if last is not None and ways.vacant and ways.phones:
+        when, extension = time.strftime("%d.%m %H:%M", time.localtime(last.at)), ways.phones[0].dialled
+        if why:
+            why = f"{extension} talked to the client last ({when}); {why}"
+        else:
+            why = f"{extension} talked to the client last ({when})"
     reject = ways.rule.reject if ways.rule and ways.rule.reject else ""
     why = f"turned away with {reject}" if reject else why
     return Decision(call, caller, variables, target, ways.refused, reject, why)
+
+
+def _ways_of(
+    call: Call, caller: Caller, policy: RoutingSettings, plan: NumberPlan, stands_in: str = ""
+) -> _Ways:
+    return _ways(
+        caller.result,
+        caller.number.e164 if caller.number else "",
+        caller.title,
+        caller.category,
+        caller.manager,
+        call.name,
+        policy.domain or call.domain,
+        policy,
+        plan,
+        stands_in,
+    )
 
 
 def _told(presence: Presence) -> str:
@@ -127,6 +157,7 @@ def _ways(
     domain: str,
     policy: RoutingSettings,
     plan: NumberPlan,
+    stands_in: str,
 ) -> _Ways:
     """What is known of a client, and where he could be sent.
 
@@ -134,6 +165,7 @@ def _ways(
         e164: The caller's number, or empty.
         written: The manager's phone, as 1C has it.
         name: The caller's own display name.
+        stands_in: An extension that stands in for a manager of whom 1C says nothing, or empty.
     """
     own_domain = channel.host(domain) or ""
     # Without any, FreeSWITCH fills in its own global variable `domain`, as its standard configuration sets
@@ -143,16 +175,20 @@ def _ways(
     rule = next((one for one in policy.category if found and one.category == category), None)
     rejected = rule is not None and rule.reject is not None
     phones, refused = _phones(written, domain, policy, plan) if found and not rejected else ((), "")
+    vacant = result in _MAY_HAVE_NONE and bool(e164) and not (rejected or phones or refused)
+    if vacant and is_extension(stands_in, plan):
+        phones, _ = _phones(stands_in, domain, policy, plan)
     then = policy.then if rule is None or rule.then is None else rule.then
     filled = (_fill(template, domain=domain) for template in then)
     followers = tuple(step for step in filled if step is not None)
-    goes = found and not rejected and (phones or refused or (rule is not None and rule.then is not None))
+    by_rule = rule is not None and not rejected and rule.then is not None
     said = (
         ("fs_1c_result", result.value),
         ("fs_1c_number", e164),
         ("fs_1c_title", channel.text(title)),
         ("fs_1c_category", channel.text(category)),
         ("fs_1c_manager", phones[0].dialled if phones else ""),
+        ("fs_1c_source", "last-talker" if vacant and phones else ""),
         ("fs_1c_reject", rule.reject or "" if rule else ""),
     )
     return _Ways(
@@ -161,9 +197,10 @@ def _ways(
         own_domain,
         phones,
         refused,
-        followers if goes else None,
+        followers if phones or refused or by_rule else None,
         rule,
         policy,
+        vacant,
     )
 
 

@@ -69,6 +69,10 @@ class CallsSettings(WithToken):
     """
     auto_answer: bool = False
     """The subscriber's telephone is told to answer by itself (`Call-Info: answer-after=0`)."""
+    refuse_away: bool = True
+    """A subscriber of whom the switch says that none of his telephones is registered is not rung, and 1C is
+    told so at once. `false`: he is rung all the same, as where his dial string has a mobile, too.
+    """
     forms: tuple[CallForm, ...] = tuple(CallForm)
     """How 1C may ask, beside `POST /calls`, which is always there."""
     record: str = ""

@@ -124,6 +124,12 @@ class Settings(BaseSettings):
             raise ValueError(f"calls.record: allowed is a file in recordings.folder, {folder}")
         return self
 
+    @model_validator(mode="after")
+    def _who_talked_is_written_down(self) -> Settings:
+        if self.routing.last_talker and not (self.state.folder and self.journal.enabled):
+            raise ValueError("routing.last_talker: allowed only with a journal: state.folder")
+        return self
+
     @property
     def tells_history(self) -> bool:
         """Whether 1C is told the whole call: as it is set; else where a switch is listened to, and a base is

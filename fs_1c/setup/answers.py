@@ -17,6 +17,7 @@ from fs_1c.settings import Address, DialectName, SettingsError, build, parse_add
 
 NONE = "none"
 """In place of an answer: there is none, on purpose."""
+_NONE = (NONE, "нет")
 PLAN = NumberPlan()
 
 _TYPED = re.compile(r"\+?[0-9]{1,20}")
@@ -96,12 +97,18 @@ def url(text: str) -> str:
         raise Mistake(error.problems[0].removeprefix("settings: ")) from None
 
 
+def extension(text: str) -> str:
+    """Whose key comes next; empty: nobody's. What else it may be is seen with the key. Raises `Mistake`."""
+    given = line(text)
+    return "" if given in _NONE else given
+
+
 def username(text: str) -> str:
     """1C's user; `none`: it asks for none. Raises `Mistake`."""
     given = line(text)
     if ":" in given:
         raise Mistake(_("1C's user must have a name without a colon: HTTP cannot send one"))
-    return "" if given == NONE else given
+    return "" if given in _NONE else given
 
 
 def dialect(text: str) -> DialectName:
@@ -129,7 +136,7 @@ def crm_token(text: str) -> str:
 def address(text: str) -> Address | None:
     """Where the switch's event socket is; `none`: it is not listened to. Raises `Mistake`."""
     given = line(text)
-    if given == NONE:
+    if given in _NONE:
         return None
     try:
         found = parse_address(given)
@@ -142,8 +149,10 @@ def address(text: str) -> Address | None:
 
 def numbers(text: str) -> tuple[str, ...]:
     """What clients dial, several with commas between them; `none`: no dialplan. Raises `Mistake`."""
-    if line(text) == NONE:
+    if line(text) in _NONE:
         return ()
+    if not line(text):
+        raise Mistake(_("is missing"))
     typed = line(text).split(",")
     given = [re.sub(r"[\s().-]", "", one) for one in typed]
     for one, digits in zip(typed, given, strict=True):
@@ -151,7 +160,7 @@ def numbers(text: str) -> tuple[str, ...]:
             raise Mistake(
                 _(
                     "{given}: is no telephone number; allowed: digits, such as 74951234567",
-                    given=one.strip() or text,
+                    given=one.strip(),
                 )
             )
     return tuple(dict.fromkeys(given))
@@ -160,7 +169,7 @@ def numbers(text: str) -> tuple[str, ...]:
 def client(text: str) -> str:
     """A client's number, to try 1C with; `none`: without. Raises `Mistake`."""
     given = line(text)
-    if given == NONE:
+    if given in _NONE:
         return ""
     if not isinstance(read(given, PLAN), Number):
         raise Mistake(

@@ -15,6 +15,8 @@ from fs_1c.language import _
 from fs_1c.setup.answers import Mistake
 
 T = TypeVar("T")
+DOES_NOT_WORK, WRONG_INPUT = 1, 2
+"""Exit codes."""
 
 
 class Stopped(Exception):
@@ -29,13 +31,13 @@ class Given:
         console: Where everything is said.
 
     Attributes:
-        failed: Something was wrong.
+        failed: The exit code of what was wrong; 0: nothing was.
     """
 
     def __init__(self, given: Mapping[str, str], console: Console) -> None:
         self._given = dict(given)
         self._console = console
-        self.failed = False
+        self.failed = 0
 
     def has(self, name: str) -> bool:
         """Is there an option that has not been used yet?"""
@@ -55,12 +57,12 @@ class Given:
             raise Stopped from None
 
     def mistake(self, name: str, error: Mistake) -> None:
-        self.failed = True
-        self.say(f"--{name}: {error}", "bold red")
+        self.failed = WRONG_INPUT
+        self.say(f"--{name}: {error}", "red")
 
     def again(self, finding: Finding) -> bool:
         """Is it to be asked anew, with the problem in mind? Otherwise it stays. Raises `Stopped`."""
-        self.failed = True
+        self.failed = self.failed or DOES_NOT_WORK
         raise Stopped
 
     def sure(self) -> bool:
@@ -103,7 +105,7 @@ class Prompted(Given):
             try:
                 answer = read(text)
             except Mistake as error:
-                self.say(f"  {error}", "bold red")
+                self.say(f"  {error}", "red")
                 continue
             if name not in self._secrets:
                 self._latest[name] = text
@@ -111,7 +113,7 @@ class Prompted(Given):
 
     def mistake(self, name: str, error: Mistake) -> None:
         self._given.pop(name, None)  # it is asked instead
-        self.say(f"--{name}: {error}", "bold red")
+        self.say(f"--{name}: {error}", "red")
 
     def again(self, finding: Finding) -> bool:
         question = _("Enter: answer again; k: keep it as it is")
@@ -132,7 +134,7 @@ class Prompted(Given):
                 return text
             if default is not None:
                 return default
-            self.say("  " + _("an answer is needed"), "bold red")
+            self.say("  " + _("an answer is needed"), "red")
 
     def _line(self, prompt: str, *, hidden: bool = False) -> str:
         # getpass shows the question when nothing is echoed any more, and not before.

@@ -196,14 +196,14 @@ class Interview:
         managers = [*self._onec.managers]
         while True:
             likely = managers.pop(0) if managers else NONE
-            extension = self._asked.ask("extension", read.line, likely, fresh=True)
-            if extension in (NONE, DIRECTORY):
+            extension = self._asked.ask("extension", read.extension, likely, fresh=True)
+            if extension in ("", DIRECTORY):
                 break
             key = self._asked.ask("key", read.secret)
             try:
                 read.written_keys({**found, extension: key})
             except Mistake as error:
-                self._asked.say(f"  {error}", "bold red")
+                self._asked.say(f"  {error}", "red")
                 continue
             found[extension] = key
         self.answers = replace(
@@ -289,7 +289,10 @@ class Interview:
             wanted = self._asked.ask("history", read.history)
             if wanted and self.answers.dialect is DialectName.MOBILON_1:
                 self._asked.mistake("history", Mistake(_("dialect mobilon-1 is told of no calls")))
-                wanted = False
+                return
+            if wanted and not self.answers.event_socket:
+                self._asked.mistake("history", Mistake(_("without an event socket no calls are heard of")))
+                return
         elif told and self.answers.event_socket:
             wanted = self._asked.ask("history", read.history, "yes")
         else:

@@ -11,20 +11,25 @@ from pathlib import Path
 from fs_1c.language import _
 from fs_1c.settings import Settings
 from fs_1c.setup import texts
-from fs_1c.setup.plan import DIALPLAN, Machine, Owner
+from fs_1c.setup.plan import DIALPLAN, USER, Machine, Owner
 
-USER = "fs-1c"
-_UNITS = ("fs-1c.socket", "fs-1c.service")
 _SYSTEMD = (Path("/etc/systemd/system"), Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"))
 
 
 def look(folder: Path, state: Path) -> Machine:
     """The machine as it is, but for its switch."""
-    owner, user = Owner(None, None, 0o600, 0o700), ""
-    if os.geteuid() == 0 and (group := _group()) is not None:
-        owner, user = Owner(0, group, 0o640, 0o750), USER
-    units = [unit for unit in _UNITS if any((one / unit).exists() for one in _SYSTEMD)]
-    return Machine(folder, state, owner, user, units=tuple(unit.removesuffix(".service") for unit in units))
+    root = os.geteuid() == 0
+    group = _group() if root else None
+    owner = Owner(None, None, 0o600, 0o700) if group is None else Owner(0, group, 0o640, 0o750)
+    return Machine(
+        folder,
+        state,
+        owner,
+        root,
+        user=group is not None,
+        systemd=Path("/run/systemd/system").is_dir(),
+        units=any((one / "fs-1c.service").exists() for one in _SYSTEMD),
+    )
 
 
 def _group() -> int | None:

@@ -14,6 +14,17 @@ DIALPLAN = "00_fs-1c.xml"
 """Its name in the switch's folder, whose files are read in the order of their names."""
 
 
+USER = "fs-1c"
+"""The service's."""
+STANDARD = Path("/etc/fs-1c")
+_USER_ADD = (
+    "useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin fs-1c"
+)
+_UNITS = (
+    "cp docs/systemd/fs-1c.service docs/systemd/fs-1c.socket /etc/systemd/system/ && systemctl daemon-reload"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Whose a file is, and who may read it. `uid`, `gid`: None leaves what it is."""
@@ -32,19 +43,25 @@ class Machine:
         folder: For settings and passwords.
         state: What the settings say of `state.folder`.
         owner: Of what is in `folder`.
-        user: The service's, if this is root and there is one: it is let in by its group.
+        root: This is root.
+        user: There is the service's user; its group is let in.
+        systemd: It runs here.
+        units: It has the service's.
         dialplan: The folder of the switch's context; None: there is none that may be written.
+        wanted: Where that would be.
         switch_owner: Of what is in `dialplan`.
-        units: Those of the service that systemd has.
     """
 
     folder: Path
     state: Path
     owner: Owner
-    user: str = ""
+    root: bool = False
+    user: bool = False
+    systemd: bool = False
+    units: bool = False
     dialplan: Path | None = None
+    wanted: Path = Path("/etc/freeswitch/dialplan/public")
     switch_owner: Owner = Owner(None, None, 0o644, 0o755)
-    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +118,37 @@ def planned(answers: Answers, machine: Machine, template: str, client: str = "")
 
 
 def _remaining(answers: Answers, machine: Machine, client: str) -> tuple[str, ...]:
-    settings = machine.folder / texts.SETTINGS
-    standard = settings == Path("/etc/fs-1c/fs-1c.toml")
-    which = "" if standard else f" -c {shlex.quote(str(settings))}"
-    commands = []
-    if answers.numbers:
-        if machine.dialplan is None:
-            beside = shlex.quote(str(machine.folder / texts.BESIDE))
-            where = "/etc/freeswitch/dialplan/public"
-            commands.append(f"install -m 644 {beside} {where}/{DIALPLAN}")
-        commands.append("fs_cli -x reloadxml")
-    if machine.units and standard:
-        commands.append(f"systemctl enable --now {' '.join(machine.units)}")
-    else:
-        commands.append(f"fs-1c serve{which}")
     number = f" --number {shlex.quote(client)}" if client else ""
-    as_user = f"runuser -u {machine.user} -- " if machine.user else ""
-    commands.append(f"{as_user}fs-1c check{which}{number}")
-    return tuple(commands)
+    standard = machine.folder == STANDARD
+    which = "" if standard else f" -c {_quoted(machine.folder / texts.SETTINGS)}"
+    as_user = f"runuser -u {USER} -- " if machine.root else ""
+    dialplan = _of_the_dialplan(machine) if answers.numbers else []
+    if machine.systemd and standard:
+        service = [] if machine.units else [_UNITS]
+        service.append("systemctl enable --now fs-1c.socket fs-1c")
+    else:
+        owned = f"install -d -o {USER} -g {USER} -m 750 {_quoted(machine.state)}"
+        service = [owned] if machine.root else []
+        service.append(f"{as_user}fs-1c serve{which}")
+    user = [_USER_ADD, _given_to_the_user(machine.folder)] if machine.root and not machine.user else []
+    return (*user, *dialplan, *service, f"{as_user}fs-1c check{which}{number}")
+
+
+def _of_the_dialplan(machine: Machine) -> list[str]:
+    reload = "fs_cli -x reloadxml"
+    if machine.dialplan is not None:
+        return [reload]
+    beside = _quoted(machine.folder / texts.BESIDE)
+    return [f"install -m 644 {beside} {_quoted(machine.wanted / DIALPLAN)}", reload]
+
+
+def _given_to_the_user(folder: Path) -> str:
+    where = _quoted(folder)
+    return f"chgrp -R {USER} {where} && chmod 750 {where} && chmod 640 {where}/*"
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
 
 
 def told(plan: Plan, names: dict[int, str]) -> list[str]:

@@ -14,12 +14,10 @@ from fs_1c.language import _
 from fs_1c.settings import SettingsError, load
 from fs_1c.setup import machine, switch
 from fs_1c.setup.answers import Mistake
-from fs_1c.setup.asking import Given, Prompted
+from fs_1c.setup.asking import DOES_NOT_WORK, Given, Prompted
 from fs_1c.setup.interview import READERS, SECRETS, Interview, words
 from fs_1c.setup.placing import place
-from fs_1c.setup.plan import Machine, Plan, planned, told
-
-WRONG = 2
+from fs_1c.setup.plan import Plan, planned, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class Where:
 def run(
     given: Mapping[str, str], where: Where, console: Console, *, asks: bool, tries: bool, dry: bool
 ) -> int:
-    """Asks for what no option says, tries it, writes it. Returns the exit code: 0; 1: it could not be
-    written, or somebody has stopped it; 2: an answer is wrong, or something is there already.
+    """Asks for what no option says, tries it, writes it. Returns the exit code: 0; 1: an answer does not
+    work, something is there already, it could not be written, or somebody has stopped it; 2: wrong input.
 
     Args:
         given: Option, without its dashes → what it says; of a secret, the secret.
@@ -57,27 +55,29 @@ def run(
     wrong = [*machine.refusals(found, known and known / "dialplan" / where.context)]
     asked = Prompted(given, console, words(), SECRETS) if asks else Given(given, console)
     for line in wrong:
-        asked.say(line, "bold red")
+        asked.say(line, "red")
     if wrong:
-        return WRONG
+        return DOES_NOT_WORK
     _mistakes(given, asked)
     if asked.failed:
-        return WRONG
+        return asked.failed
     interview = Interview(asked, tries=tries, configurations=configurations, context=where.context)
     try:
         interview.run()
     except (KeyboardInterrupt, EOFError):
         console.print()
-        asked.say(_("Stopped: nothing has been written."), "bold red")
-        return 1
+        asked.say(_("Stopped: nothing has been written."), "red")
+        return DOES_NOT_WORK
     if asked.failed:
-        asked.say(_("Nothing has been written."), "bold red")
-        return WRONG
-    if interview.configuration and (context := machine.context(interview.configuration, where.context)):
-        found = replace(found, dialplan=context[0], switch_owner=context[1])
+        asked.say(_("Nothing has been written."), "red")
+        return asked.failed
+    if interview.configuration:
+        found = replace(found, wanted=interview.configuration / "dialplan" / where.context)
+        if context := machine.context(interview.configuration, where.context):
+            found = replace(found, dialplan=context[0], switch_owner=context[1])
     template = (resources.files("fs_1c.setup") / "sync.xml").read_text("utf-8")
     plan = planned(interview.answers, found, template, interview.client)
-    return _show(plan, asked) if dry else _write(plan, found, asked)
+    return _show(plan, asked) if dry else _write(plan, asked)
 
 
 def _mistakes(given: Mapping[str, str], asked: Given) -> None:
@@ -107,35 +107,32 @@ def _groups(plan: Plan) -> dict[int, str]:
     return names
 
 
-def _write(plan: Plan, found: Machine, asked: Given) -> int:
+def _write(plan: Plan, asked: Given) -> int:
     asked.say("")
     for file in plan.files:
         asked.say(f"  {file.path}")
     try:
         if not asked.sure():
-            asked.say(_("Nothing has been written."), "bold red")
-            return 1
+            asked.say(_("Nothing has been written."), "red")
+            return DOES_NOT_WORK
         place(plan, lambda: load(plan.settings))
     except FileExistsError as error:
         path = error.filename2 or error.filename
-        asked.say(_("{path} is there already, and nothing is overwritten", path=path), "bold red")
-        return WRONG
+        asked.say(_("{path} is there already, and nothing is overwritten", path=path), "red")
+        return DOES_NOT_WORK
     except OSError as error:
         path = error.filename or plan.folder
-        asked.say(_("{path}: {why}. Nothing has been written.", path=path, why=error.strerror), "bold red")
-        return 1
+        asked.say(_("{path}: {why}. Nothing has been written.", path=path, why=error.strerror), "red")
+        return DOES_NOT_WORK
     except SettingsError as error:
         for line in error.problems:
-            asked.say(line, "bold red")
-        asked.say(_("Nothing has been written."), "bold red")
-        return WRONG
+            asked.say(line, "red")
+        asked.say(_("Nothing has been written."), "red")
+        return DOES_NOT_WORK
     except (KeyboardInterrupt, EOFError):
-        asked.say(_("Stopped: nothing has been written."), "bold red")
-        return 1
+        asked.say(_("Stopped: nothing has been written."), "red")
+        return DOES_NOT_WORK
     _remain(plan, asked)
-    if not found.user:
-        text = _("Only this user can read these files; systemd's service runs as {user}.", user=machine.USER)
-        asked.say(text, "yellow")
     return 0
 
 

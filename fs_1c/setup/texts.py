@@ -82,7 +82,7 @@ def dialplan(answers: Answers, template: str) -> str:
     )
     wanted = f"~fs_1c_default_target={_EXAMPLE}"
     if conditions != 1 or done.count(wanted) != 1:
-        raise ValueError("sync.xml has changed")
+        raise ValueError("sync.xml")
     return done.replace(wanted, f"~fs_1c_default_target={_attribute(answers.target)}")
 
 

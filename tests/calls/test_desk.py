@@ -12,6 +12,7 @@ from freezegun import freeze_time
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fs_1c.call import Presence, PresenceState
 from fs_1c.calls import Desk, Placed, Policy, Refusal, Result, Stage, Step, What, Why
 from fs_1c.calls import desk as desks
 from fs_1c.calls.limits import Limits
@@ -28,6 +29,7 @@ class Line:
     def __init__(self) -> None:
         self.up = True
         self.users_of: set[str] = set()
+        self.states: dict[str, PresenceState] = {}
         self.told: list[tuple[str, str]] = []
         self.ended: list[str] = []
         self.desk: Desk | None = None
@@ -38,6 +40,9 @@ class Line:
 
     def knows(self, extension: str) -> bool:
         return extension in self.users_of
+
+    def state(self, extension: str, domain: str) -> Presence:
+        return Presence(self.states.get(extension, PresenceState.UNKNOWN))
 
     def place(self, call_id: str, command: str) -> bool:
         if not self.up:
@@ -188,6 +193,45 @@ def test_who_is_registered_where_is_called_there() -> None:
         await here.ask(NUMBER, ("244",))
         await here.ask(NUMBER, ("245",))
         assert (len(first.told), len(second.told), len(away.told)) == (1, 1, 0)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("states", "settings", "refused"),
+    [
+        ({"244": PresenceState.AWAY}, {}, Why.NOT_REGISTERED),
+        ({"244": PresenceState.AWAY}, {"refuse_away": False}, None),
+        ({"244": PresenceState.AWAY, "245": PresenceState.AWAY}, {}, Why.NOT_REGISTERED),
+        ({"244": PresenceState.AWAY, "245": PresenceState.FREE}, {}, None),
+        ({"244": PresenceState.AWAY, "245": PresenceState.UNKNOWN}, {}, None),
+        ({"244": PresenceState.UNKNOWN}, {}, None),
+        ({"244": PresenceState.BUSY}, {}, None),
+        ({"244": PresenceState.FREE}, {}, None),
+    ],
+)
+def test_who_is_known_to_be_away_is_not_rung(
+    states: dict[str, PresenceState], settings: dict[str, Any], refused: Why | None
+) -> None:
+    async def story() -> None:
+        line = Line()
+        line.states = states
+        here = desk(line, per_minute=1, **settings)
+        assert why(await here.ask(NUMBER, tuple(states))) is refused
+        assert len(line.told) == (0 if refused else 1)
+        if refused:  # nor is it counted
+            line.states = {}
+            assert why(await here.ask(NUMBER, tuple(states))) is None
+
+    asyncio.run(story())
+
+
+def test_the_switch_that_he_is_called_at_is_asked() -> None:
+    async def story() -> None:
+        first, second = Line(), Line()
+        first.states, second.users_of = {"244": PresenceState.AWAY}, {"244"}
+        assert why(await desk(first, second).ask(NUMBER, ("244",))) is None
+        assert (len(first.told), len(second.told)) == (0, 1)
 
     asyncio.run(story())
 

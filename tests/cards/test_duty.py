@@ -373,3 +373,34 @@ def test_an_own_service_knows_whether_there_is_a_reserve() -> None:
     assert not duty.reserved
     duty.heard(Word(RESERVE, "b", 1), 2.0)
     assert duty.reserved
+
+
+@pytest.mark.parametrize("who", ["a", "a2"])
+def test_an_own_service_that_comes_anew_is_known_for_it(who: str) -> None:
+    """Started again, or on another connection: both know it by one name, and what was heard before."""
+    own, reserve = Duty(OWN, "a"), Duty(RESERVE, "b")
+
+    def says(times: int) -> None:
+        for _ in range(times):
+            word = own.say(0.0)
+            assert word is not None
+            own.heard(word, 0.0)
+            reserve.heard(word, 0.0)
+
+    own.connected()
+    says(3)
+    first = own.life
+    assert reserve.owner_life == first and reserve.owner_came == 0
+    if who != "a":
+        own = Duty(OWN, who)
+    own.connected()
+    says(2)
+    assert reserve.owner_life == own.life != first and reserve.owner_came == 3
+    reserve.heard(own.farewell(), 0.0)
+    assert reserve.owner_life == own.life
+
+
+def test_an_own_service_that_was_there_before_us_has_not_come_anew() -> None:
+    reserve = Duty(RESERVE, "b")
+    reserve.heard(Word(OWN, "a", 7), 0.0)
+    assert reserve.owner_came == -1

@@ -20,8 +20,8 @@ from random import Random
 from fs_1c.history.relay.shared import SAME
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from fs_1c.simulator.onec.faults import KINDS
 from tests.cluster.support import LONG, Cluster, Service
+from tests.history.killed import faults_of
 from tests.redis_server import redis_server
 from tests.world import until
 
@@ -33,10 +33,10 @@ WORDS = {
     ("itoolabs", True): ["INCOMING", "COMPLETED", "history"],
     ("itoolabs", False): ["INCOMING", "CANCELLED", "history"],
 }
+AT_ONCE = 3
+"""Runs of the tool that are made at a time."""
 CARDS = frozenset(["PREANSWER", "ACCEPTED"])
 """Words by which a card opens, which the cards say."""
-LIES = {"itoolabs": frozenset(["empty-200"])}
-"""Faults that are a good answer letter by letter, though 1C has done nothing: no service can know of them."""
 
 
 @dataclass
@@ -49,8 +49,6 @@ class Found:
         lacking: Those of them that 1C has not.
         twice: Harmless words that 1C was told more than once.
         taken_over: Words that the reserve has taken.
-        missed: Calls that count as missed though somebody answered while nobody could say so: own service and
-            Redis were away together.
         faults: Of 1C, that have befallen a request.
         wrong: Lines that should not be.
     """
@@ -60,7 +58,6 @@ class Found:
     lacking: int = 0
     twice: int = 0
     taken_over: int = 0
-    missed: int = 0
     faults: int = 0
     wrong: list[str] = field(default_factory=list)
 
@@ -98,17 +95,11 @@ async def told_by_two(
             fails.cancel()
             found.faults = sum(onec._counted.faults.values())
             onec.fault = None
-            together = what == "both-killed"
-            await until(lambda: not _lacks(here, dialect, results, together=together), 2 * LONG)
+            await until(lambda: not _lacks(here, dialect, results), 2 * LONG)
             for service in here.services.values():
                 await service.stop()
-            _compare(here, dialect, results, found, together=together)
+            _compare(here, dialect, results, found)
             return found
-
-
-def faults_of(dialect: str) -> tuple[str, ...]:
-    """Those of 1C that its answer, or none, gives away."""
-    return tuple(name for name in KINDS if name not in LIES.get(dialect, ()))
 
 
 async def _fails(onec: OneCSimulator, faults: tuple[str, ...], random: Random) -> None:
@@ -183,21 +174,12 @@ def _unknown(here: Cluster) -> set[tuple[str, str]]:
     return {(call, SAME.get(word, word)) for call, word in found}
 
 
-def _wanted(dialect: str, result: CallResult, told: list[str], *, together: bool) -> list[str]:
-    answered = result.answered_by is not None
-    if together and dialect == "mobilon-3" and "ANSWER" not in told:
-        answered = False
-    return WORDS[dialect, answered and not (together and "CANCELLED" in told)]
-
-
-def _lacks(
-    here: Cluster, dialect: str, results: list[CallResult], *, together: bool
-) -> list[tuple[str, list[str]]]:
+def _lacks(here: Cluster, dialect: str, results: list[CallResult]) -> list[tuple[str, list[str]]]:
     """What 1C has not been told though it could have been."""
     unknown, found, all_told = _unknown(here), [], _told(here)
     for result in results:
         told = all_told[result.uuid]
-        wanted = _wanted(dialect, result, told, together=together)
+        wanted = WORDS[dialect, result.answered_by is not None]
         if lacks := [word for word in wanted if word not in told]:
             # Nothing is taken of a call of which 1C does not know, and no document is made without its end.
             needed = "END" if dialect == "mobilon-3" else "INCOMING"
@@ -216,47 +198,53 @@ def _told(here: Cluster) -> defaultdict[str, list[str]]:
     return told
 
 
-def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Found, *, together: bool) -> None:
+def _compare(here: Cluster, dialect: str, results: list[CallResult], found: Found) -> None:
     unknown, all_told = _unknown(here), _told(here)
     found.unknown = len(unknown)
     found.lacking = sum(
         state not in {SAME.get(one, one) for one in all_told[call]} for call, state in unknown
     )
     found.taken_over = sum(int(many) for many in re.findall(r"(\d+) words are taken over", _logs(here)))
-    found.wrong += [f"lacks {one}" for one in _lacks(here, dialect, results, together=together)]
+    found.wrong += [f"lacks {one}" for one in _lacks(here, dialect, results)]
     found.wrong += [line for line in _logs(here).splitlines() if "Traceback" in line or " ERROR " in line]
     documents = Counter(document.call for document in here.onec.calls)
     for result in results:
-        told = all_told[result.uuid]
-        wanted = _wanted(dialect, result, told, together=together)
-        found.missed += wanted != WORDS[dialect, result.answered_by is not None]
+        told, wanted = all_told[result.uuid], WORDS[dialect, result.answered_by is not None]
         if documents[result.uuid] > 1:
             found.wrong.append(f"{result.uuid}: {documents[result.uuid]} documents")
-        # Where both were away the two tell a call at once: what is harmless may come first, or once more.
-        orders = [list(dict.fromkeys(told))]
-        orders += [list(reversed(dict.fromkeys(reversed(told))))] if together else []
-        if [word for word in wanted if word in told] not in orders:
+        if [word for word in wanted if word in told] != list(dict.fromkeys(told)):
             found.wrong.append(f"{result.uuid}: told in the order {told}")
         many = [word for word, times in Counter(told).items() if times > 1]
         found.twice += sum(word not in HARMFUL for word in many)
         found.wrong += [f"{result.uuid}: {word} twice" for word in many if word in HARMFUL]
 
 
-def main(dialect: str, what: str, times: str, seed: str = "1") -> None:
+async def many(dialect: str, what: str, times: int, seed: int, faults: tuple[str, ...]) -> int:
+    """So often, some at a time, for most of it is waiting. Returns how often it was not right."""
+    sums, wrong, room = Counter[str](), 0, asyncio.Semaphore(AT_ONCE)
+
+    async def one(seed: int) -> None:
+        nonlocal wrong
+        async with room:
+            with tempfile.TemporaryDirectory() as folder:
+                found = await told_by_two(Path(folder), dialect, what, 50, seed, faults)
+        wrong += bool(found.wrong)
+        for name in ("calls", "unknown", "lacking", "twice", "taken_over", "faults"):
+            sums[name] += getattr(found, name)
+        sys.stdout.write(f"{seed}: {found}\n")
+        sys.stdout.flush()
+
+    await asyncio.gather(*(one(seed + i) for i in range(times)))
+    sys.stdout.write(f"{dialect} {what}: {times} times, {dict(sums)}, {wrong} of them not right\n")
+    return wrong
+
+
+def main(dialect: str, what: str, times: str, seed: str = "1") -> int:
     what, _, more = what.partition("+")
     faults = faults_of(dialect) if more == "faults" else ()
-    sums, wrong = Counter[str](), 0
-    for one in range(int(seed), int(seed) + int(times)):
-        with tempfile.TemporaryDirectory() as folder:
-            found = asyncio.run(told_by_two(Path(folder), dialect, what, 50, one, faults))
-        wrong += bool(found.wrong)
-        for name in ("calls", "unknown", "lacking", "twice", "taken_over", "missed", "faults"):
-            sums[name] += getattr(found, name)
-        sys.stdout.write(f"{one}: {found}\n")
-        sys.stdout.flush()
-    sys.stdout.write(f"{dialect} {what}: {times} times, {dict(sums)}, {wrong} of them not right\n")
+    return 1 if asyncio.run(many(dialect, what, int(times), int(seed), faults)) else 0
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    main(*sys.argv[1:])
+    sys.exit(main(*sys.argv[1:]))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.history import HAPPENS, faults_of, told_by_two
+from tests.cluster.history import HAPPENS, told_by_two
+from tests.history.killed import faults_of
 from tests.redis_server import NEEDED, needs_redis
 
 pytestmark = needs_redis

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from tests.dialplan.files import EVERY, PROJECT
+from tests.docs.markdown import PAGES
 
 ENGLISH = (
     PROJECT / "docs/freeswitch/README.md",
@@ -31,6 +32,6 @@ def shell(document: Path) -> list[str]:
 
 def commands_for_fs_cli() -> list[str]:
     """What documents and examples have people type after `fs_cli -x`."""
-    texts = [path.read_text() for path in (*DOCUMENTS, *EVERY)]
+    texts = [path.read_text("utf-8") for path in (*PAGES, *EVERY)]
     found = [command for text in texts for command in re.findall(r"fs_cli -x '([^']+)'", text)]
     return [command for command in dict.fromkeys(found) if not command.startswith("python ")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from tests import ROOT
@@ -48,6 +49,24 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def shell(page: Path) -> list[str]:
-    """The commands of its `sh` blocks, a line each, without their remarks."""
-    lines = "".join(blocks(page, "sh")).replace("\\\n", "").splitlines()
-    return [stripped for line in lines if (stripped := re.sub(r"(^|\s)#.*", "", line).strip())]
+    """The commands of its `sh` blocks, each as it is typed, without remarks."""
+    found = []
+    for block in blocks(page, "sh"):
+        command = ""
+        for line in block.splitlines():
+            command = f"{command}\n{line}" if command else re.sub(r"(^|\s)#.*", "", line)
+            if not command.strip():
+                command = ""
+            elif _is_whole(command):
+                found.append(command.replace("\\\n", "").strip())
+                command = ""
+        assert not command, f"{page}: {command}"
+    return found
+
+
+def _is_whole(command: str) -> bool:
+    try:
+        shlex.split(command)
+    except ValueError:  # a quote that has not ended
+        return False
+    return not command.endswith("\\")

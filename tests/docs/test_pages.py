@@ -11,6 +11,7 @@ import pytest
 from fs_1c.settings import build
 from tests import ROOT
 from tests.docs.markdown import PAGES, anchors, blocks, links, name, shell
+from tests.docs.test_1c import errors
 
 DOCS = ROOT / "docs"
 WORD = re.compile(r"`([a-z_0-9./-]+(?:_[a-z_0-9]+|\.[a-z_]+))`")
@@ -54,6 +55,11 @@ def test_settings_that_are_shown_are_good(page: Path, tmp_path: Path) -> None:
         build({"onec": {"url": "http://127.0.0.1:9/ws"}, **given})
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bsl")], ids=name)
+def test_modules_that_are_shown_parse(page: Path) -> None:
+    assert not [errors(text) for text in blocks(page, "bsl") if errors(text)]
+
+
 @pytest.mark.parametrize("pair", pairs(), ids=lambda pair: name(pair[1]))
 def test_both_languages_have_the_same(pair: tuple[Path, Path]) -> None:
     """The same commands, settings, programs and words of the interface; only remarks are translated."""
@@ -69,3 +75,24 @@ def test_both_languages_have_the_same(pair: tuple[Path, Path]) -> None:
     assert [len(re.findall(r"^(?:\||## )", page.read_text("utf-8"), re.M)) for page in pair].count(
         len(re.findall(r"^(?:\||## )", english.read_text("utf-8"), re.M))
     ) == 2
+
+
+RUSSIAN = [page for page in PAGES if page.is_relative_to(DOCS / "ru")]
+OTHERWISE = {
+    "станци": "АТС",
+    "добавочный": "внутренний номер",
+    "двер": "Event Socket, вход, адрес",
+    "предохранител": "защита",
+    "цели по умолчанию": "направление по умолчанию",
+    "журнале службы": "лог службы",
+    "журнал службы": "лог службы",
+    "коммутатор": "АТС",
+    "велит": "заставит",
+}
+"""Of several words for one thing only one is written, and that is this one."""
+
+
+@pytest.mark.parametrize("page", RUSSIAN, ids=name)
+def test_one_thing_has_one_name_in_russian(page: Path) -> None:
+    text = re.sub(r"\s+", " ", page.read_text("utf-8").lower())
+    assert not {word: said for word, said in OTHERWISE.items() if re.search(rf"\b{word}", text)}

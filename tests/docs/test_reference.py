@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests import ROOT
-from tests.docs.reference.catalogue import FILE, Catalogue, entries
+from tests.docs.reference.catalogue import FILE, SPOKEN, entries, russian
 from tests.docs.reference.pages import pages
 from tests.docs.reference.settings import tables
 
-RUSSIAN = Catalogue(entries())
+RUSSIAN = russian()
 PAGES = pages(RUSSIAN)
 
 
@@ -23,6 +23,10 @@ def test_a_page_does_not_lag(page: Path) -> None:
 def test_all_of_it_is_said_in_russian_and_nothing_else() -> None:
     assert not RUSSIAN.missing, f"{FILE}: these have no translation"
     assert not RUSSIAN.idle, f"{FILE}: these are nowhere any more"
+
+
+def test_nothing_has_two_translations() -> None:
+    assert not entries().keys() & entries(SPOKEN).keys(), f"{FILE}: the command line's are enough"
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -24,17 +24,20 @@ def _rule(row: list[str]) -> bool:
     return not set("".join(row)) - set("-: |")
 
 
-@pytest.mark.parametrize("page", [ENGLISH, RUSSIAN], ids=str)
-def test_every_test_that_is_named_exists(page: Path) -> None:
-    found = NAMED.findall(page.read_text("utf-8"))
-    assert len(found) > 60
-    wrong = [
+def missing(page: Path) -> list[str]:
+    """The tests that a page names and that do not exist."""
+    return [
         f"{file}::{name}"
-        for file, name in found
+        for file, name in NAMED.findall(page.read_text("utf-8"))
         if not (ROOT / file).is_file()
         or (name and not re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text("utf-8"), re.M))
     ]
-    assert not wrong
+
+
+@pytest.mark.parametrize("page", [ENGLISH, RUSSIAN], ids=str)
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    assert len(NAMED.findall(page.read_text("utf-8"))) > 60
+    assert not missing(page)
 
 
 @pytest.mark.parametrize("page", [ENGLISH, RUSSIAN], ids=str)
@@ -60,4 +63,4 @@ def test_both_languages_have_the_same_sections_and_as_much_that_is_not_guarded()
 
 def test_a_page_is_read_in_ten_minutes() -> None:
     words = re.sub(r"`tests/[^`]*`", "", ENGLISH.read_text("utf-8")).split()
-    assert len(words) < 2600
+    assert len(words) < 2750

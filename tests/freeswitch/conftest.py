@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from fs_1c.calls import Placed, Refusal
 from fs_1c.esl.wire import Headers
 from fs_1c.onec import NOBODY
 from fs_1c.service import Service
@@ -72,6 +73,10 @@ class Running:
 
         self._do(open_again())
         self.listens()
+
+    def click(self, number: str, extension: str) -> Placed | Refusal:
+        asked = self.service.desk.ask(number, (extension,))
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result(PATIENCE)
 
     def legs(self) -> int:
         """How many legs the listeners remember."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fs_1c.calls import Placed, Refusal
 from tests.dialplan.switch import number
 from tests.freeswitch.configuration import DOMAIN
 from tests.freeswitch.conftest import CHIZH, CLIENTS, Company
@@ -58,6 +59,11 @@ class Desks(Company):
 
     def dial(self, example: str, who: str = CHIZH.number, name: str = "") -> Leg:
         return self.call(number(example), who, name)
+
+    def click(self, extension: str, number: str = CHIZH.number) -> Placed | Refusal:
+        """1C asks for a call."""
+        assert self.running is not None
+        return self.running.click(number, extension)
 
     def shows(self, caller: Leg, name: str) -> None:
         """Waits until whoever talks with the client is shown that name: as who calls, or who was called."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from fs_1c.call import Presence, PresenceState
+from fs_1c.calls import Placed, Refusal, Why
 from tests.freeswitch.configuration import DOMAIN
 from tests.freeswitch.conftest import BUSY as OF_246
 from tests.freeswitch.conftest import CHIZH
@@ -67,7 +68,7 @@ def goes_to_the_default(desks: Desks, manager: Softphone, state: str) -> None:
 
 
 def test_free_talking_on_hold_with_two_phones_and_away(desks: Desks) -> None:
-    desks.open(**NEXT)
+    desks.open(**NEXT, calls={"dial": "sofia/gateway/nowhere/{number}"})
     desks.phone(DEFAULT)
     first = desks.softphone("244")
     is_(desks, FREE)
@@ -89,6 +90,9 @@ def test_free_talking_on_hold_with_two_phones_and_away(desks: Desks) -> None:
     second.close()
     is_(desks, AWAY)
     goes_to_the_default(desks, second, "away")
+    refused = desks.click("244")
+    assert isinstance(refused, Refusal) and refused.why is Why.NOT_REGISTERED
+    assert isinstance(desks.click("100"), Placed), "of whom nothing is known is rung"
 
 
 def test_a_phone_that_is_dead_but_registered_is_there_as_far_as_the_switch_knows(desks: Desks) -> None:

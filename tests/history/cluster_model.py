@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -21,7 +22,7 @@ from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
 from fs_1c.history.relay import rows
 from fs_1c.history.relay.relay import Part, Relay
-from fs_1c.history.relay.shared import SAME
+from fs_1c.history.relay.shared import HERE, SAME
 from fs_1c.history.stories import as_json, of_json
 from fs_1c.history.tables import Policy, Table, itoolabs, mobilon
 from fs_1c.onec import OneCError
@@ -97,12 +98,21 @@ class World:
     feed: list[CallEvent] = field(default_factory=list)
     onec_down: bool = False
     lives: int = 0
+    here: dict[str, float] = field(default_factory=dict)
+
+    def forgets(self) -> None:
+        """Redis lets go what has had its time, by the test's clock."""
+        for me, at in self.here.items():
+            if self.clock.now - at > HERE:
+                self.redis.client.delete(f"fs-1c:history:here:{me}")
 
 
 def passes(clock: Clock, seconds: int, *services: Service) -> None:
     """So long, with what each service does once a second."""
     for _ in range(seconds):
         clock.now += 1.0
+        for service in services:
+            service.world.forgets()
         for service in services:
             service.presence()
         for service in services:
@@ -135,9 +145,10 @@ class Service:
         """A new process, which learns what is up."""
         clock = self.world.clock
         self.dead = self.frozen = False
-        self.reserved, self.owner_words = False, 0
+        self.reserved, self.owner_words, self.owner_came = False, 0, 0
+        self.ended: list[Callable[[], None]] = []
         self.world.lives += 1
-        self.name, self.owner = f"life-{self.world.lives}", ""
+        self.life, self.owner = f"life-{self.world.lives}", ""
         self.connected_at = self.quiet_from = clock.now
         self.last_word = 0.0
         self.present_since: float | None = None
@@ -180,9 +191,21 @@ class Service:
         story = self.stories.heard(event, "")
         if story is None:
             return
+        now = self.world.clock.now
+        old = story.call_uuid in self.up_before and now - self.born < LEARNS_WITHIN
+        if old and story.ended is not None and self.relay.hears_out(SWITCH):
+            self.ended.append(partial(self._happened, event, story, self.born))
+        else:
+            self._happened(event, story, self.born if old else now)
+
+    def heard_out(self, switch: str) -> None:
+        ended, self.ended = self.ended, []
+        for one in ended:
+            one()
+
+    def _happened(self, event: CallEvent, story: Story, made: float) -> None:
         call, now = story.call_uuid, self.world.clock.now
         at = getattr(event, "at", 0.0) or now
-        made = self.born if call in self.up_before and now - self.born < LEARNS_WITHIN else now
         said = TABLES[self.world.dialect](self.before.get(call), event, story, Policy(), "")
         words = [
             Word(0, "b", call, one.state, one.extension, one.owner, one.once, *_REST, made, switch=SWITCH)
@@ -215,7 +238,9 @@ class Service:
             other.reserved = True
         else:
             other.owner_at, other.quiet_from = now, now
-            other.owner_words, other.owner = other.owner_words + 1, self.name
+            if other.owner != self.life:
+                other.owner, other.owner_came = self.life, other.owner_words
+            other.owner_words += 1
 
     def look(self) -> None:
         if self.running:
@@ -239,7 +264,7 @@ class Service:
         if not self.running or self.under_way is not None or self.world.onec_down:
             return
         flying: set[str] = set()
-        for word in kept.next_words(self.disk, "b", float("inf"), 10, flying):
+        for word in kept.next_words(self.disk, "b", self.world.clock.now, 10, flying):
             try:
                 if word.once:
                     self.relay.may_leave(word)
@@ -297,7 +322,9 @@ class Service:
             and self.owner_at is not None
             and other.last_word > self.owner_at
         ):
-            self.owner_at, self.owner = now, other.name
+            if self.owner != other.life:
+                self.owner, self.owner_came = other.life, self.owner_words
+            self.owner_at = now
             self.owner_words += max(1, round(now - other.last_word))
         while self.buffer:
             self._hear(self.buffer.popleft())
@@ -306,6 +333,9 @@ class Service:
 
     def ask(self, what: Callable[[sqlite3.Connection], Any]) -> Any:
         return what(self.disk)
+
+    def is_flying(self, base: str, call: str) -> bool:
+        return self.under_way is not None and self.under_way.call == call
 
     def adopted(self, managers: dict[str, str]) -> None:
         pass
@@ -338,9 +368,10 @@ def _virtual(relay: Relay, service: Service) -> None:
         silent = None if there.silent is None else world.clock.now - (world.owner_seen or 0.0)
         return type(there)(there.life, silent, there.reserved)
 
-    def seen(switch: str, life: str, *, reserve: bool) -> None:
-        alive(switch, life, reserve=reserve)
-        if not reserve:
+    def seen(switch: str, life: str, *, own: bool) -> None:
+        alive(switch, life, own=own)
+        world.here[shared.me] = world.clock.now
+        if own:
             world.owner_seen = world.clock.now
 
     shared.attach, shared.alive = attached, seen  # type: ignore[method-assign]

@@ -23,8 +23,8 @@ class Post:
 
     def __init__(self) -> None:
         self.reserved = True
-        self.owner_words = 0
-        self.owner = "own"
+        self.owner_words, self.owner_came = 0, -1
+        self.life = self.owner = "own"
         self.alone: float | None = None
         self.away: float | None = None
 

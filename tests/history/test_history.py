@@ -201,14 +201,15 @@ def test_what_1c_has_not_taken_for_too_long_is_given_up_and_that_is_said(
     assert 1 <= len(lines) <= 4 and "base=default" in lines[0] and "no connection" in lines[0]
 
 
+@pytest.mark.parametrize("named", ["244", ""])  # nobody: he has talked to the client last
 def test_no_key_is_written_down_and_the_owner_of_a_missed_call_is_told_with_his(
-    ear: Ear, tmp_path: Path
+    ear: Ear, tmp_path: Path, named: str
 ) -> None:
     states: list[CallState] = []
     fails(ear, DOWN)
     with telling(tmp_path, subscribers={"keys": {"244": KEY}}) as one:
         call = Call("call-1", "89235292926", destination="74951234567")
-        caller = Caller(None, Result.FOUND, manager="244")
+        caller = Caller(None, Result.FOUND, manager=named)
         one.decided(Decision(call, caller, (("fs_1c_manager", "244"),), "user/244"))
         happen(one, [answered("call-1")[0], HungUp("call-1", 1010.0)])
         until(lambda: one.history.waiting()["default"].words == 4)  # type: ignore[union-attr]

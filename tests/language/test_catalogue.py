@@ -35,8 +35,10 @@ SPEAKING = (
     "cli/presence.py",
     "cli/raw.py",
     "cli/running.py",
+    "cli/setup/*.py",
     "cli/speaking.py",
     "journal/report*.py",
+    "setup/[!p]*.py",
 )
 """Whose texts whoever types a command reads; each of them is wrapped."""
 FILES = sorted(file for pattern in SPEAKING for file in (ROOT / "fs_1c").glob(pattern))

@@ -181,3 +181,9 @@ def test_the_service_speaks_english(tmp_path: Path) -> None:
     said = [run(command, "-c", str(wrong), LC_ALL="ru_RU.UTF-8") for command in ("serve", "journal")]
     assert [one.returncode for one in said] == [2, 2]
     assert "onec.url: allowed: http://HOST" in said[0].stderr
+
+
+def test_who_types_nothing_is_told_what_there_is() -> None:
+    done = CliRunner(env={"LC_ALL": "ru_RU.UTF-8"}).invoke(app, [])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    assert "simulator" in done.output and "Команды" in done.output

@@ -28,9 +28,13 @@ _NO_WORDS = re.compile(r"[a-z]+: (--[a-z]+: )?\{\}(: \{\})*|Bearer \{\}")
 SAID_TO_NOBODY = {
     "passed over",  # what the journal has kept, compared
     "in his place",
+    "talked to the client last",
     "turned away",
     "bold red",
-    "access list",  # what FreeSWITCH says, compared
+    "access list",  # what FreeSWITCH is asked and says
+    "invalid gateway",
+    "user_exists id {} {}",
+    "sofia status gateway {}",
     "not found",
     "Value error, ",  # what Pydantic says before it
 }

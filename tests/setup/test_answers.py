@@ -129,7 +129,7 @@ def test_a_number_is_taken_as_any_trunk_brings_it(typed: str, dialled: str, othe
 
 
 @pytest.mark.parametrize(
-    "typed", ["seven four nine five", "", ",", "7495123456x", "sip:100@x", "+", "7495;id", "٧٤٩٥"]
+    "typed", ["seven four nine five", ",", "7495123456x", "sip:100@x", "+", "7495;id", "٧٤٩٥"]
 )
 def test_no_number(typed: str) -> None:
     with pytest.raises(Mistake, match="no telephone number"):

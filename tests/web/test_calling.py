@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import requests
 
+from fs_1c.call import PresenceState
 from fs_1c.calls import Step, What
 from fs_1c.web import access
 from fs_1c.web.calling.door import APART
@@ -279,6 +280,36 @@ def test_a_call_that_fails_while_its_form_waits() -> None:
             assert (await ask(here, "GET", GETS["subscriber"].format(key="KEY244"))).json()["code"] == "1"
             said = await ask(here, "POST", "/", data=MAKE | {"token": TOKEN})
             assert said.status_code == 409 and "не зарегистрирован" in said.text
+
+    asyncio.run(story())
+
+
+def test_who_is_away_is_refused_at_once_in_each_forms_words() -> None:
+    """And a subscriber of whom nothing is known is rung, though the same switch says of another that he is
+    away.
+    """
+
+    async def story() -> None:
+        line = Line()
+        line.states = {"244": PresenceState.AWAY}
+        own = {"number": NUMBER, "extension": "244"}
+        async with calling(line) as (here, _):
+            for form in ("subscriber", "key"):
+                said = await ask(here, "GET", GETS[form].format(key="KEY244"))
+                told = said.json()
+                assert (said.status_code, told["result"], told["code"]) == (200, "FAIL", "1")
+                assert told["message"] == "Телефон абонента не зарегистрирован"
+            simple = await ask(here, "GET", GETS["simple-calls"].format(token=TOKEN))
+            stock = await ask(here, "POST", "/", data=MAKE | {"token": TOKEN})
+            for said in (simple, stock):
+                assert (said.status_code, said.text.strip()) == (409, "Телефон абонента не зарегистрирован")
+            for headers in (SHOWN, {"Authorization": "Bearer KEY244"}):
+                said = await ask(here, "POST", "/calls", json=own, headers=headers)
+                assert (said.status_code, said.json()["error"]) == (409, "not-registered")
+                assert "id" not in said.json(), "there was no call"
+            assert not line.told
+            said = await ask(here, "POST", "/calls", json=own | {"extension": "245"}, headers=SHOWN)
+            assert said.status_code == 201 and len(line.told) == 1
 
     asyncio.run(story())
 

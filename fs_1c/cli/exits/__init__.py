@@ -29,7 +29,10 @@ PRESENCE = N_(
     "settings."
 )
 CHECK = N_("Exit code: 0 no problem; 1 a problem; 2 settings.")
-SETUP = N_("Exit code: 0 written, or shown; 1 a mistake, or something is there already; 2 wrong input.")
+SETUP = N_(
+    "Exit code: 0 written, or shown; 1 an answer does not work, something is there already, or it cannot be "
+    "written; 2 wrong input."
+)
 DEMO = N_("Exit code: 0 all went as it should; 1 something did not.")
 ONEC = N_("Exit code: 0 stopped; 1 the address is taken; 2 wrong input.")
 SWITCH = N_("Exit code: 0 somebody answered; 1 nobody did, or an address is taken; 2 wrong input.")

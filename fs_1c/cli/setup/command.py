@@ -5,51 +5,58 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from fs_1c.cli import exits
+from fs_1c.language import _
+
 _MAX = 1 << 20
 
-
-def _option(name: str, about: str, **more: Any) -> Any:
-    return typer.Option(f"--{name}", help=about, show_default=False, **more)
+app = typer.Typer(add_completion=False)
 
 
+@app.command(epilog=exits.SETUP)
 def setup(
-    url: Annotated[str | None, _option("url", "1C's web service.")] = None,
-    dialect: Annotated[str | None, _option("dialect", "mobilon-1, -2, -3 or itoolabs.")] = None,
-    username: Annotated[str | None, _option("username", "1C's user; `none`.")] = None,
-    password_file: Annotated[str | None, _option("password-file", "Has his password; `-`: stdin.")] = None,
-    crm_token_file: Annotated[
-        str | None, _option("crm-token-file", "itoolabs: has the key by which 1C knows the PBX; `-`.")
+    url: Annotated[str | None, typer.Option(help="1C's web service.")] = None,
+    dialect: Annotated[str | None, typer.Option(help="mobilon-1, mobilon-2, mobilon-3 or itoolabs.")] = None,
+    username: Annotated[str | None, typer.Option(help="1C's user, or none.")] = None,
+    password_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="It has the user's password; - is stdin.")
     ] = None,
-    client: Annotated[str | None, _option("client", "A client's number, to try 1C; `none`.")] = None,
+    crm_token_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="itoolabs: it has the key by which 1C knows the PBX.")
+    ] = None,
+    client: Annotated[str | None, typer.Option(help="A client's number, to try 1C with, or none.")] = None,
     keys: Annotated[
-        str | None, _option("keys", "CSV of extension,key; `-`; `directory`: FreeSWITCH's has them.")
+        str | None,
+        typer.Option(metavar="FILE", help="CSV of extension,key; directory: FreeSWITCH's has the keys."),
     ] = None,
     event_socket: Annotated[
-        str | None, _option("event-socket", "FreeSWITCH's, HOST:PORT; without it: looked for; `none`.")
+        str | None, typer.Option(metavar="HOST:PORT", help="FreeSWITCH's, or none; else it is looked for.")
     ] = None,
     event_socket_password_file: Annotated[
-        str | None, _option("event-socket-password-file", "Has its password; `-`.")
+        str | None, typer.Option(metavar="FILE", help="It has the event socket's password.")
     ] = None,
     number: Annotated[
-        str | None, _option("number", "What clients dial, several with commas; `none`: no dialplan.")
+        str | None, typer.Option(help="What clients dial, several with commas; none: no dialplan.")
     ] = None,
     target: Annotated[
-        str | None, _option("target", "Who rings when 1C knows nobody: an extension or a dial string.")
+        str | None, typer.Option(help="Who rings when 1C knows nobody: an extension or a dial string.")
     ] = None,
-    history: Annotated[str | None, _option("history", "1C is told of whole calls: yes or no.")] = None,
-    context: Annotated[str, typer.Option(help="Of the dialplan: public or default.")] = "public",
+    history: Annotated[
+        str | None, typer.Option(metavar="yes|no", help="1C is told of whole calls, missed ones among them.")
+    ] = None,
+    context: Annotated[str, typer.Option(help="Whose dialplan it is: public or default.")] = "public",
     folder: Annotated[Path, typer.Option(help="For settings and passwords.")] = Path("/etc/fs-1c"),
     state_folder: Annotated[Path, typer.Option(help="For the journal.")] = Path("/var/lib/fs-1c"),
     switch_folder: Annotated[
-        Path | None, _option("switch-folder", "FreeSWITCH's configuration; without it: looked for.")
+        Path | None, typer.Option(help="FreeSWITCH's configuration; else it is looked for.")
     ] = None,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Ask nothing: options, else defaults.")] = False,
     no_try: Annotated[
-        bool, typer.Option("--no-try", help="Do not try answers at 1C and FreeSWITCH.")
+        bool, typer.Option("--no-try", help="Do not try the answers at 1C and FreeSWITCH.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing, show what would be.")] = False,
 ) -> None:
@@ -83,7 +90,7 @@ def _read(files: Mapping[str, str | None]) -> dict[str, str]:
     """What stands in the files; exit code 2 if one cannot be read."""
     given = {}
     if list(files.values()).count("-") > 1:
-        typer.echo("-: stdin has one of them only", err=True)
+        typer.echo(_("-: stdin is one file, and not several"), err=True)
         raise typer.Exit(2)
     for name, path in files.items():
         if path is None:
@@ -100,6 +107,6 @@ def _read(files: Mapping[str, str | None]) -> dict[str, str]:
             typer.echo(f"{path}: {error.strerror}", err=True)
             raise typer.Exit(2) from None
         except UnicodeDecodeError:
-            typer.echo(f"{path}: is not UTF-8", err=True)
+            typer.echo(_("{path}: is not UTF-8", path=path), err=True)
             raise typer.Exit(2) from None
     return given

@@ -10,6 +10,12 @@ half minute only. Who is gone it has from the switch alone (`cards/duty`). When 
 over what waits in Redis, then what it has kept and Redis has not heard of, and goes on with the calls. It
 finishes what it has taken, also when the own service is back; that finds in Redis what it need not say.
 
+*Who comes back hears the other out.* Of what happened while the own service was not connected to the switch
+it knows only what is left: a call that was answered and is over looks missed to it. So how such a call ended
+it does not say before the reserve has put into Redis what it has heard till the own one's first word on this
+connection (`said_all`), for `HEARS_OUT` seconds at the most. And whoever says how a call ended waits for what
+came before it, while a service that is there has that (`_CLAIM`).
+
 *Nobody says a harmful word that he has not claimed in Redis* just before it leaves, so a service that is
 frozen and thawed, or killed and started with its file, finds what others have said, or may have. A claim
 names the service by its file: after a restart it is still its own, and the file knows whether the word had
@@ -47,11 +53,21 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from fs_1c.channel import plain
-from fs_1c.history import kept, place
+from fs_1c.history import kept
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
-from fs_1c.history.relay import rows
-from fs_1c.history.relay.shared import PORTION, Attached, Claim, Lost, Shared, Waiting, field_of
+from fs_1c.history.relay import rows, shared
+from fs_1c.history.relay.shared import (
+    ENDS,
+    PORTION,
+    Attached,
+    Claim,
+    Lost,
+    Shared,
+    Waiting,
+    comes_before,
+    field_of,
+)
 from fs_1c.onec import OneCError, Reached
 from fs_1c.redis_client import Away, BoundedRedis, connect
 from fs_1c.settings import RedisSettings
@@ -66,10 +82,16 @@ TIMEOUT = 0.5
 """Seconds that Redis may take over one word: no caller waits for that."""
 RING = 30
 """Words of the own service's presence, one a second, for which a reserve keeps what it could say."""
+LATE = 2
+"""Such words that our own disk may be late with what was heard before one."""
 MAX_RING = 20_000
+NOTHING = -RING
+"""As a number of words of its presence: none of what is kept."""
 RECENT = 90.0
 """Seconds for which a service knows what it has said, to tell a Redis that does not: longer than a ring."""
 MAX_RECENT = 50_000
+HEARS_OUT = 15.0
+"""Seconds in Redis for which the own service waits for what a reserve has heard while it was away."""
 NOBODY_HEARD = 5.0
 """Seconds after which a reserve that is there has been heard at the switch."""
 LEARNS_WITHIN = 20.0
@@ -90,12 +112,20 @@ class AtSwitch(Protocol):
         """To an own service: a reserve has been heard."""
 
     @property
+    def life(self) -> str:
+        """What we are called there, on each connection otherwise."""
+
+    @property
     def owner(self) -> str:
-        """What the own service that was heard last is called, each life of it otherwise; or empty."""
+        """What the own service that was heard last is called, on each connection otherwise; or empty."""
 
     @property
     def owner_words(self) -> int:
         """How many words of the own service have been heard."""
+
+    @property
+    def owner_came(self) -> int:
+        """How many had been when it came, or came back; -1: we have come later."""
 
     def alone_for(self) -> float | None:
         """Seconds for which nobody but us has acted; None: that cannot be said now."""
@@ -110,6 +140,9 @@ class Host(Protocol):
     def ask(self, what: Callable[[sqlite3.Connection], Any]) -> Any:
         """Reads or changes something in its file; blocks. Raises TimeoutError."""
 
+    def is_flying(self, base: str, call: str) -> bool:
+        """Whether a word of that call is being told. While the file is asked."""
+
     def adopted(self, managers: dict[str, str]) -> None:
         """There are words that were others'; of these calls the client's manager is known."""
 
@@ -118,6 +151,9 @@ class Host(Protocol):
 
     def unknowable(self, switch: str, before: float) -> int:
         """Harmful words of that switch that were made before count as told; blocks. Returns how many."""
+
+    def heard_out(self, switch: str) -> None:
+        """What ended there while we were away can be told: nobody knows more of it."""
 
 
 @dataclass(eq=False)
@@ -130,7 +166,10 @@ class Part:
         life: Of the Redis that knows our words; empty: none does.
         acts: A reserve: it has taken over.
         owes: A reserve: the own service was gone, and what is kept has not been offered since.
+        owed: How many of its words had been heard when it came back: it may have missed what was before.
         owner: The own service's name, as it was last.
+        heard_out: An own service: what it was called when it knew what a reserve had heard.
+        hears, hears_since: What it is called while it waits for that in Redis, and since when.
         at: When we were in Redis last, or began, on the monotonic clock.
         born, born_at: When we began, on that clock and in seconds since the epoch.
         behind: Redis had no room for all; tried again then.
@@ -147,7 +186,11 @@ class Part:
     life: str = ""
     acts: bool = False
     owes: bool = False
+    owed: int = NOTHING
     owner: str = ""
+    heard_out: str = ""
+    hears: str = ""
+    hears_since: float = 0.0
     at: float = field(default_factory=time.monotonic)
     born: float = field(default_factory=time.monotonic)
     born_at: float = field(default_factory=time.time)
@@ -172,16 +215,21 @@ class Part:
         if self.post.alone_for() is None:
             self.stands_by()
         elif not self.acts:
-            self.owes = True
+            self.owes, self.owed = True, self.post.owner_words
         if (owner := self.post.owner) != self.owner:
-            self.owes, self.owner = self.owes or self.owner != "", owner
+            self.owes, self.owner = True, owner
+            if (came := self.post.owner_came) >= 0:
+                self.owed = max(self.owed, came)
 
     def stands_by(self) -> None:
-        """The own service says what happens. What is old it has said, if it was there all the time."""
+        """The own service says what happens. What is old it has said, if it was there then."""
         with self.lock:
             self.acts = False
-            while not self.owes and self.ring and self.ring[0][0] <= self.post.owner_words - RING:
-                self.ring.popleft()
+            said, owed = self.post.owner_words - RING, self.owed if self.owes else -1
+            if any(owed < one[0] <= said for one in self.ring):
+                left = [one for one in self.ring if not owed < one[0] <= said]
+                self.ring.clear()
+                self.ring.extend(left)
 
 
 def may_be_alone(*, safe: bool, silent: float) -> bool:
@@ -199,13 +247,14 @@ def doubtful(silent: float | None, away: float | None) -> bool:
 
 
 def adopt(
-    connection: sqlite3.Connection, found: Waiting, me: str, own: bool, turn: float
+    connection: sqlite3.Connection, found: Waiting, me: str, own: bool, turn: float, *, under_way: bool
 ) -> tuple[int, list[str]]:
-    """Writes down what waits in Redis of a call and is not here. Returns how many words that were, and the
-    fields of those of which this file knows that they have come to their end.
+    """Writes down what waits in Redis of a call and is not here, before what comes later in it. Returns how
+    many words that were, and the fields of those of which this file knows that they have come to their end.
     """
-    here = {field_of(row) for row in rows.of_call(connection, found.base, found.call)}
-    over, taken = [name for name, by in found.taken if by == me and name not in here], 0
+    known = rows.of_call(connection, found.base, found.call)
+    here = {field_of(row) for row in known}
+    over, new = [name for name, by in found.taken if by == me and name not in here], list[Word]()
     for word, by in found.words:
         name = field_of(word)
         if name in here:
@@ -213,8 +262,11 @@ def adopt(
         if (own and by == me) or not kept.put(connection, [word], lambda _: turn):
             over.append(name)
         else:
-            taken += 1
-    return taken, over
+            new.append(word)
+    later = [row for row in known if any(comes_before(word, row) for word in new)]
+    if later and not under_way:
+        rows.behind(connection, later)
+    return len(new), over
 
 
 class Relay:
@@ -252,6 +304,18 @@ class Relay:
         if self._thread is not None:
             self._thread.join(2 * TIMEOUT)
         self._client.connection_pool.disconnect()
+
+    def life(self, switch: str) -> str:
+        """What we are called at that switch; on another connection otherwise."""
+        part = self._parts.get(switch)
+        return part.post.life if part is not None else ""
+
+    def hears_out(self, switch: str) -> bool:
+        """Whether another may know more of what happened there while we were away, and will say so."""
+        part = self._parts.get(switch)
+        if part is None or part.reserve:
+            return False
+        return not part.heard_out or part.heard_out != part.post.life
 
     def is_reserve(self, switch: str) -> bool:
         part = self._parts.get(switch)
@@ -375,6 +439,28 @@ class Relay:
         except Exception:
             part.life = ""
             log.exception("history of %s in Redis", part.switch)
+        with contextlib.suppress(Away):
+            self._hear_out(part)
+
+    def _hear_out(self, part: Part) -> None:
+        """Whether the reserve has said what it has heard and we have not, or there is none."""
+        me, now = part.post.life, time.monotonic()
+        if part.reserve or not me or part.heard_out == me:
+            return
+        if not part.shares:
+            over = part.asked or (part.post.alone_for() or 0.0) >= NOBODY_HEARD
+        elif not part.life:
+            over, part.hears = False, ""
+        else:
+            if part.hears != me:
+                part.hears, part.hears_since = me, now
+            over = now - part.hears_since >= HEARS_OUT or self._shared.heard(part.switch) == me
+        if over:
+            self._heard_out(part)
+
+    def _heard_out(self, part: Part) -> None:
+        part.heard_out = part.post.life
+        self._host.heard_out(part.switch)
 
     def _is_shared(self, part: Part) -> bool:
         """Whether there is a reserve, or was."""
@@ -394,8 +480,9 @@ class Relay:
             return
         if part.behind and began >= part.behind:
             self._put_all(part)
-        if began >= part.quiet_until:
-            self._shared.alive(part.switch, part.life, reserve=part.reserve)
+        quiet = began < part.quiet_until
+        self._shared.alive(part.switch, part.life, own=not (part.reserve or quiet))
+        if not quiet:
             part.at = began
         if part.owes:
             self._take_over(part)
@@ -423,6 +510,8 @@ class Relay:
         if since is None and not part.reserve and time.monotonic() - part.born < LEARNS_WITHIN:
             return False
         if known or there.reserved:
+            if not part.reserve:
+                self._heard_out(part)  # what ended while we were away is among it
             lost = self._host.unknowable(part.switch, time.time() if since is None else since)
             if lost:
                 log.warning(
@@ -447,7 +536,9 @@ class Relay:
             sent = []
             for _, group in groupby(found, lambda word: (word.base, word.call)):
                 words = list(group)
-                sent.append((words, self._shared.put(part.switch, part.life, words, long=part.reserve)))
+                over = not part.reserve and any(field_of(word) in ENDS for word in words)
+                put = self._shared.put(part.switch, part.life, words, long=part.reserve, over=over)
+                sent.append((words, put))
             for words, reply in sent:
                 self._was_put(part, words, reply)
             if not part.life:
@@ -462,17 +553,20 @@ class Relay:
         there = self._shared.attach(part.switch, _fresh(), reserve=True)
         if there.life != part.life:
             raise Lost
-        gone = part.post.alone_for() is not None
+        gone, owner = part.post.alone_for() is not None, part.owner
+        self._host.ask(lambda _: None)  # what was heard before that owner is in the ring
         doubt = doubtful(there.silent, part.post.owner_away())
         if doubt and not gone:
             return  # it has not said yet what it has said
         taken, left = self._adopt_all(part, doubt=doubt) if gone else (0, 0)
         while True:
             with part.lock:
-                ring = list(part.ring)
+                ring = [one for one in part.ring if gone or one[0] <= part.owed + LATE]
+                rest = [] if gone else [one for one in part.ring if one[0] > part.owed + LATE]
                 part.ring.clear()
+                part.ring.extend(rest)
                 if not ring:
-                    part.acts, part.owes = gone, False
+                    part.acts, part.owes, part.owed = gone, False, NOTHING
                     break
             for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
                 said = [(word, manager, over) for _, word, manager, over in group]
@@ -481,6 +575,7 @@ class Relay:
                 over = said[-1][2] and not doubt  # else the own service has something to say of it
                 if ours:
                     taken += self._offer(part, ours, said[-1][1], over=over)
+        self._shared.said_all(part.switch, owner)
         self._host.adopted({})
         if gone or taken:
             log.warning(
@@ -531,9 +626,15 @@ class Relay:
         if found.manager:
             managers[found.call] = found.manager
         waits = any(by != me for _, by in found.taken)
-        turn = time.monotonic() + place.AFTER_A_DEATH if waits else 0.0
+        turn = time.monotonic() + shared.TAKES if waits else 0.0  # till then it may be told
         known = replace(found, words=words)
-        taken, over = self._host.ask(lambda connection: adopt(connection, known, me, not part.reserve, turn))
+        own, under_way = not part.reserve, self._host.is_flying
+
+        def write(connection: sqlite3.Connection) -> tuple[int, list[str]]:
+            is_under_way = under_way(found.base, found.call)
+            return adopt(connection, known, me, own, turn, under_way=is_under_way)
+
+        taken, over = self._host.ask(write)
         self._done(part, life, [(found.base, found.call, name) for name in over])
         return int(taken)
 

@@ -21,6 +21,13 @@ def of_switch(connection: sqlite3.Connection, *, switch: str, after: int, limit:
     return words(connection, " WHERE id > ? AND switch = ?", (after, switch, limit))
 
 
+def behind(connection: sqlite3.Connection, later: list[Word]) -> None:
+    """These words, all of one call, go behind its others."""
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM words").fetchone()
+    places = [(last + n, word.id) for n, word in enumerate(later, 1)]
+    connection.executemany("UPDATE words SET id = ? WHERE id = ?", places)
+
+
 def unsure(connection: sqlite3.Connection, switch: str, before: float) -> list[Word]:
     """Harmful words of the calls of one switch that were made before."""
     return words(connection, " WHERE once AND switch = ? AND made < ?", (switch, before, MANY))

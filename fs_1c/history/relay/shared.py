@@ -29,6 +29,12 @@ PORTION = 100
 """Calls that are read at a time."""
 SAME = {"CANCELLED": "COMPLETED"}
 """Harmful words of which a call has one or the other."""
+BEGINS = ("START", "INCOMING", "OUTGOING")
+"""Words that come before all others of a call."""
+ENDS = ("END", "COMPLETED")
+"""Fields of how a call ended: whoever says that says what follows, too."""
+HERE = 15
+"""Seconds after its last look at Redis for which a service counts as there."""
 MAX_WORD = 8000
 """Characters of a word that is read; a longer one is none of ours."""
 
@@ -43,6 +49,7 @@ return {life, redis.call('TIME')[1], redis.call('GET', KEYS[2]) or '', reserved}
 _ALIVE = (
     _LIFE
     + """
+redis.call('SET', KEYS[3], 1, 'EX', ARGV[3])
 if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], redis.call('TIME')[1], 'EX', ARGV[2]) end
 return 'ok'
 """
@@ -53,9 +60,11 @@ _PUT = (
 local there = redis.call('ZSCORE', KEYS[2], ARGV[2])
 if not there and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then return 'full' end
 local found, waits, over = {}, false, redis.call('HGET', KEYS[3], '.over')
-for i = 9, #ARGV, 2 do
+local mine, another = '"' .. ARGV[8] .. '"]', false
+for i = 10, #ARGV, 2 do
     local state = redis.call('HGET', KEYS[3], ARGV[i])
-    if not state and over and over ~= ARGV[8] then
+    local theirs = not state or (string.sub(state, 1, 1) == '[' and string.sub(state, -#mine) ~= mine)
+    if another or (over and over ~= ARGV[8] and theirs) then
         found[#found + 1] = -1
     elseif not state then
         redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
@@ -64,9 +73,10 @@ for i = 9, #ARGV, 2 do
     else
         found[#found + 1] = state == '-' and -1 or 0
     end
+    another = another or (state and theirs and string.find(ARGV[9], ' ' .. ARGV[i] .. ' ', 1, true))
 end
 if ARGV[5] ~= '' then redis.call('HSET', KEYS[3], '.long', 1) end
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[3], '.over', ARGV[8]) end
+if ARGV[6] ~= '' then redis.call('HSETNX', KEYS[3], '.over', ARGV[8]) end
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[3], '.manager', ARGV[7]) end
 if waits and not there then
     local now = redis.call('TIME')
@@ -81,6 +91,23 @@ _CLAIM = (
     _LIFE
     + """
 local now, mine = redis.call('TIME')[1], '!' .. ARGV[3] .. ' '
+local at, at_is, ends = tonumber(ARGV[7]), tonumber(ARGV[10]), ARGV[2] == 'END' or ARGV[2] == 'COMPLETED'
+local all = at and redis.call('HGETALL', KEYS[2]) or {}
+for i = 1, #all, 2 do
+    local name, first, by, its = string.match(all[i], '^[^:]*'), string.sub(all[i + 1], 1, 1), nil, 0
+    local before = string.find(ARGV[8], ' ' .. name .. ' ', 1, true)
+    if all[i] == ARGV[2] then
+        before = nil
+    elseif first == '!' then
+        before, by = before or ends, string.match(all[i + 1], '^!(%S+) ')
+    elseif first == '[' then
+        local good, word = pcall(cjson.decode, all[i + 1])
+        if good and type(word[at_is]) == 'number' then by, its = word[#word], word[at_is] end
+        before = before or its < at or (ends and its == at and name ~= 'history')
+    end
+    if before and type(by) == 'string' and by ~= ARGV[3]
+        and redis.call('EXISTS', ARGV[9] .. by) == 1 then return 'before' end
+end
 local state = redis.call('HGET', KEYS[2], ARGV[2])
 if not state then
     local over = redis.call('HGET', KEYS[2], '.over')
@@ -91,6 +118,9 @@ elseif string.sub(state, 1, 1) == '-' then
 elseif string.sub(state, 1, 1) == '!' and string.sub(state, 1, #mine) ~= mine then
     if now - tonumber(string.match(state, ' (%d+)$') or '0') < tonumber(ARGV[6]) then return 'busy' end
     return 'said'
+elseif string.sub(state, 1, 1) == '[' then
+    local good, word = pcall(cjson.decode, state)
+    if good and word[4] ~= ARGV[11] then return 'said' end
 end
 redis.call('HSET', KEYS[2], ARGV[2], mine .. now)
 if redis.call('TTL', KEYS[2]) < 0 then redis.call('EXPIRE', KEYS[2], ARGV[5]) end
@@ -150,6 +180,7 @@ class Claim(Enum):
     MINE = "mine"
     SAID = "said"  # another has said it, or may have
     BUSY = "busy"  # another is at it
+    BEFORE = "before"  # another, who is there, has what comes before it
     UNKNOWN = "unknown"  # Redis knows nothing of it
     LIFE = "life"  # Redis has lost what it knew
 
@@ -195,6 +226,13 @@ def field_of(word: Word) -> str:
     return SAME.get(word.state, word.state) if word.once else f"{word.state}:{word.extension}:{word.at:.3f}"
 
 
+def comes_before(one: Word, other: Word) -> bool:
+    """In their call; `_CLAIM` has the same rule."""
+    if one.state in BEGINS or other.state in BEGINS:
+        return one.state in BEGINS and other.state not in BEGINS
+    return one.at < other.at
+
+
 class Shared:
     """One Redis. Futures end with `Away` when it is, and nothing blocks but what says so.
 
@@ -222,13 +260,21 @@ class Shared:
         except (TypeError, ValueError, AttributeError):
             raise self._redis.lied() from None
 
-    def alive(self, switch: str, life: str, *, reserve: bool) -> None:
-        """Says that the switch's own service is here. Blocks. Raises `Away` and `Lost`."""
-        _checked(
-            self._eval(
-                _ALIVE, (self._life, self._own(switch)), life, 0 if reserve else self._keep_for
-            ).result()
-        )
+    def alive(self, switch: str, life: str, *, own: bool) -> None:
+        """Says that we are here, and if we are the switch's `own` service that this is. Blocks. Raises `Away`
+        and `Lost`.
+        """
+        keys = (self._life, self._own(switch), self._here + self.me)
+        _checked(self._eval(_ALIVE, keys, life, self._keep_for if own else 0, HERE).result())
+
+    def said_all(self, switch: str, owner: str) -> None:
+        """Here is all that we have heard before that owner came. Blocks. Raises `Away`."""
+        self._redis.begin(("SET", _octets(self._said(switch)), _octets(owner), "EX", self._keep_for)).result()
+
+    def heard(self, switch: str) -> str:
+        """Before which owner came all that others have heard is here. Blocks. Raises `Away`."""
+        reply = self._redis.begin(("GET", _octets(self._said(switch)))).result()
+        return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else ""
 
     def put(
         self,
@@ -243,7 +289,7 @@ class Shared:
         """Words of one call. The reply is for `understood`."""
         member = _member(words[0])
         told = [one for word in words for one in (field_of(word), self._written(word))]
-        flags = ("1" if long else "", "1" if over else "", manager, self.me)
+        flags = ("1" if long else "", "1" if over else "", manager, self.me, f" {' '.join(ENDS)} ")
         keys = (self._life, self._index(switch), self._hash(switch, member))
         return self._eval(_PUT, keys, life, member, MAX_CALLS, self._keep_for, *flags, *told)
 
@@ -267,8 +313,9 @@ class Shared:
             safe: Nobody else can have said it, whatever Redis has lost.
         """
         keys = (self._life, self._hash(word.switch, _member(word)))
-        flag = 1 if safe else 0
-        reply = self._eval(_CLAIM, keys, life, field_of(word), self.me, flag, self._keep_for, TAKES).result()
+        given = 1 if safe else 0, self._keep_for, TAKES, "" if word.state in BEGINS else repr(word.at)
+        order = f" {' '.join(BEGINS)} ", self._here, _AT, word.state
+        reply = self._eval(_CLAIM, keys, life, field_of(word), self.me, *given, *order).result()
         try:
             return Claim(reply.decode("ascii"))
         except (AttributeError, ValueError):
@@ -315,6 +362,13 @@ class Shared:
     def _own(self, switch: str) -> str:
         return f"{self._prefix}{switch}:own"
 
+    def _said(self, switch: str) -> str:
+        return f"{self._prefix}{switch}:said"
+
+    @property
+    def _here(self) -> str:
+        return f"{self._prefix}here:"
+
     def _index(self, switch: str) -> str:
         return f"{self._prefix}{switch}:calls"
 
@@ -327,6 +381,10 @@ class Shared:
     def _eval(self, script: str, keys: tuple[str, ...], *given: str | int | float) -> Future[Any]:
         told = (_octets(one) if isinstance(one, str) else one for one in given)
         return self._redis.begin(("EVAL", script, len(keys), *map(_octets, keys), *told))
+
+
+_AT = [field.name for field in fields(Word)].index("at") + 1
+"""Where that is in a word as it is written, by Lua's count."""
 
 
 def _octets(text: str) -> Any:
@@ -379,4 +437,4 @@ def _word(switch: str, text: bytes) -> tuple[Word, str] | None:
     return replace(Word(*values), switch=switch, tries=0, leaving=False, error=""), by
 
 
-__all__ = ["Attached", "Away", "Claim", "Lost", "Shared", "Waiting", "field_of"]
+__all__ = ["Attached", "Away", "Claim", "Lost", "Shared", "Waiting", "comes_before", "field_of"]

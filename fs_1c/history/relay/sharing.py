@@ -35,6 +35,7 @@ class Sharing:
 
     Attributes:
         managers: The client's of each call, which others may know; the outbox' thread's own.
+        concludes: Hears, on the outbox' thread, that what ended at a switch while we were away can be told.
 
     Raises SettingsError if the URL of Redis is no good or the `redis` package is missing.
     """
@@ -55,6 +56,8 @@ class Sharing:
         self.attend, self.open, self.close = self._relay.attend, self._relay.open, self._relay.close
         self.may_leave, self.settled = self._relay.may_leave, self._relay.settled
         self.erase = self._relay.erase
+        self.life, self.hears_out = self._relay.life, self._relay.hears_out
+        self.concludes: Callable[[str, Changes], None] = lambda switch, changes: None
 
     # Calls of switches where we are the reserve.
 
@@ -106,6 +109,9 @@ class Sharing:
     def ask(self, what: Callable[[Connection], Any]) -> Any:
         return self._outbox.ask(what).result(ASKED_WITHIN)
 
+    def is_flying(self, base: str, call: str) -> bool:
+        return (base, call) in self._outbox.flying
+
     def adopted(self, managers: dict[str, str]) -> None:
         def learn(_: Changes) -> None:
             for call, manager in managers.items():
@@ -113,10 +119,18 @@ class Sharing:
 
         self._outbox.put(learn, hurry=True)
 
+    def heard_out(self, switch: str) -> None:
+        self._outbox.put(partial(self._conclude, switch), hurry=True)
+
+    def _conclude(self, switch: str, changes: Changes) -> None:
+        self.concludes(switch, changes)
+
     def said(self, words: list[Word]) -> None:
         def drop(connection: Connection) -> None:
             for word in words:
-                if (word.base, word.call) not in self._outbox.flying:
+                key = word.base, word.call
+                first = kept.first_word(connection, *key) if key in self._outbox.flying else None
+                if first is None or first.id != word.id:  # else it is being told
                     kept.over(connection, word)
 
         self._outbox.put(lambda changes: changes.asked.append((drop, Future())))

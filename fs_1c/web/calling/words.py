@@ -18,6 +18,7 @@ _STATUS = {
     Why.NUMBER: 400,
     Why.NOT_ALLOWED: 403,
     Why.NO_SUBSCRIBER: 404,
+    Why.NOT_REGISTERED: 409,
     Why.TOO_MANY: 429,
     Why.NOT_SET: 503,
     Why.NO_SWITCH: 503,
@@ -33,6 +34,7 @@ _REFUSED = {
     Why.TOO_MANY: "Слишком много звонков, попробуйте позже",
     Why.NOT_SET: "Звонки из 1С не настроены (calls.dial)",
     Why.NO_SWITCH: "Нет связи с АТС, звонок не сделан",
+    Why.NOT_REGISTERED: "Телефон абонента не зарегистрирован",
 }
 _ENDED = {
     Result.TALKED: "Разговор состоялся",

@@ -1,4 +1,6 @@
-"""The Russian of the reference: a gettext catalogue, read here; a text without its translation is said."""
+"""The Russian of the reference: what the command line says is in its own catalogue, all else in one of the
+docs; a text without its translation is said.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,11 @@ import ast
 import re
 from pathlib import Path
 
+from fs_1c.language import FOLDER
 from tests import ROOT
 
 FILE = ROOT / "docs" / "ru" / "reference.po"
+SPOKEN = FOLDER / "ru" / "LC_MESSAGES" / "fs_1c.po"
 _ENTRY = re.compile(r'^msgid ((?:".*"\n)+)msgstr ((?:".*"\n?)+)', re.MULTILINE)
 
 
@@ -19,8 +23,9 @@ class Catalogue:
         missing: What it was asked and does not know.
     """
 
-    def __init__(self, entries: dict[str, str]) -> None:
-        self._entries = entries
+    def __init__(self, entries: dict[str, str], spoken: dict[str, str]) -> None:
+        self._own = entries.keys()
+        self._entries = spoken | entries
         self._asked: set[str] = set()
         self.missing: list[str] = []
 
@@ -35,8 +40,8 @@ class Catalogue:
 
     @property
     def idle(self) -> list[str]:
-        """What nobody has asked for."""
-        return sorted(self._entries.keys() - self._asked)
+        """What nobody has asked for, of the docs' own."""
+        return sorted(self._own - self._asked)
 
 
 def _read(quoted: str) -> str:
@@ -47,6 +52,11 @@ def entries(file: Path = FILE) -> dict[str, str]:
     """What the catalogue has, by the English text."""
     found = _ENTRY.findall(file.read_text("utf-8"))
     return {_read(text): _read(translated) for text, translated in found if _read(text)}
+
+
+def russian() -> Catalogue:
+    """The Russian of both catalogues."""
+    return Catalogue(entries(), entries(SPOKEN))
 
 
 def english(text: str) -> str:

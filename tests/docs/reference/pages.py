@@ -6,14 +6,15 @@ from pathlib import Path
 
 from tests import ROOT
 from tests.docs.reference import commands, settings
-from tests.docs.reference.catalogue import Catalogue, english, entries
+from tests.docs.reference.catalogue import Catalogue, english
+from tests.docs.reference.catalogue import russian as spoken
 
 DOCS = ROOT / "docs"
 
 
 def pages(russian: Catalogue | None = None) -> dict[Path, str]:
     """Each file, and what it must hold."""
-    say = russian or Catalogue(entries())
+    say = russian or spoken()
     return {
         DOCS / "reference" / "settings.md": settings.page(english, "../examples"),
         DOCS / "reference" / "commands.md": commands.page(english),

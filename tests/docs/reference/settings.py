@@ -120,7 +120,7 @@ def _kind(hint: Any, about: FieldInfo, say: Say) -> str:
         id(bool): "`true`, `false`",
         id(str): "text",
         id(int): "whole number",
-        id(float): "number",
+        id(float): "decimal number",
     }
     words = say(named.get(id(hint), "table"))
     return f"{words}, {bounds}" if (bounds := _bounds(hint, about)) else words

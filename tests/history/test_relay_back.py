@@ -1,0 +1,171 @@
+"""A service that comes back hears the other out before it says how a call ended: in the model of
+`cluster_model`, and with threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fs_1c.call import Conversation
+from fs_1c.history import kept
+from fs_1c.history.relay import relay, shared
+from tests.history.cluster_model import calls
+from tests.history.conftest import Ear, answered
+from tests.history.shared import Service, two
+from tests.history.test_relay_cases import ALL, Both, both, server
+from tests.redis_server import RedisServer, needs_redis
+from tests.support import until
+
+pytestmark = needs_redis
+__all__ = ["both", "server"]
+
+
+@pytest.mark.parametrize("away", [1, 3])
+@pytest.mark.parametrize("redis", ["there", "away"])
+def test_a_call_that_was_answered_while_the_own_service_was_away_is_not_missed(
+    both: Both, away: int, redis: str
+) -> None:
+    """It is back before the reserve takes it for gone, with Redis or before Redis."""
+    both.world.dialect = "itoolabs"
+    ring = both.call(0, upto=1)
+    both.own.kill()
+    both.own.line.cut = both.reserve.line.cut = redis == "away"
+    both.call(0, since=1)
+    both.pass_(away)
+    both.own.start()
+    both.own.presence()
+    both.own.look()
+    both.says(both.own)
+    both.own.line.cut = both.reserve.line.cut = False
+    both.pass_(1)
+    both.says(both.own)
+    both.pass_(8)
+    both.says()
+    assert both.told(ring) == ["INCOMING", "COMPLETED", "history"]
+
+
+def test_it_waits_for_a_reserve_that_is_gone_too_for_a_while_only(both: Both) -> None:
+    both.world.dialect = "itoolabs"
+    ring = both.call(0, upto=1)
+    both.says(both.own)
+    both.own.kill()
+    both.reserve.kill()
+    both.call(0, since=1)
+    both.own.start()
+    both.pass_(5)
+    both.says(both.own)
+    assert "CANCELLED" not in both.told(ring)
+    both.pass_(15)
+    both.says(both.own)
+    assert both.told(ring)[-2:] == ["CANCELLED", "history"]  # nobody has heard more
+
+
+def test_an_end_waits_for_its_beginning_that_the_other_has(both: Both) -> None:
+    """The own service and Redis were away, and the switch has not told it yet that the call is over."""
+    both.world.dialect = "itoolabs"
+    ring = both.call(0, upto=2)
+    both.own.kill()
+    both.own.line.cut = both.reserve.line.cut = True
+    for event in calls(1)[0][2:]:
+        both.reserve.hear(event)
+    both.own.start()
+    both.pass_(2)
+    both.own.line.cut = both.reserve.line.cut = False
+    both.pass_(12)
+    both.says(both.reserve)
+    assert both.told(ring) == []
+    both.says(both.own)
+    both.says(both.reserve)
+    assert both.told(ring) == ["INCOMING", "COMPLETED", "history"]
+
+
+def test_an_end_does_not_wait_for_a_beginning_whose_service_is_gone_for_good(both: Both) -> None:
+    both.world.dialect = "itoolabs"
+    ring = both.call(0, upto=2)
+    both.own.kill()
+    both.own.line.cut = both.reserve.line.cut = True
+    both.call(0, since=2)
+    both.own.start()
+    both.pass_(2)
+    both.own.line.cut = both.reserve.line.cut = False
+    both.pass_(8)
+    both.own.kill()
+    both.pass_(16)
+    both.says(both.reserve)
+    assert both.told(ring) == ["INCOMING", "COMPLETED", "history"]
+
+
+def test_what_the_own_service_said_alone_for_long_a_reserve_that_owed_something_does_not_say(
+    both: Both,
+) -> None:
+    both.own.line.cut = both.reserve.line.cut = True
+    both.own.kill()
+    both.pass_(1)
+    both.own.start()
+    both.pass_(30)
+    call = both.call(0)
+    both.says(both.own)
+    assert both.told(call) == ALL
+    both.pass_(100)
+    both.call(1)
+    both.says(both.own)
+    both.own.line.cut = both.reserve.line.cut = False
+    both.pass_(12)
+    both.says()
+    assert both.told(call).count("END") == 1
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_service_that_was_not_at_the_switch_does_not_say_how_a_call_ended_before_the_reserve_has(
+    restart: bool, ear: Ear, tmp_path: Path, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its line was cut, or it was started again: of a call that was answered meanwhile it hears the end."""
+    server.client.flushall()
+    monkeypatch.setattr(relay, "EVERY", 0.02)
+    began, answer, *ends = answered("call-1")
+    assert isinstance(answer, Conversation)
+    ringing = replace(answer, ringing=True)
+    with two(tmp_path, server) as (own, reserve):
+        reserve.post.owner_words = 1
+        until(lambda: own.part.life != "" and reserve.part.life != "")
+        for one in (own, reserve):
+            one.hears([began, ringing])
+        until(lambda: ear.states("call-1") == ["START"])
+        if restart:
+            own.dies()
+            own = Service(tmp_path / "own", server, reserve=False)
+        own.post.life = "own-2"
+        reserve.hears([answer, *ends])
+        own.hears(ends)
+        own.history._outbox.ask(lambda _: None).result(60)  # it has heard them
+        reserve.post.owner, reserve.post.owner_came = "own-2", 1
+        until(lambda: "END" in ear.states("call-1"))
+        told = ear.states("call-1")
+        assert list(dict.fromkeys(told)) == ALL and told.count("END") == 1
+        if restart:
+            own.dies()
+
+
+def test_what_follows_an_end_waits_for_the_service_that_died_while_it_was_at_that(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had claimed it, and not written down yet that it leaves: so it says it when it is back."""
+    both.world.dialect = "itoolabs"
+    ring = both.call(0)
+    both.own.takes()
+    both.own.says("told")
+    both.own.takes()
+    assert both.own.under_way is not None and both.own.under_way.state == "COMPLETED"
+    kept.again(both.own.disk, both.own.under_way, "", 0.0, 0)  # as if that had not been written
+    both.own.kill()
+    monkeypatch.setattr(shared, "TAKES", 15.0)
+    both.pass_(6)
+    both.says(both.reserve)
+    assert both.told(ring) == ["INCOMING"]
+    both.own.start()
+    both.pass_(3)
+    both.says()
+    assert list(dict.fromkeys(both.told(ring))) == ["INCOMING", "COMPLETED", "history"]
