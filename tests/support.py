@@ -9,7 +9,8 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 from xml.sax.saxutils import escape
@@ -163,3 +164,15 @@ def read_request(connection: socket.socket) -> bytes:
         if not part:
             raise ConnectionError("the client went away in the middle of its request")
         received += part
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """The effective user of this process is `nobody` for a while; it must be root."""
+    os.setegid(65534)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)

@@ -24,9 +24,9 @@ FLOORS = (
     ("integration",),
     ("calls", "cards", "directory", "history", "journal", "routing"),
     ("onec", "talk"),
-    ("recordings", "redis_client", "sockets", "sqlite_file"),
+    ("dialplan", "recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),
-    ("call", "channel", "timers"),
+    ("bounds", "call", "channel", "timers"),
     ("language", "numbers"),
     ("",),  # the package itself: its version
 )

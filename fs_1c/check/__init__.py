@@ -7,11 +7,11 @@ changed on the way: no card opens, and every session of 1C that was started is f
 """
 
 from fs_1c.check.chain import look_at_base, look_at_switch
-from fs_1c.check.event_socket import NotLetIn
 from fs_1c.check.finding import Finding, Level, ok, problem, skipped, warning
 from fs_1c.check.report import lines, run
 from fs_1c.check.switch import Switch
 from fs_1c.check.wsdl import fitting
+from fs_1c.esl import NotLetIn
 
 __all__ = [
     "Finding",

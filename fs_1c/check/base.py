@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from fs_1c.bounds import at_once
 from fs_1c.call import Call, Caller, Result
-from fs_1c.check.bounds import at_once
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
 from fs_1c.check.wsdl import Described

@@ -7,10 +7,12 @@ from concurrent.futures import Future, wait
 from functools import partial
 from pathlib import Path
 
+from fs_1c.bounds import Budget, at_once, begin
 from fs_1c.check import (
     answer_step,
     base,
     calls_step,
+    dialplan_step,
     history_step,
     load_step,
     number_step,
@@ -23,8 +25,7 @@ from fs_1c.check import (
     switch,
 )
 from fs_1c.check.base import Base
-from fs_1c.check.bounds import Budget, at_once, begin
-from fs_1c.check.finding import Finding, skipped
+from fs_1c.check.finding import Finding, skipped, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
 from fs_1c.check.settings_step import base_link, switch_link
@@ -61,6 +62,7 @@ LIMITS = {
     "modules": 10.0,
     "database": 10.0,
     "claims": 10.0,
+    "dialplan": OVERALL,  # so does its
     "directory": OVERALL,  # its subject is known when 1C has been asked
     "outbound": 10.0,
     "http-door": 8.0,
@@ -198,18 +200,18 @@ def look_at_switch(settings: Settings, more: Callable[[Switch], list[Finding]]) 
 
 
 def _of_switch(one: Switch, bases: Sequence[Base], asked: Sequence[Future[None]], trip: Trip) -> Branch:
-    def directory() -> list[Finding]:
-        if one.whole.subscribers.directory:
-            wait(asked, max(0.0, trip.budget.left() - switch.TALK_WITHIN - 1.0))
-        managers = {manager for each in bases for manager in tuple(each.managers)}
-        return switch.directory(one, sorted(managers))
+    def managers() -> list[str]:
+        if one.whole.subscribers.directory or any(each.numbers for each in bases):
+            wait(asked, max(0.0, trip.budget.left() - 2 * switch.TALK_WITHIN - 1.0))
+        return sorted({manager for each in bases for manager in tuple(each.managers)})
 
     steps = [
         *_door_of(one),
         _step("database", partial(switch.database, one), _SWITCH),
         _step("claims", partial(switch.claims, one), _SWITCH),
         _step("presence", partial(presence_step.registrations, one), _SWITCH),
-        _step("directory", directory, _SWITCH),
+        _step("dialplan", lambda: dialplan_step.dialplan(one, managers()), _SWITCH),
+        _step("directory", lambda: switch.directory(one, managers()), _SWITCH),
     ]
     return Branch(_link(one), steps, trip, lambda: one.blocked)
 
@@ -240,7 +242,14 @@ def _service_steps(settings: Settings, running: Future[bool]) -> list[Step]:
         if settings.esl.inbound:
             return []
         return [
-            skipped("event-socket", "no [[esl.inbound]] is set: only calls of `socket … async` open cards")
+            warning(
+                "event-socket",
+                "no [[esl.inbound]] is set: the service does not hear who answers",
+                "With `socket … full` no card will ever open; only calls of `socket … async` open theirs.",
+                "Add the switch as [[esl.inbound]], with its address and password_file.",
+            )
+            if settings.esl.outbound.enabled
+            else skipped("event-socket", "esl is off: mod_python3, or a script of your own, asks 1C")
         ]
 
     return [

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 
+from fs_1c.bounds import at_once
 from fs_1c.check.base import LONGEST, Base, Line
-from fs_1c.check.bounds import at_once
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.onec import OneCError, Reached
 from fs_1c.settings import SessionMode

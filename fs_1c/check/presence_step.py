@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from fs_1c.check.event_socket import NotLetIn
 from fs_1c.check.finding import Finding, ok, warning
-from fs_1c.check.switch import Switch, _broke_off
-from fs_1c.esl import WireError, commands
+from fs_1c.check.switch import Switch, broke_off
+from fs_1c.esl import NotLetIn, WireError, commands
 from fs_1c.settings import Settings, Unavailable
 
 STEP = "presence"
@@ -69,7 +68,7 @@ def registrations(switch: Switch) -> list[Finding]:
             connection.authenticate(switch.settings.secret())
             told = connection.ask(commands.api("show registrations as json")).body
     except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
-        return [_broke_off(STEP, error)]
+        return [broke_off(STEP, error)]
     try:
         count = int(json.loads(told.decode("utf-8", "replace"), strict=False)["row_count"])
     except (ValueError, TypeError, LookupError, RecursionError):

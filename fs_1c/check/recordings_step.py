@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from fs_1c.check.finding import Finding, ok, problem, warning
-from fs_1c.settings import Settings, is_loopback
+from fs_1c.settings import Settings, barred, is_loopback
 
 STEP = "recordings"
 
@@ -24,7 +24,10 @@ def recordings(settings: Settings) -> list[Finding]:
 def _findings(settings: Settings) -> Iterator[Finding]:
     wanted = settings.recordings
     folder = wanted.folder
-    if folder is None or not folder.is_dir():
+    if folder is not None and (why := barred(folder)):
+        what = f"recordings.folder: {folder}: {why}"
+        yield problem(STEP, what, "1C gets addresses that lead nowhere.", "Let the service's user in there.")
+    elif folder is None or not folder.is_dir():
         yield problem(
             STEP,
             f"recordings.folder: there is no folder {folder} on this machine",

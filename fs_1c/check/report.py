@@ -17,9 +17,9 @@ from rich.status import Status
 from rich.text import Text
 
 from fs_1c import __version__
+from fs_1c.bounds import OutOfTime, within
 from fs_1c.channel import json_line
 from fs_1c.check import chain
-from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, Level, exit_code
 from fs_1c.check.walk import Unseen
 from fs_1c.language import N_, _, ngettext, retold

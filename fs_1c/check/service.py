@@ -9,12 +9,12 @@ from typing import Any
 import requests
 
 from fs_1c import __version__, redis_client
+from fs_1c.bounds import OutOfTime, within
 from fs_1c.check import network
-from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.network import Place
 from fs_1c.esl import commands
-from fs_1c.settings import Address, HttpSettings, Settings, SettingsError
+from fs_1c.settings import Address, HttpSettings, Settings, SettingsError, edited_since
 
 ANSWER_WITHIN = 3.0
 MAX_HEALTH = 256 * 1024
@@ -114,7 +114,7 @@ def http(settings: Settings, running: bool | None) -> tuple[list[Finding], bool]
         what = f"what answers at {door.listen} is not this service"
         remedy = "See what it is (ss -ltnp), or set another port in http.listen."
         return [problem("http-door", what, lost, remedy)], False
-    return [*_doors(health), *_bases(health, settings), *_version(health)], True
+    return [*_doors(health), *_bases(health, settings), *_read(health, settings), *_version(health)], True
 
 
 def _token(door: HttpSettings) -> str:
@@ -195,6 +195,22 @@ def _bases(health: dict[str, Any], settings: Settings) -> list[Finding]:
             )
         )
     return found
+
+
+def _read(health: dict[str, Any], settings: Settings) -> list[Finding]:
+    """Has it read the settings that are checked here, as they are now."""
+    told, own = _table(health, "settings"), settings.read_from
+    file, read = told.get("file"), told.get("read")
+    if not isinstance(file, str) or not isinstance(read, int | float) or own is None:
+        return []
+    other = "What is checked here is not what is running."
+    if file != str(own[0]):
+        what = f"the running service has read {file}, and not {own[0]}"
+        return [warning("http-door", what, other, f"Check that one: fs-1c check -c {file}")]
+    if edited := edited_since(settings, own[0], read):
+        what = f"edited since the service has read its settings: {', '.join(map(str, edited))}"
+        return [warning("http-door", what, other, "Have it read them again: systemctl reload fs-1c.")]
+    return [ok("http-door", f"the service has read {file} as it is now")]
 
 
 def _version(health: dict[str, Any]) -> list[Finding]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from fs_1c.bounds import OutOfTime, within
 from fs_1c.check import keys as subscriber_keys
-from fs_1c.check.bounds import OutOfTime, within
 from fs_1c.check.finding import Finding, ok, problem, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
@@ -25,6 +25,7 @@ from fs_1c.settings import (
     open_to_all,
     secret_files,
     setting,
+    unwritable,
 )
 
 FILE_WITHIN = 3.0
@@ -70,11 +71,23 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
     readers.append(("service", "calls.token_file", settings.calls.secret, ""))
     found: list[Finding] = []
     locked: set[str] = set()
+    named = dict(secret_files(settings))
     for link, name, read, username in readers:
         try:
             secret = within(FILE_WITHIN, read)
         except (OSError, UnicodeDecodeError, OutOfTime) as error:
             found.append(_unreadable(name, error))
+            locked.add(link)
+            continue
+        if not secret.strip() and (file := named.get(name)):
+            found.append(
+                problem(
+                    STEP,
+                    f"{name}: {file} is empty",
+                    "Nobody is let in without the password, and it would be told as a wrong one.",
+                    f"Write it: read -rs SECRET; printf '%s\\n' \"$SECRET\" > {file}",
+                )
+            )
             locked.add(link)
             continue
         mask.learn(secret, username)
@@ -109,7 +122,7 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
 
 
 def _unreadable(name: str, error: Exception) -> Finding:
-    why = "it is not UTF-8"
+    why = "it is not UTF-8: save it as UTF-8"
     if isinstance(error, OutOfTime):
         why = f"nothing came within {FILE_WITHIN:g} s"
     elif isinstance(error, OSError):
@@ -237,13 +250,12 @@ def state(settings: Settings) -> list[Finding]:
                 'Set state.folder, for example to "/var/lib/fs-1c".',
             )
         ]
-    mend = f"mkdir -p {folder}, and chown it to the service's user"
-    if not folder.is_dir():
-        return [problem("state", f"state.folder: {folder} is no folder", "Nothing can be kept there.", mend)]
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return [
-            problem("state", f"state.folder: {folder} cannot be written", "Nothing can be kept there.", mend)
-        ]
+    mend = (
+        "Start the service: its systemd unit makes /var/lib/fs-1c. Without the unit, or for another folder: "
+        f"install -d -o fs-1c -g fs-1c -m 750 {folder}; what root has left there: chown -R fs-1c: {folder}"
+    )
+    if why := unwritable(folder):
+        return [problem("state", f"state.folder: {why}", "Nothing can be kept there.", mend)]
     free = os.statvfs(folder)
     if free.f_bavail * free.f_frsize < 64 * 1024 * 1024:
         return [

@@ -4,17 +4,17 @@ keys.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
 
 from fs_1c import channel
 from fs_1c.check import network
-from fs_1c.check.event_socket import EventSocket, NotLetIn
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
-from fs_1c.esl import WireError, commands
+from fs_1c.esl import EventSocket, NotLetIn, WireError, commands
 from fs_1c.settings import InboundSettings, Settings, is_loopback
 
 TALK_WITHIN = 5.0
@@ -45,7 +45,7 @@ class Switch:
         """Raises OSError."""
         if self.place is None:
             raise ConnectionError("nobody answers")
-        return EventSocket(self.place, TALK_WITHIN)
+        return EventSocket(network.reach(self.place), TALK_WITHIN)
 
 
 def greeting(switch: Switch) -> list[Finding]:
@@ -94,15 +94,10 @@ def password(switch: Switch) -> list[Finding]:
             version = connection.api("version") or ""
     except NotLetIn:
         return [
-            problem(
-                "password",
-                "the event socket's password is wrong",
-                _NO_CARDS,
-                "Put the one of event_socket.conf.xml into esl.inbound.password or password_file.",
-            )
+            problem("password", "the event socket's password is wrong", _NO_CARDS, _wrong(switch, secret)),
         ]
     except (OSError, EOFError, WireError, ValueError) as error:
-        return [_broke_off("password", error)]
+        return [broke_off("password", error)]
     switch.blocked = ""
     named = re.match(r"FreeSWITCH Version \S+", version)
     found = [
@@ -119,6 +114,22 @@ def password(switch: Switch) -> list[Finding]:
     return found
 
 
+def _wrong(switch: Switch, secret: str) -> str:
+    """What to do; FreeSWITCH's own password is tried, which it has as long as it has read no other."""
+    if secret != _DEFAULT_PASSWORD:
+        with contextlib.suppress(OSError, EOFError, WireError, ValueError, NotLetIn), switch.connect() as one:
+            one.greeted()
+            one.authenticate(_DEFAULT_PASSWORD)
+            return (
+                "The switch still has ClueCon: write yours into event_socket.conf.xml, then "
+                "fs_cli -p ClueCon -x 'reload mod_event_socket'."
+            )
+    return (
+        "Put the one of event_socket.conf.xml into esl.inbound.password or password_file. If they are the "
+        "same already, FreeSWITCH has not read its file: fs_cli -p OLD -x 'reload mod_event_socket'."
+    )
+
+
 def database(switch: Switch) -> list[Finding]:
     """Can it tell what is up: after a lost connection that is asked."""
     try:
@@ -127,7 +138,7 @@ def database(switch: Switch) -> list[Finding]:
             connection.authenticate(switch.settings.secret())
             told = connection.ask(commands.api("show channels as json")).body
     except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
-        return [_broke_off("database", error)]
+        return [broke_off("database", error)]
     try:
         listed = isinstance(json.loads(told.decode("utf-8", "replace"), strict=False), dict)
     except (ValueError, RecursionError):
@@ -153,7 +164,7 @@ def claims(switch: Switch) -> list[Finding]:
             connection.authenticate(switch.settings.secret())
             loaded = connection.api("module_exists mod_hash")
     except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
-        return [_broke_off("claims", error)]
+        return [broke_off("claims", error)]
     if loaded == "true":
         return [ok("claims", "it keeps the claims of cards (mod_hash)")]
     if loaded != "false":
@@ -168,7 +179,7 @@ def claims(switch: Switch) -> list[Finding]:
     ]
 
 
-def _broke_off(step: str, error: Exception) -> Finding:
+def broke_off(step: str, error: Exception) -> Finding:
     why = network.reason(error) if isinstance(error, OSError) else "it hung up or talks nonsense"
     return problem(
         step, f"the switch does not answer: {why}", _NO_CARDS, "See whether FreeSWITCH hangs (fs_cli)."
@@ -189,7 +200,7 @@ def modules(switch: Switch) -> list[Finding]:
             loaded = {module: connection.api(f"module_exists {module}") for module in _modules(wanted)}
             switch.domain = connection.api("global_getvar domain") or ""
     except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
-        return [_broke_off("modules", error)]
+        return [broke_off("modules", error)]
     missing = [module for module, there in loaded.items() if there == "false"]
     untold = [module for module, there in loaded.items() if there not in ("true", "false")]
     if missing:
@@ -241,7 +252,7 @@ def directory(switch: Switch, managers: list[str]) -> list[Finding]:
                 there = key or connection.api(f"user_exists id {extension} {domain}") != "false"
                 found.append(_subscriber(user, key, bool(there), switch.keys.of.get(extension, "")))
     except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
-        found.append(_broke_off("directory", error))
+        found.append(broke_off("directory", error))
     return found
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from fs_1c.check.bounds import Budget, OutOfTime, within
+from fs_1c.bounds import Budget, OutOfTime, within
 from fs_1c.check.finding import Finding, problem, skipped
 from fs_1c.check.masking import Mask
 

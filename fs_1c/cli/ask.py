@@ -83,6 +83,9 @@ def _show_caller(number: str, caller: Caller) -> None:
         category, manager = caller.category or "-", caller.manager or "-"
         known = _("category {category}, manager {manager}", category=category, manager=manager)
         say(out, f"{known}, {took}")
+    elif caller.error and caller.error.message == "malformed":
+        why = _("is no telephone number, so 1C is not asked; needed is a whole one, such as 89235292926")
+        say(out, f"{asked}: {why}")
     elif caller.error:
         say(out, f"{asked}: {lookup_word(caller.result)}: {retold(caller.error.message)} ({took})")
     else:

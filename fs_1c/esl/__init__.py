@@ -9,9 +9,18 @@ from __future__ import annotations
 from fs_1c.esl import commands
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.outbound import OutboundDoor
-from fs_1c.esl.wire import Message, Reader, WireError
+from fs_1c.esl.questions import EventSocket, NotLetIn
+from fs_1c.esl.wire import WireError
 
-__all__ = ["InboundDoor", "Message", "OutboundDoor", "Reader", "WireError", "commands", "doors"]
+__all__ = [
+    "EventSocket",
+    "InboundDoor",
+    "NotLetIn",
+    "OutboundDoor",
+    "WireError",
+    "commands",
+    "doors",
+]
 
 
 def doors(transport: str) -> tuple[type[OutboundDoor], type[InboundDoor]]:

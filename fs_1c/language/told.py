@@ -10,7 +10,7 @@ terminal: a text is known again by the words that stand around its values. The c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from gettext import NullTranslations
@@ -20,9 +20,9 @@ from fs_1c.language.language import N_, spoken
 
 MAX_TOLD = 2000
 """Characters of a text that is looked for: longer ones are none of these."""
-DEEPEST = 5
-"""Texts in the places of texts in the places of texts."""
 MAX_PIECES = 40
+MOST = 1000
+"""Looks at what a text may be."""
 
 SENTENCES = (
     N_("settings"),
@@ -189,14 +189,7 @@ class _Sentence:
     weight: int
     said: str
 
-    def again(self, text: str, depth: int) -> str | None:
-        """The same in the other language, if it is this text."""
-        values = self._values(text)
-        if values is None:
-            return None
-        return self.said.format(**{name: _again(one, depth + 1) for name, one in values.items()})
-
-    def _values(self, text: str) -> dict[str, str] | None:
+    def values(self, text: str) -> dict[str, str] | None:
         """What stands in its places, each as short as it can be; in one go, whatever somebody has written."""
         if not self.names:
             return {} if text == self.words[0] else None
@@ -218,45 +211,64 @@ class _Sentence:
 
 def retold(text: str) -> str:
     """A text that was made in English, in the reader's language, with what stands in its places."""
-    return _again(text, 0) if _texts(spoken()) and len(text) <= MAX_TOLD else text
-
-
-def _again(text: str, depth: int) -> str:
-    core = text.strip()
-    if depth > DEEPEST or not any("a" <= c <= "z" for c in core):
+    if not _texts(spoken()) or len(text) > MAX_TOLD:
         return text
-    said = _known(core, depth)
-    return text.replace(core, _by_pieces(core, depth) if said is None else said)
+    return _Retelling(_sentences(spoken())).again(text)[1]
 
 
-def _known(text: str, depth: int) -> str | None:
-    for sentence in _sentences(spoken()):
-        if (said := sentence.again(text, depth)) is not None:
-            return said
-    return None
+class _Retelling:
+    """Looks for texts in a text, and in what stands in their places; no more often than `MOST`, whatever
+    somebody has written.
+    """
+
+    def __init__(self, sentences: Sequence[_Sentence]) -> None:
+        self._sentences = sentences
+        self._known: dict[str, tuple[int, str]] = {}
+        self._looks = 0
+
+    def again(self, text: str) -> tuple[int, str]:
+        """How many letters of it are as they were, and the text: the fewer, the better it was understood."""
+        core = text.strip()
+        if (best := self._known.get(core)) is None:
+            unchanged = (_letters(core), core)
+            self._known[core] = unchanged  # nothing is in itself
+            best = unchanged
+            if unchanged[0] and self._looks < MOST:
+                best = min(unchanged, *self._ways(core), self._by_pieces(core), key=lambda one: one[0])
+            self._known[core] = best
+        return best[0], text.replace(core, best[1]) if core else text
+
+    def _ways(self, text: str) -> Iterator[tuple[int, str]]:
+        """By each sentence that fits, the most special first."""
+        self._looks += 1
+        for sentence in self._sentences:
+            values = sentence.values(text)
+            if values is not None:
+                again = {name: self.again(one) for name, one in values.items()}
+                said = sentence.said.format(**{name: one for name, (_, one) in again.items()})
+                yield sum(left for left, _ in again.values()), said
+
+    def _by_pieces(self, text: str) -> tuple[int, str]:
+        """Several texts in one: a setting's name and what is wrong with it, a sentence and another."""
+        pieces = _PIECES.split(text)  # texts, and what stands between them, by turns
+        if not 1 < len(pieces) <= MAX_PIECES:
+            return len(text), text
+        best: list[tuple[int, str]] = [(0, "")] * (len(pieces) + 2)
+        for at in reversed(range(0, len(pieces), 2)):
+            ways = []
+            for end in range(at + 1, len(pieces) + 1, 2):
+                whole = "".join(pieces[at:end])
+                between = pieces[end] if end < len(pieces) else ""
+                known = (_letters(whole), whole)
+                if self._looks < MOST and whole != text:
+                    known = min(self._ways(whole), default=known, key=lambda one: one[0])
+                ways.append((known[0] + best[end + 1][0], f"{known[1]}{between}{best[end + 1][1]}"))
+            best[at] = min(ways, key=lambda one: one[0])
+        return best[0]
 
 
-def _by_pieces(text: str, depth: int) -> str:
-    """Several texts in one: a setting's name and what is wrong with it, a sentence and another."""
-    pieces = _PIECES.split(text)  # texts, and what stands between them, by turns
-    if not 1 < len(pieces) <= MAX_PIECES:
-        return text
-    told: list[str] = []
-    at = 0
-    while at < len(pieces):
-        for end in range(len(pieces), at, -2):  # the longest that is known
-            whole = "".join(pieces[at:end])
-            if len(whole) < len(text) and (said := _known(whole, depth + 1)) is not None:
-                told.append(said)
-                at = end
-                break
-        else:
-            told.append(pieces[at])
-            at += 1
-        if at < len(pieces):
-            told.append(pieces[at])
-            at += 1
-    return "".join(told)
+def _letters(text: str) -> int:
+    return sum("a" <= letter <= "z" for letter in text)
 
 
 def _texts(translations: NullTranslations) -> Mapping[object, str]:

@@ -5,11 +5,13 @@ each complaint.
 nothing and know no dialect.
 """
 
+from fs_1c.settings.access import barred, unwritable
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
 from fs_1c.settings.calls import AnswerAt, CallForm, CallsSettings
 from fs_1c.settings.file import Settings, SettingsError, build, load
 from fs_1c.settings.files import (
     close_to_others,
+    edited_since,
     inline_secrets,
     open_to_all,
     readable_by_all,
@@ -34,9 +36,10 @@ from fs_1c.settings.sections import (
     SubscribersSettings,
     is_loopback,
 )
-from fs_1c.settings.types import Address, parse_address, parse_duration
+from fs_1c.settings.types import LONGEST_WAIT, Address, parse_address, parse_duration
 
 __all__ = [
+    "LONGEST_WAIT",
     "TOKEN_LENGTH",
     "Address",
     "AnswerAt",
@@ -65,8 +68,10 @@ __all__ = [
     "SoapVersion",
     "SubscribersSettings",
     "Unavailable",
+    "barred",
     "build",
     "close_to_others",
+    "edited_since",
     "inline_secrets",
     "is_loopback",
     "load",
@@ -76,4 +81,5 @@ __all__ = [
     "readable_by_all",
     "secret_files",
     "setting",
+    "unwritable",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberFormat
-from fs_1c.settings.types import Duration, DurationOrOff, Section, WithPassword, XmlName
+from fs_1c.settings.access import unread, unreadable
+from fs_1c.settings.types import Duration, LongDurationOrOff, Section, WithPassword, XmlName
 
 SoapVersion = Literal["1.1", "1.2"]
 
@@ -96,7 +96,7 @@ class OneCSettings(WithPassword):
     """Whether 1C keeps a session for us between requests: `auto` finds out, `per-request` no, `ibsession`
     yes.
     """
-    keep_warm: DurationOrOff = 900.0
+    keep_warm: LongDurationOrOff = 900.0
     """After so long without a request the base is asked about nobody, so that it stays awake; `off`:
     never.
     """
@@ -128,8 +128,8 @@ class OneCSettings(WithPassword):
             raise ValueError("crm_token and crm_token_file: allowed is one of them")
         try:
             token = self.crm_secret()
-        except (OSError, UnicodeDecodeError):
-            raise ValueError(f"crm_token_file: {self.crm_token_file} cannot be read") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"crm_token_file: {unread(self.crm_token_file, error)}") from None
         if not re.fullmatch(r"[!#-%'-~]{1,500}", token):
             where = "crm_token_file" if self.crm_token_file else "crm_token"
             raise ValueError(f'{where}: needed is the key that 1C knows the PBX by, without spaces, & and "')
@@ -155,8 +155,8 @@ class OneCSettings(WithPassword):
     @field_validator("ca_file")
     @classmethod
     def _ca_file(cls, value: Path | None) -> Path | None:
-        if value and not os.access(value, os.R_OK):
-            raise ValueError(f"{value} cannot be read")
+        if value and (why := unreadable(value)):
+            raise ValueError(why)
         return value
 
     def crm_secret(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from fs_1c.numbers import OWN_COUNTRY, NumberFormat
+from fs_1c.settings.access import unreadable
 from fs_1c.settings.sections import TOKEN_LENGTH, is_loopback
 from fs_1c.settings.types import AddressField, Duration, ExternalTemplate, NumberPattern, WithToken
 
@@ -97,8 +97,8 @@ class CallsSettings(WithToken):
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file: allowed are both or none")
         for name, file in (("cert_file", self.cert_file), ("key_file", self.key_file)):
-            if file and not os.access(file, os.R_OK):
-                raise ValueError(f"{name}: {file} cannot be read")
+            if file and (why := unreadable(file)):
+                raise ValueError(f"{name}: {why}")
         if self.listen and not self.dial:
             raise ValueError("dial: is missing; without it no client can be called")
         if self.listen and len(self.secret()) < TOKEN_LENGTH:

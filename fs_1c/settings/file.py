@@ -6,17 +6,20 @@ from files of their own (`password_file`), so that the settings can be read by p
 
 from __future__ import annotations
 
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError, model_validator
+from pydantic import PrivateAttr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from fs_1c.numbers import Number, read
+from fs_1c.settings.access import unreadable
 from fs_1c.settings.base import TOLD_OF_CALLS, OneCSettings
 from fs_1c.settings.calls import CallsSettings
+from fs_1c.settings.complaints import told
 from fs_1c.settings.recordings import RecordingsSettings
 from fs_1c.settings.routing import RoutingSettings
 from fs_1c.settings.sections import (
@@ -130,6 +133,13 @@ class Settings(BaseSettings):
             raise ValueError("routing.last_talker: allowed only with a journal: state.folder")
         return self
 
+    _read: tuple[Path, float] | None = PrivateAttr(None)
+
+    @property
+    def read_from(self) -> tuple[Path, float] | None:
+        """The file that they were read from, and when, in seconds since 1970; None: they were built."""
+        return self._read
+
     @property
     def tells_history(self) -> bool:
         """Whether 1C is told the whole call: as it is set; else where a switch is listened to, and a base is
@@ -160,14 +170,37 @@ class Settings(BaseSettings):
 
 def load(path: Path) -> Settings:
     """Reads the settings file and the environment. Raises `SettingsError`."""
+    began = time.time()
     try:
-        with path.open("rb") as file:
-            data = tomllib.load(file)
+        octets = path.read_bytes()
     except OSError as error:
-        raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SettingsError([f"{path}: is not TOML: {error}"]) from None
-    return build(data, str(path))
+        mend = unreadable(path).removeprefix(f"{path} cannot be read: ")
+        raise SettingsError([f"{path}: cannot be read: {mend or error.strerror}"]) from None
+    try:
+        data = parsed(octets)
+    except ValueError as error:
+        raise SettingsError([f"{path}: {error}"]) from None
+    settings = build(data, str(path))
+    settings._read = path.absolute(), began
+    return settings
+
+
+def parsed(octets: bytes) -> dict[str, Any]:
+    """What stands in a settings file; one that Notepad has saved has a mark of its encoding in front. Raises
+    ValueError, which says what is wrong.
+    """
+    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError('is not UTF-8, but UTF-16 ("Unicode"): save it as UTF-8')
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = octets[: error.start].count(b"\n") + 1
+        raise ValueError(f"is not UTF-8, but perhaps windows-1251 (line {line}): save it as UTF-8") from None
+    try:
+        return tomllib.loads(text.replace("\r\n", "\n"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        quoted = "; text stands in straight quotes" if "Invalid value" in str(error) else ""
+        raise ValueError(f"is not TOML: {error}{quoted}") from None
 
 
 def build(data: dict[str, Any], where: str = "settings") -> Settings:
@@ -178,22 +211,12 @@ def build(data: dict[str, Any], where: str = "settings") -> Settings:
     try:
         return Settings(**data)
     except ValidationError as error:
-        raise SettingsError(
-            [_explain(where, problem) for problem in error.errors(include_input=False)]
-        ) from None
+        raise SettingsError([_explain(where, problem) for problem in error.errors()]) from None
     except UnicodeEncodeError:  # a variable of the environment, in a complaint about it
         raise SettingsError([f"{where}: allowed is UTF-8 only, in the environment, too"]) from None
 
 
 def _explain(where: str, problem: Any) -> str:
     """One line: file, key, what is wrong, what is allowed; without the input, which may be a secret."""
-    key = ".".join(str(part) for part in problem["loc"] if part != DEFAULT_BASE)
-    kind = problem["type"]
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if kind == "missing":
-        message = "is missing"
-    elif kind == "extra_forbidden":
-        message = "there is no such setting"
-    elif kind in ("enum", "literal_error"):
-        message = f"allowed: {problem['ctx']['expected']}"
+    key, message = told(problem, Settings, DEFAULT_BASE)
     return f"{where}: {key}: {message}" if key else f"{where}: {message}"

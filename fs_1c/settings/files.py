@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import re
 import stat
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fs_1c.settings.file import DEFAULT_BASE, Settings
+from fs_1c.settings.file import DEFAULT_BASE, Settings, parsed
 
 log = logging.getLogger(__name__)
 
@@ -37,10 +36,26 @@ def secret_files(settings: Settings) -> list[tuple[str, Path]]:
     return [(what, file) for what, file in named if file is not None]
 
 
+def edited_since(settings: Settings, path: Path, read: float) -> list[Path]:
+    """Of the settings file and the files with secrets that it names, those that have been written or replaced
+    since `read`, in seconds since 1970. The subscribers' file is left out: that is read again by itself.
+    """
+    files = dict.fromkeys((path, *(file for _, file in secret_files(settings))))
+    return [file for file in files if file != settings.subscribers.file and _changed(file) > read]
+
+
+def _changed(path: Path) -> float:
+    try:
+        state = path.stat()
+    except OSError:
+        return 0.0
+    return max(state.st_mtime, state.st_ctime)  # one that was moved here keeps the former
+
+
 def inline_secrets(path: Path) -> list[str]:
     """The names of secrets that stand in the settings file itself; none if it cannot be read."""
     try:
-        return sorted(set(_secret_names(tomllib.loads(path.read_text("utf-8")))))
+        return sorted(set(_secret_names(parsed(path.read_bytes()))))
     except (OSError, ValueError):
         return []  # nothing but the environment, or a file that is away by now
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from fs_1c.settings.types import Address, AddressField, Duration, Section
+from fs_1c.settings.access import unread
+from fs_1c.settings.types import Address, AddressField, LongDuration, Section
 
 KEY_LENGTH = 16
 """Octets that a key must have at least."""
@@ -28,7 +29,7 @@ class RecordingsSettings(Section):
     """
     listen: AddressField = Address("127.0.0.1", 9186)
     """Where they are served; a proxy for HTTPS stands before it."""
-    valid_for: Duration = Field(90 * 86400.0, ge=3600.0)
+    valid_for: LongDuration = Field(90 * 86400.0, ge=3600.0)
     """An address is good for so long."""
     key_file: Path | None = None
     """What addresses are signed with: the same file for services whose addresses must be good at each
@@ -60,8 +61,8 @@ class RecordingsSettings(Section):
         if self.key_file:
             try:
                 short = len(self.key_file.read_bytes().strip()) < KEY_LENGTH
-            except OSError:
-                raise ValueError(f"key_file: {self.key_file} cannot be read") from None
+            except OSError as error:
+                raise ValueError(f"key_file: {unread(self.key_file, error)}") from None
             if short:
                 raise ValueError(f"key_file: allowed: at least {KEY_LENGTH} octets")
         return self

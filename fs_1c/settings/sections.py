@@ -4,7 +4,6 @@ is allowed.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from enum import StrEnum
@@ -18,11 +17,14 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberPlan
+from fs_1c.settings.access import unreadable
 from fs_1c.settings.types import (
+    LONGEST_WAIT,
     Address,
     AddressField,
     Duration,
-    DurationOrOff,
+    LongDuration,
+    LongDurationOrOff,
     Network,
     NetworkField,
     Section,
@@ -34,13 +36,13 @@ from fs_1c.settings.types import (
 class LookupSettings(Section):
     """How long a caller waits for 1C, and how long its answers are good for."""
 
-    deadline: Duration = 0.8
+    deadline: Duration = Field(0.8, le=LONGEST_WAIT)
     """No call waits longer than this for 1C; `fs_1c_deadline` in the dialplan wins."""
-    fresh_for: Duration = 300.0
+    fresh_for: LongDuration = 300.0
     """A client whom 1C knows is not asked about again for so long."""
-    stale_for: DurationOrOff = 86400.0
+    stale_for: LongDurationOrOff = 86400.0
     """And for so much longer he is answered at once from memory, and asked about behind; or `off`."""
-    unknown_for: Duration = 60.0
+    unknown_for: LongDuration = 60.0
     """A number that 1C does not know is not asked about again for so long."""
     size: int = Field(100_000, ge=1, le=10_000_000)
     """Numbers remembered, in memory."""
@@ -83,8 +85,8 @@ class NumbersSettings(Section):
     @field_validator("blocked_file")
     @classmethod
     def _readable(cls, file: Path | None) -> Path | None:
-        if file and not os.access(file, os.R_OK):
-            raise ValueError(f"{file} cannot be read")
+        if file and (why := unreadable(file)):
+            raise ValueError(why)
         return file
 
     def plan(self) -> NumberPlan:
@@ -122,14 +124,14 @@ class SubscribersSettings(Section):
     """A CSV file, `extension,key`; read again when it changes."""
     directory: bool = False
     """And as `fs_1c_key` of the user in FreeSWITCH's directory; `[[esl.inbound]]` only."""
-    directory_for: Duration = 300.0
+    directory_for: LongDuration = 300.0
     """The directory is asked again after so long."""
 
     @field_validator("file")
     @classmethod
     def _readable(cls, file: Path | None) -> Path | None:
-        if file and not os.access(file, os.R_OK):
-            raise ValueError(f"{file} cannot be read")
+        if file and (why := unreadable(file)):
+            raise ValueError(why)
         return file
 
 
@@ -292,8 +294,8 @@ class ClusterSettings(Section):
     @model_validator(mode="after")
     def _files(self) -> ClusterSettings:
         for name, file in (("token_file", self.token_file), ("ca_file", self.ca_file)):
-            if file and not os.access(file, os.R_OK):
-                raise ValueError(f"{name}: {file} cannot be read")
+            if file and (why := unreadable(file)):
+                raise ValueError(f"{name}: {why}")
         return self
 
     @property
@@ -333,7 +335,7 @@ class JournalSettings(Section):
 
     enabled: bool = True
     """Whether it is kept; needs `state.folder`."""
-    keep_for: Duration = 90 * 86400.0
+    keep_for: LongDuration = 90 * 86400.0
     """How long rows are kept."""
     titles: bool = True
     """`false`: without clients' names, which are personal data."""
@@ -352,7 +354,7 @@ class HistorySettings(Section):
     """Of calls of one subscriber to another, too, without a card and not in the journal; not for
     `itoolabs`, where an extension is no telephone number.
     """
-    keep_for: Duration = 7 * 86400.0
+    keep_for: LongDuration = 7 * 86400.0
     """What 1C has not taken by then is given up, and the log says what."""
     missed_owner: str = Field("manager", pattern="^(manager|last-rung|nobody|[0-9]{1,9})$")
     """Who owns a missed call: the client's `manager` (if he has none, whose telephone rang last),

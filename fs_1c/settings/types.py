@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from math import inf
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from fs_1c.numbers import OWN_COUNTRY
+from fs_1c.settings.access import empty, unread, unreadable
 
 Network = IPv4Network | IPv6Network
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_YEAR = 366 * 86400.0
+LONGEST_WAIT = 60.0
+"""Seconds. A number without a unit is seconds; nobody waits for more of them: milliseconds were meant."""
 
 
 class Address(NamedTuple):
@@ -50,17 +54,27 @@ def parse_network(value: object) -> Network:
     return ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped and network.prefixlen >= 96 else network
 
 
-def parse_duration(value: object) -> float:
-    """`800ms`, `5s`, `5m`, `24h`, `1d`, or a number of seconds → seconds; raises ValueError otherwise."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            raise ValueError("allowed: a number and ms, s, m, h or d, such as 800ms") from None
-    match = _DURATION.fullmatch(str(value).strip())
-    if not match:
-        raise ValueError("allowed: a number and ms, s, m, h or d, such as 800ms")
-    return float(match[1]) * _UNITS[match[2] or "s"]
+def parse_duration(value: object, bare: float = LONGEST_WAIT) -> float:
+    """`800ms`, `5s`, `5m`, `24h`, `1d`, or a number of seconds, if there are no more than `bare` of them →
+    seconds; raises ValueError otherwise.
+    """
+    unit = None
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            number = float(value)
+        else:
+            match = _DURATION.fullmatch(str(value).strip())
+            if match is None:
+                raise ValueError
+            number, unit = float(match[1]), match[2]
+    except (ValueError, OverflowError):
+        raise ValueError("allowed: a number and ms, s, m, h or d, such as 800ms") from None
+    if unit is None and bare < number < inf:
+        raise ValueError(
+            f"without a unit it is seconds, and {number:g} s is too long here; allowed: a number and its "
+            'unit, such as "800ms" (0.8 s) or "5s"'
+        )
+    return number * _UNITS[unit or "s"]
 
 
 def _dial_template(*known: str) -> AfterValidator:
@@ -104,14 +118,28 @@ def _pattern(value: str) -> str:
     return value
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, le=366 * 86400.0)]
+def _of_any_length(value: object) -> float:
+    return parse_duration(value, _YEAR)
+
+
+def _unless_off(value: object) -> float:
+    return 0.0 if value == "off" else parse_duration(value)
+
+
+def _of_any_length_unless_off(value: object) -> float:
+    return 0.0 if value == "off" else _of_any_length(value)
+
+
+SECONDS = "seconds"
+Duration = Annotated[float, SECONDS, BeforeValidator(parse_duration), Field(gt=0, le=_YEAR)]
 """Seconds."""
+LongDuration = Annotated[float, SECONDS, BeforeValidator(_of_any_length), Field(gt=0, le=_YEAR)]
+"""Seconds for which something is kept or believed, which may be days."""
 NetworkField = Annotated[Network, BeforeValidator(parse_network)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
-DurationOrOff = Annotated[
-    float,
-    BeforeValidator(lambda value: 0.0 if value == "off" else parse_duration(value)),
-    Field(ge=0, le=366 * 86400.0),
+DurationOrOff = Annotated[float, SECONDS, BeforeValidator(_unless_off), Field(ge=0, le=_YEAR)]
+LongDurationOrOff = Annotated[
+    float, SECONDS, BeforeValidator(_of_any_length_unless_off), Field(ge=0, le=_YEAR)
 ]
 XmlName = Annotated[str, Field(pattern=r"^([^\W\d][\w.-]{0,99})?$")]
 ExtensionTemplate = Annotated[str, _dial_template("extension", "domain")]
@@ -138,8 +166,8 @@ class WithPassword(Section):
     def _one_password(self) -> Self:
         if self.password_file and "password" in self.model_fields_set:
             raise ValueError("password and password_file: allowed is one of them")
-        if self.password_file and not os.access(self.password_file, os.R_OK):
-            raise ValueError(f"password_file: {self.password_file} cannot be read")
+        if self.password_file and (why := unreadable(self.password_file)):
+            raise ValueError(f"password_file: {why}")
         return self
 
     def secret(self) -> str:
@@ -165,10 +193,10 @@ class WithToken(Section):
             raise ValueError("token and token_file: allowed is one of them")
         try:
             token = self.secret()
-        except (OSError, UnicodeDecodeError):
-            raise ValueError(f"token_file: {self.token_file} cannot be read") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"token_file: {unread(self.token_file, error)}") from None
         if self.token_file and not token:
-            raise ValueError(f"token_file: {self.token_file} is empty")
+            raise ValueError(f"token_file: {empty(self.token_file)}")
         if not re.fullmatch("[!-~]*", token):
             raise ValueError("token: allowed: Latin letters, digits and signs, without spaces")
         return self

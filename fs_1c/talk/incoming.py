@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fs_1c import channel
 from fs_1c.call import Call
-from fs_1c.settings import parse_duration
+from fs_1c.settings import LONGEST_WAIT, parse_duration
 from fs_1c.talk.identity import OURS, Event, People, far_end
 
 MAX_FIELD = 256
@@ -60,8 +60,9 @@ def call_from_channel(data: Event, people: People) -> Call:
 
 
 def _seconds(text: str) -> float | None:
-    """`fs_1c_deadline`: `0.5`, `500ms` or `2s`; whatever else counts as not set."""
+    """`fs_1c_deadline`: `0.5`, `500ms` or `2s`, a minute at most; whatever else counts as not set."""
     try:
-        return parse_duration(text) or None if text else None
+        seconds = parse_duration(text) if text else 0.0
+        return seconds if 0 < seconds <= LONGEST_WAIT else None
     except ValueError:
         return None

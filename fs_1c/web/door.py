@@ -164,8 +164,10 @@ class HttpDoor:
     async def _health(self, request: Request) -> Response:
         bases = await self._in_thread(self.integration.health)
         history = await self._in_thread(lambda: state_of(self.integration))
-        told = {"live": True, **self._known(), "bases": bases, "history": history, "version": __version__}
-        return JSONResponse(told)
+        source = self.integration.settings.read_from
+        read = {"file": str(source[0]), "read": source[1]} if source else None
+        told = {"live": True, **self._known(), "bases": bases, "history": history, "settings": read}
+        return JSONResponse({**told, "version": __version__})
 
     async def _metrics(self, request: Request) -> Response:
         told = await self._in_thread(self.metrics.text)

@@ -110,7 +110,7 @@ def test_without_redis_the_file_decides(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(redis_client, "FIRST_PAUSE", 3600.0)  # asked once, and nobody waits any more
-    one = opened(file, at(server, timeout=3600.0))  # which a claim does not wait for
+    one = opened(file, at(server, timeout="1h"))  # which a claim does not wait for
     if how == "hung":
         server.process.send_signal(signal.SIGSTOP)
     else:
@@ -171,7 +171,7 @@ def test_with_all_hung_the_card_opens(
     opened: Open, server: RedisServer, file: Path, hanging: threading.Event
 ) -> None:
     server.process.send_signal(signal.SIGSTOP)
-    one = opened(file, at(server, timeout=3600.0))
+    one = opened(file, at(server, timeout="1h"))
     assert one.claim(CALL, "244") and one.confirm(CALL, "244").mine
     assert FILE_WAIT + 2 * REDIS_WAIT < 2
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 from rich.console import Console
 
 from fs_1c.check import chain, load_step, report
@@ -20,6 +21,7 @@ from fs_1c.service import Service
 from fs_1c.settings import Settings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests import ROOT
 from tests.language.leftover import english
 from tests.world import CLIENTS, settings_for
 
@@ -41,6 +43,17 @@ def in_russian(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "walk", walked)
 
 
+EXAMPLE = (ROOT / "dialplan/sync.xml").read_text("utf-8")
+
+
+def asked_by(*files: str, port: int = 8084) -> str:
+    """What `xml_locate dialplan` says where these files are in the context public."""
+    extensions = [one for file in files for one in etree.fromstring(file)]
+    inner = "".join(etree.tostring(one, encoding="unicode") for one in extensions)
+    inner = inner.replace("127.0.0.1:8084", f"127.0.0.1:{port}")
+    return f'<section name="dialplan">\n<context name="public">\n{inner}</context>\n</section>\n'
+
+
 class Unwatched:
     """Nobody looks on."""
 
@@ -56,6 +69,9 @@ class FullSwitch(SimulatedSwitch):
 
     applications: tuple[str, ...] = APPLICATIONS
     modules: tuple[str, ...] = ("mod_event_socket", "mod_dptools", "mod_commands")
+    dialplan: str | None = None
+    users: tuple[str, ...] = ()
+    unregistered: tuple[str, ...] = ()
 
     def api(self, name: str, argument: str) -> str | None:
         if (name, argument) == ("show", "application as json"):
@@ -64,6 +80,12 @@ class FullSwitch(SimulatedSwitch):
             return "true" if argument in self.modules else "false"
         if (name, argument) == ("global_getvar", "domain"):
             return "127.0.0.1"
+        if (name, argument) == ("xml_locate", "dialplan"):
+            return self.dialplan
+        if name == "user_exists" and self.users:
+            return "true" if argument.split()[1] in self.users else "false"
+        if name == "sofia_contact" and argument.partition("@")[0].removeprefix("*/") in self.unregistered:
+            return "error/user_not_registered"
         return super().api(name, argument)
 
 

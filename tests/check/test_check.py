@@ -11,6 +11,8 @@ from fs_1c.check.finding import Level, exit_code
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Fault, OneCSimulator
 from tests.check.conftest import (
+    EXAMPLE,
+    asked_by,
     bad,
     base_alone,
     check,
@@ -44,6 +46,9 @@ def test_a_chain_that_is_well_has_nothing_wrong_and_nothing_changes(tmp_path: Pa
             http={"listen": f"127.0.0.1:{free_port()}"},
             state={"folder": str(tmp_path)},
         )
+        port = settings.esl.outbound.listen.port
+        freeswitch.dialplan = asked_by(EXAMPLE.replace("74951234567", "74957654321"), port=port)
+        freeswitch.users = ("100", "241", "244")
         with serving(settings) as service:
             until(lambda: all(service.doors().values()) and len(onec.requests) > 0)
             found = check(settings, CLIENT, "+7 495 123-45-67")
@@ -67,6 +72,7 @@ def test_a_chain_that_is_well_has_nothing_wrong_and_nothing_changes(tmp_path: Pa
                 "number",
             ),
             *("history", "manager", "latency", "event-socket", "password", "version", "modules", "database"),
+            "dialplan",
             *("outbound", "http-door", "breaker"),
         }
         assert onec.cards == ()

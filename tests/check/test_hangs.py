@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fs_1c.bounds import Budget
 from fs_1c.check import (
     answer_step,
     base,
@@ -26,7 +27,6 @@ from fs_1c.check import (
     settings_step,
     switch,
 )
-from fs_1c.check.bounds import Budget
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask

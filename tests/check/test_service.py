@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 from fs_1c import __version__
 from fs_1c.check import service
 from fs_1c.check.finding import Finding, Level
-from fs_1c.settings import build
+from fs_1c.settings import Settings, build, load
 from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Fault
 from tests.check.conftest import bad, check, serving, simulator, the_one
@@ -37,11 +40,60 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "ANSWER_WITHIN", 0.25)
 
 
+def of_service(settings: Settings) -> list[Finding]:
+    """What is found there, but for the switch that is not listened to."""
+    found = [one for one in check(settings) if one.where == "service"]
+    return [one for one in found if one.step != "event-socket"]
+
+
 def seen(**sections: Any) -> list[Finding]:
     """The findings about the service, with these sections of the settings."""
     given = {"esl": {"outbound": {"enabled": False}}, "http": {"enabled": False}, **sections}
     settings = build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, **given})
-    return [one for one in check(settings) if one.where == "service"]
+    return of_service(settings)
+
+
+def test_settings_that_the_service_has_not_read_again(tmp_path: Path) -> None:
+    path, password = tmp_path / "fs-1c.toml", tmp_path / "password"
+    password.write_text("s3cret\n")
+    port = free_port()
+    path.write_text(
+        f'[onec]\nurl = "http://127.0.0.1:9/ws/x"\npassword_file = "{password}"\n'
+        f'[http]\nlisten = "127.0.0.1:{port}"\n[esl.outbound]\nenabled = false\n'
+    )
+
+    def look() -> list[str]:
+        return [one.what for one in of_service(load(path)) if one.step == "http-door"]
+
+    for file in (path, password):
+        os.utime(file, (1, 1))
+    with serving(load(path)):
+        assert f"the service has read {path} as it is now" in look()
+        kept = tmp_path / "kept"
+        kept.write_bytes(path.read_bytes())
+        os.utime(kept, (1, 1))
+        time.sleep(0.02)  # the file system's clock ticks every few milliseconds
+        kept.replace(path)  # an older file that is moved there
+        assert f"edited since the service has read its settings: {path}" in look()
+    with serving(load(path)):
+        assert f"the service has read {path} as it is now" in look()
+        time.sleep(0.02)
+        password.write_text("an0ther\n")
+        assert f"edited since the service has read its settings: {password}" in look()
+    other = tmp_path / "other.toml"
+    other.write_bytes(path.read_bytes())
+    with serving(load(other)):
+        assert f"the running service has read {other}, and not {path}" in look()
+
+
+@pytest.mark.parametrize(("enabled", "level"), [(True, WARNING), (False, Level.SKIPPED)])
+def test_a_service_that_listens_to_no_switch_opens_no_card(enabled: bool, level: Level) -> None:
+    sections = {
+        "esl": {"outbound": {"enabled": enabled, "listen": "127.0.0.1:0"}},
+        "http": {"enabled": False},
+    }
+    found = check(build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, **sections}))
+    assert [one.level for one in found if one.step == "event-socket"] == [level]
 
 
 def outbound(port: int, host: str = "127.0.0.1") -> dict[str, Any]:
@@ -89,7 +141,9 @@ def test_a_door_that_others_can_reach() -> None:
     door = {"listen": f"0.0.0.0:{free_port()}", "allow": ["10.0.0.0/8", "192.0.2.0/24"]}
     settings = settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": door})
     with serving(settings):
-        found = [one for one in check(settings) if one.where == "service"]
+        found = [
+            one for one in check(settings) if (one.where, one.step != "event-socket") == ("service", True)
+        ]
     the_one(found, WARNING, "outbound", "whoever is in 10.0.0.0/8 can ask", "no password", "own addresses")
 
 
@@ -171,7 +225,9 @@ def test_a_real_services_open_breaker() -> None:
         with serving(settings) as running:
             running.integration.lookup("84950000000")
             until(lambda: "open" in str(running.integration.health()))
-            found = [one for one in check(settings) if one.where == "service"]
+            found = [
+                one for one in check(settings) if (one.where, one.step != "event-socket") == ("service", True)
+            ]
     the_one(found, PROBLEM, "breaker", "base default counts as down", "Callers do not wait")
 
 

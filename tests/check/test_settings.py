@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from fs_1c.cards.subscribers import MAX_FILE
-from fs_1c.check import keys, settings_step
+from fs_1c.check import keys, recordings_step, settings_step
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
 from fs_1c.settings import SubscribersSettings, build, load
 from tests.check.conftest import bad, check, the_one
+from tests.support import as_nobody
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
 SECRET = "s3cret-of-mine"
@@ -108,6 +109,17 @@ def test_a_password_file_that_is_no_good(
     the_one(seen(tmp_path, onec=f'password_file = "{password}"'), level, "settings", *words)
 
 
+@pytest.mark.parametrize("setting", ["onec.password_file", "esl.inbound.password_file"])
+def test_a_password_file_that_is_still_empty_is_the_first_that_is_told(tmp_path: Path, setting: str) -> None:
+    password = secret_file(tmp_path, "password", content=b"\n")
+    of_base = setting.startswith("onec")
+    switch = f'[[esl.inbound]]\naddress = "127.0.0.1:9"\npassword_file = "{password}"\n'
+    text = "" if of_base else switch
+    found = seen(tmp_path, text, onec=f'password_file = "{password}"' if of_base else "")
+    empty = the_one(found, PROBLEM, "settings", f"{setting}: {password} is empty", f"> {password}")
+    assert bad(found)[0] is empty
+
+
 def test_a_password_file_that_hangs_holds_up_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,14 +139,54 @@ def test_no_state_folder(tmp_path: Path) -> None:
 
 def test_a_state_folder_that_is_none(tmp_path: Path) -> None:
     found = seen(tmp_path, f'[state]\nfolder = "{tmp_path}/none"\n')
-    the_one(found, PROBLEM, "state", "is no folder", f"mkdir -p {tmp_path}/none")
+    the_one(found, PROBLEM, "state", "none cannot be written: No such file", "systemd unit makes /var")
     assert not (tmp_path / "none").exists()
 
 
 def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writable = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and writable(path, mode))
-    the_one(seen(tmp_path), PROBLEM, "state", "cannot be written", "chown")
+
+    def access(path: Path, mode: int, **effective: bool) -> bool:
+        return not mode & os.W_OK and writable(path, mode)
+
+    monkeypatch.setattr(os, "access", access)
+    the_one(seen(tmp_path), PROBLEM, "state", "cannot be written", "chown -R")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+@pytest.mark.parametrize("what", ["state.folder", "recordings.folder"])
+def test_a_folder_below_one_that_may_not_be_entered(tmp_path: Path, what: str) -> None:
+    closed, own = tmp_path / "closed", tmp_path / "closed" / "own"
+    own.mkdir(parents=True)
+    onec = {"url": "http://127.0.0.1:9/ws/x"}
+    state = {"folder": str(own if what == "state.folder" else "/")}
+    recordings = {"folder": str(own), "link": "https://pbx.example/r"}
+    given = build({"onec": onec, "state": state, "recordings": recordings})
+    look = settings_step.state if what == "state.folder" else recordings_step.recordings
+    for above in tmp_path.parents[:2]:
+        above.chmod(0o755)
+    tmp_path.chmod(0o755)
+    closed.chmod(0o700)
+    with as_nobody():
+        found = look(given)
+    assert found[0].level is PROBLEM
+    assert f"Permission denied: nobody may not enter {closed}: chgrp nogroup" in found[0].what
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_what_root_has_left_in_the_folder_is_seen(tmp_path: Path) -> None:
+    for above in (tmp_path, *tmp_path.parents[:2]):
+        above.chmod(0o755)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "journal.db").touch(0o640)
+    os.chown(own, 65534, 65534)
+    given = build({"onec": {"url": "http://127.0.0.1:9/ws/x"}, "state": {"folder": str(own)}})
+    with as_nobody():
+        (found,) = settings_step.state(given)
+    assert found.level is PROBLEM
+    assert f"{own}/journal.db cannot be written: Permission denied to nobody" in found.what
+    assert "chown -R fs-1c:" in found.remedy
 
 
 def test_a_state_folder_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -298,7 +298,10 @@ def test_connect_answered_by_anything_but_the_channel_is_not_freeswitch() -> Non
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("0.5", 0.5), ("500ms", 0.5), ("2s", 2.0), ("", None), ("soon", None), ("0", None), ("-1", None)],
+    [
+        *(("0.5", 0.5), ("500ms", 0.5), ("2s", 2.0), ("1m", 60.0)),
+        *(("", None), ("soon", None), ("0", None), ("-1", None), ("800", None), ("5m", None)),
+    ],
 )
 def test_the_dialplans_deadline(text: str, seconds: float | None) -> None:
     data = with_variables(messages("outbound_sync_route")[0], fs_1c_deadline=text)

@@ -10,7 +10,7 @@ from fs_1c.language import retold, speak
 
 _ENGLISH = frozenset(
     "the is are was were of an to not no it its and or in on at has have by with for be that this as from "
-    "there does do which who what when if nobody cannot can than".split()
+    "there does do which who what when if cannot can than".split()
 )
 """Words without which hardly any English sentence is."""
 _CODE = re.compile(r"`[^`]*`|<[^>]*>|«[^»]*»|\"[^\"]*\"|'[^']*'")

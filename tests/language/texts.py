@@ -36,6 +36,10 @@ SAID_TO_NOBODY = {
     "user_exists id {} {}",
     "sofia status gateway {}",
     "not found",
+    "module_exists mod_xml_curl",
+    "xml_locate configuration configuration name lua.conf",
+    "Invalid value",  # what tomllib says
+    "{} cannot be read: ",  # taken away from a text
     "Value error, ",  # what Pydantic says before it
 }
 _WRITTEN = ("log", "re", "logging")

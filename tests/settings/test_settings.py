@@ -197,25 +197,25 @@ WRONG = {
     '[onec]\nurl = "ftp://x/ws"': ("onec.url", "http://HOST[:PORT]/BASE/ws/NAME"),
     f'[onec]\nurl = "http://SOAP:{SECRET}@1c.example/ws"': ("onec.url", "settings of their own"),
     f'{ONEC}number_format = "9"': ("onec.number_format", "'8', '+7', '7', 'national' or 'as-received'"),
-    f"{ONEC}sessions = 0": ("onec.sessions", "greater than or equal to 1"),
-    f'{ONEC}sessions = "many"': ("onec.sessions", "integer"),
+    f"{ONEC}sessions = 0": ("onec.sessions", "allowed: at least 1"),
+    f'{ONEC}sessions = "many"': ("onec.sessions", "allowed: a whole number in digits"),
     f'{ONEC}dialect = "mobilon"': ("onec.dialect", "'mobilon-1', 'mobilon-2', 'mobilon-3' or 'itoolabs'"),
     f'{ONEC}session_mode = "never"': ("onec.session_mode", "'auto', 'per-request' or 'ibsession'"),
     f'{ONEC}proxy = "SOAP:{SECRET}@proxy"': ("onec.proxy", "http://HOST:PORT"),
     f'{ONEC}proxy = "http://SOAP:{SECRET}@proxy:99999"': ("onec.proxy", "http://HOST:PORT"),
     f'{ONEC}proxy = "http://SOAP:{SECRET}@[proxy"': ("onec.proxy", "http://HOST:PORT"),
-    f'{ONEC}names = {{ key = "<Key>" }}': ("onec.names.key", "pattern"),
-    f'{ONEC}[screenpop]\nuseful_for = "0s"': ("screenpop.useful_for", "greater than 0"),
+    f'{ONEC}names = {{ key = "<Key>" }}': ("onec.names.key", "allowed: a name as 1C has it"),
+    f'{ONEC}[screenpop]\nuseful_for = "0s"': ("screenpop.useful_for", "allowed: more than 0 s"),
     f'{ONEC}timeout = "soon"': ("onec.timeout", "allowed: a number and ms, s, m, h or d"),
     f'{ONEC}ca_file = "/nowhere/ca.pem"': ("onec.ca_file", "/nowhere/ca.pem cannot be read"),
     f'{ONEC}password_file = "/nowhere/password"': ("onec", "/nowhere/password cannot be read"),
     f'{ONEC}pasword = "{SECRET}"': ("onec.pasword", "there is no such setting"),
-    f'{ONEC}password = ["{SECRET}"]': ("onec.password", "string"),
-    f'{ONEC}password = {{ a = "{SECRET}" }}': ("onec.password", "string"),
+    f'{ONEC}password = ["{SECRET}"]': ("onec.password", "and no list"),
+    f'{ONEC}password = {{ a = "{SECRET}" }}': ("onec.password", "and no section"),
     f'{ONEC}password = "{SECRET}"\npassword_file = "/nowhere"': ("onec", "allowed is one of them"),
-    f'{ONEC}[subscribers]\nkeys = "{SECRET}"': ("subscribers.keys", "dictionary"),
-    f'{ONEC}[subscribers.keys]\n244 = ["{SECRET}"]': ("subscribers.keys.244", "string"),
-    f'{ONEC}[[esl.inbound]]\npassword = ["{SECRET}"]': ("esl.inbound.0.password", "string"),
+    f'{ONEC}[subscribers]\nkeys = "{SECRET}"': ("subscribers.keys", "is a section"),
+    f'{ONEC}[subscribers.keys]\n244 = ["{SECRET}"]': ("subscribers.keys.244", "one text in quotes"),
+    f'{ONEC}[[esl.inbound]]\npassword = ["{SECRET}"]': ("esl.inbound.0.password", "one text in quotes"),
     f'{ONEC}[[esl.inbound]]\nname = "sw 3"': ("esl.inbound.0", "letters"),
     f'{ONEC}[[esl.inbound]]\nname = "sw/3"': ("esl.inbound.0", "letters"),
     f'{ONEC}[[esl.inbound]]\nrole = "reserve"': ("esl.inbound.0", "needs the name"),
@@ -224,9 +224,9 @@ WRONG = {
     f'{ONEC}[[esl.inbound]]\naddress = "pbx"': ("esl.inbound.0.address", "HOST:PORT"),
     f'{ONEC}[esl.outbound]\nlisten = "127.0.0.1:99999"': ("esl.outbound.listen", "such as 127.0.0.1:8084"),
     f'{ONEC}[lookup]\ndeadline = "5 weeks"': ("lookup.deadline", "such as 800ms"),
-    f"{ONEC}[lookup]\ndeadline = 0": ("lookup.deadline", "greater than 0"),
-    f"{ONEC}[lookup]\ndeadline = nan": ("lookup.deadline", "greater than 0"),
-    f"{ONEC}[lookup]\nfresh_for = inf": ("lookup.fresh_for", "less than or equal to"),
+    f"{ONEC}[lookup]\ndeadline = 0": ("lookup.deadline", "more than 0 s"),
+    f"{ONEC}[lookup]\ndeadline = nan": ("lookup.deadline", "at most 60 s"),
+    f"{ONEC}[lookup]\nfresh_for = inf": ("lookup.fresh_for", "at most"),
     f"{ONEC}[lookup]\ndeadline = true": ("lookup.deadline", "such as 800ms"),
     f'{ONEC}[routing]\nname = "Latin"': ("routing.name", "allowed: 'as-is', 'latin' or 'off'"),
     f'{ONEC}[routing]\ndead_after = "never"': (
@@ -234,7 +234,7 @@ WRONG = {
         "allowed: a number and ms, s, m, h or d",
     ),
     f"{ONEC}[routing]\nexternal = ''": ("routing.external", "allowed: a dial string"),
-    f'{ONEC}[routing]\nexternal_allow = "^8"': ("routing.external_allow", "tuple"),
+    f'{ONEC}[routing]\nexternal_allow = "^8"': ("routing.external_allow", "allowed: a list in brackets"),
     f'{ONEC}[routing]\nexternal_allow = ["own-country", "Russia"]': (
         "routing.external_allow.1",
         "allowed: own-country, or a pattern of a whole number, such as ^8[0-9]{10}$",
@@ -248,8 +248,8 @@ WRONG = {
     f'{ONEC}[routing]\nthen = ["user/{{number}}"]': ("routing.then.0", "{number} has no meaning here"),
     f"{ONEC}[[routing.category]]\nthen = []": ("routing.category.0.is", "missing"),
     f'{ONEC}[[routing.category]]\nis = ""\nthen = []': ("routing.category.0.is", "at least 1"),
-    f'{ONEC}[numbers]\ncountry = "Russia"': ("numbers.country", "^[A-Z]{2}$"),
-    f'{ONEC}[numbers]\narea_code = "(383)"': ("numbers.area_code", "[0-9]"),
+    f'{ONEC}[numbers]\ncountry = "Russia"': ("numbers.country", "two capital Latin letters"),
+    f'{ONEC}[numbers]\narea_code = "(383)"': ("numbers.area_code", "up to six digits"),
     f'{ONEC}[http]\nlisten = "0.0.0.0:9184"': ("http", "allowed only with token"),
     f'{ONEC}[http]\nlisten = "0.0.0.0:9184"\ntoken = "fifteen-letters"': ("http", "at least 16 characters"),
     f"{ONEC}[typo]\nx = 1": ("typo", "there is no such setting"),
@@ -304,7 +304,7 @@ def test_no_value_is_ever_repeated_wherever_it_was_written_by_mistake(place: str
         assert value not in problem
 
 
-@pytest.mark.parametrize("broken", [b'[onec\nurl = "x"', b'password = "s3kr1t', b"\xff\xfe", b"a = 1\na = 2"])
+@pytest.mark.parametrize("broken", [b'[onec\nurl = "x"', b'password = "s3kr1t', b"a = 1\na = 2"])
 def test_a_file_that_is_no_toml_is_told_without_its_content(tmp_path: Path, broken: bytes) -> None:
     file = tmp_path / "fs-1c.toml"
     file.write_bytes(broken)

@@ -65,6 +65,9 @@ def _meanings(model: type[BaseModel]) -> dict[str, str]:
     return found
 
 
+DURATIONS = (types.Duration, types.LongDuration, types.DurationOrOff, types.LongDurationOrOff)
+
+
 def tables(say: Say) -> list[Table]:
     """All sections, in the order of the file."""
     return [table for name in Settings.model_fields for table in _section(name, Settings, name, say)]
@@ -107,7 +110,9 @@ def _kind(hint: Any, about: FieldInfo, say: Say) -> str:
         return say("list: {}").format(_kind(get_args(hint)[0], about, say))
     named = {
         id(types.Duration): "duration",
+        id(types.LongDuration): "duration",
         id(types.DurationOrOff): "duration, or `off`",
+        id(types.LongDurationOrOff): "duration, or `off`",
         id(types.AddressField): "`HOST:PORT`",
         id(types.NetworkField): "network",
         id(types.NumberPattern): "pattern of a number",
@@ -131,7 +136,7 @@ def _bounds(hint: Any, about: FieldInfo) -> str:
         [float(str(getattr(one, name))) for one in about.metadata if isinstance(one, kind)]
         for kind, name in ((Ge, "ge"), (Le, "le"), (Gt, "gt"))
     )
-    if hint in (types.Duration, types.DurationOrOff):
+    if hint in DURATIONS:
         shown = [f"≥ {_duration(low[-1])}" if low and low[-1] else ""]
         shown += [f"≤ {_duration(high[-1])}" if high[-1] < LONGEST else ""]
         return ", ".join(filter(None, shown))
@@ -161,7 +166,7 @@ def _default(hint: Any, about: FieldInfo) -> str:
         return "—"
     if value == () and get_origin(hint) is not tuple:
         value = {}  # a table of the file, kept as pairs
-    if hint in (types.Duration, types.DurationOrOff):
+    if hint in DURATIONS:
         return f'`"{_duration(value)}"`'
     return f"`{_toml(value)}`"
 

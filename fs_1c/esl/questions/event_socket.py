@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import Self
 
-from fs_1c.check.network import Place, reach
-from fs_1c.esl import Message, Reader, commands
+from fs_1c.esl import commands
+from fs_1c.esl.wire import Message, Reader
 
 
 class NotLetIn(Exception):
@@ -21,16 +22,16 @@ class EventSocket:
     """One connection.
 
     Args:
-        place: Where the switch listens.
+        connection: To where the switch listens.
         seconds: For everything that is said on it; a peer that drips gains nothing.
 
     Every method raises OSError (TimeoutError when the seconds are over), EOFError or `WireError`.
     """
 
-    def __init__(self, place: Place, seconds: float) -> None:
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
         self._ends = time.monotonic() + seconds
         self._reader = Reader(max_body=4 * 1024 * 1024)
-        self._socket = reach(place)
+        self._socket = connection
 
     def greeted(self) -> None:
         """Waits for the greeting. Raises `NotLetIn`; ValueError if something else is said."""
