@@ -42,10 +42,11 @@ from fs_1c.history import Base, History, Office, history_file, policy_of
 from fs_1c.journal import Asked, ErasedRows, Journal, JournalError, LastTalkers, journal_file
 from fs_1c.numbers import Number, NumberFormat, in_e164, read
 from fs_1c.onec import CallState, Card, OneCError, Urgency, WorkerPool
+from fs_1c.presence import Sharing, Switches, shared_name
 from fs_1c.recordings import links_of
 from fs_1c.routing import decide, is_vacant, shown
 from fs_1c.settings import Role, Settings, load
-from fs_1c.talk import Observer, People, Stories, Story, Switches
+from fs_1c.talk import Observer, People, Stories, Story
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +150,7 @@ class Integration:
         self._stories: Stories = before._stories if before else Stories()
         self._telling: threading.Lock = before._telling if before else threading.Lock()
         self.switches: Switches = before.switches if before else Switches()
+        self._sharing: Sharing | None = before._sharing if before else _sharing(settings, self.switches)
         self._bases: dict[str, _Base] = {}
         listed = settings.numbers.blocked_file
         self._blocked = Blocked(listed, self.plan) if listed else None
@@ -388,7 +390,7 @@ class Integration:
 
     def health(self) -> dict[str, dict[str, object]]:
         """How the bases are, by base: breaker (`closed`, `open`, `half-open`), since when it has not been
-        closed (ISO 8601, or None), answers remembered.
+        closed (ISO 8601, or None) and what was wrong last, answers remembered.
         """
         return {
             name: {
@@ -396,6 +398,7 @@ class Integration:
                 "since": None
                 if since is None
                 else datetime.fromtimestamp(since).astimezone().isoformat("T", "seconds"),
+                "why": self._bases[name].directory.why_down,
                 "remembered": state.remembered,
             }
             for name, state in self.states().items()
@@ -457,6 +460,8 @@ class Integration:
         if self.journal:
             self.journal.open()  # so that what is wrong with it is in the log at once
         self._claims.open()
+        if self._sharing:
+            self._sharing.open()
         for base in self._bases.values():
             base.pool.keep_warm()
 
@@ -485,6 +490,8 @@ class Integration:
             base.pool.close(max(0.0, ends - time.monotonic()))
         if not self._relieved:  # else the next one goes on with these
             self._claims.close(max(0.1, ends - time.monotonic()))
+            if self._sharing:
+                self._sharing.close(max(0.1, ends - time.monotonic()))
             for kept in (self.history, self.journal):
                 if kept:
                     kept.close(max(0.1, ends - time.monotonic()))
@@ -590,3 +597,11 @@ def _talkers(settings: Settings) -> LastTalkers | None:
 def _journal(settings: Settings) -> Journal | None:
     file = journal_file(settings)
     return Journal(file, settings.journal, settings.numbers.plan()) if file else None
+
+
+def _sharing(settings: Settings, switches: Switches) -> Sharing | None:
+    if settings.redis is None:
+        return None
+    host = settings.cluster.our_name
+    ours = {one.name or str(one.address): (shared_name(one, host), one.role) for one in settings.esl.inbound}
+    return Sharing(settings.redis, switches, ours)

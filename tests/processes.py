@@ -33,6 +33,7 @@ _COMMANDS = [
     "fs_1c.cli.serve",
     "fs_1c.check.report",
     "fs_1c.cli.simulator",
+    "fs_1c.setup",
 ]
 _FORKS.set_forkserver_preload([*_COMMANDS, "pytest"])
 

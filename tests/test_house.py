@@ -22,7 +22,7 @@ FLOORS = (
     ("service",),
     ("esl", "modpython", "web"),
     ("integration",),
-    ("calls", "cards", "directory", "history", "journal", "routing"),
+    ("calls", "cards", "directory", "history", "journal", "presence", "routing", "wsdl"),
     ("onec", "talk"),
     ("dialplan", "recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),

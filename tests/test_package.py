@@ -117,6 +117,7 @@ def preinst(folder: Path, *arguments: str, language: str = "C") -> subprocess.Co
     for name, value in values.items():
         script = script.replace(f"#{name}#", str(value))
     script = script.replace("STATE=/var/lib/fs-1c", f"STATE={folder}").replace("runuser -u fs-1c -- ", "")
+    script = script.replace("/run/fs-1c.installed", f"{folder}/installed")
     return subprocess.run(
         ["sh", "-c", script, "preinst", *arguments],
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": language},

@@ -10,15 +10,11 @@ from fs_1c.check.chain import look_at_base, look_at_switch
 from fs_1c.check.finding import Finding, Level, ok, problem, skipped, warning
 from fs_1c.check.report import lines, run
 from fs_1c.check.switch import Switch
-from fs_1c.check.wsdl import fitting
-from fs_1c.esl import NotLetIn
 
 __all__ = [
     "Finding",
     "Level",
-    "NotLetIn",
     "Switch",
-    "fitting",
     "lines",
     "look_at_base",
     "look_at_switch",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 
-from fs_1c.check import explain, network, reach_step, wsdl
+from fs_1c.check import explain, network, reach_step
 from fs_1c.check.base import Base, Said
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.numbers import NotANumber, read
 from fs_1c.onec import DESCRIBE, NOBODY, Connection, OneCError, described_at, dialects, mobilon
 from fs_1c.settings import DialectName
+from fs_1c.wsdl import Described, Mismatch, compare, fitting
+from fs_1c.wsdl import history as compare_history
+from fs_1c.wsdl import read as read_wsdl
 
 WSDL_WITHIN = 5.0
 _OF_THE_CODE = ("fault", "reported", "not-understood")
@@ -153,7 +156,7 @@ def service(base: Base) -> list[Finding]:
         why = "" if response.status == 200 else f"HTTP {response.status}"
         if response.status in (401, 403, 405):
             why += ": it is forbidden there, to this user or to everybody"
-        described = None if why else wsdl.read(response.body)
+        described = None if why else read_wsdl(response.body)
     except OneCError as error:
         why, described = error.message, None
     finally:
@@ -192,7 +195,7 @@ def history(base: Base) -> list[Finding]:
         return [
             skipped("history", f"whether the base has {operation} it tells only when it is told of a call")
         ]
-    mismatches = wsdl.history(base.described, spoken)
+    mismatches = compare_history(base.described, spoken)
     if not mismatches:
         return [ok("history", f"1C can be told of whole calls, by {operation}")]
     if operation not in base.described.operations and not mismatches[0].setting:
@@ -250,9 +253,9 @@ def _fault(base: Base, error: OneCError, more: str) -> Finding:
     return problem("service", found.what, f"{more} {found.why}", found.remedy)
 
 
-def _compared(base: Base, described: wsdl.Described) -> list[Finding]:
+def _compared(base: Base, described: Described) -> list[Finding]:
     dialect = mobilon(base.settings)
-    mismatches = wsdl.compare(described, dialect)
+    mismatches = compare(described, dialect)
     if not mismatches:
         if base.fault is not None and base.only_unknown:
             return [_fails_for_others(base, base.fault)]
@@ -261,7 +264,7 @@ def _compared(base: Base, described: wsdl.Described) -> list[Finding]:
         return [
             ok("service", f"the base has {', '.join(described.operations)} in {described.namespace}, as set")
         ]
-    other = wsdl.fitting(described, base.settings.dialect)
+    other = fitting(described, base.settings.dialect)
     if other is not None:
         what = "; ".join(mismatch.what for mismatch in mismatches)
         remedy = f'Set {base.setting("dialect")} = "{other.value}", and neither namespace nor names.'
@@ -273,13 +276,13 @@ def _said(base: Base) -> str:
     return f" It says: {base.fault.message}" if base.fault else ""
 
 
-def _renamed(base: Base, mismatch: wsdl.Mismatch) -> str:
+def _renamed(base: Base, mismatch: Mismatch) -> str:
     if mismatch.setting:
         return f'Set {base.setting(mismatch.setting)} = "{mismatch.value}".'
     return f"Have it added to the web service, or point {base.setting('url')} at the service that has it."
 
 
-def _mismatched(base: Base, mismatch: wsdl.Mismatch) -> Finding:
+def _mismatched(base: Base, mismatch: Mismatch) -> Finding:
     why = _NO_CARDS if mismatch.pop else _NO_LOOKUP + _said(base)
     remedy = _renamed(base, mismatch)
     if mismatch.pop and base.settings.dialect is DialectName.MOBILON_1:

@@ -13,11 +13,11 @@ from fs_1c.bounds import at_once
 from fs_1c.call import Call, Caller, Result
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
-from fs_1c.check.wsdl import Described
 from fs_1c.numbers import NumberFormat, NumberPlan
 from fs_1c.onec import NOBODY, Answer, OneCError, Session, SessionPolicy, checked, dialects
 from fs_1c.routing import decide
 from fs_1c.settings import DialectName, OneCSettings, RoutingSettings, Settings, setting
+from fs_1c.wsdl import Described
 
 LONGEST = 10.0
 """Seconds that one request may take here, even if the settings allow more."""

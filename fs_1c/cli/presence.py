@@ -51,7 +51,9 @@ def _switch(name: str, told: Mapping[str, Any]) -> str:
         said = _("Switch {name} is not heard, so all are unknown", name=plain(name))
     else:
         said = _("Switch {name} is heard", name=plain(name))
-    if told["told_s"] is not None:
+    if told.get("elsewhere"):
+        said += _(", as another service tells")
+    elif told["told_s"] is not None:
         said += _(", and told all registrations {seconds} s ago", seconds=int(told["told_s"]))
     return f"{said}: {counts}."
 

@@ -3,6 +3,6 @@
 Read from the XML that `xml_locate dialplan` gives. Pure.
 """
 
-from fs_1c.dialplan.reading import EXAMPLE, Asking, asking, users
+from fs_1c.dialplan.reading import EXAMPLE, Asking, asking, takes, users
 
-__all__ = ["EXAMPLE", "Asking", "asking", "users"]
+__all__ = ["EXAMPLE", "Asking", "asking", "takes", "users"]

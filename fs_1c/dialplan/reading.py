@@ -87,7 +87,7 @@ def _of_context(context: etree._Element, listen: Address) -> Iterator[Asking]:
         for at, (application, data) in enumerate(actions):
             if application == "socket":
                 number = _number(extension)
-                earlier = (one for one in extensions[:place] if number and _takes(one, number))
+                earlier = (one for one in extensions[:place] if number and takes(one, number))
                 names = (str(one.get("name") or "?") for one in earlier)
                 variables = dict(_variables(actions[:at]))
                 yield Asking(
@@ -120,13 +120,14 @@ def _conditions(extension: etree._Element) -> list[str] | None:
 
 
 def _number(extension: etree._Element) -> str:
-    """The number in a pattern such as `^(\\+?74951234567)$`."""
+    """The number in a pattern such as `^(\\+?74951234567|84951234567)$`; the first, if it lists several."""
     patterns = _conditions(extension) or []
-    plain = re.sub(r"\\?\+\??|[\^$()]", "", patterns[0]) if len(patterns) == 1 else ""
+    first = patterns[0].partition("|")[0] if len(patterns) == 1 else ""
+    plain = re.sub(r"\\?\+\??|[\^$()]", "", first)
     return plain if plain.isdecimal() and _matches(patterns[0], plain) else ""
 
 
-def _takes(extension: etree._Element, number: str) -> bool:
+def takes(extension: etree._Element, number: str) -> bool:
     """Does the call end there, whatever else is true of it."""
     patterns = _conditions(extension)
     if not patterns or extension.get("continue") == "true" or not list(extension.iter("action")):

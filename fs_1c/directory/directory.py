@@ -218,6 +218,11 @@ class Directory:
         return self._watch.since
 
     @property
+    def why_down(self) -> str:
+        """What was last wrong with the base; empty: it does not count as down."""
+        return self._watch.why if self._watch.since else ""
+
+    @property
     def redis_up(self) -> bool | None:
         """Whether Redis answers and takes what is written, as far as lookups have noticed; None: there is
         none.

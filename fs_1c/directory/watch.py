@@ -16,6 +16,9 @@ from fs_1c.timers import TIMERS
 
 log = logging.getLogger(__name__)
 
+MAX_WHY = 200
+"""Characters."""
+
 
 class Watch:
     """Watches one base. Thread-safe, never blocks.
@@ -27,6 +30,7 @@ class Watch:
 
     Attributes:
         since: When it began to count as down, seconds since the epoch; None: it does not.
+        why: What was last wrong with it, in 1C's words where it had any; empty: nothing.
     """
 
     def __init__(self, pool: WorkerPool, settings: BreakerSettings, slow: float) -> None:
@@ -36,6 +40,7 @@ class Watch:
         self._breaker = Breaker(settings, self._changed)
         self._closed = False
         self.since: float | None = None
+        self.why = ""
 
     @property
     def state(self) -> BreakerState:
@@ -55,8 +60,13 @@ class Watch:
         self._closed = True
 
     def _well(self, error: BaseException | None, took: float) -> bool:
-        down = isinstance(error, OneCError) and error.base_down
-        return not down and took <= self._slow
+        if isinstance(error, OneCError) and error.base_down:
+            self.why = f"{error.kind}: {error.message}"[:MAX_WHY]
+        elif took > self._slow:
+            self.why = f"slower than {self._slow * 1000:.0f} ms"
+        else:
+            return True
+        return False
 
     def _changed(self, before: BreakerState, now: BreakerState) -> None:
         name = self._pool.name
@@ -64,13 +74,14 @@ class Watch:
             if before is BreakerState.CLOSED:
                 self.since = time.time()
                 log.warning(
-                    "1C base %s counts as down: nobody waits for it, it is tried every %g s",
+                    "1C base %s counts as down (%s): nobody waits for it, it is tried every %g s",
                     name,
+                    self.why,
                     self._pause,
                 )
             TIMERS.after(self._pause, self._try)
         elif now is BreakerState.CLOSED:
-            self.since = None
+            self.since, self.why = None, ""
             log.warning("1C base %s is back", name)
 
     def _try(self) -> None:

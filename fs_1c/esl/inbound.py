@@ -146,8 +146,12 @@ class InboundDoor:
         return self._conversations.contacts.knows(extension)
 
     def state(self, extension: str, domain: str) -> Presence:
-        """How it is with that subscriber, as far as the switch has told. No domain: whatever his is."""
-        return self._conversations.presence.state(extension, domain)
+        """How it is with that subscriber, as far as this switch, or another, has told. No domain: whatever
+        his is here.
+        """
+        table = self._conversations.presence
+        state_of = self.integration.switches.at(table.core) if table.live else None
+        return state_of(extension, domain) if state_of else table.state(extension, domain)
 
     def place(self, call_id: str, command: str) -> bool:
         """Has the switch make a call; what becomes of it is told to `desk`. False: it was not told."""

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 MAX_IN_MEMORY = 20_000
 """Words that wait in memory while the disk is away, or for good where no folder is set."""
-MAX_PAGES = 500
+MAX_PAGES = 250
 """Pages of 4 kB of the file that stay in memory, however much waits in it."""
 AGAIN = 10.0
 """Seconds between attempts to have the disk back."""

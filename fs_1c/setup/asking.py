@@ -23,6 +23,10 @@ class Stopped(Exception):
     """What is asked cannot be answered, and it has been said why."""
 
 
+class Refused(Exception):
+    """Nothing can be written here, whatever is answered; the text says why."""
+
+
 class Given:
     """Nobody is asked: an option has the answer, or there is a default.
 

@@ -12,15 +12,15 @@ from fs_1c.settings import Address, DialectName
 from fs_1c.setup import answers as read
 from fs_1c.setup import machine, switch, trying
 from fs_1c.setup.answers import NONE, Answers, Mistake
-from fs_1c.setup.asking import Given, Prompted, Stopped
+from fs_1c.setup.asking import Given, Prompted, Refused, Stopped
+from fs_1c.setup.plan import DIALPLAN, WELL_KNOWN
 
 DIRECTORY = "directory"
 """In place of a file with keys: FreeSWITCH's directory has them."""
 STANDARD = Address("127.0.0.1", 8021)
-STANDARD_PASSWORD = "ClueCon"  # noqa: S105  FreeSWITCH's own, which everybody knows
 
 SECRETS = ("password", "crm-token", "event-socket-password", "key")
-_STAGE_OF = {"dns": 0, "tcp": 0, "tls": 0, "http": 0, "authentication": 1, "service": 2, "number": 3}
+_STAGE_OF = {"dns": 0, "tcp": 0, "tls": 0, "http": 0, "authentication": 1, "number": 2, "service": 3}
 """A step of the check → which stage's answers it is about."""
 
 
@@ -69,7 +69,7 @@ class Interview:
         asked: Who answers.
         tries: Whether answers are tried.
         configurations: Folders in which FreeSWITCH may keep its configuration, the likeliest first.
-        context: Of the dialplan.
+        context: Of the dialplan; empty: public, or else default.
 
     Attributes:
         answers: So far.
@@ -83,8 +83,8 @@ class Interview:
         self.configuration = next((one for one in configurations if one.is_dir()), None)
         self._asked, self._tries, self._context = asked, tries, context
         self._configurations = configurations
-        self._known_dialect = False
-        self._onec = trying.OneCFound(())
+        self._known_dialect = self._guessed = False
+        self._onec, self._onec_tried = trying.OneCFound(()), tries
         self._shown: set[tuple[str, str]] = set()
         self._prompted = isinstance(asked, Prompted)
 
@@ -106,26 +106,28 @@ class Interview:
         stages = (
             (self._where, "http"),
             (self._login, "http"),
+            (self._client, "http"),  # by him a base is known that answers about nobody else
             (self._dialect, "history"),
-            (self._client, "number"),
+            (lambda: None, "number"),
         )
-        at, tried = 0, self._tries
+        at, self._onec_tried = 0, self._tries
         while at < len(stages):
             ask, last = stages[at]
             ask()
-            bad = self._try_onec(last, at) if tried else None
+            bad = self._try_onec(last, at) if self._onec_tried else None
             if bad is None:
                 at += 1
             elif self._asked.again(bad):
                 at = min(at, _STAGE_OF.get(bad.step, at))
+                self._known_dialect = self._known_dialect and bad.step != "service"
             else:
-                tried = False
+                self._onec_tried = False
                 at += 1
 
     def _where(self) -> None:
         url = self._asked.ask("url", read.url)
         self.answers = replace(self.answers, url=url)
-        self._known_dialect = False
+        self._known_dialect = self._guessed = False
         if self._asked.has("dialect") or "/ws/" not in url:
             self._ask_dialect(DialectName.ITOOLABS)
 
@@ -141,10 +143,11 @@ class Interview:
     def _dialect(self) -> None:
         if self._known_dialect:
             return
-        guess = trying.onec(self.answers, "service").dialect if self._tries else None
-        if guess and guess is not self._onec.dialect:
+        guess = trying.onec(self.answers, "service", self._numbers).dialect if self._onec_tried else None
+        if guess and not self._guessed:
             self._asked.say("  " + _("Dialect {name}: so its ?wsdl says.", name=guess.value))
             self.answers = replace(self.answers, dialect=guess)
+            self._known_dialect = self._guessed = True
         else:
             self._ask_dialect(guess or DialectName.MOBILON_2)
 
@@ -156,10 +159,14 @@ class Interview:
     def _client(self) -> None:
         self.client = self._asked.ask("client", read.client, NONE)
 
+    @property
+    def _numbers(self) -> list[str]:
+        return [self.client] if self.client else []
+
     def _try_onec(self, last: str, stage: int) -> Finding | None:
         if last == "number" and not self.client:
             return None
-        self._onec = trying.onec(self.answers, last, [self.client] if self.client else ())
+        self._onec = trying.onec(self.answers, last, self._numbers)
         if self._onec.finds_by:
             form = self._onec.finds_by.value
             told = _(
@@ -214,7 +221,7 @@ class Interview:
 
     def _about_switch(self) -> None:
         found = self._own_door()
-        known = (found.address, found.password) if found else (STANDARD, STANDARD_PASSWORD)
+        known = (found.address, found.password) if found else (STANDARD, WELL_KNOWN)
         if not self._asked.has("event-socket"):
             bad = self._try_switch(*known, quietly=found is None and self._prompted)
             if bad is None or (not self._prompted and self._asked.again(bad)):
@@ -233,7 +240,7 @@ class Interview:
     def _password_of(self, address: Address, found: switch.Door | None) -> str:
         if found and found.address == address and not self._asked.has("event-socket-password"):
             return found.password
-        default = None if self._prompted else STANDARD_PASSWORD
+        default = None if self._prompted else WELL_KNOWN
         return self._asked.ask("event-socket-password", read.secret, default)
 
     def _own_door(self) -> switch.Door | None:
@@ -258,9 +265,12 @@ class Interview:
         return bad
 
     def _about_dialplan(self) -> None:
+        folder = self.configuration and machine.context(self.configuration, self._context)
+        if folder and (why := machine.there(folder / DIALPLAN)):
+            raise Refused(why)
         while True:
             numbers = self._asked.ask("number", read.numbers)
-            bad = self._told(switch.same_number(self._folder, numbers)) if self._folder else None
+            bad = self._told(switch.same_number(folder, numbers)) if folder else None
             if bad is None or not self._asked.again(bad):
                 break
         self.answers = replace(self.answers, numbers=numbers)
@@ -274,14 +284,6 @@ class Interview:
             bad = self._told([one for one in found.findings if one.step == "target"])
             if bad is None or not self._asked.again(bad):
                 return
-
-    @property
-    def _folder(self) -> Path | None:
-        """Of the context for the dialplan."""
-        if self.configuration is None:
-            return None
-        found = machine.context(self.configuration, self._context)
-        return found[0] if found else None
 
     def _about_history(self) -> None:
         told = self.answers.dialect in (DialectName.MOBILON_3, DialectName.ITOOLABS) or self._onec.takes_calls

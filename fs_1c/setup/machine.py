@@ -13,6 +13,7 @@ from fs_1c.settings import Settings
 from fs_1c.setup import texts
 from fs_1c.setup.plan import DIALPLAN, USER, Machine, Owner
 
+CONTEXTS = ("public", "default")
 _SYSTEMD = (Path("/etc/systemd/system"), Path("/lib/systemd/system"), Path("/usr/lib/systemd/system"))
 
 
@@ -29,6 +30,7 @@ def look(folder: Path, state: Path) -> Machine:
         user=group is not None,
         systemd=Path("/run/systemd/system").is_dir(),
         units=any((one / "fs-1c.service").exists() for one in _SYSTEMD),
+        fs_cli=any(one.exists() for one in (Path("/etc/fs_cli.conf"), Path("~/.fs_cli_conf").expanduser())),
     )
 
 
@@ -40,14 +42,25 @@ def _group() -> int | None:
         return None
 
 
-def context(configuration: Path, named: str) -> tuple[Path, Owner] | None:
-    """The folder for the dialplan, if it is there and may be written, and whose its files are."""
-    folder = configuration / "dialplan" / named
+def context(configuration: Path, named: str) -> Path:
+    """The folder for the dialplan. `named`: its context; empty: public, or else default."""
+    found = [configuration / "dialplan" / name for name in ([named] if named else CONTEXTS)]
+    return next((one for one in found if one.is_dir()), found[0])
+
+
+def owner_in(folder: Path) -> Owner | None:
+    """Whose a file becomes in the switch's folder; None: none may be written there."""
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         return None
-    about = folder.stat()
-    root = os.geteuid() == 0
-    return folder, Owner(about.st_uid if root else None, about.st_gid if root else None, 0o644, 0o755)
+    about, root = folder.stat(), os.geteuid() == 0
+    return Owner(about.st_uid if root else None, about.st_gid if root else None, 0o644, 0o755)
+
+
+def there(path: Path) -> str:
+    """Why nothing can be written to `path`: it is there; empty: it is not."""
+    if os.path.lexists(path):
+        return _("{path} is there already, and nothing is overwritten", path=path)
+    return ""
 
 
 def refusals(machine: Machine, dialplan: Path | None) -> Iterator[str]:
@@ -56,14 +69,13 @@ def refusals(machine: Machine, dialplan: Path | None) -> Iterator[str]:
     Args:
         dialplan: Where the dialplan would come, as far as that is known.
     """
-    for path in [machine.folder / name for name in texts.NAMES] + ([dialplan / DIALPLAN] if dialplan else []):
-        if os.path.lexists(path):
-            yield _("{path} is there already, and nothing is overwritten", path=path)
-    there = next(one for one in (machine.folder, *machine.folder.parents) if os.path.lexists(one))
-    if not there.is_dir():
-        yield _("{path} is no folder", path=there)
-    elif not os.access(there, os.W_OK | os.X_OK):
-        yield _("{path} cannot be written by this user", path=there)
+    paths = [machine.folder / name for name in texts.NAMES] + ([dialplan / DIALPLAN] if dialplan else [])
+    yield from filter(None, map(there, paths))
+    nearest = next(one for one in (machine.folder, *machine.folder.parents) if os.path.lexists(one))
+    if not nearest.is_dir():
+        yield _("{path} is no folder", path=nearest)
+    elif not os.access(nearest, os.W_OK | os.X_OK):
+        yield _("{path} cannot be written by this user", path=nearest)
     for name in sorted(os.environ):
         setting = name.removeprefix("FS_1C_").partition("__")[0].lower()
         if name.startswith("FS_1C_") and setting in Settings.model_fields:

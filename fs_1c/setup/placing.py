@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fs_1c.setup.plan import File, Owner, Plan
+
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def place(plan: Plan, usable: Callable[[], object]) -> None:
@@ -19,6 +23,11 @@ def place(plan: Plan, usable: Callable[[], object]) -> None:
 
     Raises OSError, FileExistsError among them, and what `usable` raises: then nothing is left.
     """
+    with _stopped_by_signals():
+        _place(plan, usable)
+
+
+def _place(plan: Plan, usable: Callable[[], object]) -> None:
     folders: list[Path] = []
     waiting: list[tuple[Path, Path]] = []
     placed: list[Path] = []
@@ -43,6 +52,20 @@ def place(plan: Plan, usable: Callable[[], object]) -> None:
         raise
     for temporary, _ in waiting:
         _take_back(temporary)
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Whoever ends the process, or hangs up its terminal, interrupts it, and does not just stop it midway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _make(folder: Path, owner: Owner, made: list[Path]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from fs_1c.language import _
+from fs_1c.settings import is_loopback
 from fs_1c.setup import texts
 from fs_1c.setup.answers import Answers
 
@@ -17,6 +19,8 @@ DIALPLAN = "00_fs-1c.xml"
 USER = "fs-1c"
 """The service's."""
 STANDARD = Path("/etc/fs-1c")
+WELL_KNOWN = "ClueCon"
+"""FreeSWITCH's own password of the event socket."""
 _USER_ADD = (
     "useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin fs-1c"
 )
@@ -49,6 +53,7 @@ class Machine:
         units: It has the service's.
         dialplan: The folder of the switch's context; None: there is none that may be written.
         wanted: Where that would be.
+        fs_cli: It has settings of its own, and so a password.
         switch_owner: Of what is in `dialplan`.
     """
 
@@ -61,6 +66,7 @@ class Machine:
     units: bool = False
     dialplan: Path | None = None
     wanted: Path = Path("/etc/freeswitch/dialplan/public")
+    fs_cli: bool = False
     switch_owner: Owner = Owner(None, None, 0o644, 0o755)
 
 
@@ -79,12 +85,17 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be written, and the commands that remain, in their order."""
+    """What is to be written, and the commands that remain, in their order.
+
+    Attributes:
+        notes: What whoever types them ought to know, a sentence each.
+    """
 
     folder: Path
     owner: Owner
     files: tuple[File, ...]
     commands: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Path:
@@ -114,7 +125,18 @@ def planned(answers: Answers, machine: Machine, template: str, client: str = "")
             if machine.dialplan
             else File(folder / texts.BESIDE, text, machine.owner)
         )
-    return Plan(folder, machine.owner, tuple(files), _remaining(answers, machine, client))
+    commands = _remaining(answers, machine, client)
+    return Plan(folder, machine.owner, tuple(files), commands, tuple(_notes(answers, machine)))
+
+
+def _notes(answers: Answers, machine: Machine) -> Iterator[str]:
+    if answers.event_socket and not is_loopback(answers.event_socket.host) and answers.numbers:
+        yield _(
+            "FreeSWITCH is on another machine, and its dialplan asks 127.0.0.1:8084: run the service there, "
+            "or see esl.outbound.allow."
+        )
+    if answers.event_socket and answers.event_socket_password != WELL_KNOWN and not machine.fs_cli:
+        yield _("fs_cli needs the event socket's password, too: in /etc/fs_cli.conf, or after -p.")
 
 
 def _remaining(answers: Answers, machine: Machine, client: str) -> tuple[str, ...]:

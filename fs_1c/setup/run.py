@@ -14,7 +14,7 @@ from fs_1c.language import _
 from fs_1c.settings import SettingsError, load
 from fs_1c.setup import machine, switch
 from fs_1c.setup.answers import Mistake
-from fs_1c.setup.asking import DOES_NOT_WORK, Given, Prompted
+from fs_1c.setup.asking import DOES_NOT_WORK, Given, Prompted, Refused
 from fs_1c.setup.interview import READERS, SECRETS, Interview, words
 from fs_1c.setup.placing import place
 from fs_1c.setup.plan import Plan, planned, told
@@ -28,13 +28,13 @@ class Where:
         folder: For settings and passwords.
         state: What the settings say of `state.folder`.
         switch: FreeSWITCH's configuration; None: it is looked for.
-        context: Of the dialplan.
+        context: Of the dialplan; empty: public, or else default.
     """
 
     folder: Path = Path("/etc/fs-1c")
     state: Path = Path("/var/lib/fs-1c")
     switch: Path | None = None
-    context: str = "public"
+    context: str = ""
 
 
 def run(
@@ -52,7 +52,7 @@ def run(
     found = machine.look(where.folder, where.state)
     configurations = [where.switch] if where.switch else list(switch.FOLDERS)
     known = next((one for one in configurations if one.is_dir()), None)
-    wrong = [*machine.refusals(found, known and known / "dialplan" / where.context)]
+    wrong = [*machine.refusals(found, known and machine.context(known, where.context))]
     asked = Prompted(given, console, words(), SECRETS) if asks else Given(given, console)
     for line in wrong:
         asked.say(line, "red")
@@ -68,13 +68,17 @@ def run(
         console.print()
         asked.say(_("Stopped: nothing has been written."), "red")
         return DOES_NOT_WORK
+    except Refused as error:
+        asked.say(str(error), "red")
+        return DOES_NOT_WORK
     if asked.failed:
         asked.say(_("Nothing has been written."), "red")
         return asked.failed
     if interview.configuration:
-        found = replace(found, wanted=interview.configuration / "dialplan" / where.context)
-        if context := machine.context(interview.configuration, where.context):
-            found = replace(found, dialplan=context[0], switch_owner=context[1])
+        folder = machine.context(interview.configuration, where.context)
+        found = replace(found, wanted=folder)
+        if owner := machine.owner_in(folder):
+            found = replace(found, dialplan=folder, switch_owner=owner)
     template = (resources.files("fs_1c.setup") / "sync.xml").read_text("utf-8")
     plan = planned(interview.answers, found, template, interview.client)
     return _show(plan, asked) if dry else _write(plan, asked)
@@ -137,6 +141,8 @@ def _write(plan: Plan, asked: Given) -> int:
 
 
 def _remain(plan: Plan, asked: Given) -> None:
+    for note in plan.notes:
+        asked.say(note, "yellow")
     asked.say(_("What remains:"), "bold")
     for command in plan.commands:
         asked.say(f"  {command}")

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from fs_1c.check import Finding, NotLetIn, Switch, ok, problem, skipped, warning
+from fs_1c.check import Finding, Switch, ok, problem, skipped, warning
+from fs_1c.dialplan import takes, users
+from fs_1c.esl import NotLetIn
 from fs_1c.language import _
 from fs_1c.numbers import Number, read
 from fs_1c.settings import Address
@@ -82,22 +84,10 @@ def _taken(file: str, extension: str, *, before: bool) -> Finding:
 
 
 def _taking(octets: bytes, numbers: Sequence[str]) -> Iterator[str]:
-    """The names of extensions that end here whoever dials one of the numbers."""
+    """The names of extensions where a call to one of the numbers ends."""
     for extension in (one for root in _roots(octets) for one in root.iter("extension")):
-        conditions = list(extension.iterfind("./condition"))
-        fields = {str(one.get("field")) for one in conditions}
-        patterns = [str(one.get("expression") or "") for one in conditions]
-        if fields != {"destination_number"} or extension.get("continue") == "true":
-            continue
-        if any(all(_matches(one, number) for one in patterns) for number in numbers):
+        if any(takes(extension, number) for number in numbers):
             yield str(extension.get("name") or "?")
-
-
-def _matches(pattern: str, number: str) -> bool:
-    try:
-        return bool(re.search(pattern, number))
-    except (re.error, RecursionError, OverflowError):
-        return False
 
 
 def _dialled(number: str) -> list[str]:
@@ -123,20 +113,23 @@ def _roots(octets: bytes) -> list[etree._Element]:
 
 def target(switch: Switch, dial_string: str) -> list[Finding]:
     """Does the switch know whoever rings by default."""
-    found = []
-    for one in re.split(r"[,|]|:_:", dial_string):
-        plain = re.sub(r"^(\{[^}]*\}|\[[^\]]*\]|<[^>]*>)+", "", one)
-        kind, _slash, rest = plain.partition("/")
-        try:
-            if kind == "user":
-                found.append(_user(switch, rest))
-            elif kind == "sofia" and rest.startswith("gateway/"):
-                found.append(_gateway(switch, rest.split("/")[1]))
-            else:
-                found.append(skipped("target", _("{target}: it cannot be tried", target=plain)))
-        except (OSError, EOFError, ValueError, NotLetIn):
-            found.append(skipped("target", _("{target}: the switch does not tell", target=plain)))
-    return found
+    return [
+        found
+        for one in re.split(r"[,|]|:_:", dial_string.replace("$${", "${"))
+        for found in _looked_for(switch, re.sub(r"^(\{[^}]*\}|\[[^\]]*\]|<[^>]*>)+", "", one))
+    ]
+
+
+def _looked_for(switch: Switch, target: str) -> list[Finding]:
+    gateway = re.fullmatch(r"sofia/gateway/([^/$]+)/.*", target)
+    try:
+        if gateway:
+            return [_gateway(switch, gateway[1])]
+        if found := users((target,), switch.domain):
+            return [_user(switch, *one) for one in found]
+    except (OSError, EOFError, ValueError, NotLetIn):
+        return [skipped("target", _("{target}: the switch does not tell", target=target))]
+    return [skipped("target", _("{target}: it cannot be tried", target=target))]
 
 
 def _api(switch: Switch, command: str) -> str:
@@ -146,24 +139,20 @@ def _api(switch: Switch, command: str) -> str:
         return connection.api(command) or ""
 
 
-def _user(switch: Switch, written: str) -> Finding:
-    user, _at, domain = written.partition("@")
-    domain = re.sub(r"^\$\$?\{domain(_name)?\}$|^$", switch.domain, domain)
-    if "$" in user + domain or not domain:
-        return skipped("target", _("{target}: it cannot be tried", target=f"user/{written}"))
+def _user(switch: Switch, user: str, domain: str) -> Finding:
     who = f"{user}@{domain}"
     if _api(switch, f"user_exists id {user} {domain}") == "false":
         what = _("FreeSWITCH's directory has no {user}", user=who)
-        why = _("When 1C knows nobody, or is away, nobody rings, and the caller is lost.")
-        return problem("target", what, why, _("Give one of its users, such as 1000."))
+        return problem("target", what, _nobody(), _("Give one of its users, such as 1000."))
     return ok("target", _("FreeSWITCH knows {user}", user=who))
 
 
 def _gateway(switch: Switch, name: str) -> Finding:
-    if "$" in name:
-        return skipped("target", _("{target}: it cannot be tried", target=name))
     if "invalid gateway" in _api(switch, f"sofia status gateway {name}").lower():
         what = _("FreeSWITCH has no gateway {name}", name=name)
-        why = _("When 1C knows nobody, or is away, nobody rings, and the caller is lost.")
-        return problem("target", what, why, _("Give one of those that `sofia status gateway` lists."))
+        return problem("target", what, _nobody(), _("Give one of those that `sofia status gateway` lists."))
     return ok("target", _("FreeSWITCH has the gateway {name}", name=name))
+
+
+def _nobody() -> str:
+    return _("When 1C knows nobody, or is away, nobody rings, and the caller is lost.")

@@ -97,7 +97,7 @@ def _forms(number: str) -> str:
         return rf"\+?{number.removeprefix('+')}"
     digits = parsed.e164[1:]
     if digits.startswith("7") and len(digits) == 11:  # Kazakhstan too
-        return rf"(?:\+?7|8)?{digits[1:]}"
+        return rf"\+?{digits}|8{digits[1:]}|{digits[1:]}"
     typed = number.removeprefix("+")
     return rf"\+?{digits}" if typed == digits else rf"\+?{digits}|{typed}"
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fs_1c.check import Finding, NotLetIn, Switch, fitting, look_at_base, look_at_switch, ok
+from fs_1c.check import Finding, Switch, look_at_base, look_at_switch, ok
+from fs_1c.esl import NotLetIn
 from fs_1c.numbers import NumberFormat
 from fs_1c.settings import Address, DialectName, Settings, build
 from fs_1c.setup import switch as switches
 from fs_1c.setup.answers import Answers
+from fs_1c.wsdl import fitting
 
 _UNTOLD = "untold"
 """In place of 1C's key for the PBX as long as nobody has given it: 1C refuses it, and so is there."""

@@ -8,9 +8,8 @@ from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
 from fs_1c.talk.identity import Event, People
 from fs_1c.talk.incoming import ALWAYS, PERHAPS, call_from_channel
 from fs_1c.talk.legs import is_uuid
-from fs_1c.talk.presence import Question
+from fs_1c.talk.presence import PresenceTable, Question
 from fs_1c.talk.story import Observer, Ring, Stories, Story, Talk
-from fs_1c.talk.switches import Switches
 
 __all__ = [
     "ALWAYS",
@@ -21,11 +20,11 @@ __all__ = [
     "Event",
     "Observer",
     "People",
+    "PresenceTable",
     "Question",
     "Ring",
     "Stories",
     "Story",
-    "Switches",
     "Talk",
     "call_from_channel",
     "is_uuid",

@@ -125,12 +125,14 @@ class PresenceTable:
         core: The switch's Core-UUID, by which a call is known to be its own; empty: not heard yet.
         live: The switch is heard, and has told what was before.
         heard_at: When its registrations were last told as a whole; seconds since the epoch, 0: never.
+        changed: Names of whom something was heard, for who takes them out; None: nobody wants them.
     """
 
     def __init__(self, legs: Mapping[str, Leg]) -> None:
         self.core = ""
         self.live = False
         self.heard_at = 0.0
+        self.changed: set[str] | None = None
         self._all_legs = legs
         self._legs: dict[str, dict[str, Leg]] = {}  # those of each subscriber, by name
         self._declined: dict[str, float] = {}  # name → when
@@ -143,8 +145,12 @@ class PresenceTable:
 
     def state(self, extension: str, domain: str) -> Presence:
         """How it is with that subscriber. No domain: whatever his is."""
+        return self.known(extension, domain) or _UNKNOWN
+
+    def known(self, extension: str, domain: str) -> Presence | None:
+        """The same; None: nothing was ever heard of him here."""
         if not self.live:
-            return _UNKNOWN
+            return _UNKNOWN if extension in self._users or extension in self._legs else None
         domain = domain.lower()
         legs = self._legs.get(extension)
         if legs and (busy := self._busy(domain, legs)):
@@ -154,13 +160,13 @@ class PresenceTable:
             return Presence(PresenceState.BUSY, when, declines=True)
         domains = self._users.get(extension)
         if domains is None:
-            return _UNKNOWN
+            return _UNKNOWN if legs else None
         found = [domains[domain]] if domain in domains else [] if domain else list(domains.values())
         if any(one.reachable(now) for one in found):
             return _FREE
         if found and not legs and all(one.gone and not one.elsewhere for one in found):
             return Presence(PresenceState.AWAY, max(one.gone for one in found))
-        return _UNKNOWN
+        return _UNKNOWN if found or legs else None
 
     def _busy(self, domain: str, legs: dict[str, Leg]) -> Presence | None:
         for leg in list(legs.values()):
@@ -175,13 +181,26 @@ class PresenceTable:
 
     def board(self, only: str | None = None) -> list[tuple[str, str, Presence]]:
         """All subscribers of whom something is known, or one of them: name, domain, how it is with each."""
-        users, legs = list(self._users.items()), list(self._legs)
-        if only is not None:
-            users, legs = [(only, self._users.get(only, {}))], [name for name in legs if name == only]
+        if only is None:
+            users, legs = list(self._users.items()), list(self._legs)
+        else:
+            users, legs = [(only, self._users.get(only, {}))], [only] if only in self._legs else []
         names = [(user, domain) for user, domains in users for domain in list(domains)]
         known = {user for user, _ in names}
-        names += [(name, "") for name in legs if name not in known]
+        names += [(name, self._domain_of(name)) for name in legs if name not in known]
         return [(user, domain, self.state(user, domain)) for user, domain in names]
+
+    def _domain_of(self, name: str) -> str:
+        """Of a subscriber who has legs, and never was registered."""
+        return next((leg.domain for leg in list(self._legs.get(name, {}).values()) if leg.domain), "")
+
+    def names(self) -> list[str]:
+        """All of whom something is known."""
+        return list({*list(self._users), *list(self._legs)})
+
+    def _mark(self, name: str) -> None:
+        if self.changed is not None and len(self.changed) < MAX_SUBSCRIBERS:
+            self.changed.add(name)
 
     def counts(self) -> dict[PresenceState, int]:
         """Subscribers by state."""
@@ -195,6 +214,7 @@ class PresenceTable:
     def learnt(self, uuid: str, leg: Leg) -> None:
         """A subscriber has that leg. If he has called by it himself, he can take no other call."""
         leg.counted = name = leg.party.name
+        self._mark(name)
         legs = self._legs.get(name)
         if legs is None:
             self._legs[name] = {uuid: leg}
@@ -208,6 +228,7 @@ class PresenceTable:
         if not leg.counted:
             self.learnt(uuid, leg)
         leg.busy_since = time.time() - age
+        self._mark(leg.counted)
         if self._declined:
             self._declined.pop(leg.counted, None)
         for one in self._users.get(leg.counted, _NOBODY).values():
@@ -218,14 +239,15 @@ class PresenceTable:
 
     def rings(self, leg: Leg) -> None:
         """His telephone rings: it declines no calls."""
-        if self._declined:
-            self._declined.pop(leg.party.name, None)
+        if self._declined and self._declined.pop(leg.party.name, 0.0):
+            self._mark(leg.party.name)
 
     def over(self, uuid: str, leg: Leg, cause: str, event: Event) -> None:
         """A leg of which `learnt` was told has ended: at that event, by that cause."""
         legs = self._legs.get(leg.counted)
         if legs is None or legs.pop(uuid, None) is None:
             return
+        self._mark(leg.counted)
         if not legs:
             del self._legs[leg.counted]
         if leg.busy_since:
@@ -256,6 +278,7 @@ class PresenceTable:
         if one is None:
             return
         one.changes += 1
+        self._mark(user)
         for key, telephone in list(one.telephones.items()):
             if (
                 key != call_id and (not contact or telephone.contact != contact)
@@ -308,6 +331,7 @@ class PresenceTable:
                 del one.telephones[key]
         if before is None or told:
             one.changes += 1
+            self._mark(user)
         if len(one.telephones) >= MAX_REGISTRATIONS and call_id not in one.telephones:
             del one.telephones[next(iter(one.telephones))]
         until = time.time() + min(max(0.0, expires), LONGEST) + LATE
@@ -340,6 +364,7 @@ class PresenceTable:
         if one is None or one.changes != changes:
             return
         now = time.time()
+        self._mark(user)
         contacts = len(_SIP.findall(sofia))
         nowhere = sofia.startswith(NOBODY)
         unreachable = sum(telephone.unreachable for telephone in one.telephones.values())

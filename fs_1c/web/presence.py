@@ -13,6 +13,7 @@ from starlette.responses import Response
 from fs_1c.call import Presence, PresenceState
 from fs_1c.integration import Integration
 from fs_1c.journal import iso
+from fs_1c.presence import Table
 from fs_1c.web.exchange import Refusal, text
 from fs_1c.web.history import InThread
 from fs_1c.web.status import UNMASKED, masked_values
@@ -49,7 +50,8 @@ def _answer(told: str) -> Response:
 
 def _json(integration: Integration, extension: str, limit: int, mask: bool) -> str | None:
     """Its keys are a contract. None: no switch is listened to."""
-    tables = dict(integration.switches.tables)
+    here = dict(integration.switches.tables)
+    tables: dict[str, Table] = {**here, **integration.switches.others()}
     if not tables:
         return None
     now = time.time()
@@ -59,6 +61,7 @@ def _json(integration: Integration, extension: str, limit: int, mask: bool) -> s
         "switches": {
             switch: {
                 "heard": table.live,
+                "elsewhere": switch not in here,
                 "told_s": round(max(0.0, now - table.heard_at)) if table.heard_at else None,
                 "subscribers": {state.value: count for state, count in table.counts().items()},
             }
@@ -97,5 +100,19 @@ def metrics(integration: Integration) -> Iterator[Metric]:
             subscribers.add_metric((switch, state.value), count)
         if table.heard_at:
             age.add_metric((switch,), max(0.0, time.time() - table.heard_at))
-    yield subscribers
-    yield age
+    elsewhere = GaugeMetricFamily(
+        "fs_1c_subscribers_elsewhere",
+        "Subscribers of a switch of which another service tells, by state.",
+        labels=("switch", "state"),
+    )
+    told = GaugeMetricFamily(
+        "fs_1c_presence_elsewhere_age_seconds",
+        "Seconds since another service has told of its switch.",
+        labels=("switch",),
+    )
+    for switch, other in integration.switches.others().items():
+        for state, count in other.counts().items():
+            elsewhere.add_metric((switch, state.value), count)
+        if other.heard_at:
+            told.add_metric((switch,), max(0.0, time.time() - other.heard_at))
+    yield from (subscribers, age, elsewhere, told)

@@ -21,9 +21,10 @@ from fs_1c.esl.inbound import InboundDoor
 from fs_1c.integration import Integration
 from fs_1c.journal.writer import Journal
 from fs_1c.numbers import NumberPlan
+from fs_1c.presence import Switches
 from fs_1c.settings import InboundSettings, JournalSettings
 from fs_1c.settings.types import Address
-from fs_1c.talk import People, Switches
+from fs_1c.talk import People
 from fs_1c.talk.conversations import EVENTS
 from tests.bench.peers import environments, inbound, inbound_switch, wire
 from tests.bench.peers.environments import Unavailable

@@ -20,7 +20,7 @@ from tests.world import CLIENT, settings_for
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
 OWN = EXAMPLE.replace("74951234567", "74957654321")
 HERE = Address("127.0.0.1", 8084)
-USERS = {"users": ("100", "244", "101", "200")}
+USERS: dict[str, Any] = {"users": ("100", "244", "101", "200")}
 
 
 def seen(*numbers: str, manager: str = "244", role: str = "", **told: Any) -> list[Finding]:

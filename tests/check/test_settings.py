@@ -17,7 +17,7 @@ from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
 from fs_1c.settings import SubscribersSettings, build, load
 from tests.check.conftest import bad, check, the_one
-from tests.support import as_nobody
+from tests.support import as_nobody, let_all_in
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
 SECRET = "s3cret-of-mine"
@@ -163,8 +163,7 @@ def test_a_folder_below_one_that_may_not_be_entered(tmp_path: Path, what: str) -
     recordings = {"folder": str(own), "link": "https://pbx.example/r"}
     given = build({"onec": onec, "state": state, "recordings": recordings})
     look = settings_step.state if what == "state.folder" else recordings_step.recordings
-    for above in tmp_path.parents[:2]:
-        above.chmod(0o755)
+    let_all_in(tmp_path)
     tmp_path.chmod(0o755)
     closed.chmod(0o700)
     with as_nobody():
@@ -175,8 +174,7 @@ def test_a_folder_below_one_that_may_not_be_entered(tmp_path: Path, what: str) -
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_what_root_has_left_in_the_folder_is_seen(tmp_path: Path) -> None:
-    for above in (tmp_path, *tmp_path.parents[:2]):
-        above.chmod(0o755)
+    let_all_in(tmp_path)
     own = tmp_path / "own"
     own.mkdir()
     (own / "journal.db").touch(0o640)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fs_1c.check import answer_step, wsdl
+from fs_1c import wsdl
+from fs_1c.check import answer_step
 from fs_1c.check import base as bases
 from fs_1c.check.finding import Level
 from fs_1c.check.keys import Keys

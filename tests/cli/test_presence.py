@@ -10,10 +10,11 @@ from typing import Any
 
 import requests
 
-from fs_1c.call import PresenceState
+from fs_1c.call import Presence, PresenceState
+from fs_1c.presence import Switches
 from fs_1c.service import Service
 from fs_1c.settings import build
-from fs_1c.talk import Conversations, Switches
+from fs_1c.talk import Conversations
 from tests.processes import fs_1c
 from tests.web.http_client import SHOWN, TOKEN
 
@@ -47,6 +48,22 @@ def known(switches: Switches) -> None:
         )
 
 
+class Told:
+    """What another service tells of its switch: 301 talks there, 302 is away."""
+
+    core, live, heard_at = "core-2", True, 1.0
+    rows = (("301", Presence(PresenceState.BUSY, 1.0, "89235292927")), ("302", Presence(PresenceState.AWAY)))
+
+    def known(self, extension: str, domain: str) -> Presence | None:
+        return dict(self.rows).get(extension)
+
+    def board(self, only: str | None = None) -> list[tuple[str, str, Presence]]:
+        return [(name, "pbx.example", how) for name, how in self.rows if only in (None, name)]
+
+    def counts(self) -> dict[PresenceState, int]:
+        return {state: sum(how.state is state for _, how in self.rows) for state in PresenceState}
+
+
 def played(
     folder: Path, *commands: tuple[str, ...], listens: bool = True
 ) -> tuple[list[CompletedProcess[str]], list[Any]]:
@@ -62,6 +79,7 @@ def played(
             assert service.http is not None
             if listens:
                 known(service.integration.switches)
+                service.integration.switches.elsewhere["sw2"] = Told()
             port = service.http.address.port
             config = folder / "fs-1c.toml"
             config.write_text(
@@ -92,24 +110,31 @@ def test_who_can_take_a_call(tmp_path: Path) -> None:
     lines = table.stdout.splitlines()
     assert lines[0].startswith("Switch sw1 is heard, and told all registrations ")
     assert lines[0].endswith(" s ago: 1 free, 1 busy, 1 away, 0 unknown.")
-    rows = [line.split() for line in lines[2:]]
+    assert lines[1] == ("Switch sw2 is heard, as another service tells: 0 free, 1 busy, 1 away, 0 unknown.")
+    rows = [line.split() for line in lines[3:]]
     assert rows[0] == ["extension", "state", "since", "with", "domain", "switch"]
-    assert [(row[0], row[1]) for row in rows[1:]] == [("244", "busy"), ("245", "away"), ("246", "free")]
+    assert [(row[0], row[1]) for row in rows[1:]] == [
+        *(("244", "busy"), ("301", "busy"), ("245", "away"), ("302", "away"), ("246", "free"))
+    ]
+    assert [row[-1] for row in rows[1:]] == ["sw1", "sw2", "sw1", "sw2", "sw1"]
     assert rows[1][4] == "89235292926"
-    assert [line.split()[0] for line in one.stdout.splitlines()[3:]] == ["245"]
-    assert nobody.stdout.splitlines()[1:] == ["Nothing is known: they are rung as if free."]
+    assert [line.split()[0] for line in one.stdout.splitlines()[4:]] == ["245"]
+    assert nobody.stdout.splitlines()[2:] == ["Nothing is known: they are rung as if free."]
     told = json.loads(as_json.stdout)
+    assert [one["elsewhere"] for one in told["switches"].values()] == [False, True]
     assert told["switches"]["sw1"]["subscribers"] == {"free": 1, "busy": 1, "away": 1, "unknown": 0}
     assert {row["extension"]: row["state"] for row in told["subscribers"]}["245"] == PresenceState.AWAY
 
     assert closed.status_code == 401
-    assert masked.json()["more"] == 2
+    assert masked.json()["more"] == 4
     (row,) = masked.json()["subscribers"]
     assert "5292" not in row["whom"]
     assert row["whom"].endswith("2926")
     assert refused.status_code == 400
     for line in ('subscribers{state="busy",switch="sw1"} 1.0', 'subscribers{state="away",switch="sw1"} 1.0'):
         assert f"fs_1c_{line}" in metrics.text
+    assert 'fs_1c_subscribers_elsewhere{state="busy",switch="sw2"} 1.0' in metrics.text
+    assert 'fs_1c_presence_elsewhere_age_seconds{switch="sw2"} ' in metrics.text
     assert 'fs_1c_presence_age_seconds{switch="sw1"} ' in metrics.text
 
 

@@ -9,6 +9,7 @@ version, removed, installed again, purged.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,13 +18,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from rich.console import Console
 
 from tests import ROOT
 from tests.debian.container import NSPAWN, Container, files, make, started
 from tests.debian.packages import later, version_of
+from tests.docs.markdown import blocks
 
 RATE = 50
 NEEDED = ("systemd", "systemd-sysv", "dbus", "adduser", "python3", "bash-completion", "man-db", "libgcc-s1")
@@ -45,7 +47,7 @@ def say(line: str) -> None:
 class Calls:
     """`told`: what became of them, once they are over."""
 
-    lines: TextIO
+    lines: IO[str]
     told: dict[str, Any] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -198,6 +200,19 @@ def refused(container: Container, package: Path) -> None:
     say(f"downgrade: {line}")
 
 
+def went_back(container: Container, package: Path) -> None:
+    """All the same, by the very commands of docs/install.md."""
+    (block,) = [text for text in blocks(ROOT / "docs/install.md", "sh") if "mv /var/lib/fs-1c/" in text]
+    named = re.sub(r"\./fs-1c_\S+\.deb", f"/packages/{package.name}", block)
+    container.run("sh", "-ec", named.replace("apt-get ", f"{' '.join(APT)} "))
+    assert container.run("fs-1c", "--version").stdout.strip() == version_of(package).partition("+")[0]
+    with calls(container, 5) as made:
+        made.begin()
+        time.sleep(3)
+    assert made.told["answered"] == made.told["calls"] == made.told["cards"], made.told
+    say("went back all the same, by the commands of docs/install.md; people are answered, cards open")
+
+
 def removed(container: Container, package: Path) -> None:
     """And back: as it was."""
     container.run(*APT, "remove", "fs-1c")
@@ -231,7 +246,8 @@ def life(folder: Path, suite: str, package: Path) -> None:
         change(container, own, 5, "--allow-downgrades")
         change(container, moved_on, 5)
         refused(container, own)
-        removed(container, moved_on)
+        went_back(container, own)
+        removed(container, own)
         container.run(*APT, "purge", "fs-1c")
         assert container.run("getent", "passwd", "fs-1c", may_fail=True).returncode
         assert container.run("getent", "group", "fs-1c", may_fail=True).returncode

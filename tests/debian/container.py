@@ -34,7 +34,17 @@ def make(root: Path, suite: str, packages: Sequence[str]) -> None:
     """A new one, with these packages besides what every Debian has."""
     included = [f"--include={','.join(packages)}"] if packages else []
     subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", *included, suite, str(root)], check=True, timeout=600
+        [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            "--dpkgopt=force-unsafe-io",
+            *included,
+            suite,
+            str(root),
+        ],
+        check=True,
+        timeout=1200,
     )
     (root / "etc/machine-id").write_text("")
     (root / "packages").mkdir()

@@ -16,7 +16,9 @@ from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 CALLS = 9_000
 """At the most: the simulated 1C keeps 10 000 requests."""
 DOOR = "127.0.0.1", 8084
-TALK = 1.0
+MANAGER, TALK = "244", 5.0
+NUMBERS = 300
+"""Clients who call, one after the other, and again: not more new ones than one trunk may bring."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Traffic:
         outcomes: How the service ended its part, by the switch.
         results: What it said.
         slowest: Milliseconds that the one who waited longest was with the service.
-        cards, twice, without: Opened; of callers with more than one; callers that were answered and had none.
+        cards, twice, without: Opened; beyond one for each call of the manager; his calls without one.
     """
 
     calls: int
@@ -43,13 +45,13 @@ class Traffic:
 
 
 def number(i: int) -> str:
-    return f"8923{5000000 + i}"
+    return f"8923{5000000 + i % NUMBERS}"
 
 
 async def run(rate: float) -> Traffic:
-    clients = tuple(Client(number(i), f"Клиент {i}", "0", "244") for i in range(CALLS))
+    clients = tuple(Client(number(i), f"Клиент {i}", "0", MANAGER) for i in range(NUMBERS))
     over = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    with OneCSimulator(OneCSimulatorSettings(port=8080, latency=0.05, clients=clients)) as onec:
+    with OneCSimulator(OneCSimulatorSettings(port=8080, latency=0.01, clients=clients)) as onec:
         async with SimulatedSwitch(SwitchSettings(port=8021)) as switch:
             sys.stdout.write("here\n")
             sys.stdout.flush()
@@ -64,22 +66,22 @@ async def run(rate: float) -> Traffic:
                 calling.append(asyncio.create_task(switch.call(script)))
                 await asyncio.sleep(max(0.0, began + len(calling) / rate - loop.time()))
             ended = await asyncio.gather(*calling)
-            answered = [number(i) for i, one in enumerate(ended) if one.answered_by]
+            managed = Counter(number(i) for i, one in enumerate(ended) if one.answered_by == MANAGER)
             for _ in range(300):  # the last cards are on their way
                 cards = Counter(card.num_from for card in onec.cards)
-                if len(cards) >= len(answered):
+                if cards.total() >= managed.total():
                     break
                 await asyncio.sleep(0.1)
     return Traffic(
         calls=len(ended),
-        answered=len(answered),
-        named=sum(f"Клиент {i}" in one.display_name for i, one in enumerate(ended)),
+        answered=sum(one.answered_by is not None for one in ended),
+        named=sum(f"Клиент {i % NUMBERS}" in one.display_name for i, one in enumerate(ended)),
         outcomes=dict(Counter(one.service_outcome for one in ended)),
         results=dict(Counter(one.variables.get("fs_1c_result", "none") for one in ended)),
         slowest=round(max(one.lookup_ms or 0.0 for one in ended), 1),
         cards=cards.total(),
-        twice=sum(count > 1 for count in cards.values()),
-        without=len(set(answered) - set(cards)),
+        twice=(cards - managed).total(),
+        without=(managed - cards).total(),
     )
 
 

@@ -104,9 +104,13 @@ def _actions(extension: etree._Element, called: set[str]) -> Iterator[str]:
             yield f"{application}: a bracket is missing in {data!r}"
 
 
+# Only where the service has said that the manager is busy or away: then the name is the service's, too.
+_WHY = "effective_caller_id_name=${effective_caller_id_name} (${fs_1c_manager} ${fs_1c_manager_state})"
+
+
 def _known_to_be_harmless(application: str, data: str) -> bool:
     if application == "set":
-        return _PICK_UP.fullmatch(data) is not None
+        return data == _WHY or _PICK_UP.fullmatch(data) is not None
     return (application, data) in (("bridge", _TARGET), ("set_profile_var", _NAME))
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from fs_1c.call import Call, Caller, Result
+from fs_1c.call import Call, Caller, Presence, PresenceState, Result
 from fs_1c.numbers import NumberPlan
 from fs_1c.routing import decide
-from fs_1c.settings import RoutingSettings
+from fs_1c.settings import RoutingSettings, Unavailable
 from tests.dialplan.files import (
     CONFIGURATIONS,
     DIALPLANS,
@@ -63,7 +63,13 @@ def contexts(path: Path) -> dict[str, list[etree._Element]]:
     return {"public": extensions(path.read_text()), **own}
 
 
-def known(manager: str = "244", category: str = "0", result: Result = Result.FOUND) -> Ask:
+def known(
+    manager: str = "244",
+    category: str = "0",
+    result: Result = Result.FOUND,
+    state: PresenceState | None = None,
+    policy: RoutingSettings | None = None,
+) -> Ask:
     """A service that decides as ours does, for a client of that manager and category."""
 
     def ask(mode: str, variables: Variables) -> str:
@@ -71,8 +77,9 @@ def known(manager: str = "244", category: str = "0", result: Result = Result.FOU
         decision = decide(
             call,
             Caller(None, result, title="Чиж", manager=manager, category=category),
-            RoutingSettings(),
+            policy or RoutingSettings(),
             NumberPlan(),
+            (lambda extension, domain: Presence(state)) if state else None,
         )
         variables.update(decision.variables)
         if mode != "async":
@@ -220,6 +227,38 @@ def test_vip_are_before_the_others_in_the_queue(category: str, score: bool) -> N
     ran = follow(FOLDER / "queue.xml", NUMBER, known("244", category)).ran
     assert (("set", "cc_base_score=1000") in ran) is score
     assert ("callcenter", "support@default") in ran
+
+
+NEXT = RoutingSettings(when_busy=Unavailable.NEXT, when_away=Unavailable.NEXT)
+
+
+@pytest.mark.parametrize("state", [None, *PresenceState])
+def test_a_group_sees_why_the_manager_does_not_answer(state: PresenceState | None) -> None:
+    passed = state in (PresenceState.BUSY, PresenceState.AWAY)
+    trace = follow(FOLDER / "ring_group.xml", NUMBER, known(state=state, policy=NEXT))
+    assert len(trace.rang) == (2 if passed else 3)
+    assert trace.rang[-2:] == DEFAULTS["ring_group"][NUMBER]
+    said = f"effective_caller_id_name=Чиж (244 {state})"
+    assert (("set", said) in trace.ran) is passed
+
+
+@pytest.mark.parametrize(
+    ("state", "category", "score"),
+    [
+        (PresenceState.BUSY, "0", ["300"]),
+        (PresenceState.AWAY, "0", ["300"]),
+        (PresenceState.AWAY, "VIP", ["300", "1000"]),
+        (PresenceState.FREE, "0", []),
+        (PresenceState.UNKNOWN, "0", []),
+        (None, "0", []),
+    ],
+)
+def test_in_the_queue_who_has_a_manager_who_cannot_answer_is_before_who_has_none(
+    state: PresenceState | None, category: str, score: list[str]
+) -> None:
+    ran = follow(FOLDER / "queue.xml", NUMBER, known("244", category, state=state)).ran
+    scores = [data for app, data in ran if app == "set" and data.startswith("cc_base_score=")]
+    assert scores == [f"cc_base_score={one}" for one in score]
 
 
 @pytest.mark.parametrize(("number", "base"), [(NUMBER, "sales"), (SECOND_NUMBER, "service")])

@@ -30,20 +30,21 @@ OWN = r"(?:runuser -u fs-1c -- |\.venv/bin/)?fs-1c "
 ELSEWHERE = {
     rf"{OWN}(?:serve|simulator)\b": "tests/cli/test_cli.py",
     rf"{OWN}setup\b": "tests/setup/test_terminal.py",
-    r"fs_cli -x '": "tests/freeswitch/test_dialplan.py",
+    r"fs_cli (?:-p \S+ )?-x '": "tests/freeswitch/test_dialplan.py",
     r"(?s)curl .*http://1c\.example": "tests/docs/test_1c.py",
     r"curl .*https://calls\.pbx\.example": "tests/docs/test_call_guide.py",
     r"(?:PATH=\S+ )?/opt/fs-1c/bin/pip install ": "tests/test_supply.py",  # but for the download
-    r"apt-get (?:install|remove|purge) (?:--allow-downgrades )?(?:\./\S*)?fs-1c": "tests/debian/__main__.py",
+    r"apt-get install (?:--allow-downgrades )?\./": "tests/debian/__main__.py",  # make debtest
+    r"apt-get (?:remove|purge) fs-1c": "tests/debian/__main__.py",
+    r"(?:mkdir|mv) /var/lib/fs-1c/": "tests/debian/__main__.py",
 }
 """Commands, by how they begin, that another test runs."""
 BY_HAND = (
-    r"apt-get install -y (?:build-essential debhelper git )?python3-venv",
+    r"apt-get install -y (?:build-essential .*)?python3-venv",
     r"(?:sudo )?systemctl ",
     r"journalctl -u fs-1c ",
     r"sudo \./webinst ",
     r"umask 022",
-    r"(?:mkdir|mv) /var/lib/fs-1c/",
     r"(?:/usr/bin/)?python3 -m venv /opt/fs-1c",
 )
 """What needs an administrator's machine, or 1C's."""

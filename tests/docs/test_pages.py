@@ -45,6 +45,12 @@ def test_no_page_stands_alone(page: Path) -> None:
     assert page in linked or page == ROOT / "README.md"
 
 
+def test_every_page_has_its_place_on_the_site() -> None:
+    placed = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    pages = [str(page.relative_to(DOCS)) for page in PAGES if page.is_relative_to(DOCS)]
+    assert sorted(placed) == sorted([*pages, "index.md"])
+
+
 @each_page
 def test_settings_that_are_shown_are_good(page: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"

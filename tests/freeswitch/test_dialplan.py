@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fs_1c.call import PresenceState
 from fs_1c.channel import text
 from fs_1c.simulator.onec import Client, OneCSimulator, OneCSimulatorSettings
 from tests.dialplan.docs import commands_for_fs_cli
@@ -180,6 +181,19 @@ def test_a_group_rings_at_once_and_then_the_one_on_duty(company: ShippedCompany)
     caller.to_be(State.TALKING)
 
 
+def test_a_group_sees_that_the_manager_declines_calls(company: ShippedCompany) -> None:
+    """By the first call that is known; the second does not ring him, and the group is told why."""
+    company.serve(inbound=True, routing={"when_busy": "next"})
+    manager, colleague = company.phone("246", Manner.BUSY), company.phone("245")
+    company.dial("ring_group", "89235290246")
+    assert colleague.talks().name == "Занятый менеджер"
+    state_of = company.running.service.integration.switches.at("")  # type: ignore[union-attr]
+    company.until(lambda: state_of("246", "").state is PresenceState.BUSY, "he is not known to decline")  # type: ignore[misc]
+    company.dial("ring_group", "89235290246")
+    assert colleague.talks(2).name == "Занятый менеджер (246 busy)"
+    assert len(manager.legs) == 1
+
+
 def test_vip_have_a_desk_of_their_own(company: ShippedCompany) -> None:
     company.serve(clients=(*CLIENTS, VIP))
     desk, common = company.phone("101", Manner.BUSY), company.phone("100")
@@ -298,6 +312,23 @@ def test_a_queue_whose_agents_never_answer_gives_the_caller_back(company: Shippe
         file.write_text(shipped)
         company.switch.api("reloadxml")
         company.switch.api(reload)
+
+
+@has_queue
+def test_who_has_a_manager_who_declines_calls_waits_for_the_queue_alone(company: ShippedCompany) -> None:
+    company.serve(inbound=True, routing={"when_busy": "next"})
+    manager, agent = company.phone("246", Manner.BUSY), company.phone("244")
+    company.phone("245", Manner.BUSY)
+    for times, score in ((1, None), (2, "300")):
+        caller = company.dial("queue", "89235290246")
+        agent.talks(times)
+        company.card_opens(times)
+        agent.legs[-1].hang_up()
+        ended = company.watcher.wait("CHANNEL_HANGUP_COMPLETE", caller.call_id)
+        assert ended.get("variable_cc_base_score") == score
+        state_of = company.running.service.integration.switches.at("")  # type: ignore[union-attr]
+        company.until(lambda: state_of("246", "").state is PresenceState.BUSY, "he is not known to decline")  # type: ignore[misc] # noqa: B023
+    assert len(manager.legs) == 1
 
 
 @pytest.mark.skipif(bool(QUEUE), reason="this FreeSWITCH has mod_callcenter")

@@ -14,10 +14,9 @@ from unittest.mock import patch
 
 from urllib3.connection import HTTPConnection
 
-from fs_1c import channel, numbers
+from fs_1c import channel, numbers, wsdl
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.cards import subscribers
-from fs_1c.check import wsdl
 from fs_1c.directory import entries, forgetting
 from fs_1c.esl.wire import Headers, Message, Reader, WireError
 from fs_1c.journal import report

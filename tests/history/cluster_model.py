@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from fs_1c.call import CallEvent, HungUp
@@ -20,8 +21,9 @@ from fs_1c.history import kept
 from fs_1c.history.history import LEARNS_WITHIN
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
-from fs_1c.history.relay import rows
-from fs_1c.history.relay.relay import Part, Relay
+from fs_1c.history.relay import hands, part, relay, rows
+from fs_1c.history.relay.part import Part
+from fs_1c.history.relay.relay import Relay
 from fs_1c.history.relay.shared import HERE, SAME
 from fs_1c.history.stories import as_json, of_json
 from fs_1c.history.tables import Policy, Table, itoolabs, mobilon
@@ -105,6 +107,12 @@ class World:
         for me, at in self.here.items():
             if self.clock.now - at > HERE:
                 self.redis.client.delete(f"fs-1c:history:here:{me}")
+
+
+def moves(patch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """The relay's clock is this one."""
+    for module in (relay, part, hands):
+        patch.setattr(module, "time", clock)
 
 
 def passes(clock: Clock, seconds: int, *services: Service) -> None:

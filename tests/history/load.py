@@ -128,7 +128,7 @@ async def agree(calls: int, rate: float) -> Agreed:
     with tempfile.TemporaryDirectory() as name, OneCSimulator(simulated) as onec:
         async with SimulatedSwitch(SwitchSettings(port=0)) as switch:
             with service(Path(name), switch.event_socket_port, onec.url) as process:
-                await switch.wait_for_subscribers()
+                await switch.wait_for_subscribers(timeout=60.0)
                 before = processor_time(process)
                 await play(switch, all_of_them, rate)
                 ended = time.monotonic()

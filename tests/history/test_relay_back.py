@@ -169,3 +169,17 @@ def test_what_follows_an_end_waits_for_the_service_that_died_while_it_was_at_tha
     both.pass_(3)
     both.says()
     assert list(dict.fromkeys(both.told(ring))) == ["INCOMING", "COMPLETED", "history"]
+
+
+def test_what_the_reserve_has_heard_keeps_its_order_in_redis(both: Both) -> None:
+    """Whoever reads it there: the own service, which is back before 1C is."""
+    both.world.dialect = "itoolabs"
+    both.world.onec_down = True
+    both.own.kill()
+    rings = [both.call(i) for i in range(10)]
+    both.pass_(6)
+    both.own.start()
+    both.pass_(6)
+    both.world.onec_down = False
+    both.says(both.own)
+    assert all(both.told(ring) == ["INCOMING", "COMPLETED", "history"] for ring in rings)

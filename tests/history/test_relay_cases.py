@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fs_1c.history.relay import relay, shared
-from tests.history.cluster_model import Service, World, calls, passes, twice
+from fs_1c.history.relay import shared
+from tests.history.cluster_model import Service, World, calls, moves, passes, twice
 from tests.history.conftest import HARMFUL
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
@@ -28,7 +28,7 @@ class Both:
         server.client.flushall()
         monkeypatch.setattr(shared, "TAKES", 0.0)
         self.server, self.world = server, World(server, "mobilon")
-        monkeypatch.setattr(relay, "time", self.world.clock)
+        moves(monkeypatch, self.world.clock)
         self.own, self.reserve = Service(self.world, reserve=False), Service(self.world, reserve=True)
         self.own.other, self.reserve.other = self.reserve, self.own
         self.pass_(20)

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from fs_1c.history.relay import relay, shared
-from tests.history.cluster_model import LAST, Service, World, calls, passes, twice
+from fs_1c.history.relay import shared
+from tests.history.cluster_model import LAST, Service, World, calls, moves, passes, twice
 from tests.history.conftest import HARMFUL
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
@@ -33,7 +33,7 @@ class Cluster(RuleBasedStateMachine):
     @initialize(dialect=st.sampled_from(sorted(LAST)))
     def begins(self, dialect: str) -> None:
         self.world = World(self.server, dialect)
-        self.patch.setattr(relay, "time", self.world.clock)
+        moves(self.patch, self.world.clock)
         self.own = Service(self.world, reserve=False)
         self.reserve = Service(self.world, reserve=True)
         self.own.other, self.reserve.other = self.reserve, self.own

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from fs_1c.check import wsdl
+from fs_1c import wsdl
 from fs_1c.onec.client import Client
 from fs_1c.onec.dialects import answer
 from fs_1c.onec.dialects.mobilon import Mobilon

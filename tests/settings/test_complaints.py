@@ -10,7 +10,7 @@ import pytest
 
 from fs_1c.settings import SettingsError, build, inline_secrets, load
 from fs_1c.settings.types import parse_duration
-from tests.support import as_nobody
+from tests.support import as_nobody, let_all_in
 
 ONEC = '[onec]\nurl = "http://1c.example/ws"\n'
 SECRET = "s3kr1t"
@@ -140,8 +140,7 @@ def test_another_encoding_and_other_quotes_are_told(tmp_path: Path, octets: byte
 def test_why_a_file_cannot_be_read_and_what_to_do(tmp_path: Path, what: str, said: str, setting: str) -> None:
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
-    for above in (tmp_path, *tmp_path.parents[:2]):
-        above.chmod(0o755)
+    let_all_in(tmp_path)
     folder = tmp_path / "secrets"
     file = folder / "password"
     if what != "far":

@@ -6,21 +6,16 @@ import os
 import pty
 import re
 import select
-import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Self
 
-from tests import ROOT
+from tests.processes import fork
 
 PATIENCE = 60.0
 """Seconds for anything to appear."""
 
-# The terminal is the process's own, as after a login: passwords are read from it, and Ctrl-C comes by it.
-_OWN = (
-    "import fcntl, runpy, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-    "runpy.run_module('fs_1c', run_name='__main__', alter_sys=True)"
-)
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -35,16 +30,9 @@ class Terminal:
         self.shown = ""
         self._seen = 0
         self._ours, theirs = pty.openpty()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _OWN, *arguments],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-            cwd=ROOT,
-            env={**os.environ, "TERM": "xterm", "COLUMNS": "200", "LC_ALL": "C.UTF-8", **environment},
-        )
-        os.close(theirs)
+        more = {"TERM": "xterm", "COLUMNS": "200", "LC_ALL": "C.UTF-8", **environment}
+        self._process = fork(_command, os.ttyname(theirs), arguments, {**os.environ, **more})
+        self._theirs = theirs
 
     def until(self, text: str) -> str:
         """Waits for it behind what was waited for last; what has come before it."""
@@ -68,6 +56,8 @@ class Terminal:
     def end(self) -> int:
         """Its exit code."""
         ends = time.monotonic() + PATIENCE
+        os.close(self._theirs)  # when the command closes it, too, there is nothing more to be read
+        self._theirs = -1
         while self._read(ends):
             pass
         return self._process.wait(PATIENCE)
@@ -86,5 +76,23 @@ class Terminal:
 
     def __exit__(self, *exception: object) -> None:
         self._process.kill()
-        self._process.wait()
-        os.close(self._ours)
+        self._process.wait(PATIENCE)
+        for one in (self._ours, self._theirs):
+            if one >= 0:
+                os.close(one)
+
+
+def _command(terminal: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """The whole of the process: the terminal is its own, as after a login, and `fs-1c` runs on it."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.setsid()
+    opened = os.open(terminal, os.O_RDWR)
+    for number in range(3):
+        os.dup2(opened, number)
+    sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115
+    sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8") for number in (1, 2))  # noqa: SIM115
+    sys.argv = ["fs-1c", *arguments]
+    from fs_1c.cli import main
+
+    main()

@@ -11,11 +11,12 @@ import pytest
 from fs_1c.check import network
 from fs_1c.check import switch as switch_step
 from fs_1c.settings import load
+from fs_1c.simulator.freeswitch import SwitchSettings
 from fs_1c.simulator.onec import Fault
 from tests.certificates import certificate, tls
-from tests.check.conftest import simulator
+from tests.check.conftest import simulator, switch
 from tests.processes import free_port
-from tests.setup.conftest import SECRET, SOCKET_SECRET, World
+from tests.setup.conftest import SECRET, SOCKET_SECRET, SWITCH, World
 from tests.setup.support import CLIENT, NUMBER, TARGET
 from tests.support import RawServer, http_answer, inner, says, soap_answer
 
@@ -94,7 +95,8 @@ def onec_as_socket(world: World) -> dict[str, str]:
 
 
 def taken_number(world: World) -> dict[str, str]:
-    taking = '<condition field="destination_number" expression="^(\\+?74951234567)$"/>'
+    field = 'field="destination_number" expression="^(\\+?74951234567)$"'
+    taking = f'<condition {field}><action application="answer"/></condition>'
     text = f'<include><extension name="office">{taking}</extension></include>'
     (world.place.public / "00_did.xml").write_text(text)
     return {}
@@ -235,6 +237,16 @@ def test_1c_finds_numbers_in_another_form(world: World, monkeypatch: pytest.Monk
     assert load(world.place.folder / "fs-1c.toml").onec["default"].number_format == "+7"
 
 
+def test_a_base_that_fails_for_whom_it_does_not_know(world: World) -> None:
+    """Without a client's number it looks as if it always failed."""
+    world.onec.fault = Fault("fails-for-unknown")
+    alone = world.place.setup({**world.given, "client": "none"})
+    said = world.place.setup(world.given)
+    assert (alone.code, said.code) == (1, 0), said.text
+    assert "PROBLEM service" in alone.text
+    assert f"SayName works for {CLIENT}" in said.text
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -258,3 +270,24 @@ def test_1c_unf(world: World, given: dict[str, str], words: str) -> None:
         settings = load(world.place.folder / "fs-1c.toml")
         assert settings.onec["default"].crm_secret() == "t0ken"
         assert settings.history.enabled
+
+
+def test_a_dialplan_that_only_the_switch_knows_of_is_not_overwritten(world: World, tmp_path: Path) -> None:
+    """Its configuration is elsewhere than where it was looked for: that is known when the switch is asked."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "dialplan" / "default").mkdir(parents=True)
+    theirs = elsewhere / "dialplan" / "default" / "00_fs-1c.xml"
+    asked = SwitchSettings(
+        answers={"global_getvar conf_dir": str(elsewhere).encode()}, directory=SWITCH.directory
+    )
+    with switch(asked) as other:
+        given = {**world.given, "event-socket": f"127.0.0.1:{other.event_socket_port}"}
+        given["event-socket-password"] = "ClueCon"
+        theirs.write_text("theirs")
+        refused = world.place.setup(given)
+        theirs.unlink()
+        said = world.place.setup(given)
+    assert refused.code == 1
+    assert f"{theirs} is there already" in refused.text
+    assert said.code == 0, said.text
+    assert "user/1000@" in theirs.read_text()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import signal
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from fs_1c.setup.placing import place
 from fs_1c.setup.plan import File, Owner, Plan
+from tests.processes import fork
 
 OWNER = Owner(None, None, 0o640, 0o750)
 SWITCH = Owner(None, None, 0o644, 0o755)
@@ -115,6 +117,16 @@ def test_a_failure_in_the_middle_leaves_nothing(
     assert everything(tmp_path) == before
 
 
+@pytest.mark.parametrize("ends", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_ended_in_the_middle_leaves_nothing(tmp_path: Path, ends: signal.Signals) -> None:
+    before, handler = everything(tmp_path), signal.getsignal(ends)
+    one = plan(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        place(one, lambda: os.kill(os.getpid(), ends))
+    assert everything(tmp_path) == [*before, "public"]
+    assert signal.getsignal(ends) is handler
+
+
 def test_what_cannot_be_used_is_taken_back(tmp_path: Path) -> None:
     one = plan(tmp_path)
     before = everything(tmp_path)
@@ -127,26 +139,18 @@ def test_what_cannot_be_used_is_taken_back(tmp_path: Path) -> None:
     assert everything(tmp_path) == before
 
 
-FULL = """
-import resource, sys
-from pathlib import Path
-from tests.setup.test_placing import plan
-from fs_1c.setup.placing import place
-resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-try:
-    place(plan(Path(sys.argv[1])), lambda: None)
-except OSError as error:
-    print(error.errno)
-"""
+def on_a_full_disk(root: Path) -> None:
+    """The exit code is the error's number."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    try:
+        place(plan(root), lambda: None)
+    except OSError as error:
+        sys.exit(error.errno)
 
 
 def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     """As a process has it that may write no more: the small files fit, the dialplan does not."""
-    one = plan(tmp_path)
+    plan(tmp_path)
     before = everything(tmp_path)
-    said = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    assert said.stdout.split() == [str(errno.EFBIG)]
+    assert fork(on_a_full_disk, tmp_path).wait(60) == errno.EFBIG
     assert everything(tmp_path) == before
-    assert one.files

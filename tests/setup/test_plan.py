@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fs_1c.setup.answers import Answers
+from fs_1c.setup.answers import Answers, address
 from fs_1c.setup.plan import STANDARD, Machine, Owner, planned
 from tests.setup.support import TEMPLATE
 
@@ -79,3 +79,23 @@ def test_whoever_is_not_root_does_it_as_himself() -> None:
         "fs-1c serve -c /home/me/fs-1c/fs-1c.toml",
         "fs-1c check -c /home/me/fs-1c/fs-1c.toml --number 89235292926",
     ]
+
+
+def test_what_else_there_is_to_know() -> None:
+    listened = replace(ANSWERS, event_socket=address("127.0.0.1:8021"), event_socket_password="ClueCon")
+    own = replace(listened, event_socket_password="s3cret")
+    elsewhere = replace(listened, event_socket=address("10.0.0.5:8021"))
+    notes = [
+        planned(*one, TEMPLATE).notes
+        for one in (
+            (ANSWERS, DEBIAN),
+            (listened, DEBIAN),
+            (own, DEBIAN),
+            (own, replace(DEBIAN, fs_cli=True)),
+            (elsewhere, DEBIAN),
+        )
+    ]
+    assert [len(one) for one in notes] == [0, 0, 1, 0, 1]
+    assert "/etc/fs_cli.conf" in notes[2][0]
+    assert "s3cret" not in notes[2][0]
+    assert "another machine" in notes[4][0]

@@ -32,8 +32,10 @@ def test_questions_and_mistakes(world: World) -> None:
         assert "PROBLEM authentication" in screen.answer(AGAIN, "")
         screen.answer("1C's user [SOAP]", "")
         screen.answer("password", SECRET)
-        assert "Dialect mobilon-2" in screen.answer("a client whom 1C knows", CLIENT)
-        assert "Фэйковый чиж" in screen.answer("extension at which cards", "")
+        screen.answer("a client whom 1C knows", CLIENT)
+        found = screen.answer("extension at which cards", "")
+        assert "Dialect mobilon-2" in found
+        assert "Фэйковый чиж" in found
         screen.answer("Its key", "K-of-244")
         screen.answer("extension at which cards", "")
         assert "the switch lets us in" in screen.answer("number that clients dial", "seven four")
@@ -83,11 +85,59 @@ def test_whoever_stops_has_nothing_written(world: World, keys: str, code: int) -
     before = world.place.files()
     given = ["--url", world.onec.url, "--username", "none", "--number", NUMBER, "--target", TARGET]
     with Terminal("setup", *places(world), *given, "--no-try", "--event-socket", "none") as screen:
-        screen.answer("Dialect", "")
         screen.answer("a client whom 1C knows", "")
+        screen.answer("Dialect", "")
         screen.answer("extension at which cards", "")
         screen.until("Write these files? [Y/n] ")
         screen.type(keys)
         assert screen.end() == code, screen.shown
     assert "othing has been written" in screen.shown
     assert world.place.files() == before
+
+
+def test_1c_that_is_not_there_yet_may_stay(world: World) -> None:
+    """Then nothing more is tried at it."""
+    given = [
+        "--url",
+        "http://127.0.0.1:1/ws/VATS",
+        "--username",
+        "none",
+        "--target",
+        TARGET,
+        "--history",
+        "no",
+    ]
+    with Terminal("setup", *places(world), *given) as screen:
+        assert "127.0.0.1:1: refused" in screen.answer(AGAIN, "k")
+        screen.answer("a client whom 1C knows", CLIENT)
+        screen.answer("Dialect", "mobilon-3")
+        assert "PROBLEM" not in screen.answer("number that clients dial", NUMBER)
+        screen.answer("Write these files? [Y/n] ", "")
+        assert screen.end() == 0, screen.shown
+    assert load(world.place.folder / "fs-1c.toml").onec["default"].dialect == "mobilon-3"
+
+
+def test_a_dialect_that_is_not_the_bases_is_looked_for(world: World) -> None:
+    given = ["--url", world.onec.url, "--username", "SOAP", "--client", "none", "--dialect", "mobilon-3"]
+    given += ["--number", NUMBER, "--target", TARGET, "--history", "no"]
+    with Terminal("setup", *places(world), *given) as screen:
+        screen.answer("password", SECRET)
+        assert 'Set onec.dialect = "mobilon-2"' in screen.answer(AGAIN, "")
+        assert "Dialect mobilon-2: so its ?wsdl says." in screen.answer("extension at which cards", "")
+        screen.answer("Write these files? [Y/n] ", "")
+        assert screen.end() == 0, screen.shown
+    assert load(world.place.folder / "fs-1c.toml").onec["default"].dialect == "mobilon-2"
+
+
+def test_in_russian(world: World) -> None:
+    given = ["--url", world.onec.url, "--username", "SOAP", "--target", TARGET, "--history", "нет"]
+    with Terminal("--lang", "ru", "setup", *places(world), *given) as screen:
+        screen.answer("Его пароль", SECRET)
+        screen.answer("Номер клиента", "нет")
+        screen.answer("у которого открывать карточки", "нет")
+        screen.answer("На какой номер", "семь")
+        assert "это не телефонный номер" in screen.answer("На какой номер", NUMBER)
+        screen.answer("[Д/н] ", "д")
+        screen.until("Осталось выполнить:")
+        assert screen.end() == 0, screen.shown
+    assert load(world.place.folder / "fs-1c.toml").history.enabled is False

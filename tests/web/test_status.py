@@ -40,7 +40,7 @@ async def events(here: World, path: str = "/events", count: int = 1, **headers: 
             line = (await reader.readline()).decode().strip()
             if line.startswith("id: "):
                 last = line[4:]
-            if line.startswith("data: "):
+            if line.startswith("data: ") and line != "data: {}":  # not that all of before is told
                 told.append({"id": last, **json.loads(line[6:])})
     writer.close()
     return told

@@ -48,7 +48,7 @@ def setup(
     history: Annotated[
         str | None, typer.Option(metavar="yes|no", help="1C is told of whole calls, missed ones among them.")
     ] = None,
-    context: Annotated[str, typer.Option(help="Whose dialplan it is: public or default.")] = "public",
+    context: Annotated[str, typer.Option(help="Of the dialplan; else public, or default.")] = "",
     folder: Annotated[Path, typer.Option(help="For settings and passwords.")] = Path("/etc/fs-1c"),
     state_folder: Annotated[Path, typer.Option(help="For the journal.")] = Path("/var/lib/fs-1c"),
     switch_folder: Annotated[

@@ -1,6 +1,6 @@
 """What services that listen to one switch know of each other's words for 1C, through Redis."""
 
-from fs_1c.history.relay.relay import AtSwitch
+from fs_1c.history.relay.part import AtSwitch
 from fs_1c.history.relay.sharing import Sharing
 
 __all__ = ["AtSwitch", "Sharing"]

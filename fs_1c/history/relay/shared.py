@@ -1,5 +1,5 @@
-"""What is kept in Redis of the words that wait for 1C, and what becomes of it: commands, and scripts that run
-in Redis 5. Who does what with it, and why: `relay`.
+"""What is kept in Redis of the words that wait for 1C, and what becomes of it; what must be done in one go
+`scripts` do. Who does what with it, and why: `relay`.
 
 Each call of a switch has a hash, in which each of its words has a field. The field holds the word while it
 waits; `!SERVICE SECONDS` since a service has taken a harmful one to say it; `-` when it has come to its end.
@@ -17,6 +17,7 @@ from enum import Enum
 from typing import Any
 
 from fs_1c.history.kept import Word
+from fs_1c.history.relay import scripts
 from fs_1c.redis_client import Away, BoundedRedis
 
 MAX_CALLS = 20_000
@@ -37,141 +38,6 @@ HERE = 15
 """Seconds after its last look at Redis for which a service counts as there."""
 MAX_WORD = 8000
 """Characters of a word that is read; a longer one is none of ours."""
-
-_LIFE = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'life' end\n"
-_ATTACH = """
-local life = redis.call('GET', KEYS[1])
-if not life then life = ARGV[1]; redis.call('SET', KEYS[1], life) end
-local reserved = redis.call('EXISTS', KEYS[3])
-if ARGV[2] ~= '0' then redis.call('SET', KEYS[3], 1, 'EX', ARGV[2]) end
-return {life, redis.call('TIME')[1], redis.call('GET', KEYS[2]) or '', reserved}
-"""
-_ALIVE = (
-    _LIFE
-    + """
-redis.call('SET', KEYS[3], 1, 'EX', ARGV[3])
-if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], redis.call('TIME')[1], 'EX', ARGV[2]) end
-return 'ok'
-"""
-)
-_PUT = (
-    _LIFE
-    + """
-local there = redis.call('ZSCORE', KEYS[2], ARGV[2])
-if not there and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then return 'full' end
-local found, waits, over = {}, false, redis.call('HGET', KEYS[3], '.over')
-local mine, another = '"' .. ARGV[8] .. '"]', false
-for i = 10, #ARGV, 2 do
-    local state = redis.call('HGET', KEYS[3], ARGV[i])
-    local theirs = not state or (string.sub(state, 1, 1) == '[' and string.sub(state, -#mine) ~= mine)
-    if another or (over and over ~= ARGV[8] and theirs) then
-        found[#found + 1] = -1
-    elseif not state then
-        redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
-        waits = true
-        found[#found + 1] = 1
-    else
-        found[#found + 1] = state == '-' and -1 or 0
-    end
-    another = another or (state and theirs and string.find(ARGV[9], ' ' .. ARGV[i] .. ' ', 1, true))
-end
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[3], '.long', 1) end
-if ARGV[6] ~= '' then redis.call('HSETNX', KEYS[3], '.over', ARGV[8]) end
-if ARGV[7] ~= '' then redis.call('HSET', KEYS[3], '.manager', ARGV[7]) end
-if waits and not there then
-    local now = redis.call('TIME')
-    redis.call('ZADD', KEYS[2], now[1] + now[2] / 1000000, ARGV[2])
-    redis.call('EXPIRE', KEYS[2], ARGV[4])
-end
-redis.call('EXPIRE', KEYS[3], ARGV[4])
-return found
-"""
-)
-_CLAIM = (
-    _LIFE
-    + """
-local now, mine = redis.call('TIME')[1], '!' .. ARGV[3] .. ' '
-local at, at_is, ends = tonumber(ARGV[7]), tonumber(ARGV[10]), ARGV[2] == 'END' or ARGV[2] == 'COMPLETED'
-local all = at and redis.call('HGETALL', KEYS[2]) or {}
-for i = 1, #all, 2 do
-    local name, first, by, its = string.match(all[i], '^[^:]*'), string.sub(all[i + 1], 1, 1), nil, 0
-    local before = string.find(ARGV[8], ' ' .. name .. ' ', 1, true)
-    if all[i] == ARGV[2] then
-        before = nil
-    elseif first == '!' then
-        before, by = before or ends, string.match(all[i + 1], '^!(%S+) ')
-    elseif first == '[' then
-        local good, word = pcall(cjson.decode, all[i + 1])
-        if good and type(word[at_is]) == 'number' then by, its = word[#word], word[at_is] end
-        before = before or its < at or (ends and its == at and name ~= 'history')
-    end
-    if before and type(by) == 'string' and by ~= ARGV[3]
-        and redis.call('EXISTS', ARGV[9] .. by) == 1 then return 'before' end
-end
-local state = redis.call('HGET', KEYS[2], ARGV[2])
-if not state then
-    local over = redis.call('HGET', KEYS[2], '.over')
-    if over and over ~= ARGV[3] then return 'said' end
-    if ARGV[4] ~= '1' then return 'unknown' end
-elseif string.sub(state, 1, 1) == '-' then
-    return 'said'
-elseif string.sub(state, 1, 1) == '!' and string.sub(state, 1, #mine) ~= mine then
-    if now - tonumber(string.match(state, ' (%d+)$') or '0') < tonumber(ARGV[6]) then return 'busy' end
-    return 'said'
-elseif string.sub(state, 1, 1) == '[' then
-    local good, word = pcall(cjson.decode, state)
-    if good and word[4] ~= ARGV[11] then return 'said' end
-end
-redis.call('HSET', KEYS[2], ARGV[2], mine .. now)
-if redis.call('TTL', KEYS[2]) < 0 then redis.call('EXPIRE', KEYS[2], ARGV[5]) end
-return 'mine'
-"""
-)
-_SETTLE = (
-    _LIFE
-    + """
-for i = 4, #ARGV do redis.call('HSET', KEYS[3], ARGV[i], '-') end
-local all = redis.call('HGETALL', KEYS[3])
-local over, long = false, false
-for i = 1, #all, 2 do
-    if all[i] == '.over' then over = true
-    elseif all[i] == '.long' then long = true
-    elseif string.sub(all[i], 1, 1) ~= '.' and all[i + 1] ~= '-' then
-        if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], 86400) end
-        return 'ok'
-    end
-end
-redis.call('ZREM', KEYS[2], ARGV[2])
-if not long then redis.call('EXPIRE', KEYS[3], over and ARGV[3] or 86400)
-elseif redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], 86400) end
-return 'ok'
-"""
-)
-_BACK = (
-    _LIFE
-    + """
-local state, mine = redis.call('HGET', KEYS[2], ARGV[2]), '!' .. ARGV[3] .. ' '
-if state and string.sub(state, 1, #mine) == mine then redis.call('HSET', KEYS[2], ARGV[2], ARGV[4]) end
-return 'ok'
-"""
-)
-_READ = (
-    _LIFE
-    + """
-local found = {}
-for i = 3, #KEYS do
-    local all = redis.call('HGETALL', KEYS[i])
-    if #all == 0 then
-        redis.call('ZREM', KEYS[2], ARGV[i])
-    elseif ARGV[2] ~= '0' then
-        redis.call('HSET', KEYS[i], '.long', 1)
-        redis.call('EXPIRE', KEYS[i], ARGV[2])
-    end
-    found[#found + 1] = all
-end
-return found
-"""
-)
 
 
 class Claim(Enum):
@@ -226,11 +92,9 @@ def field_of(word: Word) -> str:
     return SAME.get(word.state, word.state) if word.once else f"{word.state}:{word.extension}:{word.at:.3f}"
 
 
-def comes_before(one: Word, other: Word) -> bool:
-    """In their call; `_CLAIM` has the same rule."""
-    if one.state in BEGINS or other.state in BEGINS:
-        return one.state in BEGINS and other.state not in BEGINS
-    return one.at < other.at
+def place_of(word: Word) -> tuple[bool, float]:
+    """In its call, by the switch's clock, whoever has heard it; `scripts.CLAIM` has the same rule."""
+    return word.state not in BEGINS, word.at
 
 
 class Shared:
@@ -254,7 +118,7 @@ class Shared:
         keys = (self._life, self._own(switch), f"{self._prefix}{switch}:reserve")
         stays = self._keep_for if reserve else 0
         try:
-            life, now, own, reserved = self._eval(_ATTACH, keys, fresh, stays).result()
+            life, now, own, reserved = self._eval(scripts.ATTACH, keys, fresh, stays).result()
             silent = max(0.0, float(now) - float(own)) if own else None
             return Attached(life.decode("utf-8", "replace"), silent, bool(reserved))
         except (TypeError, ValueError, AttributeError):
@@ -265,7 +129,7 @@ class Shared:
         and `Lost`.
         """
         keys = (self._life, self._own(switch), self._here + self.me)
-        _checked(self._eval(_ALIVE, keys, life, self._keep_for if own else 0, HERE).result())
+        _checked(self._eval(scripts.ALIVE, keys, life, self._keep_for if own else 0, HERE).result())
 
     def said_all(self, switch: str, owner: str) -> None:
         """Here is all that we have heard before that owner came. Blocks. Raises `Away`."""
@@ -291,7 +155,7 @@ class Shared:
         told = [one for word in words for one in (field_of(word), self._written(word))]
         flags = ("1" if long else "", "1" if over else "", manager, self.me, f" {' '.join(ENDS)} ")
         keys = (self._life, self._index(switch), self._hash(switch, member))
-        return self._eval(_PUT, keys, life, member, MAX_CALLS, self._keep_for, *flags, *told)
+        return self._eval(scripts.PUT, keys, life, member, MAX_CALLS, self._keep_for, *flags, *told)
 
     def understood(self, reply: Any, words: list[Word]) -> list[int] | None:
         """For each word: 1: it is there now; 0: it was; -1: it has come to its end, or its call has. None:
@@ -315,7 +179,7 @@ class Shared:
         keys = (self._life, self._hash(word.switch, _member(word)))
         given = 1 if safe else 0, self._keep_for, TAKES, "" if word.state in BEGINS else repr(word.at)
         order = f" {' '.join(BEGINS)} ", self._here, _AT, word.state
-        reply = self._eval(_CLAIM, keys, life, field_of(word), self.me, *given, *order).result()
+        reply = self._eval(scripts.CLAIM, keys, life, field_of(word), self.me, *given, *order).result()
         try:
             return Claim(reply.decode("ascii"))
         except (AttributeError, ValueError):
@@ -325,12 +189,12 @@ class Shared:
         """These fields have come to their end; a future."""
         member = f"{base}:{call}"
         keys = (self._life, self._index(switch), self._hash(switch, member))
-        return self._eval(_SETTLE, keys, life, member, REMEMBERED_LONG if long else REMEMBERED, *said)
+        return self._eval(scripts.SETTLE, keys, life, member, REMEMBERED_LONG if long else REMEMBERED, *said)
 
     def back(self, word: Word, life: str) -> Future[Any]:
         """It has surely not arrived: others may have it."""
         keys = (self._life, self._hash(word.switch, _member(word)))
-        return self._eval(_BACK, keys, life, field_of(word), self.me, self._written(word))
+        return self._eval(scripts.BACK, keys, life, field_of(word), self.me, self._written(word))
 
     def waiting(self, switch: str) -> list[str]:
         """The calls of which something waits, oldest first, for `read`. Blocks. Raises `Away`."""
@@ -346,7 +210,7 @@ class Shared:
             long: What becomes of these is to be known for as long as anything may wait.
         """
         keys = (self._life, self._index(switch), *(self._hash(switch, one) for one in members))
-        reply = self._eval(_READ, keys, life, self._keep_for if long else 0, *members).result()
+        reply = self._eval(scripts.READ, keys, life, self._keep_for if long else 0, *members).result()
         _checked(reply)
         if not isinstance(reply, list):
             raise self._redis.lied()
@@ -416,7 +280,7 @@ def _waiting(switch: str, member: str, all_: Any) -> Waiting:
             taken.append((name.decode("utf-8", "replace"), by))
         elif value.startswith(b"[") and (found := _word(switch, value)) is not None:
             words.append(found)
-    words.sort(key=lambda one: (one[0].made, one[0].id))
+    words.sort(key=lambda one: (*place_of(one[0]), one[0].made, one[0].id))
     base, _, call = member.partition(":")
     return Waiting(base, call, manager, tuple(words), tuple(taken))
 
@@ -437,4 +301,4 @@ def _word(switch: str, text: bytes) -> tuple[Word, str] | None:
     return replace(Word(*values), switch=switch, tries=0, leaving=False, error=""), by
 
 
-__all__ = ["Attached", "Away", "Claim", "Lost", "Shared", "Waiting", "comes_before", "field_of"]
+__all__ = ["Attached", "Away", "Claim", "Lost", "Shared", "Waiting", "field_of", "place_of"]

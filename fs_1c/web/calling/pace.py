@@ -6,20 +6,17 @@ import asyncio
 
 
 class Pace:
-    """Gives turns, the first one at once.
+    """Gives turns, the first one at once. For one event loop.
 
     Args:
-        apart: Seconds from one turn to the next.
+        apart: Seconds from one turn to the next, at the least: a loop that was late does not make up for it.
     """
 
     def __init__(self, apart: float) -> None:
         self._apart = apart
-        self._next = 0.0  # by the loop's clock
+        self._free = asyncio.Lock()
 
     async def turn(self) -> None:
         """Ends when it is one's turn; in the order in which they came."""
-        now = asyncio.get_running_loop().time()
-        at = max(now, self._next)
-        self._next = at + self._apart
-        if at > now:
-            await asyncio.sleep(at - now)
+        await self._free.acquire()
+        asyncio.get_running_loop().call_later(self._apart, self._free.release)

@@ -192,7 +192,7 @@ def state_of(integration: Integration) -> dict[str, object]:
         },
         "journal": {"kept": journal is not None, "rows_lost": journal.rows_lost if journal else 0},
         "history": history_of(integration),
-        "listens": bool(integration.switches.tables),
+        "listens": bool(integration.switches.tables or integration.switches.elsewhere),
     }
 
 

@@ -107,6 +107,7 @@ class Streams:
         try:
             ends = time.monotonic() + (STREAM_FOR if stays else 0)
             yield f"retry: {again}\n\n".encode()
+            here = False
             while renewed == self._renewed:
                 events, missed = self._feed.since(after, PORTION)
                 if missed:
@@ -118,6 +119,9 @@ class Streams:
                 if len(events) == PORTION and left > -STREAM_FOR:
                     await asyncio.sleep(0)  # there is more that is old
                     continue
+                if not here:
+                    here = True
+                    yield b"event: here\ndata: {}\n\n"  # all that was before is told
                 if left <= 0 or self._feed.closed:
                     return
                 if events:

@@ -78,7 +78,15 @@ def test_calls_appear_with_their_client_decision_time_and_card_and_the_journal_f
         browser.open(url(here, "/?lang=en"))
         browser.until("document.querySelector('#calls .cards .pill')")
         text = browser.text("#calls details")
-        for shown in ("+79235292926", "Фэйковый чиж", "found", "from 1C", "244 accepted", " ms", "user/244"):
+        for shown in (
+            "+79235292926",
+            "Фэйковый чиж",
+            "found",
+            "from 1C",
+            "244 accepted",
+            " ms",
+            "→ 244, 20 s",
+        ):
             assert shown in text.replace("\xa0", " "), shown
         browser.until("document.querySelectorAll('#chart rect.bar').length === 1")
         assert browser.run("document.querySelectorAll('#chart .onec, #chart .deadline').length") == 2
@@ -171,6 +179,16 @@ def test_it_fits_a_phone(chromium: Chromium, lang: str, tmp_path: Path) -> None:
     def at(browser: Chromium, here: World) -> None:
         browser.screen(390, 844, phone=True, dark=True)
         browser.open(url(here, f"/?lang={lang}"))
+        browser.until("document.querySelectorAll('#calls details').length === 12")
+        # The journal is no journey: few calls are before it, and there is a way around them.
+        assert browser.run(
+            "document.querySelector('#search').getBoundingClientRect().top + scrollY < 6 * innerHeight"
+        )
+        browser.click("a[href='#h-journal']")
+        browser.until(
+            "Math.abs(document.querySelector('#h-journal').getBoundingClientRect().top) < innerHeight"
+        )
+        browser.click("#more")
         browser.until("document.querySelectorAll('#calls details').length === 40")
         browser.click("#calls summary")
         browser.click("#search button")

@@ -15,10 +15,10 @@ function ceiling(value) {
   return [1, 1.5, 2, 3, 4, 5, 8, 10].map(n => n * power).find(n => n >= value);
 }
 
-// decisions: the oldest first; words: (ms) => text, (decision) => title
-function chart(decisions, deadline, width, ms, title, deadlineWord) {
+// decisions: the oldest first; words: (ms) => text, (decision) => title, (decision) => time
+function chart(decisions, deadline, width, ms, title, deadlineWord, time) {
   const places = bars(width), shown = decisions.slice(-places);
-  const height = 190, left = 58, right = 8, top = 16, bottom = 10;
+  const height = 190, left = 58, right = 8, top = 16, bottom = 22;
   const longest = Math.max(0, ...shown.flatMap(d => [d.took_ms, d.onec_took_ms || 0]));
   // A 1C that takes ten seconds must not press everything else flat.
   const most = ceiling(Math.min(Math.max(longest, deadline * 1.1), deadline * 2.5));
@@ -47,6 +47,11 @@ function chart(decisions, deadline, width, ms, title, deadlineWord) {
     }
     drawing.append(mark);
   });
+  // When the first and the last one were.
+  const first = width - right - shown.length * slot, ends = [[shown[0], first, "start"], [shown.at(-1), width - right, "end"]];
+  for (const [decision, x, anchor] of shown.length * slot < 180 ? ends.slice(1) : ends) {
+    drawing.append(svg("text", { class: "axis", x, y: height - 6, "text-anchor": anchor }, time(decision)));
+  }
   drawing.append(
     svg("line", { class: "deadline", x1: left, x2: width - right, y1: y(deadline), y2: y(deadline) }),
     svg("text", { class: "deadline-word", x: left + 4, y: y(deadline) - 4 }, `${deadlineWord} ${ms(deadline)}`),

@@ -1,7 +1,7 @@
 "use strict";
 // Whatever callers, clients and 1C wrote gets here as text and stays text: no markup is ever made of it.
 const RESULTS = ["found", "unknown", "skipped", "late", "failed"];
-const MAX_CALLS = 200, MAX_BOARD = 120, STATE_EVERY = 5000, AWAY_AFTER = 8000;
+const MAX_CALLS = 200, AT_FIRST = 40, ON_A_PHONE = 12, LONGEST_CALL = 4 * 3600e3, MAX_BOARD = 120, STATE_EVERY = 5000, AWAY_AFTER = 8000;
 const $ = id => document.getElementById(id);
 const remembered = {
   get(key) { try { return localStorage.getItem("fs-1c." + key); } catch { return null; } },
@@ -12,6 +12,7 @@ let lang = asked.get("lang") || remembered.get("lang") || document.documentEleme
 if (!(lang in WORDS)) lang = "en";
 let mask = asked.has("mask") ? !["", "0"].includes(asked.get("mask")) : remembered.get("mask") === "1";
 let state = null, board = null, journal = null, source = null, lastId = "", missed = 0, awayTimer = 0, drawing = false;
+let here = false, filled = false, most = 0;
 const calls = new Map();  // uuid → call, as the journal has it
 const opened = new Set();  // uuids whose details are shown
 
@@ -22,6 +23,8 @@ const decimals = (value, digits) => value.toLocaleString(lang, { maximumFraction
 const ms = value => value >= 10000 ? `${decimals(value / 1000, 1)}\u00a0${t("s")}` : `${decimals(value, value < 10 ? 1 : 0)}\u00a0${t("ms")}`;
 const clock = when => clean(when).slice(11, 19);
 const day = when => { const [y, m, d] = clean(when).slice(0, 10).split("-"); return lang === "ru" ? `${d}.${m}.${y}` : `${y}-${m}-${d}`; };
+
+const isToday = when => clean(when).slice(0, 10) === new Date().toLocaleDateString("sv");
 
 const duration = seconds => {
   const whole = Math.max(0, Math.round(seconds)), pad = n => String(n).padStart(2, "0");
@@ -59,7 +62,8 @@ function drawState() {
     const fill = el("i", share >= 1 ? "full" : "");
     fill.style.width = `${Math.min(100, share * 100)}%`;
     return tile(`${t("base")} ${name}`, tones[base.breaker] || "warn", t(`breaker_${base.breaker}`),
-      `${t("breaker")}: ${t(base.breaker)}${base.since ? `, ${t("since")} ${clock(base.since)}` : ""}`,
+      ...(base.breaker === "closed" ? [] : [`${t("breaker")}: ${t(base.breaker)}${base.since ? `, ${t("since")} ${clock(base.since)}` : ""}`]),
+      ...(base.why ? [base.why] : []),
       `${t("sessions")}: ${base.sessions} / ${base.sessions_allowed}`, el("div", "meter", fill),
       `${t("remembered")}: ${decimals(base.remembered, 0)}`);
   });
@@ -97,9 +101,27 @@ function decisionPills(decision) {
   const why = decision.error && ["late", "failed", "skipped"].includes(decision.result) ? decision.error.kind : "";
   const from = decision.source in { "1c": 1, cache: 1, stale: 1, shared: 1 } ? t(`from_${decision.source}`) : "";
   if (why || from) shown.push(words("span", "dim", why && why !== "skipped" ? why : from || t(decision.error.message)));
-  shown.push(words("span", decision.target ? "target" : "dim", `→ ${decision.target || t("dialplan")}`));
+  const target = words("span", decision.target ? "target" : "dim", `→ ${decision.target ? plain(decision.target) : t("dialplan")}`);
+  target.title = clean(decision.target);
+  shown.push(target);
   return shown;
 }
+
+// Whom a dial string rings, in its order, and for how long: "[leg_timeout=20]user/244@pbx|user/100@pbx" → "244, 20 s → 100".
+function plain(target) {
+  const parts = target.match(/(?:\[[^\]]*\]|\{[^}]*\}|<[^>]*>|[^,|])+|[,|]/g) ?? [];
+  return parts.map(part => {
+    if (part === "|") return " → ";
+    if (part === ",") return " + ";
+    const seconds = /\bleg_timeout=(\d{1,4})/.exec(part)?.[1];
+    const bare = part.replace(/\[[^\]]*\]|\{[^}]*\}|<[^>]*>/g, "");
+    const who = /^user\/([^@]+)/.exec(bare) ?? /^sofia\/gateway\/[^/]+\/(.+)/.exec(bare) ?? /^sofia\/[^/]+\/(?:sips?:)?([^@;]+)/.exec(bare);
+    return `${who ? who[1] : bare}${seconds ? `, ${seconds}\u00a0${t("s")}` : ""}`;
+  }).join("");
+}
+
+// Not ended, as far as a service tells that hears the switch.
+const isUp = call => call.live && !call.ends.length && state?.listens && Date.now() - Date.parse(call.when) < LONGEST_CALL;
 
 function popPill(pop) {
   const tone = pop.outcome === "accepted" ? "r-found" : ["skipped", "elsewhere"].includes(pop.outcome) ? "r-skipped"
@@ -115,15 +137,16 @@ function endPill(end) {
 function row(call) {
   const last = call.decisions.at(-1);
   const title = !last ? "" : last.title === null ? t("notKept") : last.title || (last.result === "found" ? t("nameless") : "");
-  const pops = call.pops.slice(0, 3).map(popPill);
+  const pops = call.pops.slice(0, 3).map(popPill), end = call.ends.at(-1), up = isUp(call);
   if (call.pops.length > 3) pops.push(words("span", "dim", t("more", call.pops.length - 3)));
   const summary = el("summary", "call",
-    el("span", "when", words("span", "day", day(call.when)), " ", clock(call.when)),
+    el("span", "when", words("span", isToday(call.when) ? "day today" : "day", day(call.when)), " ", clock(call.when)),
     words("span", "number", call.number || t("withheld")),
     el("span", "client", words("bdi", "", title), last && last.category && last.category !== "0" ? words("span", "tag", last.category) : null),
     el("span", "decision", ...(last ? decisionPills(last) : [words("span", "dim", t("noDecision"))])),
     el("span", "added", last ? ms(last.took_ms) : ""),
-    el("span", "cards", ...call.ends.slice(-1).map(endPill), ...(pops.length ? pops : [words("span", "dim", t("noCard"))])));
+    el("span", "cards", ...(up ? [words("span", "pill up", t("isUp"))] : end ? [endPill(end)] : []), ...pops,
+      pops.length || up || (end && !end.answered) ? null : words("span", "dim", t("noCard"))));
   const details = el("details", "", summary);
   details.dataset.call = call.call;
   details.open = opened.has(call.call);
@@ -181,7 +204,10 @@ function drawCalls() {
   for (const call of latest.splice(MAX_CALLS)) calls.delete(call.call);
   const only = $("troubles").checked, shown = only ? latest.filter(troubled) : latest;
   const focused = $("calls").contains(document.activeElement) ? document.activeElement.parentElement.dataset.call : null;
-  $("calls").replaceChildren(...(shown.length ? [heads(), ...shown.map(row)] : [words("p", "empty", t(only && latest.length ? "noTroubles" : "noCalls"))]));
+  const few = most || (innerWidth <= 760 ? ON_A_PHONE : AT_FIRST);
+  $("more").hidden = shown.length <= few;
+  $("more").textContent = t("showMore", shown.length - few);
+  $("calls").replaceChildren(...(shown.length ? [heads(), ...shown.slice(0, few).map(row)] : [words("p", "empty", t(only && latest.length ? "noTroubles" : "noCalls"))]));
   if (focused) $("calls").querySelector(`[data-call="${CSS.escape(focused)}"] > summary`)?.focus({ preventScroll: true });
   $("gap").hidden = !missed;
   $("gap").textContent = t("gap", missed);
@@ -194,7 +220,7 @@ function drawChart() {
   const title = d => clean(`${clock(d.when)} ${d.of || t("withheld")}: ${t(`${d.result}_`)}, ${t("added")} ${ms(d.took_ms)}` +
     (d.onec_took_ms === null ? "" : `, ${t("onecTime")} ${ms(d.onec_took_ms)}`));
   $("chart").replaceChildren(decisions.length
-    ? chart(decisions, state ? state.deadline_ms : 800, width, ms, title, t("deadline")) : words("p", "empty", t("noTimes")));
+    ? chart(decisions, state ? state.deadline_ms : 800, width, ms, title, t("deadline"), d => isToday(d.when) ? clock(d.when) : `${day(d.when)} ${clock(d.when)}`) : words("p", "empty", t("noTimes")));
 }
 
 function drawJournal() {
@@ -233,7 +259,7 @@ function live(how) {
 
 function take(told) {
   const known = calls.get(told.call);
-  if (!known) return void calls.set(told.call, told);
+  if (!known) return void calls.set(told.call, { ...told, live: true });
   known.decisions.push(...told.decisions);
   known.pops.push(...told.pops);
   known.ends.push(...told.ends);
@@ -245,13 +271,28 @@ function listen() {
   if (source) source.close();
   source = new EventSource(`/events?mask=${mask ? 1 : 0}&after=${encodeURIComponent(lastId)}`);
   source.onopen = () => { clearTimeout(awayTimer); awayTimer = 0; live("live"); };
-  source.onmessage = event => { lastId = event.lastEventId; take(JSON.parse(event.data)); drawSoon(); };
+  source.onmessage = event => {
+    // Of a service that was started anew: of the calls of before it may not hear the end.
+    if (lastId.split("-")[0] !== event.lastEventId.split("-")[0]) for (const call of calls.values()) call.live = false;
+    lastId = event.lastEventId; take(JSON.parse(event.data)); drawSoon();
+  };
+  source.addEventListener("here", () => { here = true; fill(); });
   source.addEventListener("gap", event => { missed += JSON.parse(event.data).missed; drawSoon(); });
   source.onerror = () => {
     // It comes again by itself, and does so every few seconds; but not after an answer that is none.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => { if (!document.hidden) listen(); }, STATE_EVERY);
     awayTimer = awayTimer || setTimeout(() => live("away"), AWAY_AFTER);
   };
+}
+
+// The calls of before this service was started, once it has told of its own.
+async function fill() {
+  if (filled || !here || !state?.journal.kept) return;
+  filled = true;
+  try {
+    for (const call of await fetched(`/journal?limit=${AT_FIRST}&mask=${mask ? 1 : 0}`)) if (!calls.has(call.call)) calls.set(call.call, call);
+    drawSoon();
+  } catch { /* there is none, or it cannot be read: whoever searches it is told */ }
 }
 
 // Who can take a call.
@@ -286,7 +327,7 @@ async function fetched(path) {
 
 async function readState() {
   if (document.hidden) return;
-  try { state = await fetched(`/state?mask=${mask ? 1 : 0}`); drawState(); drawSoon(); readBoard(); } catch { /* the pill tells */ }
+  try { state = await fetched(`/state?mask=${mask ? 1 : 0}`); drawState(); drawSoon(); fill(); readBoard(); } catch { /* the pill tells */ }
 }
 
 async function search(event) {
@@ -309,13 +350,14 @@ async function dial(event) {
 }
 
 function anew() {
-  calls.clear(); lastId = ""; missed = 0;
+  calls.clear(); lastId = ""; missed = 0; here = filled = false;
   listen(); readState();
   if (journal !== null) search();
 }
 
 $("lang").addEventListener("click", () => { lang = t("otherLang"); remembered.set("lang", lang); drawWords(); });
 $("mask").addEventListener("change", () => { mask = $("mask").checked; remembered.set("mask", mask ? "1" : "0"); drawCalls(); anew(); });
+$("more").addEventListener("click", () => { most = MAX_CALLS; drawCalls(); });
 $("troubles").addEventListener("change", drawCalls);
 $("search").addEventListener("submit", search);
 $("dial").addEventListener("submit", dial);

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.check import wsdl
-from fs_1c.check.wsdl import Described, Mismatch
+from fs_1c import wsdl
 from fs_1c.onec import PRESETS
 from fs_1c.settings import DialectName
 from fs_1c.simulator.onec.dialects import DIALECTS, WITHOUT_CALLS
 from fs_1c.simulator.onec.dialects import wsdl as written
+from fs_1c.wsdl import Described, Mismatch
 from tests import ROOT
 
 MOBILON_2 = PRESETS[DialectName.MOBILON_2]
