@@ -30,6 +30,7 @@ TOGETHER = {
     "systemd/README.md": "ru/freeswitch.md",
     "1c/README.md": "ru/1c.md",
     "monitoring/README.md": "ru/monitoring.md",
+    "compose/README.md": "ru/compose.md",
     "SECURITY.md": "ru/security.md",
 }
 """English page → the Russian one, where that is not of the same name."""

@@ -25,7 +25,8 @@ def pairs() -> list[tuple[Path, Path]]:
         english = DOCS / russian.relative_to(DOCS / "ru")
         if english.is_file() and english.name not in ("README.md", "1c.md"):
             found.append((english, russian))
-    return [*found, (DOCS / "monitoring" / "README.md", DOCS / "ru" / "monitoring.md")]
+    folders = ("compose", "monitoring")
+    return found + [(DOCS / folder / "README.md", DOCS / "ru" / f"{folder}.md") for folder in folders]
 
 
 @each_page
