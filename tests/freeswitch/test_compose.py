@@ -75,7 +75,7 @@ class Rehearsal:
         words = ["fs_cli", "-H", "127.0.0.1", "-P", self._ports[port], "-p", "ClueCon", "-x", command]
         return subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE).stdout
 
-    def asked(self) -> list[dict[str, object]]:
+    def asked(self) -> list[dict[str, str]]:
         with urllib.request.urlopen(
             self.here("http://127.0.0.1:8080/simulator/log"), timeout=PATIENCE
         ) as log:
