@@ -9,21 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import requests
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import (
-    NonRecordingSpan,
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    set_span_in_context,
-)
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from fs_1c import __version__
 from fs_1c.settings import TracingSettings
@@ -38,6 +29,7 @@ EVERY = 1.0
 """Seconds between batches."""
 TIMEOUT = 5.0
 """Seconds for a batch with all attempts; for a collector that drips, between any two of its octets."""
+_SCOPE = InstrumentationScope("fs_1c", __version__)
 _SILENT = "opentelemetry.exporter", "opentelemetry.sdk"
 """Loggers that would tell of every batch what is told here once."""
 
@@ -56,51 +48,38 @@ class OtlpCollector:
         self._where = settings.endpoint
         self._session = _Session()
         file = str(settings.ca_file) if settings.ca_file else None
-        self._exporter = OTLPSpanExporter(
+        self._exporter: Any = OTLPSpanExporter(  # whose methods have no types
             settings.url, certificate_file=file, timeout=TIMEOUT, session=self._session
         )
-        self._lock = threading.Lock()  # for all that follows
-        self._ids = _Ids()
+        self._lock = threading.Lock()  # for these three
         self._waiting = self._lost = 0
         self._away = False
+        self._resource = Resource.create(
+            {"service.name": "fs-1c", "service.version": __version__, "service.instance.id": name}
+        )
         watched: Any = _Watched(self)
-        ids: Any = self._ids
-        self._provider = TracerProvider(
-            sampler=ALWAYS_ON,
-            resource=Resource.create(
-                {"service.name": "fs-1c", "service.version": __version__, "service.instance.id": name}
-            ),
-            shutdown_on_exit=False,
-            id_generator=ids,
-        )
-        self._provider.add_span_processor(
-            BatchSpanProcessor(watched, QUEUE, EVERY * 1000, BATCH, TIMEOUT * 1000)
-        )
-        self._tracer = self._provider.get_tracer("fs_1c", __version__)
+        self._queue = BatchSpanProcessor(watched, QUEUE, EVERY * 1000, BATCH, TIMEOUT * 1000)
 
     def send(self, call_uuid: str, span: Span, *, root: bool = False) -> None:
         """Puts it, with what is within it, into the queue."""
         trace = trace_id(call_uuid)
-        above, count = root_id(trace), 1 + len(span.within)
+        call = _context(trace, root_id(trace))
+        count = 1 + len(span.within)
         with self._lock:
             if full := self._waiting + count > QUEUE:
                 self._lost += count
             else:
                 self._waiting += count
-                if root:
-                    self._ids.trace, self._ids.span = trace, above
-                    self._put(span, Context())
-                else:
-                    call = SpanContext(
-                        trace, above, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
-                    )
-                    self._put(span, set_span_in_context(NonRecordingSpan(call), Context()))
         if full:
             self._is_away("it is too slow")
+        elif root:
+            self._put(span, call, None)
+        else:
+            self._put(span, _context(trace), call)
 
     def close(self, timeout: float) -> None:
         """Sends what waits; blocks for at most `timeout` seconds, not at all for one that is away."""
-        ending = threading.Thread(target=self._provider.shutdown, name="fs-1c-tracing-end", daemon=True)
+        ending = threading.Thread(target=self._queue.shutdown, name="fs-1c-tracing-end", daemon=True)
         ending.start()
         ending.join(0.0 if self._away else timeout)
 
@@ -114,8 +93,9 @@ class OtlpCollector:
         with self._lock:
             self._waiting -= len(batch)
             self._lost += 0 if taken else len(batch)
-            back, lost = self._away and taken, self._lost
-            if taken:
+            # One that is just too slow is not back before it has caught up: else the log would go on and on.
+            back, lost = self._away and taken and self._waiting <= QUEUE // 2, self._lost
+            if back:
                 self._away, self._lost = False, 0
         if back:
             log.info("tracing: %s takes spans again; %d were lost", self._where, lost)
@@ -133,22 +113,28 @@ class OtlpCollector:
         if not known:
             log.warning("tracing: %s does not take spans (%s); calls go on without", self._where, why)
 
-    def _put(self, span: Span, context: Context) -> None:
-        put = self._tracer.start_span(
-            span.name,
-            context,
-            SpanKind.CLIENT if span.asks else SpanKind.INTERNAL,
-            dict(span.attributes),
-            start_time=_ns(span.began),
-        )
-        for moment in span.moments:
-            put.add_event(moment.name, dict(moment.attributes), _ns(moment.at))
+    def _put(self, span: Span, context: SpanContext, parent: SpanContext | None) -> None:
+        attributes = dict(span.attributes)
         if span.error:
-            put.set_attribute("error.type", span.error)
-            put.set_status(Status(StatusCode.ERROR, span.error))
+            attributes["error.type"] = span.error
+        # Not by a tracer, which takes the clock's time and ids of its own, and several times as long.
+        self._queue.on_end(
+            ReadableSpan(
+                span.name,
+                context,
+                parent,
+                self._resource,
+                attributes,
+                [Event(one.name, dict(one.attributes), _ns(one.at)) for one in span.moments],
+                kind=SpanKind.CLIENT if span.asks else SpanKind.INTERNAL,
+                status=Status(StatusCode.ERROR, span.error) if span.error else Status(),
+                start_time=_ns(span.began),
+                end_time=_ns(span.ended),
+                instrumentation_scope=_SCOPE,
+            )
+        )
         for part in span.within:
-            self._put(part, set_span_in_context(put, context))
-        put.end(_ns(span.ended))
+            self._put(part, _context(context.trace_id), context)
 
 
 class _Watched:
@@ -166,23 +152,6 @@ class _Watched:
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         return True
-
-
-class _Ids:
-    """Ids: those that were put here, else random ones. Used by one thread at a time."""
-
-    def __init__(self) -> None:
-        self.trace = self.span = 0
-
-    def generate_trace_id(self) -> int:
-        return self.trace
-
-    def generate_span_id(self) -> int:
-        span, self.span = self.span, 0
-        return span or random.getrandbits(64) or 1
-
-    def is_trace_id_random(self) -> bool:
-        return False
 
 
 class _Session(requests.Session):
@@ -211,6 +180,12 @@ class _Session(requests.Session):
         if 300 <= answer.status_code < 400:  # which the SDK takes for success
             raise requests.TooManyRedirects(self.why)
         return answer
+
+
+def _context(trace: int, span: int = 0) -> SpanContext:
+    """A span's ids; a random one."""
+    own = span or random.getrandbits(64) or 1
+    return SpanContext(trace, own, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 def _ns(seconds: float) -> int:

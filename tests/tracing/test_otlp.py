@@ -251,3 +251,22 @@ def test_of_the_environment_only_headers_count(receiver: Receiver, monkeypatch: 
         one.send(UUID, decision())
         until(lambda: len(receiver.spans) == 2)
     assert set(receiver.tokens) == {"Bearer t0ken"}
+
+
+def test_one_that_is_just_too_slow_is_not_back_before_it_has_caught_up(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each batch that it takes would be two more lines."""
+    monkeypatch.setattr(otlp, "QUEUE", 16)
+    monkeypatch.setattr(otlp, "BATCH", 2)
+    told: list[tuple[str, int]] = []
+    monkeypatch.setattr(otlp.log, "warning", lambda text, *args: told.append(("away", one._waiting)))
+    monkeypatch.setattr(otlp.log, "info", lambda text, *args: told.append(("back", one._waiting)))
+    hangs(receiver)
+    with collector(receiver.port) as one:
+        for _ in range(10):
+            one.send(UUID, decision())
+        receiver.answers.set()
+        until(lambda: len(receiver.spans) == 16)
+        until(lambda: not one._away)
+    assert told == [("away", 16), ("back", 8)]

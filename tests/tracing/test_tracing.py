@@ -153,7 +153,7 @@ def test_what_is_remembered_of_calls_is_bounded(monkeypatch: pytest.MonkeyPatch)
 def test_an_sdk_that_does_not_start_is_one_line(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(sys.modules, "opentelemetry.context", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
     monkeypatch.delitem(sys.modules, "fs_1c.tracing.otlp", raising=False)
     tracing = Tracing(settings(OWN))
     tracing.open()
