@@ -91,12 +91,11 @@ dist: build/first build/second sbom
 	mkdir -p dist && cp build/first/* dist/ && cp build/sbom.json dist/fs-1c-sbom.json
 	cd dist && sha256sum *.tar.gz *.whl *.json
 
-# What git knows of, with what was changed since, whatever else lies about; an sdist unpacked knows what it has.
-COPIED = { git ls-files -z 2>/dev/null || grep -v egg-info fs_1c.egg-info/SOURCES.txt | tr '\n' '\0'; } \
-    >build/files && tar --create --null --files-from build/files --file build/files.tar && \
+# What git knows of, with what was changed since, whatever else lies about.
+COPIED = git ls-files -z >build/files && tar --create --null --files-from build/files --file build/files.tar && \
     tar --extract --file build/files.tar --directory $(1)
 # When the last commit was made, by which all files are dated.
-export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y PKG-INFO)
+dist wheelhouse deb sbom build/first build/second: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
 SAME = --sort=name --format=ustar --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX
 
 # The wheel is made from the sdist: one that lacks a file makes no wheel that has it.

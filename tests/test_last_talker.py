@@ -56,7 +56,7 @@ def onec() -> Iterator[OneCSimulator]:
 def integration(tmp_path: Path) -> Iterator[Make]:
     made: list[Integration] = []
 
-    def make(url: str, deadline: float = 4 * SOON, **routing: Any) -> Integration:
+    def make(url: str, deadline: float = 2 * SOON, **routing: Any) -> Integration:
         settings = {
             "onec": {"url": url},
             "lookup": {"deadline": deadline},

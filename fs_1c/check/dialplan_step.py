@@ -53,7 +53,10 @@ def _who_asks(switch: Switch, connection: EventSocket, found: Sequence[Asking]) 
             what = f"{where} still takes the example's number, {EXAMPLE}"
             yield warning(STEP, what, _NO_NAMES, "Put your own number there, and reloadxml.")
         else:
-            yield ok(STEP, f"{where} asks this service" + (f" for {one.number}" if one.number else ""))
+            asks = (
+                f"{where} asks this service for {one.number}" if one.number else f"{where} asks this service"
+            )
+            yield ok(STEP, asks)
         if not one.rings:
             remedy = "Put fs_1c_default_target before `socket`, and a bridge to it at the end."
             yield problem(STEP, f"{where} has nobody to ring after the manager", _NOBODY, remedy)
@@ -64,7 +67,7 @@ def _who_asks(switch: Switch, connection: EventSocket, found: Sequence[Asking]) 
         return
     others = ", ".join(sorted({one.address for one in found}))
     what = f"no extension of the dialplan asks this service: there is no `socket {listen}`"
-    what += f", only {others}" if others else ""
+    what = f"{what}, but there is {others}" if others else what
     remedy = "Copy dialplan/sync.xml into conf/dialplan/public, put your number in, and reloadxml."
     yield problem(STEP, what, _NO_NAMES, remedy)
 

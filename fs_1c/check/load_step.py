@@ -69,8 +69,8 @@ def _granted(base: Base, wanted: int, errors: list[OneCError], service_runs: boo
     remedy = f"Set {name} = {max(1, granted)}, or raise {grow}."
     if service_runs:
         more = " The running service holds sessions too, and these are counted here."
-        stop = "Check again while the service is stopped. If it stays like that: "
-        return warning("sessions", what, why + more, stop + remedy)
+        stop = "Check again while the service is stopped. If it stays like that"
+        return warning("sessions", what, why + more, f"{stop}: {remedy}")
     return problem("sessions", what, why, remedy)
 
 
@@ -135,8 +135,8 @@ def _cold(base: Base) -> list[Finding]:
     first, deadline = base.first, base.whole.lookup.deadline
     if first is None or first <= deadline:
         return []
-    at_least = "at least " if first >= base.settings.timeout else ""
-    what = f"the first request took {at_least}{_ms(first)}"
+    took = f"at least {_ms(first)}" if first >= base.settings.timeout else _ms(first)
+    what = f"the first request took {took}"
     if base.settings.keep_warm:
         why = f"Callers are spared that: the service keeps the base awake ({base.setting('keep_warm')})."
         return [ok("latency", what, why)]

@@ -78,7 +78,7 @@ def _judged(base: Base, parsed: Number, said: dict[str, Said]) -> list[Finding]:
     clients = {
         (said[w].answer.title, said[w].answer.manager): w for w in map(parsed.written, reversed(found))
     }
-    findings = [ok("number", f"{asked_as} is {one.answer.title or 'a client without a name'}", by_substring)]
+    findings = [ok("number", f"1C knows {asked_as}: {one.answer.title or 'a nameless client'}", by_substring)]
     if len(clients) > 1:
         findings = [
             warning(

@@ -65,7 +65,12 @@ def dns(base: Base) -> list[Finding]:
                 "Put the base's name into /etc/hosts, or use a name server nearby.",
             )
         ]
-    return [ok("dns", f"{which} is an address" if addresses == target.host else f"{which} is {addresses}")]
+    return [
+        ok(
+            "dns",
+            f"{which} is an address" if addresses == target.host else f"{which} has the address {addresses}",
+        )
+    ]
 
 
 def tcp(base: Base) -> list[Finding]:

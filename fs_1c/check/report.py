@@ -22,12 +22,13 @@ from fs_1c.channel import json_line
 from fs_1c.check import chain
 from fs_1c.check.finding import Finding, Level, exit_code
 from fs_1c.check.walk import Unseen
+from fs_1c.language import N_, _, ngettext, retold
 from fs_1c.settings import SettingsError, load
 
 LOAD_WITHIN = 10.0
 SETTINGS_WRONG = 2
 _STYLE = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "bold red", Level.SKIPPED: "dim"}
-_MARK = {Level.OK: "ok", Level.WARNING: "warning", Level.PROBLEM: "PROBLEM", Level.SKIPPED: "skipped"}
+_MARK = dict(zip(Level, (N_("ok"), N_("warning"), N_("PROBLEM"), N_("skipped")), strict=True))
 _STEP_WIDTH = 15
 
 
@@ -71,7 +72,7 @@ def _unusable(problems: Sequence[str], as_json: bool, console: Console, started:
         _tell(console, as_object(found, SETTINGS_WRONG, time.monotonic() - started))
     else:
         for one in problems:
-            typer.echo(one, err=True)
+            typer.echo(retold(one), err=True)
     return SETTINGS_WRONG
 
 
@@ -106,14 +107,10 @@ def _tell(console: Console, told: dict[str, Any]) -> None:
 def _sum(found: Sequence[Finding]) -> Text:
     levels = Counter(finding.level for finding in found)
     problems, warnings = levels[Level.PROBLEM], levels[Level.WARNING]
-    told = [_count(problems, "problem")] if problems else []
-    told += [_count(warnings, "warning")] if warnings else []
+    told = [ngettext("{count} problem", "{count} problems", problems)] if problems else []
+    told += [ngettext("{count} warning", "{count} warnings", warnings)] if warnings else []
     level = Level.PROBLEM if problems else Level.WARNING if warnings else Level.OK
-    return Text(", ".join(told) or "All is well.", style=_STYLE[level])
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("s" if number != 1 else "")
+    return Text(", ".join(told) or _("All is well."), style=_STYLE[level])
 
 
 class _Silent(Unseen):
@@ -155,22 +152,23 @@ class _Shown:
 
     def _refresh(self) -> None:
         if self._status:
-            self._status.update(Text(" · ".join(f"{where}: {step}" for where, step in self._now.items())))
+            self._status.update(Text(" · ".join(f"{retold(at)}: {step}" for at, step in self._now.items())))
 
 
 def lines(where: str, findings: Sequence[Finding], width: int | None = None) -> list[Text]:
     """One link of the chain for people. `width`: characters of a line; None: lines are not broken."""
-    told = [Text(where, style="bold")] if findings else []
-    for _, group in groupby(findings, key=lambda one: (one.level, one.what)):
+    told = [Text(retold(where), style="bold")] if findings else []
+    for _alike, group in groupby(findings, key=lambda one: (one.level, one.what)):
         same = list(group)  # steps that were skipped for one reason
         finding = same[0]
         steps = ", ".join(dict.fromkeys(one.step for one in same)) + (":" if len(same) > 1 else "")
-        took = f" ({finding.took_ms:.0f} ms)" if finding.level is Level.OK and finding.took_ms >= 1 else ""
-        head = Text.assemble((f"  {_MARK[finding.level]:<8}", _STYLE[finding.level]))
-        told += _folded(head, f"{steps:<{_STEP_WIDTH}} {finding.what}{took}", width)
+        timed = finding.level is Level.OK and finding.took_ms >= 1
+        took = _(" ({ms:.0f} ms)", ms=finding.took_ms) if timed else ""
+        head = Text.assemble((f"  {_(_MARK[finding.level]):<8}", _STYLE[finding.level]))
+        told += _folded(head, f"{steps:<{_STEP_WIDTH}} {retold(finding.what)}{took}", width)
         indent = Text(" " * (len(head) + _STEP_WIDTH + 1))
-        told += _folded(indent, finding.why, width) if finding.why else []
-        told += _folded(indent, f"→ {finding.remedy}", width) if finding.remedy else []
+        told += _folded(indent, retold(finding.why), width) if finding.why else []
+        told += _folded(indent, f"→ {retold(finding.remedy)}", width) if finding.remedy else []
     return told
 
 

@@ -17,7 +17,7 @@ from fs_1c import __version__
 from fs_1c.cli import exits
 from fs_1c.cli.setup import app as setup
 from fs_1c.cli.speaking import Speaking
-from fs_1c.language import _, speak
+from fs_1c.language import _, retold, speak
 
 app = typer.Typer(
     cls=Speaking,
@@ -271,5 +271,5 @@ def main() -> None:
         if not isinstance(error, SettingsError):
             raise
         for problem in error.problems:  # what only building the rooms brings to light
-            typer.echo(problem, err=True)
+            typer.echo(retold(problem), err=True)
         sys.exit(2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
-from fs_1c.language import _
+from fs_1c.language import _, retold
 from fs_1c.settings import Settings, SettingsError, load
 
 out = Console(highlight=False, soft_wrap=True)
@@ -19,7 +19,7 @@ def usable_settings(path: Path) -> Settings:
         return load(path)
     except SettingsError as error:
         for problem in error.problems:
-            typer.echo(problem, err=True)
+            typer.echo(retold(problem), err=True)
         raise typer.Exit(2) from None
 
 

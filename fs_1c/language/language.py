@@ -25,9 +25,9 @@ def speak(language: str) -> None:
         _spoken = translation("fs_1c", FOLDER, [language], fallback=True)
 
 
-def is_english() -> bool:
-    """Is nothing translated?"""
-    return type(_spoken) is NullTranslations
+def spoken() -> NullTranslations:
+    """What is in use."""
+    return _spoken
 
 
 def choice(environment: Mapping[str, str] = os.environ) -> str:

@@ -1,20 +1,35 @@
-"""What the service says in English, in its log, its journal and its answers, said again in another language.
+"""What was said in English, in a log, a journal, an answer, said again in another language.
 
-It does not know who will read it, and whoever reads its log by a pattern must find the same words everywhere;
-so a reader's own language comes last, at the terminal. A sentence that is not among these stays as it is.
+The service does not know who will read it, a finding of `check` is for programs, too, and whoever looks
+through a log must find the same words everywhere. So there the reader's own language comes last, at the
+terminal: a text is known again by the words that stand around its values. The catalogues have all texts of
+`check` and `settings` under `told`, and those of the service that are listed here. Whatever is none of them
+(1C's own words, a client's name) stays as it is.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from gettext import NullTranslations
+from string import Formatter
 
-from fs_1c.language.language import N_, _, is_english
+from fs_1c.language.language import N_, spoken
 
-MAX_TOLD = 1000
+MAX_TOLD = 2000
 """Characters of a text that is looked for: longer ones are none of these."""
+MAX_PIECES = 40
+MOST = 1000
+"""Looks at what a text may be."""
 
 SENTENCES = (
+    N_("settings"),
+    N_("{count} ms"),
+    N_("{count} s"),
+    N_("{several} or {last}"),
+    N_("{several} and {last}"),
     # Who stands in for a manager; why one was not rung.
     N_("{extension} talked to the client last ({time}); {why}"),
     N_("{extension} talked to the client last ({time})"),
@@ -73,6 +88,33 @@ SENTENCES = (
     N_("1C does not know such a command"),
     N_("1C reports: {words}"),
     N_("1C answers something that is not understood: {what}"),
+    N_("HTTP {status}, but no {operation}"),
+    N_("HTTP 200, but no answer of «Универсальный itoolabs»: {what}"),
+    N_("it leads to {url}"),
+    N_("a page"),
+    N_("no JSON"),
+    N_("what answers speaks no HTTP: {words}"),
+    N_("something like XML"),
+    N_("something like JSON"),
+    N_("JSON that is no object"),
+    N_("JSON without an envelope"),
+    N_("plain text"),
+    # What is wrong with a file of subscribers, or an address.
+    N_("line {count}"),
+    N_("extension {extension} has no key, or too long a one"),
+    N_("extension {extension} has two keys"),
+    N_("{where} counts"),
+    N_("the first"),
+    N_("the settings'"),
+    N_("allowed is extension{separator}key"),
+    N_("an answer over {count} octets or {pieces} pieces"),
+    N_("an answer over {count} octets"),
+    N_("an answer whose head or chunks have no end"),
+    N_("redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE], rediss://... or unix:///PATH"),
+    N_("with redis.sentinels"),
+    N_("allowed"),
+    N_("operation"),
+    N_("none"),
     # What became of a card, and of a word about a call.
     N_("1C did not answer 1"),
     N_("1C did not answer 1 to {operation}"),
@@ -102,7 +144,7 @@ SENTENCES = (
     N_("the disk does not answer"),
     N_("there is no base {base}; allowed: {bases}"),
 )
-"""From the more special to the more general: the first that fits is it."""
+"""What the service says in its journal and its answers."""
 
 OF_THE_SYSTEM = (
     N_("[Errno {number}] {why}"),
@@ -120,29 +162,140 @@ OF_THE_SYSTEM = (
 )
 """What the C library says, in the place of a reason."""
 
-_AGAIN = {"why", "deputy"}
-"""What stands in such a place may be one of the sentences itself."""
-_PLACE = re.compile(r"\{(\w+)\}")
+_CONTEXT = "told\x04"
+_PIECES = re.compile(r"((?<=[.?!]) |;(?: |$)|: |, | \(|\)[.:,]?)")
+_FORMS = {
+    "count": re.compile(r"[\d.,]+"),
+    "asked_as": re.compile(r"\+?\d+"),
+    "separator": re.compile("."),
+    "several": re.compile(r"\S{1,80}(, \S{1,80}){0,50}"),
+    "last": re.compile(r"\S{1,80}"),
+}
+"""What alone may stand in a place of such a name: little else tells these texts from others."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A text as it is in English, and in the other language.
+
+    Attributes:
+        words: What stands before, between and behind the values; there is one more of them.
+        names: Of the values' places.
+        weight: Letters that are no value's: of two that fit, the one with more of them is meant.
+    """
+
+    words: tuple[str, ...]
+    names: tuple[str, ...]
+    weight: int
+    said: str
+
+    def values(self, text: str) -> dict[str, str] | None:
+        """What stands in its places, each as short as it can be; in one go, whatever somebody has written."""
+        if not self.names:
+            return {} if text == self.words[0] else None
+        first, *between, last = self.words
+        if not text.startswith(first) or not text.endswith(last):
+            return None
+        at, end = len(first), len(text) - len(last)
+        values: dict[str, str] = {}
+        for name, word in zip(self.names, (*between, None), strict=True):
+            to = end if word is None else text.find(word, at, end)
+            value = text[at:to]
+            if to < at or (name in _FORMS and not _FORMS[name].fullmatch(value)):
+                return None
+            if values.setdefault(name, value) != value:
+                return None
+            at = to + len(word or "")
+        return values
 
 
 def retold(text: str) -> str:
-    """What the service has said, in the reader's language."""
-    if is_english() or len(text) > MAX_TOLD:
+    """A text that was made in English, in the reader's language, with what stands in its places."""
+    if not _texts(spoken()) or len(text) > MAX_TOLD:
         return text
-    for pattern, sentence in _patterns():
-        if match := pattern.fullmatch(text):
-            given = match.groupdict()
-            return _(
-                sentence, **{name: retold(one) if name in _AGAIN else one for name, one in given.items()}
-            )
-    return text
+    return _Retelling(_sentences(spoken())).again(text)[1]
+
+
+class _Retelling:
+    """Looks for texts in a text, and in what stands in their places; no more often than `MOST`, whatever
+    somebody has written.
+    """
+
+    def __init__(self, sentences: Sequence[_Sentence]) -> None:
+        self._sentences = sentences
+        self._known: dict[str, tuple[int, str]] = {}
+        self._looks = 0
+
+    def again(self, text: str) -> tuple[int, str]:
+        """How many letters of it are as they were, and the text: the fewer, the better it was understood."""
+        core = text.strip()
+        if (best := self._known.get(core)) is None:
+            unchanged = (_letters(core), core)
+            self._known[core] = unchanged  # nothing is in itself
+            best = unchanged
+            if unchanged[0] and self._looks < MOST:
+                best = min(unchanged, *self._ways(core), self._by_pieces(core), key=lambda one: one[0])
+            self._known[core] = best
+        return best[0], text.replace(core, best[1]) if core else text
+
+    def _ways(self, text: str) -> Iterator[tuple[int, str]]:
+        """By each sentence that fits, the most special first."""
+        self._looks += 1
+        for sentence in self._sentences:
+            values = sentence.values(text)
+            if values is not None:
+                again = {name: self.again(one) for name, one in values.items()}
+                said = sentence.said.format(**{name: one for name, (_, one) in again.items()})
+                yield sum(left for left, _ in again.values()), said
+
+    def _by_pieces(self, text: str) -> tuple[int, str]:
+        """Several texts in one: a setting's name and what is wrong with it, a sentence and another."""
+        pieces = _PIECES.split(text)  # texts, and what stands between them, by turns
+        if not 1 < len(pieces) <= MAX_PIECES:
+            return len(text), text
+        best: list[tuple[int, str]] = [(0, "")] * (len(pieces) + 2)
+        for at in reversed(range(0, len(pieces), 2)):
+            ways = []
+            for end in range(at + 1, len(pieces) + 1, 2):
+                whole = "".join(pieces[at:end])
+                between = pieces[end] if end < len(pieces) else ""
+                known = (_letters(whole), whole)
+                if self._looks < MOST and whole != text:
+                    known = min(self._ways(whole), default=known, key=lambda one: one[0])
+                ways.append((known[0] + best[end + 1][0], f"{known[1]}{between}{best[end + 1][1]}"))
+            best[at] = min(ways, key=lambda one: one[0])
+        return best[0]
+
+
+def _letters(text: str) -> int:
+    return sum("a" <= letter <= "z" for letter in text)
+
+
+def _texts(translations: NullTranslations) -> Mapping[object, str]:
+    """All that is in a catalogue; nothing in English."""
+    found: Mapping[object, str] = getattr(translations, "_catalog", {})
+    return found
 
 
 @lru_cache(1)
-def _patterns() -> list[tuple[re.Pattern[str], str]]:
-    return [(_pattern(sentence), sentence) for sentence in (*SENTENCES, *OF_THE_SYSTEM)]
+def _sentences(translations: NullTranslations) -> tuple[_Sentence, ...]:
+    """The most special first."""
+    return tuple(sorted(_all(_texts(translations)), key=lambda one: -one.weight))
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
-    parts = _PLACE.split(sentence)  # words and names by turns
-    return re.compile("".join(f"(?P<{p}>.+?)" if i % 2 else re.escape(p) for i, p in enumerate(parts)), re.S)
+def _all(texts: Mapping[object, str]) -> Iterator[_Sentence]:
+    for message, said in texts.items():
+        if isinstance(message, str) and message.startswith(_CONTEXT):
+            yield _sentence(message.removeprefix(_CONTEXT).strip(), said.strip())
+    for message in (*SENTENCES, *OF_THE_SYSTEM):
+        yield _sentence(message, texts.get(message, message))
+
+
+def _sentence(message: str, said: str) -> _Sentence:
+    words, names = [""], list[str]()
+    for literal, name, _, _ in Formatter().parse(message):
+        words[-1] += literal
+        if name is not None:
+            words.append("")
+            names.append(name)
+    return _Sentence(tuple(words), tuple(names), sum(map(len, words)), said)

@@ -58,7 +58,7 @@ def _status() -> str:
     if PROCESS.problems:
         lines += [f"not read again: {problem}" for problem in PROCESS.problems]
     for base, state in integration.health().items():
-        told = [f"{name}={value}" for name, value in state.items() if value is not None]
+        told = [f"{name}={value}" for name, value in state.items() if value not in (None, "")]
         lines.append(" ".join([f"base={base}", *told]))
     return "\n".join(lines)
 

@@ -22,9 +22,25 @@ from fs_1c.settings import Settings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests import ROOT
+from tests.language.leftover import english
 from tests.world import CLIENTS, settings_for
 
 APPLICATIONS = ("answer", "bridge", "multiset", "set", "socket")
+
+
+@pytest.fixture(autouse=True)
+def in_russian(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test has found, it can be said in Russian."""
+    walk = chain.walk
+
+    def walked(*given: Any) -> list[Finding]:
+        found = walk(*given)
+        for one in found:
+            for text in (one.where, one.what, one.why, one.remedy):
+                assert not english(text), (english(text), text)
+        return found
+
+    monkeypatch.setattr(chain, "walk", walked)
 
 
 EXAMPLE = (ROOT / "dialplan/sync.xml").read_text("utf-8")

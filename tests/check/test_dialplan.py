@@ -54,7 +54,7 @@ def test_no_dialplan_of_ours_is_told_and_whom_it_asks_instead() -> None:
         "no extension of the dialplan asks this service: there is no `socket 127.0.0.1:8084`",
     )
     ((_, what),) = words(seen(dialplan=asked_by(OWN, port=8085), **USERS))
-    assert what.endswith(", only 127.0.0.1:8085")
+    assert what.endswith(", but there is 127.0.0.1:8085")
 
 
 @pytest.mark.parametrize("command", ["module_exists", "xml_locate"])

@@ -17,7 +17,7 @@ CALLS = 9_000
 """At the most: the simulated 1C keeps 10 000 requests."""
 DOOR = "127.0.0.1", 8084
 MANAGER, TALK = "244", 5.0
-NUMBERS = 300
+NUMBERS = 200
 """Clients who call, one after the other, and again: not more new ones than one trunk may bring."""
 
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from gettext import NullTranslations
+from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import fs_1c.cli.speaking
 from fs_1c.call import Failure, Outcome, ScreenPop
 from fs_1c.cli import app
-from fs_1c.language import language, speak
+from fs_1c.language import FOLDER, language, speak
 from tests import ROOT
 from tests.cli.support import write
 from tests.journal.conftest import conversation, decision, writing
@@ -50,6 +50,14 @@ def kept(config: Path, tmp_path: Path) -> Path:
 
 class Marking(NullTranslations):
     """A language in which each text stands in brackets: what does not was not looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with (FOLDER / "ru/LC_MESSAGES/fs_1c.mo").open("rb") as file:
+            texts = GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+        self._catalog = {
+            one: f"⟦{one.rpartition(chr(4))[2]}⟧" for one in texts if isinstance(one, str) and one
+        }
 
     def gettext(self, message: str) -> str:
         return f"⟦{message}⟧"

@@ -1,7 +1,9 @@
 """The texts of the code. Pure: of source to what is said in it.
 
 `extract` is Babel's way in (pyproject.toml, `make locale`): `_`, `ngettext` and `N_` wherever they stand, and
-of a typer command its docstring and each `help`, which `--help` says.
+of a typer command its docstring and each `help`, which `--help` says. In rooms with the option `told` it is
+every text, f-strings as they stand: there they are made for logs and programs, too, and are only said in
+another language at the terminal (`fs_1c.language.retold`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 from io import BufferedReader
 
 MARKS = ("_", "ngettext", "pgettext", "N_")
+LEAST = 3
+"""Letters, beside the values, by which a text can be known again."""
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _HELPED = ("command", "callback")
 _WORDS = re.compile(
@@ -21,6 +25,23 @@ _WORDS = re.compile(
 """Two words, or one beside a value: a text that somebody reads."""
 _NO_WORDS = re.compile(r"[a-z]+: (--[a-z]+: )?\{\}(: \{\})*|Bearer \{\}")
 """But for a command's name before what it says, and a header."""
+SAID_TO_NOBODY = {
+    "passed over",  # what the journal has kept, compared
+    "in his place",
+    "talked to the client last",
+    "turned away",
+    "bold red",
+    "access list",  # what FreeSWITCH is asked and says
+    "invalid gateway",
+    "user_exists id {} {}",
+    "sofia status gateway {}",
+    "not found",
+    "module_exists mod_xml_curl",
+    "xml_locate configuration configuration name lua.conf",
+    "Invalid value",  # what tomllib says
+    "{} cannot be read: ",  # taken away from a text
+    "Value error, ",  # what Pydantic says before it
+}
 _WRITTEN = ("log", "re", "logging")
 """What texts are given that are no words to whoever has typed a command."""
 
@@ -50,16 +71,65 @@ def name_of(call: ast.Call) -> str:
 
 
 def said(node: ast.expr) -> str | None:
-    """A constant or an f-string as it reads."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
+    """A constant or an f-string as it reads, with {} in place of each value."""
     if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
-    return None
+        return "".join(str(one.value) if isinstance(one, ast.Constant) else "{}" for one in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def template(node: ast.expr) -> str:
+    """The same with a {name} in place of each value. One that stands in the text itself, for `str.format` or
+    to be read, is such a place, too; other braces are doubled.
+    """
+    parts, names = [], dict[str, str]()
+    for one in node.values if isinstance(node, ast.JoinedStr) else [node]:
+        if isinstance(one, ast.FormattedValue):
+            source = ast.unparse(one)
+            name = wanted = _place(one.value)
+            count = 1
+            while names.setdefault(name, source) != source:
+                count += 1
+                name = f"{wanted}{count}"
+            parts.append(f"{{{name}}}")
+        elif isinstance(one, ast.Constant):
+            rest = enumerate(_NAMED.split(str(one.value)))
+            parts += [_named(one) if i % 2 else one.replace("{", "{{").replace("}", "}}") for i, one in rest]
+    return "".join(parts)
+
+
+_NAMED = re.compile(r"(\{[A-Za-z_]+(?::[a-z])?\})")
+
+
+def _named(place: str) -> str:
+    return place.partition(":")[0].rstrip("}") + "}"
+
+
+def _place(value: ast.expr) -> str:
+    """What stands in a place, in a word; as the code calls it."""
+    match value:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name.strip("_").lower()
+        case ast.Subscript(value=ast.Name(id=name)):
+            return name.strip("_").lower()
+        case ast.Call(func=ast.Attribute(attr="join"), args=[one, *_]):
+            return _place(one)
+        case ast.Call(func=ast.Attribute(attr=name)):
+            return name.strip("_").lower()
+        case ast.Call(func=ast.Name(id="len" | "sorted" | "str" | "plain" | "round"), args=[one, *_]):
+            return _place(one)
+        case ast.Call(func=ast.Name(id=name)):
+            return name.strip("_").lower()
+        case ast.BinOp(left=one) | ast.BoolOp(values=[one, *_]) | ast.IfExp(body=one):
+            return _place(one)
+        case ast.GeneratorExp(generators=[ast.comprehension(iter=one), *_]):
+            return _place(one)
+    return "value"
 
 
 def _is_read(text: str) -> bool:
-    return bool(_WORDS.search(text)) and not _NO_WORDS.fullmatch(text)
+    if "\r\n" in text:  # of a protocol
+        return False
+    return bool(_WORDS.search(text)) and not _NO_WORDS.fullmatch(text) and text not in SAID_TO_NOBODY
 
 
 def _not_for_people(node: ast.AST) -> bool:
@@ -107,7 +177,18 @@ def extract(
     file: BufferedReader, keywords: Collection[str], tags: Collection[str], options: dict[str, str]
 ) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
     """Line, function, message or messages, no comments, as Babel wants them."""
-    yield from messages(ast.parse(file.read()))
+    tree = ast.parse(file.read())
+    yield from messages(tree)
+    if options.get("told"):
+        for one in texts(tree):
+            if not one.wrapped and is_whole(one.said):
+                yield one.line, "pgettext", ("told", template(one.node)), []
+
+
+def is_whole(text: str) -> bool:
+    """Are there words enough to know it by again?"""
+    between = text.startswith("{}") and text.endswith("{}")  # two values around it: most texts have such two
+    return len(re.sub("[^A-Za-z]", "", text.replace("{}", ""))) >= (2 * LEAST if between else LEAST)
 
 
 def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
