@@ -29,6 +29,8 @@ EVERY = 1.0
 """Seconds between batches."""
 TIMEOUT = 5.0
 """Seconds for a batch with all attempts; for a collector that drips, between any two of its octets."""
+ENDS_WITHIN = 1.0
+"""Seconds that the last batch may keep a service from ending."""
 _SCOPE = InstrumentationScope("fs_1c", __version__)
 _SILENT = "opentelemetry.exporter", "opentelemetry.sdk"
 """Loggers that would tell of every batch what is told here once."""
@@ -81,7 +83,7 @@ class OtlpCollector:
         """Sends what waits; blocks for at most `timeout` seconds, not at all for one that is away."""
         ending = threading.Thread(target=self._queue.shutdown, name="fs-1c-tracing-end", daemon=True)
         ending.start()
-        ending.join(0.0 if self._away else timeout)
+        ending.join(0.0 if self._away else min(timeout, ENDS_WITHIN))
 
     def export(self, batch: Sequence[Any]) -> bool:
         """Sends them; blocks, on the SDK's thread. Whether they have been taken."""

@@ -1,13 +1,12 @@
 """What has happened to a call → spans, as a tracing system shows them. Pure.
 
-No names, no keys, none of 1C's own words, in which there may be names; numbers are masked, unless they are
-wanted whole.
+No names, no keys, none of 1C's own words, in which there may be names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from uuid import UUID
 
@@ -23,6 +22,9 @@ LATEST = 2.0**33
 """Seconds since the epoch, in the year 2242: what a span can hold is not much more."""
 
 Value = str | int | float | bool
+Attributes = tuple[tuple[str, Value], ...]
+_CALL = "fs_1c.call"
+"""Has the UUID, in which digits are no number."""
 _WELL = (Outcome.ACCEPTED, Outcome.ELSEWHERE, Outcome.SKIPPED)
 _NOT_ASKED = ("down", "internal")
 """Why a lookup has failed without a request: the breaker is open, or we have a fault."""
@@ -38,7 +40,7 @@ class Moment:
 
     name: str
     at: float
-    attributes: tuple[tuple[str, Value], ...] = ()
+    attributes: Attributes = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Span:
     name: str
     began: float
     ended: float
-    attributes: tuple[tuple[str, Value], ...] = ()
+    attributes: Attributes = ()
     error: str = ""
     asks: bool = False
     within: tuple[Span, ...] = ()
@@ -81,12 +83,11 @@ def root_id(trace: int) -> int:
     return _digest(b"root", trace.to_bytes(16, "big"), 8)
 
 
-def of_decision(decision: Decision, now: float, *, whole: bool) -> Span:
+def of_decision(decision: Decision, now: float) -> Span:
     """The time that the lookup added to the call, with 1C's own inside.
 
     Args:
         now: When it was over, in seconds since the epoch.
-        whole: Numbers are not masked.
     """
     caller = decision.caller
     error = caller.error.kind if caller.error and caller.result in (Result.LATE, Result.FAILED) else ""
@@ -94,22 +95,22 @@ def of_decision(decision: Decision, now: float, *, whole: bool) -> Span:
         "result": caller.result,
         "source": caller.source,
         "base": caller.base,
-        "manager": _number(caller.manager, whole),
-        "target": _number(decision.target or "", whole),
+        "manager": caller.manager,
+        "target": decision.target or "",
         "reject": decision.reject,
     }
     request = tuple(_request(caller, now))
     return _span("decision", now - caller.took, now, attributes, error, within=request)
 
 
-def of_decided_call(decision: Decision, now: float, *, whole: bool) -> Span:
+def of_decided_call(decision: Decision, now: float) -> Span:
     """The call itself where nobody hears how it goes on: it is as long as its decision."""
     call = decision.call
     attributes = {
         "call": call.uuid,
         "direction": "incoming",
-        "number": _number(call.number, whole),
-        "destination": _number(call.destination, whole),
+        "number": call.number,
+        "destination": call.destination,
         "base": decision.caller.base,
     }
     return _span("call", now - decision.caller.took, now, attributes)
@@ -135,7 +136,7 @@ def of_word(word: HistoryWord) -> Span:
     return _span(f"history {word.state}", word.at, word.at + word.took, attributes, error, asks=True)
 
 
-def of_call(story: Story, since: float, *, whole: bool) -> Span:
+def of_call(story: Story, since: float) -> Span:
     """The call itself, which is over.
 
     Args:
@@ -148,8 +149,8 @@ def of_call(story: Story, since: float, *, whole: bool) -> Span:
     attributes = {
         "call": story.call_uuid,
         "direction": "internal" if story.internal else "outgoing" if story.outgoing else "incoming",
-        "number": _number(story.number, whole),
-        "destination": _number(story.destination, whole),
+        "number": story.number,
+        "destination": story.destination,
         "extension": story.extension,
         "base": story.base,
         "switch": story.switch,
@@ -160,6 +161,18 @@ def of_call(story: Story, since: float, *, whole: bool) -> Span:
     }
     moments = sorted(_moments(story, began), key=lambda one: one.at)
     return _span("call", began, story.ended or began, attributes, moments=tuple(moments))
+
+
+def without_numbers(span: Span) -> Span:
+    """The same, each telephone number without its middle digits, whoever's and wherever it stands: 1C is told
+    a dialled number in place of an extension, too.
+    """
+    return replace(
+        span,
+        attributes=_masked(span.attributes),
+        within=tuple(without_numbers(part) for part in span.within),
+        moments=tuple(replace(one, attributes=_masked(one.attributes)) for one in span.moments),
+    )
 
 
 def _request(caller: Caller, now: float) -> Iterator[Span]:
@@ -211,7 +224,7 @@ def _span(
     )
 
 
-def _attributes(values: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
+def _attributes(values: Mapping[str, Value]) -> Attributes:
     """Those that say something, by names of our own."""
     return tuple(
         (f"fs_1c.{name}", _text(value) if isinstance(value, str) else value)
@@ -220,8 +233,11 @@ def _attributes(values: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]:
     )
 
 
-def _number(text: str, whole: bool) -> str:
-    return text if whole else masked(text[:MAX_TEXT])
+def _masked(attributes: Attributes) -> Attributes:
+    return tuple(
+        (name, masked(value) if isinstance(value, str) and name != _CALL else value)
+        for name, value in attributes
+    )
 
 
 def _text(text: str) -> str:

@@ -96,9 +96,9 @@ class Tracing(Observer):
         now = time.time()
         with self._lock:
             self._begun(decision.call.uuid, now - decision.caller.took)
-        self._send(decision.call.uuid, spans.of_decision(decision, now, whole=self._whole))
+        self._send(decision.call.uuid, spans.of_decision(decision, now))
         if not self._listens:
-            span = spans.of_decided_call(decision, now, whole=self._whole)
+            span = spans.of_decided_call(decision, now)
             self._send(decision.call.uuid, span, root=True)
 
     def heard(self, event: CallEvent, story: Story | None) -> None:
@@ -115,7 +115,7 @@ class Tracing(Observer):
         if not over or not self._listens or (story.internal and not self._internal):
             return
         if story.switch not in self._others or going.ours:
-            self._send(call, spans.of_call(story, going.since, whole=self._whole), root=True)
+            self._send(call, spans.of_call(story, going.since), root=True)
 
     def popped(self, conversation: Conversation, pop: ScreenPop) -> None:
         """A card opened, or did not."""
@@ -142,7 +142,8 @@ class Tracing(Observer):
         collector = self._collector
         try:
             if collector is not None:
-                collector.send(call, span, root=root)
+                told = span if self._whole else spans.without_numbers(span)
+                collector.send(call, told, root=root)
         except Exception:  # whoever tells us has a call to look after
             log.exception("call=%s tracing: a span is lost", call)
 

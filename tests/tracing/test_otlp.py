@@ -19,7 +19,7 @@ from fs_1c.settings import TracingSettings
 from fs_1c.tracing import spans
 from fs_1c.tracing.spans import Span, root_id, trace_id
 from tests.support import until
-from tests.tracing.test_spans import DECISION, NOW, STORY, TALK, UUID
+from tests.tracing.test_spans import DECISION, NOW, NUMBER, STORY, TALK, UUID
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -110,7 +110,7 @@ def collector(port: int) -> Iterator[OtlpCollector]:
 
 
 def decision() -> Span:
-    return spans.of_decision(DECISION, NOW, whole=False)
+    return spans.of_decision(DECISION, NOW)
 
 
 def lines(caplog: pytest.LogCaptureFixture, port: int) -> list[str]:
@@ -128,7 +128,7 @@ def test_two_services_spans_of_one_call_are_one_trace(receiver: Receiver) -> Non
     with collector(receiver.port) as one, collector(receiver.port) as other:
         one.send(UUID, decision())
         other.send(UUID, spans.of_card(TALK, ScreenPop(Outcome.ACCEPTED, 0.25), NOW + 1))
-        other.send(UUID, spans.of_call(STORY, NOW, whole=False), root=True)
+        other.send(UUID, spans.of_call(STORY, NOW), root=True)
         until(lambda: len(receiver.spans) == 4)
     assert set(receiver.paths) == {"/v1/traces"}
     by_name = {span.name: span for span in receiver.spans}
@@ -141,7 +141,7 @@ def test_two_services_spans_of_one_call_are_one_trace(receiver: Receiver) -> Non
     assert len({span.span_id for span in receiver.spans}) == 4
     assert (call.start_time_unix_nano, call.end_time_unix_nano) == (NOW * 10**9, (NOW + 31) * 10**9)
     assert [event.name for event in call.events][-2:] == ["talks", "parted"]
-    assert attributes(call)["fs_1c.number"] == "+7923•••2926"
+    assert attributes(call)["fs_1c.number"] == NUMBER
     resource = receiver.requests[0].resource_spans[0].resource
     assert attributes(resource)["service.name"] == "fs-1c"
     assert attributes(resource)["service.instance.id"] == "pbx1"
@@ -158,6 +158,7 @@ def test_what_has_gone_wrong_is_marked(receiver: Receiver) -> None:
 
 def test_what_waits_is_sent_at_the_end(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(otlp, "EVERY", 3600.0)
+    monkeypatch.setattr(otlp, "ENDS_WITHIN", 30.0)
     with collector(receiver.port) as one:
         one.send(UUID, decision())
         one.close(30.0)

@@ -53,7 +53,7 @@ class Heard:
 
 
 def settings(*inbound: dict[str, str], **more: Any) -> Settings:
-    return build({"onec": ONEC, "esl": {"inbound": list(inbound)}, "tracing": ENDPOINT, **more})
+    return build({"onec": ONEC, "esl": {"inbound": list(inbound)}, "tracing": ENDPOINT} | more)
 
 
 class Fed:
@@ -85,6 +85,14 @@ def test_a_call_its_decision_card_and_history() -> None:
     _, call, _ = told.collector.sent[2]
     assert call.began == pytest.approx(NOW - 0.2)
     assert call.ended == NOW + 9
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_numbers_are_whole_only_if_they_are_wanted(whole: bool) -> None:
+    told = Fed(OWN, tracing={**ENDPOINT, "numbers": whole})
+    told.heard(BEGAN, OVER)
+    (_, call, _) = told.collector.sent[0]
+    assert dict(call.attributes)["fs_1c.number"] == (NUMBER if whole else "+7923•••2926")
 
 
 def test_a_card_of_another_trunk_belongs_to_the_call() -> None:
