@@ -63,9 +63,10 @@ def soap_answer(returned: str, operation: str = "SayName") -> bytes:
     ).encode()
 
 
-def http_answer(body: bytes, status: str = "200 OK") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+def http_answer(body: bytes, status: str = "200 OK", *, closes: bool = True) -> bytes:
+    """`closes`: of a server that closes after it, and says so: else a next request may be on its way."""
+    head = f"HTTP/1.1 {status}\r\n" + "Connection: close\r\n" * closes
+    return f"{head}Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def says(octets: bytes) -> Part:

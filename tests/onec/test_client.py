@@ -119,7 +119,7 @@ def test_requests_share_one_connection() -> None:
 
     def two_answers(connection: socket.socket, ended: threading.Event) -> None:
         ports.add(connection.getpeername()[1])
-        connection.sendall(http_answer(soap_answer(inner("Чиж"))))
+        connection.sendall(http_answer(soap_answer(inner("Чиж")), closes=False))
         read_request(connection)
         connection.sendall(http_answer(soap_answer(inner("Ёж"))))
 
