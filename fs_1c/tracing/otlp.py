@@ -84,6 +84,9 @@ class OtlpCollector:
         ending = threading.Thread(target=self._queue.shutdown, name="fs-1c-tracing-end", daemon=True)
         ending.start()
         ending.join(0.0 if self._away else min(timeout, ENDS_WITHIN))
+        with self._lock:
+            self._away = True  # whatever is lost from here on, it is not the collector's fault
+        self._exporter.shutdown()
 
     def export(self, batch: Sequence[Any]) -> bool:
         """Sends them; blocks, on the SDK's thread. Whether they have been taken."""

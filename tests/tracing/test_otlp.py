@@ -98,8 +98,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(otlp, "EVERY", 0.01)
+    yield
+    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("Otel")])
 
 
 @contextmanager
