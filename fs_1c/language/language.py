@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from gettext import NullTranslations, translation
 from pathlib import Path
 
@@ -19,10 +20,15 @@ _spoken: NullTranslations = NullTranslations()
 def speak(language: str) -> None:
     """From now on, in this process. Without its catalogue: English."""
     global _spoken
+    _spoken = _catalogue(language)
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    """One object a language: gettext makes another each time, and what is made of its texts is kept by it."""
     if language == _ENGLISH:
-        _spoken = NullTranslations()
-    else:
-        _spoken = translation("fs_1c", FOLDER, [language], fallback=True)
+        return NullTranslations()
+    return translation("fs_1c", FOLDER, [language], fallback=True)
 
 
 def spoken() -> NullTranslations:
