@@ -19,6 +19,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from fs_1c import channel, numbers
 from fs_1c.call import (
@@ -47,6 +48,9 @@ from fs_1c.recordings import links_of
 from fs_1c.routing import decide, is_vacant, shown
 from fs_1c.settings import Role, Settings, load
 from fs_1c.talk import Observer, People, Stories, Story
+
+if TYPE_CHECKING:
+    from fs_1c.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +189,9 @@ class Integration:
         )
         self.journal: Journal | None = before.journal if before else _journal(settings)
         self._talkers = _talkers(settings)
-        self.observers += [one for one in (self.journal, self.history, self._talkers) if one]
+        self._tracing: Tracing | None = before._tracing if before else _tracing(settings)
+        observers = (self.journal, self.history, self._talkers, self._tracing)
+        self.observers += [one for one in observers if one]
         self._opening: set[Future[ScreenPop]] = set()
         self._relieved = False
         # Last: if anything above has failed, the one before goes on with all this.
@@ -462,6 +468,8 @@ class Integration:
         self._claims.open()
         if self._sharing:
             self._sharing.open()
+        if self._tracing:
+            self._tracing.open()
         for base in self._bases.values():
             base.pool.keep_warm()
 
@@ -492,7 +500,7 @@ class Integration:
             self._claims.close(max(0.1, ends - time.monotonic()))
             if self._sharing:
                 self._sharing.close(max(0.1, ends - time.monotonic()))
-            for kept in (self.history, self.journal):
+            for kept in (self.history, self.journal, self._tracing):
                 if kept:
                     kept.close(max(0.1, ends - time.monotonic()))
 
@@ -597,6 +605,14 @@ def _talkers(settings: Settings) -> LastTalkers | None:
 def _journal(settings: Settings) -> Journal | None:
     file = journal_file(settings)
     return Journal(file, settings.journal, settings.numbers.plan()) if file else None
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    if not settings.tracing.endpoint:
+        return None
+    from fs_1c.tracing import Tracing  # nobody else pays for it
+
+    return Tracing(settings)
 
 
 def _sharing(settings: Settings, switches: Switches) -> Sharing | None:

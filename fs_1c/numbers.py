@@ -251,3 +251,34 @@ def _dials(dialled: str, e164: str, country: str) -> bool:
     except phonenumbers.NumberParseException:
         return False
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == e164
+
+
+HIDDEN = "•••"
+"""In place of a number's middle digits."""
+
+# As people and programs write them, too: +7 (923) 529-29-26, 8.923.529.29.26, 0211/1234567. Between digits
+# may stand spaces, dashes of any kind, and what is not to be seen at all.
+_BETWEEN = (
+    r"[ \t\u00a0\u1680\u2000-\u200f\u202a-\u202f\u205f-\u2069\u3000\ufeff\u00ad\u061c"
+    r"\-\u2010-\u2015\u2043\u2212\ufe58\ufe63\uff0d()\[\]\uff08\uff09.\u00b7\u2024\uff0e/\u2044\u2215\uff0f\\_]"
+)
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESS = rf"(?<![0-9.]){_OCTET}(?:\.{_OCTET}){{3}}(?!\.?[0-9])"
+_ANY_NUMBER = re.compile(rf"(?P<address>{_ADDRESS})|[+\uff0b]?\d(?:{_BETWEEN}{{0,4}}\d){{6,}}")
+
+
+def masked(text: str) -> str:
+    """`text` without the middle digits of each number; less than seven digits are an extension, and an IPv4
+    address is none.
+    """
+    return _ANY_NUMBER.sub(_hide, text)
+
+
+def _hide(found: re.Match[str]) -> str:
+    if found["address"]:
+        return found[0]
+    plus = "+" if found[0][0] in "+\uff0b" else ""
+    digits = "".join(c for c in found[0] if c.isdecimal())
+    if len(digits) < 10:
+        return plus + digits[:2] + HIDDEN + digits[-2:]
+    return plus + digits[: min(len(digits) - 7, 5)] + HIDDEN + digits[-4:]

@@ -164,7 +164,7 @@ class Service:
         for kept in ("transport", "outbound", "inbound"):
             if getattr(old.settings.esl, kept) != getattr(settings.esl, kept):
                 log.warning("settings: esl.%s takes effect after a restart", kept)
-        for kept in ("state", "journal"):
+        for kept in ("state", "journal", "tracing"):
             if getattr(old.settings, kept) != getattr(settings, kept):
                 log.warning("settings: %s takes effect after a restart", kept)
         if old.settings.tells_history != settings.tells_history:

@@ -22,7 +22,7 @@ FLOORS = (
     ("service",),
     ("esl", "modpython", "web"),
     ("integration",),
-    ("calls", "cards", "directory", "history", "journal", "presence", "routing", "wsdl"),
+    ("calls", "cards", "directory", "history", "journal", "presence", "routing", "tracing", "wsdl"),
     ("onec", "talk"),
     ("dialplan", "recordings", "redis_client", "sockets", "sqlite_file"),
     ("settings",),

@@ -36,6 +36,7 @@ from fs_1c.settings.sections import (
     SubscribersSettings,
     is_loopback,
 )
+from fs_1c.settings.tracing import TracingSettings
 from fs_1c.settings.types import LONGEST_WAIT, Address, parse_address, parse_duration
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "SettingsError",
     "SoapVersion",
     "SubscribersSettings",
+    "TracingSettings",
     "Unavailable",
     "barred",
     "build",

@@ -36,6 +36,7 @@ from fs_1c.settings.sections import (
     StateSettings,
     SubscribersSettings,
 )
+from fs_1c.settings.tracing import TracingSettings
 
 DEFAULT_BASE = "default"
 """The name of the base when `[onec]` describes just one."""
@@ -88,6 +89,7 @@ class Settings(BaseSettings):
     recordings: RecordingsSettings = RecordingsSettings()
     redis: RedisSettings | None = None
     cluster: ClusterSettings = ClusterSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import requests
@@ -19,11 +20,13 @@ from rich.console import Console
 from rich.table import Table
 
 from fs_1c import service
+from fs_1c.call import Call, Caller, Decision, Result
 from fs_1c.directory import Directory
-from fs_1c.numbers import NumberFormat, NumberPlan
+from fs_1c.integration import Integration
+from fs_1c.numbers import Number, NumberFormat, NumberPlan
 from fs_1c.onec.dialects import soap
 from fs_1c.onec.pool import WorkerPool
-from fs_1c.settings import LookupSettings, OneCSettings
+from fs_1c.settings import LookupSettings, OneCSettings, build
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests.processes import memory
@@ -35,6 +38,7 @@ from tests.service.fault_table import CALLS, DEADLINE, FAULTS, PER_SECOND, Row, 
 ROUNDS = 300
 HITS = 20_000
 CALLERS = 1_000
+OF_CALLS = 1_000  # as many as a tracing collector's queue holds
 TALKS, TALKS_PER_SECOND = 2_000, 100
 
 out = Console(highlight=False)
@@ -43,6 +47,7 @@ out = Console(highlight=False)
 def main() -> None:
     logging.getLogger("fs_1c").setLevel(logging.ERROR)
     lookups()
+    tracing()
     conversations()
     faults()
 
@@ -79,6 +84,33 @@ def compare(url: str, directory: Directory) -> tuple[float, float]:
         bare.append(timed(lambda: session.post(url, data=body, headers=headers).content))  # noqa: B023
         ours.append(timed(lambda: directory.lookup(number)))  # noqa: B023
     return statistics.median(bare), statistics.median(ours)
+
+
+def tracing() -> None:
+    """What it costs whoever decides a call that OpenTelemetry is told of it: a collector that is away."""
+    number = Number("+79235292926", "89235292926")
+    decision = Decision(
+        Call("5c5a7a1e-3f0b-4c63-9a53-0d9a52a5a001", "89235292926"),
+        Caller(number, Result.FOUND, onec_took=0.1),
+        (),
+        None,
+    )
+    table = Table("tracing", "", title="A decision told to log and observers")
+    sections: dict[str, dict[str, str]] = {"off": {}}
+    if find_spec("opentelemetry"):
+        sections["on"] = {"endpoint": "http://127.0.0.1:9"}
+    for name, section in sections.items():
+        before = len(sys.modules)
+        with Integration(
+            build({"onec": {"url": "http://127.0.0.1:9/ws"}, "tracing": section})
+        ) as integration:
+            if tracing := integration._tracing:
+                tracing.open()
+            took = timed(partial(integration.decided, decision), OF_CALLS)
+            watching = len(integration.observers)
+        loaded = len(sys.modules) - before
+        table.add_row(name, f"{took * 1e6:.1f} µs, {watching} observer(s), {loaded} module(s) loaded for it")
+    out.print(table)
 
 
 def timed(action: Callable[[], object], times: int = 1) -> float:

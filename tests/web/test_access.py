@@ -13,6 +13,7 @@ from freezegun.api import FrozenDateTimeFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fs_1c.numbers import HIDDEN, masked
 from fs_1c.settings.types import Address
 from fs_1c.web import access
 from fs_1c.web.access import (
@@ -27,7 +28,7 @@ from fs_1c.web.access import (
     same,
 )
 from fs_1c.web.status import html
-from fs_1c.web.status.masking import HIDDEN, masked, masked_values
+from fs_1c.web.status.masking import masked_values
 from fs_1c.web.status.stream import UNMASKED
 from tests.web.http_client import TOKEN
 
