@@ -183,3 +183,35 @@ def test_what_the_reserve_has_heard_keeps_its_order_in_redis(both: Both) -> None
     both.world.onec_down = False
     both.says(both.own)
     assert all(both.told(ring) == ["INCOMING", "COMPLETED", "history"] for ring in rings)
+
+
+def test_what_the_reserve_left_to_an_own_service_that_never_heard_it_is_said(both: Both) -> None:
+    """That was late to Redis when it was killed, so the reserve could not know what it had said."""
+    both.own.line.cut = True
+    both.pass_(7)
+    both.own.kill()
+    both.own.line.cut = False
+    call = both.call(0)
+    both.pass_(6)
+    both.says(both.reserve)
+    assert "END" not in both.told(call)
+    both.own.start()
+    both.pass_(20)
+    both.says()
+    assert both.told(call).count("END") == 1
+
+
+def test_what_it_had_said_without_redis_and_the_reserve_left_to_it_is_not_said_again(both: Both) -> None:
+    both.own.line.cut = True
+    both.pass_(12)
+    call = both.call(0)
+    both.says(both.own)
+    assert both.told(call) == ALL
+    both.own.kill()
+    both.own.line.cut = False
+    both.pass_(6)
+    both.says(both.reserve)
+    both.own.start()
+    both.pass_(20)
+    both.says()
+    assert both.told(call).count("END") == 1

@@ -20,7 +20,7 @@ from fs_1c.history import kept
 from fs_1c.history.kept import Word
 from fs_1c.history.relay import rows, shared
 from fs_1c.history.relay.part import LATE, NOTHING, Host, Part, doubtful
-from fs_1c.history.relay.shared import ENDS, PORTION, Lost, Shared, Waiting, field_of, place_of
+from fs_1c.history.relay.shared import ENDS, NOBODY, PORTION, Lost, Shared, Waiting, field_of, place_of
 from fs_1c.redis_client import Away
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,8 @@ class Hands:
                 over = said[-1][2] and not doubt  # else the own service has something to say of it
                 if ours:
                     taken += self._offer(part, ours, said[-1][1], over=over)
+                if his := [word for word, *_ in said if word not in ours]:
+                    self._leave(part, his)
         self._shared.said_all(part.switch, owner)
         self._host.adopted({})
         if gone or taken:
@@ -165,6 +167,11 @@ class Hands:
         if new:
             self._host.ask(lambda connection: kept.put(connection, new))
         return len(new)
+
+    def _leave(self, part: Part, words: list[Word]) -> None:
+        """The own service finds these in Redis when it is back; its file knows which it has said."""
+        reply = self._shared.put(part.switch, part.life, words, long=True, by=NOBODY).result()
+        self._shared.understood(reply, words)
 
     def _adopt(self, part: Part, found: Waiting, managers: dict[str, str]) -> int:
         me, life = self._shared.me, part.life

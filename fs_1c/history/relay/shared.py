@@ -34,6 +34,8 @@ BEGINS = ("START", "INCOMING", "OUTGOING")
 """Words that come before all others of a call."""
 ENDS = ("END", "COMPLETED")
 """Fields of how a call ended: whoever says that says what follows, too."""
+NOBODY = "-"
+"""Whose word it is that its own service is to look at: no service is called that."""
 HERE = 15
 """Seconds after its last look at Redis for which a service counts as there."""
 MAX_WORD = 8000
@@ -149,11 +151,13 @@ class Shared:
         long: bool = False,
         over: bool = False,
         manager: str = "",
+        by: str = "",
     ) -> Future[Any]:
-        """Words of one call. The reply is for `understood`."""
+        """Words of one call, `by` us unless it is said whose. The reply is for `understood`."""
+        by = by or self.me
         member = _member(words[0])
-        told = [one for word in words for one in (field_of(word), self._written(word))]
-        flags = ("1" if long else "", "1" if over else "", manager, self.me, f" {' '.join(ENDS)} ")
+        told = [one for word in words for one in (field_of(word), self._written(word, by))]
+        flags = ("1" if long else "", "1" if over else "", manager, by, f" {' '.join(ENDS)} ")
         keys = (self._life, self._index(switch), self._hash(switch, member))
         return self._eval(scripts.PUT, keys, life, member, MAX_CALLS, self._keep_for, *flags, *told)
 
@@ -239,8 +243,8 @@ class Shared:
     def _hash(self, switch: str, member: str) -> str:
         return f"{self._prefix}{switch}:call:{member}"
 
-    def _written(self, word: Word) -> str:
-        return json.dumps([*astuple(word), self.me])
+    def _written(self, word: Word, by: str = "") -> str:
+        return json.dumps([*astuple(word), by or self.me])
 
     def _eval(self, script: str, keys: tuple[str, ...], *given: str | int | float) -> Future[Any]:
         told = (_octets(one) if isinstance(one, str) else one for one in given)
