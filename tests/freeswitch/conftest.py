@@ -136,7 +136,8 @@ class Company:
         settings = {
             "onec": {"url": self.onec.url, "dialect": dialect},
             "lookup": {"deadline": "30s"},
-            "routing": {"ring_for": "20s"},
+            # A softphone of ours that does not come by for three seconds is no dead telephone.
+            "routing": {"ring_for": "20s", "dead_after": "15s"},
             "subscribers": {"keys": {str(extension): f"KEY{extension}" for extension in range(240, 250)}},
             "esl": {
                 "transport": self._transport,

@@ -36,7 +36,7 @@ def test_a_known_client_reaches_his_manager(company: Company, door: str, inbound
         "Фэйковый чиж",
         "0",
         "244",
-        "[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
+        "[progress_timeout=15,leg_timeout=20]user/244@127.0.0.1",
     ]
     assert company.all_cards() == expected, "one card, however many doors saw the conversation"
     assert company.asked() == ["89235292926"]

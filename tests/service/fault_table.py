@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+from fs_1c.onec import Answer
 from fs_1c.service import Service
 from fs_1c.settings import build
 from tests.processes import start, wait_for
@@ -112,7 +113,7 @@ async def run(
         assert service.outbound is not None
         door = service.outbound.address
         try:
-            await _prime(service, address, fault)
+            _prime(service)
             if not fault:
                 pass
             elif fault.get("off"):
@@ -136,17 +137,13 @@ async def run(
             await service.stop()
 
 
-async def _prime(service: Service, address: str, fault: dict[str, Any]) -> None:
-    """Has the known clients asked about once; at once they are stale."""
-    directory = service.integration._bases["default"].directory
-    if fault.get("https"):  # nothing could be asked there: what a good day would have left behind
-        from fs_1c.onec import Answer
-
-        for i in range(CALLS // 2):
-            directory._cache.put("+7" + known(i)[1:], Answer(f"Клиент {i}", "0", "244"))
-        return
-    answers = [directory.lookup_async(known(i), 10.0) for i in range(CALLS // 2)]
-    assert {caller.result for caller in await asyncio.gather(*answers)} == {"found"}
+def _prime(service: Service) -> None:
+    """The known clients are remembered, as a good day would have left them; at once they are stale. 1C is not
+    asked: on a busy machine a hundred questions at once can make it count as down.
+    """
+    cache = service.integration._bases["default"].directory._cache
+    for i in range(CALLS // 2):
+        cache.put("+7" + known(i)[1:], Answer(f"Клиент {i}", "0", "244"))
 
 
 async def call(row: Row, host: str, port: int, number: str, *, stale: bool) -> None:
