@@ -12,7 +12,6 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -30,6 +29,7 @@ from fs_1c.settings.types import (
     Section,
     WithPassword,
     WithToken,
+    is_http,
 )
 
 
@@ -280,7 +280,7 @@ class ClusterSettings(Section):
     @field_validator("services")
     @classmethod
     def _services(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(_is_origin(url) for url in value):
+        if not all(is_http(url) for url in value):
             raise ValueError("allowed: http://HOST:PORT or https://HOST[:PORT], without a path or a password")
         return tuple(url.rstrip("/") for url in value)
 
@@ -309,16 +309,6 @@ class ClusterSettings(Section):
         if self.token_file:
             return self.token_file.read_text("utf-8-sig").strip("\r\n")
         return http.secret()
-
-
-def _is_origin(url: str) -> bool:
-    if not re.fullmatch(r"https?://[^\s/@?#\\]{1,255}/?", url):
-        return False
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 class StateSettings(Section):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import field_validator, model_validator
 
 from fs_1c.settings.access import unreadable
-from fs_1c.settings.types import Section
+from fs_1c.settings.types import Section, is_http
 
 _EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 _PATH = "/v1/traces"
@@ -34,7 +32,7 @@ class TracingSettings(Section):
     @field_validator("endpoint")
     @classmethod
     def _endpoint(cls, value: str) -> str:
-        if value and not _is_endpoint(value):
+        if value and not is_http(value, r"(/[A-Za-z0-9._~/-]{0,255})?"):
             raise ValueError("allowed: http://HOST:PORT or https://HOST[:PORT][/PATH], without a password")
         if value and not _is_installed():
             raise ValueError("needs OpenTelemetry, which is not installed: pip install 'fs-1c[otlp]'")
@@ -50,16 +48,6 @@ class TracingSettings(Section):
     def url(self) -> str:
         """Where spans go."""
         return self.endpoint + _PATH
-
-
-def _is_endpoint(url: str) -> bool:
-    if not re.fullmatch(r"https?://[^\s/@?#\\]{1,255}(/[A-Za-z0-9._~/-]{0,255})?", url):
-        return False
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _is_installed() -> bool:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from math import inf
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -211,3 +212,14 @@ class WithToken(Section):
         if self.token_file:
             return self.token_file.read_text("utf-8-sig").strip("\r\n")
         return self.token.get_secret_value()
+
+
+def is_http(url: str, path: str = "/?") -> bool:
+    """Is it `http(s)://HOST[:PORT]`, without user or query, and then what the pattern `path` has?"""
+    if not re.fullmatch(rf"https?://[^\s/@?#\\]{{1,255}}{path}", url):
+        return False
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -14,27 +14,35 @@ from tests.world import CLIENT, until, world
 HOURS = (-36, 24 * 400)
 
 
+class Clock:
+    """The machine's; `ahead` seconds before the true one."""
+
+    ahead = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    real, made = time.time, Clock()
+    monkeypatch.setattr(time, "time", lambda: real() + made.ahead)
+    return made
+
+
 @pytest.mark.parametrize("hours", HOURS)
-def test_the_clock_jumps_between_two_calls_and_during_one(
-    monkeypatch: pytest.MonkeyPatch, hours: int
-) -> None:
+def test_the_clock_jumps_between_two_calls_and_during_one(clock: Clock, hours: int) -> None:
     """The switch goes on by its own clock, as one on another machine does."""
-    real, ahead = time.time, 0.0
-    monkeypatch.setattr(time, "time", lambda: real() + ahead)
 
     async def story() -> None:
-        nonlocal ahead
         async with world() as here:
             await here.switch.call(here.script())
             await here.carded(1)
-            ahead = hours * 3600.0
+            clock.ahead = hours * 3600.0
             named = await here.switch.call(here.script())
             assert named.variables["fs_1c_title"] == "Фэйковый чиж"
             await here.carded(2)
-            ahead = 0.0
+            clock.ahead = 0.0
             ringing = asyncio.create_task(here.switch.call(here.script(ring=0.3)))
             await until(lambda: bool(here.switch.calls))
-            ahead = -hours * 3600.0
+            clock.ahead = -hours * 3600.0
             assert (await ringing).answered_by == "244"
             assert await here.carded(3) == [(CLIENT, "KEY244")] * 3
 
@@ -42,14 +50,8 @@ def test_the_clock_jumps_between_two_calls_and_during_one(
 
 
 @pytest.mark.parametrize("hours", HOURS)
-def test_a_base_that_is_down_comes_back_whatever_the_clock_says(
-    monkeypatch: pytest.MonkeyPatch, hours: int
-) -> None:
-    real, ahead = time.time, 0.0
-    monkeypatch.setattr(time, "time", lambda: real() + ahead)
-
+def test_a_base_that_is_down_comes_back_whatever_the_clock_says(clock: Clock, hours: int) -> None:
     async def story() -> None:
-        nonlocal ahead
         rules = {"window": 1, "at_least": 1, "share": 1.0, "pause": "100ms"}
         async with world(breaker=rules) as here:
             here.onec.stop()
@@ -57,7 +59,7 @@ def test_a_base_that_is_down_comes_back_whatever_the_clock_says(
             assert lost.variables["fs_1c_result"] == "failed"
             down = here.service.integration.health
             assert [one["breaker"] for one in down().values()] == ["open"]
-            ahead = hours * 3600.0
+            clock.ahead = hours * 3600.0
             here.onec.start()
             await until(lambda: [one["breaker"] for one in down().values()] == ["closed"])
             assert (await here.switch.call(here.script())).variables["fs_1c_result"] == "found"
