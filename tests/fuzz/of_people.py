@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.cards import subscribers
 from fs_1c.directory import entries, forgetting
+from fs_1c.journal import contract
 from fs_1c.journal import report as journal_report
 from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, of_decision, of_pop
 from fs_1c.journal.texts import MAX_TEXT
@@ -156,7 +157,7 @@ class Journaled:
         for line in (*journal_report.story(told), *journal_report.listing([told])):
             line.encode()
             assert "K3Y-" not in line
-        assert json.loads(journal_report.to_json([told]))
+        assert json.loads(contract.to_json([told]))
 
     def _kept(self, row: DecisionEntry | PopEntry) -> DecisionEntry | PopEntry:
         assert all(len(value) <= MAX_TEXT for value in row if isinstance(value, str))
