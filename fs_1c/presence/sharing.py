@@ -1,7 +1,8 @@
 """The thread that tells other services who can take a call at our switches, and hears it of theirs.
 
 A change is written at once, or a quarter of a second after the one before; all is read three times a second.
-So it is known elsewhere within half a second, mostly. Nobody ever waits for this: a call's decision asks what has been heard.
+So it is known elsewhere within half a second, mostly. Nobody ever waits for this: a call's decision asks what
+has been heard.
 While Redis is away, or says what cannot be, nothing is known of other switches (`elsewhere`).
 """
 

@@ -23,7 +23,8 @@ from fs_1c.call import (
 )
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk import Conversations, Event, Stories, Story
-from fs_1c.talk.story import MAX_PARTS, Ring, Talk
+from fs_1c.talk.story import Ring, Talk
+from fs_1c.talk.story.story import MAX_PARTS
 from tests.recordings import DATA, NAMES, TALKS, dumps, events, parse
 
 PLAN = NumberPlan()
