@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from fs_1c import sockets
 from fs_1c.esl.dialogue import Dialogue, Step
 from fs_1c.esl.outbound import OutboundDoor, connection, turns
 from fs_1c.esl.outbound import door as door_module
 from fs_1c.esl.outbound.connection import MAX_MESSAGE
 from fs_1c.esl.outbound.turns import IN_A_ROW, SLICE
 from fs_1c.esl.wire import Message
+from fs_1c.sockets import complaints as complaining
 from tests.processes import no_descriptors_left
 from tests.recordings import records
 from tests.world import World, until, world
@@ -152,7 +152,7 @@ def test_events_that_wait_in_line_are_all_heard_and_so_is_the_end(monkeypatch: p
 def test_whoever_comes_from_elsewhere_hears_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sockets, "PAUSE", 0.05)
+    monkeypatch.setattr(complaining, "PAUSE", 0.05)
     peers, hears = 100, list[bytes]()
 
     async def story() -> None:
@@ -314,10 +314,10 @@ def test_without_descriptors_the_mute_go_first(caplog: pytest.LogCaptureFixture)
 def test_many_complaints_are_a_few_lines_and_a_number(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sockets, "PAUSE", 0.05)
+    monkeypatch.setattr(complaining, "PAUSE", 0.05)
 
     async def story() -> None:
-        complaints = sockets.Complaints(logging.getLogger("test"))
+        complaints = complaining.Complaints(logging.getLogger("test"))
         for i in range(1000):
             complaints.add("line %d", i)
         await until(lambda: "left out" in caplog.text)
@@ -325,5 +325,5 @@ def test_many_complaints_are_a_few_lines_and_a_number(
 
     asyncio.run(story())
     told = [record.getMessage() for record in caplog.records if record.name == "test"]
-    assert told[: sockets.LINES] == [f"line {i}" for i in range(sockets.LINES)]
-    assert told[sockets.LINES :] == ["990 more such lines in a second are left out", "line 1000"]
+    assert told[: complaining.LINES] == [f"line {i}" for i in range(complaining.LINES)]
+    assert told[complaining.LINES :] == ["990 more such lines in a second are left out", "line 1000"]
