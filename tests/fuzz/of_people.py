@@ -24,7 +24,7 @@ from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, of_decisio
 from fs_1c.journal.texts import MAX_TEXT
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
 from fs_1c.onec import MAX_PHONE, MAX_TITLE, dialects
-from fs_1c.settings import Settings, SettingsError
+from fs_1c.settings import Settings, SettingsError, esl
 from fs_1c.settings import file as settings
 from fs_1c.settings.types import Address
 from fs_1c.web import access, exchange
@@ -184,7 +184,7 @@ def _tables(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset
 
 _MODELS = {
     name: model
-    for module in (settings, __import__("fs_1c.settings.sections", fromlist=["x"]))
+    for module in (settings, esl)
     for name, model in vars(module).items()
     if isinstance(model, type) and issubclass(model, BaseModel)
 }
