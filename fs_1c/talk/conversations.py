@@ -141,7 +141,7 @@ class Conversations:
             return self._meets(self._table.conferences.heard(event))
         if kind != USER_STATE:
             self.contacts.heard(event)
-        self.presence.heard(event)
+        self.presence.registrar.heard(event)
         return ()
 
     def _meets(self, uuid: str) -> tuple[CallEvent, ...]:
