@@ -211,22 +211,22 @@ class PresenceTable:
 
     # Legs.
 
-    def learnt(self, uuid: str, leg: Leg) -> None:
+    def learnt(self, leg: Leg) -> None:
         """A subscriber has that leg. If he has called by it himself, he can take no other call."""
         leg.counted = name = leg.party.name
         self._mark(name)
         legs = self._legs.get(name)
         if legs is None:
-            self._legs[name] = {uuid: leg}
+            self._legs[name] = {leg.uuid: leg}
         else:
-            legs[uuid] = leg
+            legs[leg.uuid] = leg
         if not leg.outbound and not leg.loopback:
             leg.busy_since = time.time()
 
-    def talks(self, uuid: str, leg: Leg, age: float = 0.0) -> None:
+    def talks(self, leg: Leg, age: float = 0.0) -> None:
         """A subscriber's leg is answered, and was so many seconds ago."""
         if not leg.counted:
-            self.learnt(uuid, leg)
+            self.learnt(leg)
         leg.busy_since = time.time() - age
         self._mark(leg.counted)
         if self._declined:
@@ -242,10 +242,10 @@ class PresenceTable:
         if self._declined and self._declined.pop(leg.party.name, 0.0):
             self._mark(leg.party.name)
 
-    def over(self, uuid: str, leg: Leg, cause: str, event: Event) -> None:
+    def over(self, leg: Leg, cause: str, event: Event) -> None:
         """A leg of which `learnt` was told has ended: at that event, by that cause."""
         legs = self._legs.get(leg.counted)
-        if legs is None or legs.pop(uuid, None) is None:
+        if legs is None or legs.pop(leg.uuid, None) is None:
             return
         self._mark(leg.counted)
         if not legs:
