@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from fs_1c.call import (
     Began,
@@ -36,8 +35,7 @@ MAX_PARTS = 100
 """Telephones that rang, talks, recordings of one call that are kept: the latest, of a queue that rings on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(NamedTuple):
     """A subscriber's telephone rings for the client.
 
     Attributes:
@@ -52,8 +50,7 @@ class Ring:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
+class Talk(NamedTuple):
     """The client talks to somebody.
 
     Attributes:
@@ -73,8 +70,7 @@ class Talk:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(NamedTuple):
     """One call so far. Times are seconds since the epoch by the switch's clock.
 
     Attributes:
@@ -164,11 +160,11 @@ class Story:
                 if self.clients[-1:] == (event.leg_uuid,):
                     return self
                 others = tuple(leg for leg in self.clients if leg != event.leg_uuid)
-                return replace(self, clients=(*others, event.leg_uuid))
+                return self._replace(clients=(*others, event.leg_uuid))
             case Conversation(ringing=True):
                 if any(ring.leg_uuid == event.leg_uuid for ring in self.rings):
                     return self
-                return replace(self, rings=_and(self.rings, Ring(event.extension, event.leg_uuid, event.at)))
+                return self._replace(rings=_and(self.rings, Ring(event.extension, event.leg_uuid, event.at)))
             case Conversation():
                 talk = Talk(event.extension, event.leg_uuid, event.at, how=event.how, by=event.by)
                 return self._with(talk, event.number)
@@ -183,9 +179,9 @@ class Story:
             case TalksInside():
                 return self._with(Talk(event.extension, event.leg_uuid, event.at))
             case Parted(leg_uuid=leg):
-                return replace(self, talks=_until(self.talks, leg, event.at))
+                return self._replace(talks=_until(self.talks, leg, event.at))
             case Recorded(file=file) if file not in self.recordings:
-                return replace(self, recordings=_and(self.recordings, file))
+                return self._replace(recordings=_and(self.recordings, file))
             case HungUp():
                 return self._without(event)
         return self
@@ -194,10 +190,10 @@ class Story:
         if any(one.leg_uuid == talk.leg_uuid and one.until is None for one in self.talks):
             return self  # another door has told of it
         rings = tuple(
-            replace(ring, until=talk.at) if ring.leg_uuid == talk.leg_uuid and ring.until is None else ring
+            ring._replace(until=talk.at) if ring.leg_uuid == talk.leg_uuid and ring.until is None else ring
             for ring in self.rings
         )
-        return replace(self, rings=rings, talks=_and(self.talks, talk), number=number or self.number)
+        return self._replace(rings=rings, talks=_and(self.talks, talk), number=number or self.number)
 
     def _without(self, event: HungUp) -> Story:
         """A leg has hung up: a client's, or a subscriber's."""
@@ -210,17 +206,16 @@ class Story:
         if self.internal and any(one.leg_uuid == leg for one in self.talking) and len(self.talking) == 1:
             over, clients = True, ()
         rings = tuple(
-            replace(ring, until=at, cause=event.cause)
+            ring._replace(until=at, cause=event.cause)
             if ring.until is None and (over or ring.leg_uuid == leg)
             else ring
             for ring in self.rings
         )
         talks = tuple(
-            replace(talk, until=at) if talk.until is None and (not clients or talk.leg_uuid == leg) else talk
+            talk._replace(until=at) if talk.until is None and (not clients or talk.leg_uuid == leg) else talk
             for talk in self.talks
         )
-        return replace(
-            self,
+        return self._replace(
             rings=rings,
             talks=talks,
             clients=clients,
@@ -236,7 +231,7 @@ def _and(parts: tuple[T, ...], part: T) -> tuple[T, ...]:
 
 def _until(talks: tuple[Talk, ...], leg: str, at: float) -> tuple[Talk, ...]:
     return tuple(
-        replace(talk, until=at) if talk.leg_uuid == leg and talk.until is None else talk for talk in talks
+        talk._replace(until=at) if talk.leg_uuid == leg and talk.until is None else talk for talk in talks
     )
 
 
@@ -272,7 +267,7 @@ class Stories:
             if len(self._bases) > self._size:
                 self._bases.popitem(last=False)
         elif not story.base:
-            self._stories[story.call_uuid] = replace(story, base=base)
+            self._stories[story.call_uuid] = story._replace(base=base)
 
     def legs(self, switch: str) -> set[str]:
         """Legs of that switch that another process has said to be up, of calls that are not over."""
@@ -303,7 +298,7 @@ class Stories:
             self._call_of[event.leg_uuid] = call
         story = before.after(event)
         if switch and not story.switch:
-            story = replace(story, switch=switch)
+            story = story._replace(switch=switch)
         if story.ended is not None:
             self._forget(call)
         else:
