@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import replace
 
 from fs_1c.call import (
     Began,
@@ -54,7 +53,7 @@ class Stories:
             if len(self._bases) > self._size:
                 self._bases.popitem(last=False)
         elif not story.base:
-            self._stories[story.call_uuid] = replace(story, base=base)
+            self._stories[story.call_uuid] = story._replace(base=base)
 
     def legs(self, switch: str) -> set[str]:
         """Legs of that switch that another process has said to be up, of calls that are not over."""
@@ -85,7 +84,7 @@ class Stories:
             self._call_of[event.leg_uuid] = call
         story = before.after(event)
         if switch and not story.switch:
-            story = replace(story, switch=switch)
+            story = story._replace(switch=switch)
         if story.ended is not None:
             self._forget(call)
         else:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from fs_1c.call import (
     Began,
@@ -25,8 +24,7 @@ MAX_PARTS = 100
 """Telephones that rang, talks, recordings of one call that are kept: the latest, of a queue that rings on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ring:
+class Ring(NamedTuple):
     """A subscriber's telephone rings for the client.
 
     Attributes:
@@ -41,8 +39,7 @@ class Ring:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
+class Talk(NamedTuple):
     """The client talks to somebody.
 
     Attributes:
@@ -62,8 +59,7 @@ class Talk:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(NamedTuple):
     """One call so far. Times are seconds since the epoch by the switch's clock.
 
     Attributes:
@@ -153,11 +149,11 @@ class Story:
                 if self.clients[-1:] == (event.leg_uuid,):
                     return self
                 others = tuple(leg for leg in self.clients if leg != event.leg_uuid)
-                return replace(self, clients=(*others, event.leg_uuid))
+                return self._replace(clients=(*others, event.leg_uuid))
             case Conversation(ringing=True):
                 if any(ring.leg_uuid == event.leg_uuid for ring in self.rings):
                     return self
-                return replace(self, rings=_and(self.rings, Ring(event.extension, event.leg_uuid, event.at)))
+                return self._replace(rings=_and(self.rings, Ring(event.extension, event.leg_uuid, event.at)))
             case Conversation():
                 talk = Talk(event.extension, event.leg_uuid, event.at, how=event.how, by=event.by)
                 return self._with(talk, event.number)
@@ -172,9 +168,9 @@ class Story:
             case TalksInside():
                 return self._with(Talk(event.extension, event.leg_uuid, event.at))
             case Parted(leg_uuid=leg):
-                return replace(self, talks=_until(self.talks, leg, event.at))
+                return self._replace(talks=_until(self.talks, leg, event.at))
             case Recorded(file=file) if file not in self.recordings:
-                return replace(self, recordings=_and(self.recordings, file))
+                return self._replace(recordings=_and(self.recordings, file))
             case HungUp():
                 return self._without(event)
         return self
@@ -183,10 +179,10 @@ class Story:
         if any(one.leg_uuid == talk.leg_uuid and one.until is None for one in self.talks):
             return self  # another door has told of it
         rings = tuple(
-            replace(ring, until=talk.at) if ring.leg_uuid == talk.leg_uuid and ring.until is None else ring
+            ring._replace(until=talk.at) if ring.leg_uuid == talk.leg_uuid and ring.until is None else ring
             for ring in self.rings
         )
-        return replace(self, rings=rings, talks=_and(self.talks, talk), number=number or self.number)
+        return self._replace(rings=rings, talks=_and(self.talks, talk), number=number or self.number)
 
     def _without(self, event: HungUp) -> Story:
         """A leg has hung up: a client's, or a subscriber's."""
@@ -199,17 +195,16 @@ class Story:
         if self.internal and any(one.leg_uuid == leg for one in self.talking) and len(self.talking) == 1:
             over, clients = True, ()
         rings = tuple(
-            replace(ring, until=at, cause=event.cause)
+            ring._replace(until=at, cause=event.cause)
             if ring.until is None and (over or ring.leg_uuid == leg)
             else ring
             for ring in self.rings
         )
         talks = tuple(
-            replace(talk, until=at) if talk.until is None and (not clients or talk.leg_uuid == leg) else talk
+            talk._replace(until=at) if talk.until is None and (not clients or talk.leg_uuid == leg) else talk
             for talk in self.talks
         )
-        return replace(
-            self,
+        return self._replace(
             rings=rings,
             talks=talks,
             clients=clients,
@@ -225,7 +220,7 @@ def _and(parts: tuple[T, ...], part: T) -> tuple[T, ...]:
 
 def _until(talks: tuple[Talk, ...], leg: str, at: float) -> tuple[Talk, ...]:
     return tuple(
-        replace(talk, until=at) if talk.leg_uuid == leg and talk.until is None else talk for talk in talks
+        talk._replace(until=at) if talk.leg_uuid == leg and talk.until is None else talk for talk in talks
     )
 
 
