@@ -16,4 +16,5 @@ from fs_1c.integration.erasing import Erased as Erased
 from fs_1c.integration.integration import ClaimsState as ClaimsState
 from fs_1c.integration.integration import Integration
 
+# The others are what methods of `Integration` return.
 __all__ = ["ERASE_WITHIN", "Integration"]
