@@ -1,7 +1,7 @@
 """One OneScript that plays all scenarios: to start it and to warm it up takes longer than most of them.
 
-It loads the modules anew for each, stubs and all, so that none finds what another left. OneScript loads a module
-once only: so here they are fields of one, `Стенд`, and `ФС1С_Номера.…` becomes `Стенд.ФС1С_Номера.…`.
+It loads the modules anew for each, stubs and all, so that none finds what another left. OneScript loads a
+module once only: so here they are fields of one, `Стенд`, and `ФС1С_Номера.…` becomes `Стенд.ФС1С_Номера.…`.
 """
 
 from __future__ import annotations
