@@ -8,7 +8,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Nearly all that is loaded before the first test stays: to look for garbage in it is an eighth of a worker's start.
+# Nearly all that is loaded before the first test stays: to look for garbage in it is an eighth of the start.
 gc.disable()
 
 # Texts are looked for as they stand in the code, whatever whoever runs this reads.
