@@ -124,10 +124,9 @@ def play(script: list[tuple[str, str, str, int]], server: RedisServer) -> None:
         read()
 
     def read() -> None:
-        elsewhere.read(
-            server.client.execute_command(*scripts.read("fs-1c:", "sw2", elsewhere.life, elsewhere.last)),
-            1e12,
-        )
+        known = [("sw2", elsewhere.life, elsewhere.last)]
+        _, reply = server.client.execute_command(*scripts.read("fs-1c:", known))
+        elsewhere.read(reply, 1e12)
         assert not elsewhere.behind
         for user in USERS if elsewhere.live else ():
             how = elsewhere.known(user, DOMAIN)
