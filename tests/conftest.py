@@ -27,10 +27,14 @@ settings.load_profile("unhurried")
 
 LONGEST = (
     "tests/cluster/",
-    "tests/bsl/test_mutants.py",
     "tests/service/test_fault_table.py",
     "tests/history/test_killed.py",
+    "tests/freeswitch/test_calling.py",
+    "tests/freeswitch/test_watchdog.py",
     "tests/freeswitch/",
+    "tests/esl/test_contract.py",
+    "tests/cli/test_watchdog.py",
+    "tests/cli/test_journal_all.py",
     "tests/onec/test_streams.py",
     "tests/bsl/",
     "tests/web/browser/",
@@ -38,6 +42,9 @@ LONGEST = (
     "tests/service/",
     "tests/web/",
     "tests/cli/",
+    "tests/language/",
+    "tests/esl/",
+    "tests/onec/",
 )
 """What is begun first, so that nobody has a long file left when the others are done."""
 
