@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bsl.stand import SCENARIOS, Broken, Edit, ask, failures, lay_out, needs_oscript, run
+from tests.bsl.player import Broken
+from tests.bsl.stand import SCENARIOS, Edit, ask, failures, lay_out, needs_oscript, run
 
 pytestmark = needs_oscript
 
