@@ -258,7 +258,7 @@ def directory(switch: Switch, managers: list[str]) -> list[Finding]:
 
 
 def manager_domains(switch: Switch, connection: EventSocket) -> list[str]:
-    """In which domains a manager may be rung: that of the settings, else those of the calls that ask this service.
+    """Where a manager may be rung: in the settings' domain, else in those of the calls that ask this service.
 
     Args:
         connection: One that the switch has let in.
