@@ -221,7 +221,8 @@ def test_nobody_there(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.Monk
         port = taken.getsockname()[1]
         with collector(port) as one:
             one.send(UUID, decision())
-            until(lambda: one._lost == 2)
+            until(lambda: lines(caplog, port))  # it is counted first, and then said
+    assert one._lost == 2
     assert lines(caplog, port) == [
         "tracing: http://HOST does not take spans (ConnectionError); calls go on without"
     ]

@@ -16,7 +16,8 @@ from urllib.parse import quote
 from fs_1c.simulator.onec.calls import Calls, Document
 from fs_1c.simulator.onec.clients import EXAMPLE, ClientBook, load_clients
 from fs_1c.simulator.onec.dialects import Operation, Signature
-from fs_1c.simulator.onec.faults import Fault, Stage
+from fs_1c.simulator.onec.fault_table import Stage
+from fs_1c.simulator.onec.faults import Fault
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
 from fs_1c.simulator.onec.settings import OneCSimulatorSettings
