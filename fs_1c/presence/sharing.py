@@ -1,6 +1,6 @@
 """The thread that tells other services who can take a call at our switches, and hears it of theirs.
 
-A change is written at once, or half a second after the one before; twice a second all is read, in one word.
+A change is written at once, or half a second after the one before; every 0.6 s all is read, in one word.
 So it is known elsewhere within half a second, mostly, and in a burst after a second. Nobody ever waits for
 this: a call's decision asks what has been heard. While Redis is away, or says what cannot be, nothing is
 known of other switches (`elsewhere`).
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 REDIS_WAIT = 0.5
 """Seconds that Redis may take over one word: no caller waits for it."""
-LOOK, EVERY, STILL_THERE, READ = 0.1, 0.5, 2.0, 0.5
+LOOK, EVERY, STILL_THERE, READ = 0.1, 0.5, 2.0, 0.6
 """Seconds between looks for a change, words with changes, words without one, readings."""
 AGAIN = 2.0
 """Seconds between beginnings of a table."""

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from fs_1c.cli.handed import PATIENCE, Handed
-from fs_1c.sockets import KERNEL_TICK, waited
+from fs_1c.sockets import waited
+from fs_1c.sockets.connected import KERNEL_TICK
 from tests.cli.support import write
 from tests.processes import wait_for
 from tests.supervisor import handed_over, handed_over_at_once

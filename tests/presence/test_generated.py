@@ -89,7 +89,7 @@ class Network:
 def test_what_is_believed_is_never_old(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("EVERY", "STILL_THERE", "READ", "AGAIN", "ALL_WITHIN"):
         monkeypatch.setattr(sharing, name, 0.0)
-    monkeypatch.setattr("fs_1c.talk.presence.ASK_AFTER", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("fs_1c.talk.presence.registrar.ASK_AFTER", (0.0, 0.0, 0.0))
 
     @settings(max_examples=30 * EXAMPLES, deadline=None)
     @given(st.lists(steps, max_size=25))
