@@ -56,18 +56,32 @@ class Clock:
 
 
 class Line:
-    """One service's way to Redis, in place of `BoundedRedis`; it can be cut."""
+    """One service's way to Redis, in place of `BoundedRedis`; it can be cut.
+
+    Attributes:
+        cut: Nothing passes.
+        cut_after: So many words pass before it is cut; the answer to the last of them is lost.
+    """
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
         self.cut = False
+        self.cut_after: int | None = None
 
     def begin(self, command: tuple[Any, ...], may_probe: bool = True) -> Future[Any]:
         told: Future[Any] = Future()
         if self.cut:
             told.set_exception(Away())
         else:
-            told.set_result(self._server.client.execute_command(*command))
+            answer = self._server.client.execute_command(*command)
+            if self.cut_after is not None:
+                self.cut_after -= 1
+                self.cut = self.cut_after <= 0
+            if self.cut:
+                self.cut_after = None
+                told.set_exception(Away())
+            else:
+                told.set_result(answer)
         return told
 
     def send(self, *commands: tuple[Any, ...]) -> Any:

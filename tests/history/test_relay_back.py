@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -215,3 +216,49 @@ def test_what_it_had_said_without_redis_and_the_reserve_left_to_it_is_not_said_a
     both.pass_(20)
     both.says()
     assert both.told(call).count("END") == 1
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("after", range(1, 13))
+def test_redis_that_goes_away_while_the_reserve_takes_over_costs_no_word(
+    both: Both, after: int, back: bool
+) -> None:
+    """After so many words with Redis, the answer to the last of which is lost."""
+    both.own.kill()
+    rings = [both.call(i) for i in range(3)]
+    if back:
+        both.own.start()
+    both.reserve.line.cut_after = after
+    both.pass_(6)
+    both.reserve.line.cut, both.reserve.line.cut_after = False, None
+    both.pass_(20)
+    both.says()
+    for ring in rings:
+        told = both.told(ring)
+        assert list(dict.fromkeys(told)) == ALL and told.count("END") == 1
+
+
+def test_what_redis_has_and_the_disk_has_not_taken_is_taken_later(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that hangs while the reserve takes over, and the own service is back by then."""
+    both.own.kill()
+    ring = both.call(0)
+    both.own.start()
+    put, fails = kept.put, [True]
+
+    def hangs(*given: Any, **more: Any) -> Any:
+        if fails.pop() if fails else False:
+            raise TimeoutError
+        return put(*given, **more)
+
+    both.own.presence()
+    both.own.look()
+    both.reserve.presence()
+    monkeypatch.setattr(kept, "put", hangs)
+    both.reserve.look()
+    assert not fails
+    both.pass_(20)
+    both.says(both.reserve)
+    both.says()
+    assert list(dict.fromkeys(both.told(ring))) == ALL and both.told(ring).count("END") == 1

@@ -100,21 +100,24 @@ class Hands:
         while True:
             with part.lock:
                 ring = [one for one in part.ring if gone or one[0] <= part.owed + LATE]
-                rest = [] if gone else [one for one in part.ring if one[0] > part.owed + LATE]
-                part.ring.clear()
-                part.ring.extend(rest)
                 if not ring:
                     part.acts, part.owes, part.owed = gone, False, NOTHING
                     break
-            for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
-                said = [(word, manager, over) for _, word, manager, over in group]
-                ours = [word for word, *_ in said if not (doubt and word.once and not part.safe(word))]
-                left += len(said) - len(ours)
-                over = said[-1][2] and not doubt  # else the own service has something to say of it
-                if ours:
-                    taken += self._offer(part, ours, said[-1][1], over=over)
-                if his := [word for word, *_ in said if word not in ours]:
-                    self._leave(part, his)
+            offered: set[int] = set()
+            try:
+                for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
+                    said = list(group)
+                    ours = [one for one in said if not (doubt and one[1].once and not part.safe(one[1]))]
+                    left += len(said) - len(ours)
+                    _, _, manager, over = said[-1]
+                    if ours:  # while there is doubt the own service has something to say of the end
+                        words = [one[1] for one in ours]
+                        taken += self._offer(part, words, manager, over=over and not doubt)
+                    if his := [one[1] for one in said if one not in ours]:
+                        self._leave(part, his)
+                    offered.update(map(id, said))
+            finally:  # what Redis or the disk has not taken is offered again
+                part.forget(offered)
         self._shared.said_all(part.switch, owner)
         self._host.adopted({})
         if gone or taken:
@@ -162,11 +165,15 @@ class Hands:
         reply = self._shared.put(
             part.switch, part.life, words, long=True, over=over, manager=manager
         ).result()
-        states = self._shared.understood(reply, words)
-        new = [word for word, state in zip(words, states or [1] * len(words), strict=True) if state == 1]
-        if new:
-            self._host.ask(lambda connection: kept.put(connection, new))
-        return len(new)
+        states = self._shared.understood(reply, words) or [1] * len(words)
+        ours = [word for word, state in zip(words, states, strict=True) if state > 0]
+
+        def write(connection: sqlite3.Connection) -> int:
+            """Some may be there: it was offered before, and we have not heard that it was taken."""
+            here = {field_of(row) for row in rows.of_call(connection, words[0].base, words[0].call)}
+            return len(kept.put(connection, [word for word in ours if field_of(word) not in here]))
+
+        return int(self._host.ask(write)) if ours else 0
 
     def _leave(self, part: Part, words: list[Word]) -> None:
         """The own service finds these in Redis when it is back; its file knows which it has said."""

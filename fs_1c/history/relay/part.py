@@ -131,6 +131,13 @@ class Part:
         since = self.since
         return since is not None and word.made >= since
 
+    def forget(self, offered: set[int]) -> None:
+        """These of what is kept, by their `id`, are others' to know from now on."""
+        with self.lock:
+            left = [one for one in self.ring if id(one) not in offered]
+            self.ring.clear()
+            self.ring.extend(left)
+
     def looks(self) -> None:
         """Whether the own service is there, or was not for a while."""
         if self.post.alone_for() is None:

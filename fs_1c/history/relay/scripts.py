@@ -36,8 +36,10 @@ for i = 10, #ARGV, 2 do
         redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
         waits = true
         found[#found + 1] = 1
+    elseif state == '-' then
+        found[#found + 1] = -1
     else
-        found[#found + 1] = state == '-' and -1 or 0
+        found[#found + 1] = (theirs or string.sub(state, 1, 1) == '!') and 0 or 2
     end
     another = another or (state and theirs and string.find(ARGV[9], ' ' .. ARGV[i] .. ' ', 1, true))
 end

@@ -162,15 +162,15 @@ class Shared:
         return self._eval(scripts.PUT, keys, life, member, MAX_CALLS, self._keep_for, *flags, *told)
 
     def understood(self, reply: Any, words: list[Word]) -> list[int] | None:
-        """For each word: 1: it is there now; 0: it was; -1: it has come to its end, or its call has. None:
-        there is no room.
+        """For each word: 1: it is there now; 2: it was, from us; 0: from another, or it is about to be said;
+        -1: it has come to its end, or its call has. None: there is no room.
 
         Raises `Away` and `Lost`.
         """
         _checked(reply)
         if reply == b"full":
             return None
-        if not isinstance(reply, list) or len(reply) != len(words) or not set(reply) <= {1, 0, -1}:
+        if not isinstance(reply, list) or len(reply) != len(words) or not set(reply) <= {2, 1, 0, -1}:
             raise self._redis.lied()
         return reply
 
