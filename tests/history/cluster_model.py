@@ -141,6 +141,14 @@ def passes(clock: Clock, seconds: int, *services: Service) -> None:
             service.look()
 
 
+def disk() -> sqlite3.Connection:
+    """A new one."""
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    for statement in kept.SCHEMA:
+        made.execute(statement)
+    return made
+
+
 class Service:
     """One of the two.
 
@@ -151,9 +159,7 @@ class Service:
 
     def __init__(self, world: World, *, reserve: bool) -> None:
         self.world, self.reserve = world, reserve
-        self.disk = sqlite3.connect(":memory:", isolation_level=None)
-        for statement in kept.SCHEMA:
-            self.disk.execute(statement)
+        self.disk = disk()
         self.line = Line(world.redis)
         self.dead = self.frozen = False
         self.other: Service | None = None
@@ -388,7 +394,7 @@ def _virtual(relay: Relay, service: Service) -> None:
     def attached(switch: str, fresh: str, *, reserve: bool) -> Any:
         there = attach(switch, fresh, reserve=reserve)
         silent = None if there.silent is None else world.clock.now - (world.owner_seen or 0.0)
-        return type(there)(there.life, silent, there.reserved)
+        return replace(there, silent=silent)
 
     def seen(switch: str, life: str, *, own: bool) -> None:
         alive(switch, life, own=own)

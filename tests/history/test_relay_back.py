@@ -13,7 +13,7 @@ import pytest
 from fs_1c.call import Conversation
 from fs_1c.history import kept
 from fs_1c.history.relay import relay, shared
-from tests.history.cluster_model import calls
+from tests.history.cluster_model import calls, disk
 from tests.history.conftest import Ear, answered
 from tests.history.shared import Service, two
 from tests.history.test_relay_cases import ALL, Both, both, server
@@ -262,3 +262,45 @@ def test_what_redis_has_and_the_disk_has_not_taken_is_taken_later(
     both.says(both.reserve)
     both.says()
     assert list(dict.fromkeys(both.told(ring))) == ALL and both.told(ring).count("END") == 1
+
+
+@pytest.mark.parametrize("away", [1, 2])
+def test_what_it_had_said_without_redis_is_not_said_by_a_reserve_that_never_missed_it(
+    both: Both, away: int
+) -> None:
+    """It was killed and is back, with Redis, before anybody takes it for gone."""
+    both.world.dialect = "itoolabs"
+    both.own.line.cut = True
+    both.pass_(12)
+    ring = both.call(0)
+    both.says(both.own)
+    assert both.told(ring) == ["INCOMING", "COMPLETED", "history"]
+    both.own.kill()
+    both.own.line.cut = False
+    both.pass_(away)
+    both.own.start()
+    both.pass_(4)
+    both.says()
+    assert both.told(ring).count("INCOMING") == both.told(ring).count("COMPLETED") == 1
+
+
+def test_what_was_left_to_an_own_service_whose_disk_is_another_now_counts_as_told(both: Both) -> None:
+    """Whether it had said it without Redis that file alone knew."""
+    both.own.line.cut = True
+    both.pass_(12)
+    call = both.call(0)
+    both.says(both.own)
+    assert both.told(call) == ALL
+    both.own.kill()
+    both.own.line.cut = False
+    both.pass_(6)
+    both.says(both.reserve)
+    both.own.disk = disk()
+    both.own.start()
+    both.pass_(20)
+    both.says()
+    assert both.told(call).count("END") == 1
+    both.own.kill()
+    both.pass_(20)
+    both.says()
+    assert both.told(call).count("END") == 1

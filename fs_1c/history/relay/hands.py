@@ -20,7 +20,7 @@ from fs_1c.history import kept
 from fs_1c.history.kept import Word
 from fs_1c.history.relay import rows, shared
 from fs_1c.history.relay.part import LATE, NOTHING, Host, Part, doubtful
-from fs_1c.history.relay.shared import ENDS, NOBODY, PORTION, Lost, Shared, Waiting, field_of, place_of
+from fs_1c.history.relay.shared import ENDS, NOBODY, PORTION, SAME, Lost, Shared, Waiting, field_of, place_of
 from fs_1c.redis_client import Away
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ BEHIND = 30.0
 """Seconds until it is tried again to put what Redis had no room for."""
 ROWS = 500
 """Words that are read at a time."""
+TOLD = 5000
+"""Harmful words of before a restart that Redis hears of: those of minutes, where there are many calls."""
 
 
 def adopt(
@@ -84,6 +86,13 @@ class Hands:
             if part.behind:
                 return
 
+    def tell_told(self, part: Part) -> None:
+        """What the process before has said. Of which switch its file does not know: it hurts no other."""
+        found = self._host.ask(lambda connection: rows.told(connection, TOLD))
+        said = [(base, call, SAME.get(state, state)) for base, call, state in found]
+        for i in range(0, len(said), ROWS):
+            self.done(part, part.life, said[i : i + ROWS])
+
     def take_over(self, part: Part) -> None:
         """The own service is gone, and what it has not said is ours; or it is back, and what it cannot have
         heard is.
@@ -114,7 +123,7 @@ class Hands:
                         words = [one[1] for one in ours]
                         taken += self._offer(part, words, manager, over=over and not doubt)
                     if his := [one[1] for one in said if one not in ours]:
-                        self._leave(part, his)
+                        self._leave(part, his, there.owner)
                     offered.update(map(id, said))
             finally:  # what Redis or the disk has not taken is offered again
                 part.forget(offered)
@@ -148,12 +157,7 @@ class Hands:
             taken += self._adopt(part, replace(found, words=words), managers)
             for name, by in found.taken:
                 if by != self._shared.me:
-                    log.warning(
-                        "call=%s history %s extension=- base=%s unknown: another was at it when it went",
-                        plain(found.call),
-                        plain(name),
-                        found.base,
-                    )
+                    _unknown(found, name, "another was at it when it went")
         self._host.adopted(managers)
         return taken, left
 
@@ -175,16 +179,20 @@ class Hands:
 
         return int(self._host.ask(write)) if ours else 0
 
-    def _leave(self, part: Part, words: list[Word]) -> None:
+    def _leave(self, part: Part, words: list[Word], owner: str) -> None:
         """The own service finds these in Redis when it is back; its file knows which it has said."""
-        reply = self._shared.put(part.switch, part.life, words, long=True, by=NOBODY).result()
+        by = f"{NOBODY}{owner}"
+        reply = self._shared.put(part.switch, part.life, words, long=True, by=by).result()
         self._shared.understood(reply, words)
 
     def _adopt(self, part: Part, found: Waiting, managers: dict[str, str]) -> int:
         me, life = self._shared.me, part.life
         # No clock of ours has seen them made.
         made = (part.since or part.born_at) - 0.001
-        words = tuple((replace(word, made=min(word.made, made)), by) for word, by in found.words)
+        another = [word for word, by in found.words if not part.reserve and is_anothers(word, by, me)]
+        words = tuple(
+            (replace(word, made=min(word.made, made)), by) for word, by in found.words if word not in another
+        )
         if found.manager:
             managers[found.call] = found.manager
         waits = any(by != me for _, by in found.taken)
@@ -197,6 +205,9 @@ class Hands:
             return adopt(connection, known, me, own, turn, under_way=is_under_way)
 
         taken, over = self._host.ask(write)
+        for word in another:
+            _unknown(found, word.state, "our file is another than of who may have said it")
+        over += map(field_of, another)
         self.done(part, life, [(found.base, found.call, name) for name in over])
         return int(taken)
 
@@ -239,6 +250,17 @@ class Hands:
             if reply.result() != b"life":
                 return
         part.life = ""
+
+
+def is_anothers(word: Word, by: str, me: str) -> bool:
+    """Whether a harmful word was left to an own service with another file than ours."""
+    return word.once and by.startswith(NOBODY) and by not in (NOBODY, f"{NOBODY}{me}")
+
+
+def _unknown(found: Waiting, state: str, why: str) -> None:
+    log.warning(
+        "call=%s history %s extension=- base=%s unknown: %s", plain(found.call), plain(state), found.base, why
+    )
 
 
 def fresh() -> str:

@@ -26,7 +26,8 @@ left.
 its presence on without a gap: no reserve has acted since. A reserve compares since when the own service has
 not been in Redis with since when it is not at the switch: it leaves alone what that may have said meanwhile.
 When Redis is back the own service first says there what has come to its end and what waits, and then that it
-is here.
+is here. After a restart it has that from its file; so what a reserve has left to it because only that file
+can know is not for one with another file: that counts as told.
 
 *Redis has lost what it knew* (it was started anew and keeps nothing on a disk): each life of it has a name,
 in each word with it, and what was made while another may have acted counts as told, for nobody can know. So a
@@ -305,6 +306,9 @@ class Relay:
         part.life = there.life
         recent = [word for _, word in list(self._recent) if word.switch == part.switch]
         self._hands.done(part, part.life, [(word.base, word.call, field_of(word)) for word in recent])
+        if part.tells_told:  # it may have said it without Redis, and others have heard the same calls
+            self._hands.tell_told(part)
+            part.tells_told = False
         self._hands.put_all(part)
         if not part.reserve:
             self._hands.adopt_waiting(part)

@@ -10,13 +10,17 @@ local life = redis.call('GET', KEYS[1])
 if not life then life = ARGV[1]; redis.call('SET', KEYS[1], life) end
 local reserved = redis.call('EXISTS', KEYS[3])
 if ARGV[2] ~= '0' then redis.call('SET', KEYS[3], 1, 'EX', ARGV[2]) end
-return {life, redis.call('TIME')[1], redis.call('GET', KEYS[2]) or '', reserved}
+return {life, redis.call('TIME')[1], redis.call('GET', KEYS[2]) or '', reserved,
+    redis.call('GET', KEYS[4]) or ''}
 """
 ALIVE = (
     _LIFE
     + """
 redis.call('SET', KEYS[3], 1, 'EX', ARGV[3])
-if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], redis.call('TIME')[1], 'EX', ARGV[2]) end
+if ARGV[2] ~= '0' then
+    redis.call('SET', KEYS[2], redis.call('TIME')[1], 'EX', ARGV[2])
+    redis.call('SET', KEYS[4], ARGV[4], 'EX', ARGV[2])
+end
 return 'ok'
 """
 )

@@ -35,7 +35,7 @@ BEGINS = ("START", "INCOMING", "OUTGOING")
 ENDS = ("END", "COMPLETED")
 """Fields of how a call ended: whoever says that says what follows, too."""
 NOBODY = "-"
-"""Whose word it is that its own service is to look at: no service is called that."""
+"""Whose word it is that its own service is to look at, with what that is called: no service is called so."""
 HERE = 15
 """Seconds after its last look at Redis for which a service counts as there."""
 MAX_WORD = 8000
@@ -65,11 +65,13 @@ class Attached:
         life: Of what it knows; another one after it has lost it.
         silent: Seconds since the switch's own service was here; None: it never was.
         reserved: A reserve has been here.
+        owner: What its own service is called that was here last, or empty.
     """
 
     life: str
     silent: float | None
     reserved: bool
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,13 @@ class Shared:
 
     def attach(self, switch: str, fresh: str, *, reserve: bool) -> Attached:
         """Blocks. Raises `Away`. `fresh` names its life if it has none."""
-        keys = (self._life, self._own(switch), f"{self._prefix}{switch}:reserve")
+        keys = (self._life, self._own(switch), f"{self._prefix}{switch}:reserve", self._owner(switch))
         stays = self._keep_for if reserve else 0
         try:
-            life, now, own, reserved = self._eval(scripts.ATTACH, keys, fresh, stays).result()
+            life, now, own, reserved, owner = self._eval(scripts.ATTACH, keys, fresh, stays).result()
             silent = max(0.0, float(now) - float(own)) if own else None
-            return Attached(life.decode("utf-8", "replace"), silent, bool(reserved))
+            names = life.decode("utf-8", "replace"), owner.decode("utf-8", "replace")
+            return Attached(names[0], silent, bool(reserved), names[1])
         except (TypeError, ValueError, AttributeError):
             raise self._redis.lied() from None
 
@@ -130,8 +133,9 @@ class Shared:
         """Says that we are here, and if we are the switch's `own` service that this is. Blocks. Raises `Away`
         and `Lost`.
         """
-        keys = (self._life, self._own(switch), self._here + self.me)
-        _checked(self._eval(scripts.ALIVE, keys, life, self._keep_for if own else 0, HERE).result())
+        keys = (self._life, self._own(switch), self._here + self.me, self._owner(switch))
+        stays = self._keep_for if own else 0
+        _checked(self._eval(scripts.ALIVE, keys, life, stays, HERE, self.me).result())
 
     def said_all(self, switch: str, owner: str) -> None:
         """Here is all that we have heard before that owner came. Blocks. Raises `Away`."""
@@ -229,6 +233,9 @@ class Shared:
 
     def _own(self, switch: str) -> str:
         return f"{self._prefix}{switch}:own"
+
+    def _owner(self, switch: str) -> str:
+        return f"{self._prefix}{switch}:owner"
 
     def _said(self, switch: str) -> str:
         return f"{self._prefix}{switch}:said"
