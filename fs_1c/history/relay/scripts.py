@@ -102,20 +102,20 @@ return 'mine'
 SETTLE = (
     _LIFE
     + """
-for i = 4, #ARGV do redis.call('HSET', KEYS[3], ARGV[i], '-') end
+for i = 5, #ARGV do redis.call('HSET', KEYS[3], ARGV[i], '-') end
 local all = redis.call('HGETALL', KEYS[3])
 local over, long = false, false
 for i = 1, #all, 2 do
     if all[i] == '.over' then over = true
     elseif all[i] == '.long' then long = true
     elseif string.sub(all[i], 1, 1) ~= '.' and all[i + 1] ~= '-' then
-        if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], 86400) end
+        if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
         return 'ok'
     end
 end
 redis.call('ZREM', KEYS[2], ARGV[2])
-if not long then redis.call('EXPIRE', KEYS[3], over and ARGV[3] or 86400)
-elseif redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], 86400) end
+if not long then redis.call('EXPIRE', KEYS[3], over and ARGV[3] or ARGV[4])
+elseif redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
 return 'ok'
 """
 )

@@ -23,7 +23,9 @@ from fs_1c.redis_client import Away, BoundedRedis
 MAX_CALLS = 20_000
 """Calls of one switch that wait in Redis."""
 REMEMBERED, REMEMBERED_LONG = 900, 24 * 3600
-"""Seconds for which it is known what was said of a call that is over: by its own service, by a reserve."""
+"""Seconds for which it is known what was said of a call that is over: by its own service; by a reserve, and
+for longer where words wait for longer.
+"""
 TAKES = 15.0
 """Seconds in which whoever has taken a word has said it, or is dead."""
 PORTION = 100
@@ -116,6 +118,7 @@ class Shared:
         self._redis = redis
         self._prefix = f"{prefix}history:"
         self._keep_for = max(60, round(keep_for))
+        self._remembers = max(REMEMBERED_LONG, self._keep_for)
 
     def attach(self, switch: str, fresh: str, *, reserve: bool) -> Attached:
         """Blocks. Raises `Away`. `fresh` names its life if it has none."""
@@ -197,7 +200,8 @@ class Shared:
         """These fields have come to their end; a future."""
         member = f"{base}:{call}"
         keys = (self._life, self._index(switch), self._hash(switch, member))
-        return self._eval(scripts.SETTLE, keys, life, member, REMEMBERED_LONG if long else REMEMBERED, *said)
+        stays = self._remembers if long else REMEMBERED
+        return self._eval(scripts.SETTLE, keys, life, member, stays, self._remembers, *said)
 
     def back(self, word: Word, life: str) -> Future[Any]:
         """It has surely not arrived: others may have it."""
