@@ -243,7 +243,7 @@ class Listening:
 
     def _event(self, message: Message) -> Heard:
         event = message.event()
-        name = event.get("Event-Name")
+        name = None if message.is_of_channel else event.get("Event-Name")
         # To look for a header that is not there takes longest: no channel's event has that one.
         if name == "CUSTOM" and event.get("Event-Subclass") == SERVICE:
             return _word(event, self._name)

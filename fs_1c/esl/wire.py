@@ -23,6 +23,7 @@ MAX_BODY = 16 * 1024 * 1024
 
 
 VARIABLE = b"\nvariable_"
+_OF_CHANNEL = b"Event-Name: CHANNEL_"
 _CHANNEL_DATA = b"\nEvent-Name: CHANNEL_DATA\n"
 """How the answer to `connect` begins."""
 _NEWLINES = re.compile(b"\n+")
@@ -187,13 +188,18 @@ class Message(Headers):
         """The text of a reply: `+OK …` or `-ERR …`; empty when this is none."""
         return (self.get("Reply-Text") or "").strip()
 
+    @property
+    def is_of_channel(self) -> bool:
+        """It carries an event whose name begins with `CHANNEL_`, as FreeSWITCH writes them."""
+        return self.body.startswith(_OF_CHANNEL)
+
     def event(self) -> Headers:
         """The event that a `text/event-plain` message carries; an event without any header when it carries
         none.
         """
         body = self.body
         # Those of channels have no body of their own, and to look for its beginning takes a while.
-        if body.startswith(b"Event-Name: CHANNEL_") and body.endswith(b"\n\n"):
+        if self.is_of_channel and body.endswith(b"\n\n"):
             return Headers(body[:-2])
         return Headers(body.partition(b"\n\n")[0])
 

@@ -5,7 +5,7 @@ each complaint.
 nothing and know no dialect.
 """
 
-from fs_1c.settings.access import barred, unwritable
+from fs_1c.settings.access import barred, empty, unwritable
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
 from fs_1c.settings.calls import AnswerAt, CallForm, CallsSettings
 from fs_1c.settings.cards import PopWhen, ScreenPopSettings, SubscribersSettings
@@ -64,6 +64,7 @@ __all__ = [
     "build",
     "close_to_others",
     "edited_since",
+    "empty",
     "inline_secrets",
     "is_loopback",
     "load",

@@ -154,6 +154,16 @@ def test_an_event_that_is_there_as_a_whole_is_read_as_any_other_message(
     ]
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("inbound")])
+def test_every_event_of_a_switch_is_read_in_one_go(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [message for message in messages(name) if message.content_type == "text/event-plain"]
+    assert len(events) > 5
+    assert all(message.is_of_channel for message in events if b"CHANNEL_" in message.body[:20])
+    octets = b"".join(b"%s\n\n%s" % (message._lines[1:], message.body) for message in events)
+    monkeypatch.delattr(Reader, "_read_head")
+    assert parse(octets) == events
+
+
 def test_the_channels_data_is_read() -> None:
     data = messages("outbound_sync_route")[0]
     assert data.content_type == "command/reply"

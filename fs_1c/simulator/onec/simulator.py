@@ -103,8 +103,10 @@ class OneCSimulator:
 
     def wait(self) -> None:
         """Until it is stopped."""
-        if self._thread is not None:
-            self._thread.join()
+        # A signal that comes just before a wait without end begins would never be heard.
+        thread = self._thread
+        while thread is not None and thread.is_alive():
+            thread.join(0.5)
 
     def __enter__(self) -> Self:
         self.start()
