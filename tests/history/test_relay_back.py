@@ -304,3 +304,22 @@ def test_what_was_left_to_an_own_service_whose_disk_is_another_now_counts_as_tol
     both.pass_(20)
     both.says()
     assert both.told(call).count("END") == 1
+
+
+def test_who_has_another_connection_by_now_hears_the_other_out_again(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """His line was cut while he asked Redis whether all was there that came before the one before."""
+    both.own.kill()
+    both.own.start()
+    first = both.own.life
+
+    def heard(switch: str) -> str:
+        both.own.life = "another"
+        return first
+
+    monkeypatch.setattr(both.own.relay._shared, "heard", heard)
+    both.own.presence()
+    both.own.look()
+    assert both.own.life == "another"
+    assert both.own.relay.hears_out("sw")

@@ -266,10 +266,11 @@ class Relay:
                 part.hears, part.hears_since = me, now
             over = now - part.hears_since >= HEARS_OUT or self._shared.heard(part.switch) == me
         if over:
-            self._heard_out(part)
+            self._heard_out(part, me)
 
-    def _heard_out(self, part: Part) -> None:
-        part.heard_out = part.post.life
+    def _heard_out(self, part: Part, me: str) -> None:
+        """On the connection on which we were called so; there may be another by now."""
+        part.heard_out = me
         self._host.heard_out(part.switch)
 
     def _is_shared(self, part: Part) -> bool:
@@ -321,7 +322,7 @@ class Relay:
             return False
         if known or there.reserved:
             if not part.reserve:
-                self._heard_out(part)  # what ended while we were away is among it
+                self._heard_out(part, part.post.life)  # what ended while we were away is among it
             lost = self._host.unknowable(part.switch, time.time() if since is None else since)
             if lost:
                 log.warning(
