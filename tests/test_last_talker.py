@@ -223,8 +223,8 @@ def test_a_journal_that_hangs_costs_one_caller_a_part_of_his_deadline(
     for number in (NOBODYS, UNKNOWN, NOBODYS):
         decision = decide(number)
         assert decision.target is None and decision.why == ""
-    assert here._talkers is not None
-    assert here._talkers.ask("+79235292900").told == (), "nobody is waited for while it hangs"
+    assert here._deciding.talkers is not None
+    assert here._deciding.talkers.ask("+79235292900").told == (), "nobody is waited for while it hangs"
     hangs.set()
     until(lambda: decide(NOBODYS).target == RUNG.format("244"))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import phonenumbers
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fs_1c.numbers import MAX_LENGTH, NotANumber, Number, NumberFormat, NumberPlan, is_extension, read
+from tests.support import EXAMPLES
 
 PLAN = NumberPlan()
 NOVOSIBIRSK = NumberPlan(area_code="383")
@@ -205,3 +206,14 @@ def test_numbers_of_every_country_read_back_as_dialled_from_russia(form: NumberF
         again = read(number.written(form), PLAN)
         assert isinstance(again, Number), region
         assert again.e164 == number.e164
+
+
+@settings(max_examples=100 * EXAMPLES, deadline=None)
+@given(st.from_regex("8[0-9]{10}", fullmatch=True, alphabet="0123456789"))
+def test_long_distance_is_read_as_the_library_reads_it(digits: str) -> None:
+    """Eight and ten digits are +7 and these ten: read that way they take half the time."""
+    ours = read(digits, NumberPlan())
+    if digits[1] in "3456789":
+        theirs = phonenumbers.parse(digits, "RU")
+        e164 = phonenumbers.format_number(theirs, phonenumbers.PhoneNumberFormat.E164)
+        assert ours == Number(e164, digits)

@@ -23,7 +23,7 @@ from fs_1c import __version__
 from fs_1c.cli import app
 from fs_1c.cli.simulator import app as simulator
 from fs_1c.history.kept import VERSION as HISTORY
-from fs_1c.journal.entries import VERSION as JOURNAL
+from fs_1c.journal.tables import VERSION as JOURNAL
 from tests import ROOT
 
 DEBIAN = ROOT / "debian"

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c import sockets as module
 from fs_1c.settings.types import Address
-from fs_1c.sockets import AT_A_TIME, EVENTS, SLOWLY, Came, Socket, Sockets
+from fs_1c.sockets import Came, Sockets, connected
+from fs_1c.sockets import sockets as module
+from fs_1c.sockets.connected import AT_A_TIME, Socket
+from fs_1c.sockets.sockets import EVENTS, SLOWLY
 from tests.processes import no_descriptors_left
 from tests.world import until
 
@@ -135,7 +137,7 @@ def test_one_that_says_very_much_has_its_turns_like_the_others() -> None:
 
 
 def test_what_is_left_for_the_next_turn_needs_no_further_word(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AT_A_TIME", 1000)
+    monkeypatch.setattr(connected, "AT_A_TIME", 1000)
 
     async def story() -> None:
         async with door() as here:

@@ -116,7 +116,7 @@ class World:
 
     async def settle(self) -> None:
         """Until nothing is under way at any pool."""
-        pools = [base.pool for base in self.service.integration._bases.values()]
+        pools = [base.pool for base in self.service.integration._bases.by_name.values()]
         await until(lambda: all(not d._jobs and d._idle == len(d._workers) for d in pools))
 
 

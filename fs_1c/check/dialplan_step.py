@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fs_1c import channel
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
-from fs_1c.check.switch import Switch, broke_off
+from fs_1c.check.switch import Switch, broke_off, manager_domains
 from fs_1c.dialplan import EXAMPLE, Asking, asking, users
 from fs_1c.esl import EventSocket, NotLetIn, WireError
 from fs_1c.settings import Role
@@ -80,8 +80,11 @@ def _who_rings(
     for one in (each for each in found if each.ours):
         domain = channel.host(one.domain.replace("${domain}", switch.domain)) or own
         asked |= dict.fromkeys(users(one.rings, domain), "the dialplan's default target")
-        theirs = channel.host(switch.whole.routing.domain) or domain
-        asked |= {(manager, theirs): "the manager that 1C names" for manager in managers}
+    theirs = manager_domains(switch, connection) if managers else []
+    for manager in managers if any(one.ours for one in found) else ():
+        # Of several companies he is in one, and which of them has his base nobody tells.
+        there = [one for one in theirs if connection.api(f"user_exists id {manager} {one}") != "false"]
+        asked |= {(manager, domain): "the manager that 1C names" for domain in there or theirs[:1]}
     for (user, domain), who in list(asked.items())[:_MOST]:
         known = connection.api(f"user_exists id {user} {domain}")
         contact = connection.api(f"sofia_contact */{user}@{domain}") or ""

@@ -55,24 +55,10 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
 
     Returns the links, too, whose password cannot be read.
     """
-    readers: list[tuple[str, str, Callable[[], str], str]] = [
-        (base_link(name), setting(name, "password_file"), base.secret, base.username)
-        for name, base in settings.onec.items()
-    ]
-    readers += [
-        (base_link(name), setting(name, "crm_token_file"), base.crm_secret, "")
-        for name, base in settings.onec.items()
-    ]
-    readers += [
-        (switch_link(one.address), "esl.inbound.password_file", one.secret, "")
-        for one in settings.esl.inbound
-    ]
-    readers.append(("service", "http.token_file", settings.http.secret, ""))
-    readers.append(("service", "calls.token_file", settings.calls.secret, ""))
     found: list[Finding] = []
     locked: set[str] = set()
     named = dict(secret_files(settings))
-    for link, name, read, username in readers:
+    for link, name, read, username in _readers(settings):
         try:
             secret = within(FILE_WITHIN, read)
         except (OSError, UnicodeDecodeError, OutOfTime) as error:
@@ -91,24 +77,49 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
             locked.add(link)
             continue
         mask.learn(secret, username)
-        if read == settings.http.secret and settings.http.enabled and 0 < len(secret) < TOKEN_LENGTH:
-            found.append(
-                warning(
-                    STEP,
-                    f"http.token has {len(secret)} characters",
-                    "Whoever reaches the status page, through a proxy say, can try short ones.",
-                    f"At least {TOKEN_LENGTH}: openssl rand -hex 16",
-                )
+        found += _amiss(name, secret, of_http=settings.http.enabled and read == settings.http.secret)
+    _learn_of_urls(settings, mask)
+    return found, locked
+
+
+def _readers(settings: Settings) -> list[tuple[str, str, Callable[[], str], str]]:
+    """Of each secret: the link that needs it, the setting of its file, what reads it, whose it is."""
+    bases, switches = settings.onec.items(), settings.esl.inbound
+    return [
+        *((base_link(of), setting(of, "password_file"), base.secret, base.username) for of, base in bases),
+        *((base_link(of), setting(of, "crm_token_file"), base.crm_secret, "") for of, base in bases),
+        *((switch_link(one.address), "esl.inbound.password_file", one.secret, "") for one in switches),
+        ("service", "http.token_file", settings.http.secret, ""),
+        ("service", "calls.token_file", settings.calls.secret, ""),
+    ]
+
+
+def _amiss(name: str, secret: str, *, of_http: bool) -> list[Finding]:
+    """What is to be said of a secret that could be read."""
+    found = []
+    if of_http and 0 < len(secret) < TOKEN_LENGTH:
+        found.append(
+            warning(
+                STEP,
+                f"http.token has {len(secret)} characters",
+                "Whoever reaches the status page, through a proxy say, can try short ones.",
+                f"At least {TOKEN_LENGTH}: openssl rand -hex 16",
             )
-        if secret != secret.strip():
-            found.append(
-                warning(
-                    STEP,
-                    f"{name}: what is read from it begins or ends with a space",
-                    "The space is sent as a part of the password.",
-                    "Take it out, unless the password really has it.",
-                )
+        )
+    if secret != secret.strip():
+        found.append(
+            warning(
+                STEP,
+                f"{name}: what is read from it begins or ends with a space",
+                "The space is sent as a part of the password.",
+                "Take it out, unless the password really has it.",
             )
+        )
+    return found
+
+
+def _learn_of_urls(settings: Settings, mask: Mask) -> None:
+    """Masks the passwords that stand in URLs."""
     for base in settings.onec.values():
         mask.learn(base.proxy.get_secret_value())
         user, _, password = base.through()[1].partition(":")
@@ -118,7 +129,6 @@ def secrets(settings: Settings, mask: Mask) -> tuple[list[Finding], set[str]]:
         mask.learn(url)
         mask.learn(settings.redis.sentinel_password.get_secret_value())
         mask.learn(url.partition("://")[2].rpartition("@")[0].partition(":")[2])
-    return found, locked
 
 
 def _unreadable(name: str, error: Exception) -> Finding:

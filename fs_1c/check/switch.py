@@ -14,11 +14,13 @@ from fs_1c.check import network
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.keys import Keys
 from fs_1c.check.network import Place
+from fs_1c.dialplan import asking
 from fs_1c.esl import EventSocket, NotLetIn, WireError, commands
 from fs_1c.settings import InboundSettings, Settings, is_loopback
 
 TALK_WITHIN = 5.0
 """Seconds for all that is said on one connection."""
+_MOST_DOMAINS = 20
 _NO_CARDS = "Without it the service does not learn who answers: no card opens."
 _APPLICATIONS = {"socket": "mod_event_socket", "multiset": "mod_dptools", "bridge": "mod_dptools"}
 _DEFAULT_PASSWORD = "ClueCon"  # noqa: S105  FreeSWITCH's own, which everybody knows
@@ -240,23 +242,45 @@ def directory(switch: Switch, managers: list[str]) -> list[Finding]:
                 "directory", "no manager is known to ask it about; try --number with a client who has one"
             )
         ]
-    domain = channel.host(switch.whole.routing.domain or switch.domain) or switch.settings.address.host
     found: list[Finding] = []
     try:
         with switch.connect() as connection:
             connection.greeted()
             connection.authenticate(switch.settings.secret())
+            domains = manager_domains(switch, connection)
             for extension in managers[:20]:
-                user = f"{extension}@{domain}"
-                key = connection.api(f"user_data {user} var fs_1c_key") or ""
-                there = key or connection.api(f"user_exists id {extension} {domain}") != "false"
-                found.append(_subscriber(user, key, bool(there), switch.keys.of.get(extension, "")))
+                asked = [_subscriber(switch, connection, extension, domain) for domain in domains]
+                # Of several companies he is in one, and which of them has his base nobody tells.
+                found += [one for there, one in asked if there] or [asked[0][1]]
     except (OSError, EOFError, WireError, ValueError, NotLetIn) as error:
         found.append(broke_off("directory", error))
     return found
 
 
-def _subscriber(user: str, key: str, there: bool, own: str) -> Finding:
+def manager_domains(switch: Switch, connection: EventSocket) -> list[str]:
+    """Where a manager may be rung: in the settings' domain, else in those of the calls that ask this service.
+
+    Args:
+        connection: One that the switch has let in.
+    """
+    own = channel.host(switch.whole.routing.domain or switch.domain) or switch.settings.address.host
+    if channel.host(switch.whole.routing.domain):
+        return [own]
+    told = connection.api("xml_locate dialplan") or ""
+    ours = [one for one in asking(told, switch.whole.esl.outbound.listen) or () if one.ours]
+    theirs = [channel.host(one.domain.replace("${domain}", switch.domain)) or own for one in ours]
+    return list(dict.fromkeys(theirs))[:_MOST_DOMAINS] or [own]
+
+
+def _subscriber(switch: Switch, connection: EventSocket, extension: str, domain: str) -> tuple[bool, Finding]:
+    """Whether that domain has him, and what there is to say of his key."""
+    user = f"{extension}@{domain}"
+    key = connection.api(f"user_data {user} var fs_1c_key") or ""
+    there = bool(key) or connection.api(f"user_exists id {extension} {domain}") != "false"
+    return there, _key(user, key, there, switch.keys.of.get(extension, ""))
+
+
+def _key(user: str, key: str, there: bool, own: str) -> Finding:
     if key and own and key != own:
         return problem(
             "directory",

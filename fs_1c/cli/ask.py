@@ -7,13 +7,14 @@ from typing import Any
 
 import typer
 
-from fs_1c.call import Caller, Outcome, Result, ScreenPop
+from fs_1c.call import Caller, Failure, Outcome, Result, ScreenPop
 from fs_1c.channel import json_line
 from fs_1c.cli.common import out, refuse_unknown_base, usable_settings
 from fs_1c.cli.terminal import say
 from fs_1c.integration import Integration
 from fs_1c.journal import card_word, lookup_word
 from fs_1c.language import _, retold
+from fs_1c.settings import Settings, empty
 
 _EXIT_LOOKUP = {Result.FOUND: 0, Result.UNKNOWN: 3, Result.SKIPPED: 3}
 
@@ -28,6 +29,7 @@ def lookup(config: Path, number: str, *, base: str, as_json: bool) -> int:
         typer.echo(json_line(caller_as_json(number, caller)))
     else:
         _show_caller(number, caller)
+        _mind_the_password(settings, caller.error, base)
     malformed = caller.error is not None and caller.error.message == "malformed"
     return 2 if malformed else _EXIT_LOOKUP.get(caller.result, 4)
 
@@ -47,8 +49,16 @@ def pop(config: Path, number: str, *, extension: str, key: str, base: str, as_js
         took = _("{outcome} in {ms:.0f} ms", outcome=card_word(told.outcome), ms=told.took * 1000)
         accepted = _("{took} (1C took it; whether it was shown it never says)", took=took)
         say(out, f"{took}: {retold(told.error.message)}" if told.error else accepted)
+        _mind_the_password(settings, told.error, base)
     wrong = told.outcome in (Outcome.NO_KEY, Outcome.SKIPPED)
     return 0 if told.outcome is Outcome.ACCEPTED else 2 if wrong else 4
+
+
+def _mind_the_password(settings: Settings, error: Failure | None, base: str) -> None:
+    """1C does not let us in, and the password has not been written yet: the command that writes it."""
+    file = settings.onec[base or next(iter(settings.onec))].password_file
+    if error and error.kind == "unauthorized" and file and not file.read_text("utf-8-sig").strip("\r\n"):
+        typer.echo(retold(empty(file)), err=True)
 
 
 def caller_as_json(number: str, caller: Caller) -> dict[str, Any]:

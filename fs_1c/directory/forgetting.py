@@ -191,12 +191,14 @@ class Forgetting:
             pubsub = self._hearing.pubsub()
             try:
                 pubsub.subscribe(self._channel)
-                while (heard := self._hear(pubsub, on_missed)) is not None:
+                hears = False
+                while (heard := self._hear(pubsub, hears, on_missed)) is not None:
                     if heard["type"] == "subscribe":
-                        pause, told = redis_client.FIRST_PAUSE, False
-                        self._caught_up(on_missed)
-                        if flood.over():
+                        pause, told, hears = redis_client.FIRST_PAUSE, False, True
+                        if flood.over():  # whatever was not heard since is among what is forgotten now
                             on_forget(self._base, None)
+                            self._deaf = False
+                        self._caught_up(on_missed)
                     elif heard["type"] == "message":
                         if flood.begins():
                             pause = FLOOD_PAUSE
@@ -211,8 +213,11 @@ class Forgetting:
                 pubsub.close()
             self._deaf = True
 
-    def _hear(self, pubsub: Any, on_missed: Callable[[], None]) -> dict[str, Any] | None:
-        """The next message; None when we have closed, or Redis has been silent even when spoken to."""
+    def _hear(self, pubsub: Any, hears: bool, on_missed: Callable[[], None]) -> dict[str, Any] | None:
+        """The next message; None when we have closed, or Redis has been silent even when spoken to.
+
+        `hears`: Redis has said that it tells us. Before that, what is forgotten may still be missed.
+        """
         for second in range(10):
             message: dict[str, Any] | None = pubsub.get_message(timeout=1.0)
             if self._closed.is_set():
@@ -221,7 +226,7 @@ class Forgetting:
                 return message
             if second == 5:
                 pubsub.ping()
-            if self._untold or self._generation is None or self._deaf or not self._redis.up:
+            if hears and (self._untold or self._generation is None or self._deaf or not self._redis.up):
                 self._caught_up(on_missed)
         return None
 

@@ -122,12 +122,10 @@ class InboundDoor:
         found: Future[str] = Future()
 
         def send() -> None:
-            if self._listening is None or self._writer is None or len(self._jobs) >= MAX_JOBS:
+            if len(self._jobs) < MAX_JOBS:
+                self._background(found, lambda listening, job: listening.look_up(user, domain, what, job))
+            else:
                 found.set_result("")
-                return
-            job = str(uuid.uuid4())
-            self._jobs[job] = found
-            self._writer.write(self._listening.look_up(user, domain, what, job))
 
         if self._loop is None:
             found.set_result("")
@@ -155,28 +153,32 @@ class InboundDoor:
 
     def place(self, call_id: str, command: str) -> bool:
         """Has the switch make a call; what becomes of it is told to `desk`. False: it was not told."""
-        if not self.is_up() or self._writer is None or self._listening is None:
-            return False
-        self._writer.write(self._listening.place(call_id, command))
-        return True
+        return self._say(lambda listening: listening.place(call_id, command))
 
     def end(self, call_id: str) -> bool:
         """Has the switch end it. False: it was not told."""
-        if not self.is_up() or self._writer is None or self._listening is None:
-            return False
-        self._writer.write(self._listening.end(call_id))
-        return True
+        return self._say(lambda listening: listening.end(call_id))
 
     def users(self) -> Future[str]:
         """Asks which users the switch's directory lists, as a table; it may never end."""
         found: Future[str] = Future()
-        if not self.is_up() or self._writer is None or self._listening is None:
-            found.set_result("")
-            return found
-        job = str(uuid.uuid4())
-        self._jobs[job] = found
-        self._writer.write(self._listening.users(job))
+        self._background(found, lambda listening, job: listening.users(job))
         return found
+
+    def _say(self, words: Callable[[Listening], bytes]) -> bool:
+        """False: nobody hears it."""
+        if self._listening is None or self._writer is None or self._writer.is_closing():
+            return False
+        self._writer.write(words(self._listening))
+        return True
+
+    def _background(self, found: Future[str], words: Callable[[Listening, str], bytes]) -> None:
+        """Asks what the switch answers in the background: to `found`, or nothing if nobody hears it."""
+        job = str(uuid.uuid4())
+        if self._say(lambda listening: words(listening, job)):
+            self._jobs[job] = found
+        else:
+            found.set_result("")
 
     def _look_again(self, listening: Listening) -> None:
         if self._writer is not None and listening is self._listening:

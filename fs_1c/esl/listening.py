@@ -170,7 +170,7 @@ class Listening:
         if not self._presence.core and not self._asked_who:
             self._asked_who = True
             asks = self._ask(_Asked.CORE, commands.api("global_getvar core_uuid"))
-        for question in self._presence.questions():
+        for question in self._presence.registrar.questions():
             user, domain = channel.word(question.user), channel.host(question.domain)
             if user and domain:
                 self._questions.append(question)
@@ -243,7 +243,7 @@ class Listening:
 
     def _event(self, message: Message) -> Heard:
         event = message.event()
-        name = event.get("Event-Name")
+        name = None if message.is_of_channel else event.get("Event-Name")
         # To look for a header that is not there takes longest: no channel's event has that one.
         if name == "CUSTOM" and event.get("Event-Subclass") == SERVICE:
             return _word(event, self._name)
@@ -283,7 +283,7 @@ class Listening:
                 for row in rows:
                     self._conversations.contacts.registered(str(row.get("url")), str(row.get("reg_user")))
                 if not problem:
-                    self._presence.seed(rows[:MAX_REGISTRATIONS])
+                    self._presence.registrar.seed(rows[:MAX_REGISTRATIONS])
                 return Heard(problem=problem)
             case _Asked.CHANNELS:
                 rows, problem = _rows(message.body, "show channels")
@@ -308,7 +308,7 @@ class Listening:
             case _Asked.SOFIA:
                 self._sofia = _text(message.body)
             case _Asked.VERTO:
-                self._presence.found(self._questions.popleft(), self._sofia, _text(message.body))
+                self._presence.registrar.found(self._questions.popleft(), self._sofia, _text(message.body))
             case _Asked.UP:
                 holder = self._holders.pop(about, "")
                 taken = Taken(holder, holder == self._token, message.body.strip() != b"false")

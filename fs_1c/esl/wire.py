@@ -23,20 +23,25 @@ MAX_BODY = 16 * 1024 * 1024
 
 
 VARIABLE = b"\nvariable_"
+_OF_CHANNEL = b"Event-Name: CHANNEL_"
 _CHANNEL_DATA = b"\nEvent-Name: CHANNEL_DATA\n"
 """How the answer to `connect` begins."""
 _NEWLINES = re.compile(b"\n+")
+_PLAIN_EVENT = "text/event-plain"
+_EVENT = re.compile(b"(Content-Length: ([0-9]{1,18})\nContent-Type: text/event-plain)\n\n")
+"""How FreeSWITCH begins an event; whatever else begins one is read like any other message."""
 
 
 @lru_cache(1024)
-def _begins(name: str) -> bytes:
-    """How the line of a header begins, with the newline before it."""
-    return b"\n" + name.encode() + b":"
+def _begins(name: str) -> tuple[bytes, int, bool]:
+    """How the line of a header begins, with the newline before it; how long that is; is it a variable's?"""
+    begins = b"\n" + name.encode() + b":"
+    return begins, len(begins), begins.startswith(VARIABLE)
 
 
 @lru_cache(64)
 def _all_begin(names: tuple[str, ...]) -> list[tuple[str, bytes]]:
-    return [(name, _begins(name)) for name in names]
+    return [(name, _begins(name)[0]) for name in names]
 
 
 @lru_cache(64)
@@ -73,13 +78,13 @@ class Headers:
         """The octets of a value as they came, space around them and all, or None. Names are exact, as
         FreeSWITCH always writes them.
         """
-        lines, begins = self._lines, _begins(name)
-        start = lines.find(begins, self._from() if begins.startswith(VARIABLE) else 0)
+        lines, (begins, length, is_variable) = self._lines, _begins(name)
+        start = lines.find(begins, self._from() if is_variable else 0)
         if start < 0:
             return None
-        start += len(begins)
+        start += length
         end = lines.find(b"\n", start)
-        return lines[start : end if end >= 0 else len(lines)]
+        return lines[start:end] if end >= 0 else lines[start:]
 
     def _from(self) -> int:
         """Where the channel's variables begin: FreeSWITCH writes them after a channel's own headers."""
@@ -90,8 +95,14 @@ class Headers:
 
     def get(self, name: str, /) -> str | None:
         """The decoded value of a header, or None. Octets that are not UTF-8 become U+FFFD."""
-        value = self.raw(name)
-        return None if value is None else _decoded(value)
+        # As `raw` has it, and not by it: an event is asked for ten headers.
+        lines, (begins, length, is_variable) = self._lines, _begins(name)
+        start = lines.find(begins, self._from() if is_variable else 0)
+        if start < 0:
+            return None
+        start += length
+        end = lines.find(b"\n", start)
+        return _decoded(lines[start:end] if end >= 0 else lines[start:])
 
     def only(self, names: tuple[str, ...]) -> dict[str, str]:
         """The decoded values of those of these headers that are there. Quicker than one `get` after the
@@ -114,7 +125,7 @@ class Headers:
         """Of all headers whose names begin like that the decoded values of those that go on by one of
         `names`; in one go, since to look for a header that is not there takes longest.
         """
-        lines, begins = self._lines, _begins(beginning)[:-1]
+        lines, begins = self._lines, _begins(beginning)[0][:-1]
         found: dict[str, str] = {}
         at = lines.find(begins, self._from() if begins.startswith(VARIABLE) else 0)
         while at >= 0:
@@ -166,9 +177,10 @@ class Message(Headers):
 
     __slots__ = ("body", "content_type")
 
-    def __init__(self, lines: bytes, body: bytes = b"") -> None:
-        super().__init__(lines)
-        self.content_type = self.get("Content-Type") or ""
+    def __init__(self, lines: bytes, body: bytes = b"", content_type: str | None = None) -> None:
+        self._lines = b"\n" + lines
+        self._variables = -1
+        self.content_type = (self.get("Content-Type") or "") if content_type is None else content_type
         self.body = body
 
     @property
@@ -176,13 +188,18 @@ class Message(Headers):
         """The text of a reply: `+OK …` or `-ERR …`; empty when this is none."""
         return (self.get("Reply-Text") or "").strip()
 
+    @property
+    def is_of_channel(self) -> bool:
+        """It carries an event whose name begins with `CHANNEL_`, as FreeSWITCH writes them."""
+        return self.body.startswith(_OF_CHANNEL)
+
     def event(self) -> Headers:
         """The event that a `text/event-plain` message carries; an event without any header when it carries
         none.
         """
         body = self.body
         # Those of channels have no body of their own, and to look for its beginning takes a while.
-        if body.startswith(b"Event-Name: CHANNEL_") and body.endswith(b"\n\n"):
+        if self.is_of_channel and body.endswith(b"\n\n"):
             return Headers(body[:-2])
         return Headers(body.partition(b"\n\n")[0])
 
@@ -239,7 +256,9 @@ class Reader:
             self._buffer = octets
             return
         if isinstance(rest, bytes):
-            rest = bytearray(rest[self._at :])
+            rest = rest[self._at :]
+            if len(rest) > len(octets):  # else to copy it costs no more than to read what has come
+                rest = bytearray(rest)
         else:
             del rest[: self._at]
         rest += octets
@@ -249,7 +268,9 @@ class Reader:
         """The next whole message, or None: more octets are needed. Raises `WireError`."""
         if not self._buffer:
             return None
-        message = None
+        message = self._next_event()
+        if message is not None:
+            return message
         if self._head is not None or self._read_head():
             body_ends = self._at + self._missing
             if body_ends <= len(self._buffer):
@@ -262,6 +283,22 @@ class Reader:
         elif message is None and self._at:  # what was read already is not kept until the rest comes
             self._buffer, self._at = self._buffer[self._at :], 0
         return message
+
+    def _next_event(self) -> Message | None:
+        """What comes next, if it is an event that is there as a whole."""
+        buffer, at = self._buffer, self._at
+        if self._head is not None or (found := _EVENT.match(buffer, at)) is None:
+            return None
+        begins, length = found.end(), int(found[2])
+        ends = begins + length
+        if ends > len(buffer) or length > self._max_body or begins - at - 2 > self._max_headers:
+            return None
+        self._searched = 0
+        if ends == len(buffer):
+            self._buffer, self._at = b"", 0
+        else:
+            self._at = ends
+        return Message(found[1], bytes(buffer[begins:ends]), _PLAIN_EVENT)
 
     def _read_head(self) -> bool:
         buffer, at = self._buffer, self._at

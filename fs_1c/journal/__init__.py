@@ -5,25 +5,24 @@ it to people, `to_json` to programs; `LastTalkers` is asked for a call who talke
 status page shows the same rows before they are on the disk.
 """
 
-from fs_1c.journal.days import between
+from fs_1c.journal.contract import as_json, of_json, to_json
 from fs_1c.journal.ends import EndEntry, of_end
 from fs_1c.journal.entries import (
     CallEntry,
     DecisionEntry,
     ErasedRows,
-    JournalError,
     PopEntry,
     Row,
-    calls,
     in_e164,
     of_decision,
     of_pop,
     with_addresses,
 )
 from fs_1c.journal.last import Asked, LastTalkers
-from fs_1c.journal.merged import merged, of_json
-from fs_1c.journal.report import as_json, in_columns, listing, story, to_json
-from fs_1c.journal.report_ends import iso
+from fs_1c.journal.merged import merged
+from fs_1c.journal.reading import JournalError, between, calls
+from fs_1c.journal.report import in_columns, listing, story
+from fs_1c.journal.report.times import iso
 from fs_1c.journal.words import card_word, lookup_word
 from fs_1c.journal.writer import Journal, journal_file
 

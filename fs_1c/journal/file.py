@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fs_1c.journal.entries import ADDED, NAMELESS, SCHEMA, TABLES, VERSION, ErasedRows
+from fs_1c.journal.entries import ErasedRows
+from fs_1c.journal.tables import ADDED, NAMELESS, SCHEMA, TABLES, VERSION
 from fs_1c.numbers import NumberPlan, in_e164
 from fs_1c.sqlite_file import SqliteFile
 

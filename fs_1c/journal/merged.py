@@ -6,17 +6,13 @@ both tell is one row, and a card that the one says was opened elsewhere is not t
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from fs_1c.call import Outcome
 from fs_1c.journal.ends import EndEntry, ToldEntry
-from fs_1c.journal.entries import MAX_ROWS, CallEntry, DecisionEntry, PopEntry, Row, TalkEntry
-from fs_1c.journal.texts import fit
+from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, Row, TalkEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,143 +74,3 @@ def _call(parts: Sequence[tuple[str, CallEntry]], services: dict[Row, str]) -> C
         tuple(sorted(ends.values(), key=lambda row: row.at)),
         tuple(sorted(words, key=lambda row: row.at)),
     )
-
-
-def of_json(told: Any) -> CallEntry:
-    """One call as `as_json` tells it; what is missing is empty, and what is unknown is passed over: the
-    service that tells it may be of another version. Raises ValueError.
-    """
-    call, number = _text(told, "call"), _text(told, "number")
-    if not call:
-        raise ValueError("call: is missing")
-    decisions = tuple(
-        DecisionEntry(
-            _at(one),
-            call,
-            _text(one, "number"),
-            _text(one, "asked_as"),
-            _text(one, "destination"),
-            _text(one, "base"),
-            _text(one, "result"),
-            _text(one, "source"),
-            *_error(one),
-            None if one.get("title") is None else _text(one, "title"),
-            _text(one, "category"),
-            _text(one, "manager"),
-            None if one.get("target") is None else _text(one, "target"),
-            _seconds(one, "took_ms"),
-            None if one.get("onec_took_ms") is None else _seconds(one, "onec_took_ms"),
-            _text(one, "why"),
-        )
-        for one in _rows(told, "decisions")
-    )
-    pops = tuple(
-        PopEntry(
-            _at(one),
-            call,
-            _text(one, "leg"),
-            _text(one, "number"),
-            _text(one, "extension"),
-            _text(one, "outcome"),
-            *_error(one),
-            _seconds(one, "took_ms"),
-            _seconds(one, "age_ms"),
-            bool(one.get("outgoing")),
-            bool(one.get("ringing")),
-            _text(one, "switch"),
-            _text(one, "by"),
-        )
-        for one in _rows(told, "pops")
-    )
-    talks = tuple(
-        TalkEntry(
-            _at(one),
-            call,
-            _text(one, "leg"),
-            _text(one, "number"),
-            _text(one, "extension"),
-            _text(one, "how"),
-            _text(one, "by"),
-            bool(one.get("outgoing")),
-            _text(one, "switch"),
-        )
-        for one in _rows(told, "talks")
-    )
-    ends = tuple(
-        EndEntry(
-            _at(one),
-            call,
-            _text(one, "number"),
-            _text(one, "destination"),
-            bool(one.get("outgoing")),
-            _at(one, "began") if one.get("began") is not None else 0.0,
-            _text(one, "extension"),
-            _text(one, "rang"),
-            _text(one, "talked"),
-            _seconds(one, "talked_ms"),
-            bool(one.get("answered")),
-            _text(one, "cause"),
-            _text(one, "switch"),
-            _text(one, "recording"),
-        )
-        for one in _rows(told, "ends")
-    )
-    words = tuple(
-        ToldEntry(
-            _at(one),
-            call,
-            _text(one, "base"),
-            _text(one, "state"),
-            _text(one, "extension"),
-            _text(one, "outcome"),
-            *_error(one),
-            _at(one, "of_when"),
-        )
-        for one in _rows(told, "told")
-    )
-    return CallEntry(_at(told), call, number, decisions, pops, talks, ends, words)
-
-
-def _rows(told: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    rows = told.get(name, [])
-    if not isinstance(rows, list) or len(rows) > MAX_ROWS or not all(isinstance(one, dict) for one in rows):
-        raise ValueError(f"{name}: allowed: up to {MAX_ROWS} rows")
-    return rows
-
-
-def _text(told: Any, name: str) -> str:
-    if not isinstance(told, dict):
-        raise ValueError("allowed: a call")
-    value = told.get(name)
-    if not isinstance(value, str | None):
-        raise ValueError(f"{name}: allowed: a text")
-    return fit(value or "")
-
-
-def _seconds(told: Mapping[str, Any], name: str) -> float:
-    value = told.get(name, 0)
-    try:
-        seconds = float(value) / 1000
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{name}: allowed: a number") from None
-    if not math.isfinite(seconds):
-        raise ValueError(f"{name}: allowed: a number")
-    return seconds
-
-
-def _at(told: Mapping[str, Any], name: str = "when") -> float:
-    """When, seconds since 1970. What is told of it is shown as a local time, so it must be one."""
-    try:
-        when = datetime.fromisoformat(_text(told, name))
-        if when.tzinfo is None or not 1971 < when.year < 9000:
-            raise ValueError
-        return when.timestamp()
-    except (ValueError, OverflowError):
-        raise ValueError(f"{name}: allowed: a time in ISO 8601 with its offset") from None
-
-
-def _error(told: Mapping[str, Any]) -> tuple[str, str]:
-    error = told.get("error")
-    if error is None:
-        return "", ""
-    return _text(error, "kind"), _text(error, "message")

@@ -22,9 +22,7 @@ from pathlib import Path
 from fs_1c.call import CallEvent, Conversation, Decision, HistoryWord, ScreenPop
 from fs_1c.journal.ends import EndEntry, of_end, of_word
 from fs_1c.journal.entries import (
-    TABLES,
     ErasedRows,
-    JournalError,
     PopEntry,
     Row,
     TalkEntry,
@@ -34,6 +32,8 @@ from fs_1c.journal.entries import (
     of_talk,
 )
 from fs_1c.journal.file import JournalFile
+from fs_1c.journal.reading import JournalError
+from fs_1c.journal.tables import TABLES
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import JournalSettings, Settings
 from fs_1c.sqlite_file import Newer, may_pass

@@ -221,7 +221,7 @@ class _Retelling:
     somebody has written.
     """
 
-    def __init__(self, sentences: Sequence[_Sentence]) -> None:
+    def __init__(self, sentences: Mapping[str, Sequence[_Sentence]]) -> None:
         self._sentences = sentences
         self._known: dict[str, tuple[int, str]] = {}
         self._looks = 0
@@ -241,7 +241,7 @@ class _Retelling:
     def _ways(self, text: str) -> Iterator[tuple[int, str]]:
         """By each sentence that fits, the most special first."""
         self._looks += 1
-        for sentence in self._sentences:
+        for sentence in self._sentences.get(text[:1], self._sentences[""]):
             values = sentence.values(text)
             if values is not None:
                 again = {name: self.again(one) for name, one in values.items()}
@@ -278,9 +278,11 @@ def _texts(translations: NullTranslations) -> Mapping[object, str]:
 
 
 @lru_cache(1)
-def _sentences(translations: NullTranslations) -> tuple[_Sentence, ...]:
-    """The most special first."""
-    return tuple(sorted(_all(_texts(translations)), key=lambda one: -one.weight))
+def _sentences(translations: NullTranslations) -> Mapping[str, Sequence[_Sentence]]:
+    """By the letter that a text begins with, those that it may be, the most special first."""
+    every = sorted(_all(_texts(translations)), key=lambda one: -one.weight)
+    letters = {"", *(one.words[0][:1] for one in every)}
+    return {letter: tuple(one for one in every if one.words[0][:1] in ("", letter)) for letter in letters}
 
 
 def _all(texts: Mapping[object, str]) -> Iterator[_Sentence]:

@@ -8,7 +8,7 @@ inside.
 
 from fs_1c.onec import dialects
 from fs_1c.onec.client import Client
-from fs_1c.onec.connection import Connection, prepare
+from fs_1c.onec.connection import Connection
 from fs_1c.onec.dialects.answer import checked
 from fs_1c.onec.dialects.mobilon import DESCRIBE, PRESETS, Mobilon, described_at, mobilon
 from fs_1c.onec.dialects.protocol import MAX_PHONE, MAX_TITLE, NOBODY, Answer, CallState, Card
@@ -17,6 +17,7 @@ from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import WorkerPool
 from fs_1c.onec.queue import Urgency
 from fs_1c.onec.session import Session, SessionPolicy
+from fs_1c.onec.trust import prepare
 
 __all__ = [
     "DESCRIBE",

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from fs_1c.onec import dialects
-from fs_1c.onec.connection import AT_LEAST, before_it_leaves
+from fs_1c.onec.connection import AT_LEAST
 from fs_1c.onec.dialects.answer import checked
 from fs_1c.onec.dialects.protocol import Answer, CallState, Card, Request, Response
 from fs_1c.onec.errors import OneCError, Reached
+from fs_1c.onec.progress import before_it_leaves
 from fs_1c.onec.session import Session, SessionPolicy
 from fs_1c.settings import OneCSettings
 

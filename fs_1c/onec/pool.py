@@ -17,11 +17,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from fs_1c.onec import connection, dialects
+from fs_1c.onec import dialects
 from fs_1c.onec.client import Client, OnRequest
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.queue import MAX_ABANDONED, JobQueue, Urgency
 from fs_1c.onec.session import SessionPolicy
+from fs_1c.onec.trust import prepare
 from fs_1c.settings import OneCSettings
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class WorkerPool:
     ) -> None:
         self.name = name
         self._told = told
-        connection.prepare(settings)
+        prepare(settings)
         dialect = dialects.of(settings)
         self.needs_key, self.tells = dialect.needs_key, dialect.tells
         self.card_needs_call = dialect.card_needs_call

@@ -67,24 +67,38 @@ for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[11]) end
 return {'ok', now}
 """
 _READ = """
-local kinds = {redis.call('TYPE', KEYS[1]).ok, redis.call('TYPE', KEYS[2]).ok}
-if kinds[1] ~= 'hash' or (kinds[2] ~= 'zset' and kinds[2] ~= 'none') then return {} end
-local there = redis.call('HMGET', KEYS[1], '.life', '.core', '.token', '.last', '.whole', '.at')
-for i = 1, 6 do
-    if not there[i] then return {} end
-    there[i] = string.sub(there[i], 1, 100)
+local reply, left = {{}}, tonumber(ARGV[2])
+if redis.call('TYPE', KEYS[1]).ok == 'zset' then
+    for i, name in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, ARGV[1] - 1)) do
+        reply[1][i] = string.sub(name, 1, 401)
+    end
 end
 local time = redis.call('TIME')
-there[6] = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - (tonumber(there[6]) or 0))
-local from = there[1] == ARGV[1] and ARGV[2] or '0'
-local changed = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. from, '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[3])
-for i = 1, #changed, 2 do
-    local value = redis.call('HGET', KEYS[1], changed[i])
-    there[#there + 1] = string.sub(changed[i], 1, 1300)
-    there[#there + 1] = changed[i + 1]
-    there[#there + 1] = value and string.sub(value, 1, 300) or ''
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function table_of(rows, order, life, last)
+    local kinds = {redis.call('TYPE', rows).ok, redis.call('TYPE', order).ok}
+    if kinds[1] ~= 'hash' or (kinds[2] ~= 'zset' and kinds[2] ~= 'none') then return {} end
+    local there = redis.call('HMGET', rows, '.life', '.core', '.token', '.last', '.whole', '.at')
+    for i = 1, 6 do
+        if not there[i] then return {} end
+        there[i] = string.sub(there[i], 1, 100)
+    end
+    there[6] = string.format('%.0f', now - (tonumber(there[6]) or 0))
+    local from = there[1] == life and last or '0'
+    local changed = redis.call('ZRANGEBYSCORE', order, '(' .. from, '+inf', 'WITHSCORES', 'LIMIT', 0, left)
+    for i = 1, #changed, 2 do
+        local value = redis.call('HGET', rows, changed[i])
+        there[#there + 1] = string.sub(changed[i], 1, 1300)
+        there[#there + 1] = changed[i + 1]
+        there[#there + 1] = value and string.sub(value, 1, 300) or ''
+    end
+    left = left - #changed / 2
+    return there
 end
-return there
+for i = 2, #KEYS, 2 do
+    reply[#reply + 1] = table_of(KEYS[i], KEYS[i + 1], ARGV[i + 1], ARGV[i + 2])
+end
+return reply
 """
 _DROP = """
 if redis.call('TYPE', KEYS[1]).ok == 'hash' and redis.call('HGET', KEYS[1], '.life') == ARGV[1] then
@@ -141,19 +155,23 @@ def write(prefix: str, change: Change, not_after: float) -> Command:
     )
 
 
-def read(prefix: str, name: str, life: str, last: int) -> Command:
-    """The reply is for `elsewhere.Elsewhere.read`; empty: there is nothing."""
-    return _eval(_READ, _keys(prefix, name), life, str(last), PORTION)
+def read(prefix: str, known: Sequence[tuple[str, str, int]], portion: int = PORTION) -> Command:
+    """The reply: the names of switches, the latest first, then for each of the known ones what
+    `elsewhere.Elsewhere.read` takes; empty: there is nothing. All of them in one word, since each is read
+    several times a second.
+
+    Args:
+        known: Switches: their names, the lives of their tables and how far each is known.
+        portion: Fields that all of them may answer together.
+    """
+    keys = [key for name, _, _ in known for key in _keys(prefix, name)]
+    read_to = [str(one) for _, life, last in known for one in (life, last)]
+    return _eval(_READ, (_index(prefix), *keys), MAX_SWITCHES, portion, *read_to)
 
 
 def drop(prefix: str, name: str, life: str) -> Command:
     """Takes away what stands there, if it is of that life."""
     return _eval(_DROP, _keys(prefix, name), life)
-
-
-def names(prefix: str) -> Command:
-    """The reply: names of switches, the latest first."""
-    return ("ZREVRANGE", _index(prefix), 0, MAX_SWITCHES - 1)
 
 
 def _index(prefix: str) -> str:

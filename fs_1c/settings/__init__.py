@@ -5,9 +5,12 @@ each complaint.
 nothing and know no dialect.
 """
 
-from fs_1c.settings.access import barred, unwritable
+from fs_1c.settings.access import barred, empty, unwritable
 from fs_1c.settings.base import DialectName, OneCSettings, SessionMode, SoapVersion
 from fs_1c.settings.calls import AnswerAt, CallForm, CallsSettings
+from fs_1c.settings.cards import PopWhen, ScreenPopSettings, SubscribersSettings
+from fs_1c.settings.cluster import ClusterSettings, RedisSettings
+from fs_1c.settings.esl import InboundSettings, OutboundSettings, Role
 from fs_1c.settings.file import Settings, SettingsError, build, load
 from fs_1c.settings.files import (
     close_to_others,
@@ -18,26 +21,13 @@ from fs_1c.settings.files import (
     secret_files,
     setting,
 )
+from fs_1c.settings.http import TOKEN_LENGTH, HttpSettings
+from fs_1c.settings.keeping import JournalSettings
+from fs_1c.settings.lookup import BreakerSettings, LookupSettings
 from fs_1c.settings.recordings import RecordingsSettings
 from fs_1c.settings.routing import CategoryRule, NameShown, RoutingSettings, Unavailable
-from fs_1c.settings.sections import (
-    TOKEN_LENGTH,
-    BreakerSettings,
-    ClusterSettings,
-    HttpSettings,
-    InboundSettings,
-    JournalSettings,
-    LookupSettings,
-    OutboundSettings,
-    PopWhen,
-    RedisSettings,
-    Role,
-    ScreenPopSettings,
-    SubscribersSettings,
-    is_loopback,
-)
 from fs_1c.settings.tracing import TracingSettings
-from fs_1c.settings.types import LONGEST_WAIT, Address, parse_address, parse_duration
+from fs_1c.settings.types import LONGEST_WAIT, Address, is_loopback, parse_address, parse_duration
 
 __all__ = [
     "LONGEST_WAIT",
@@ -74,6 +64,7 @@ __all__ = [
     "build",
     "close_to_others",
     "edited_since",
+    "empty",
     "inline_secrets",
     "is_loopback",
     "load",

@@ -11,8 +11,8 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberFormat
-from fs_1c.settings.access import unread, unreadable
-from fs_1c.settings.types import Duration, LongDurationOrOff, Section, WithPassword, XmlName
+from fs_1c.settings.access import unread
+from fs_1c.settings.types import Duration, LongDurationOrOff, ReadableFile, Section, WithPassword, XmlName
 
 SoapVersion = Literal["1.1", "1.2"]
 
@@ -102,7 +102,7 @@ class OneCSettings(WithPassword):
     """
     timeout: Duration = 10.0
     """Of a request as a whole. A caller never waits for it, only for `lookup.deadline`."""
-    ca_file: Path | None = None
+    ca_file: ReadableFile | None = None
     """For `https://` with a certificate of your own: its authority, in PEM."""
     proxy: SecretStr = SecretStr("")
     """The HTTP proxy on the way to 1C: `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`,
@@ -150,13 +150,6 @@ class OneCSettings(WithPassword):
             raise ValueError(
                 "allowed: http://HOST[:PORT]/BASE/ws/NAME, with user and password as settings of their own"
             )
-        return value
-
-    @field_validator("ca_file")
-    @classmethod
-    def _ca_file(cls, value: Path | None) -> Path | None:
-        if value and (why := unreadable(value)):
-            raise ValueError(why)
         return value
 
     def crm_secret(self) -> str:

@@ -10,8 +10,15 @@ from pydantic import Field, field_validator, model_validator
 
 from fs_1c.numbers import OWN_COUNTRY, NumberFormat
 from fs_1c.settings.access import unreadable
-from fs_1c.settings.sections import TOKEN_LENGTH, is_loopback
-from fs_1c.settings.types import AddressField, Duration, ExternalTemplate, NumberPattern, WithToken
+from fs_1c.settings.http import TOKEN_LENGTH
+from fs_1c.settings.types import (
+    AddressField,
+    Duration,
+    ExternalTemplate,
+    NumberPattern,
+    WithToken,
+    is_loopback,
+)
 
 _FILE = re.compile(r"/[0-9A-Za-z_./-]{1,200}\.(wav|mp3|ogg|flac)")
 

@@ -19,23 +19,16 @@ from fs_1c.numbers import Number, read
 from fs_1c.settings.access import unreadable
 from fs_1c.settings.base import TOLD_OF_CALLS, OneCSettings
 from fs_1c.settings.calls import CallsSettings
+from fs_1c.settings.cards import ScreenPopSettings, SubscribersSettings
+from fs_1c.settings.cluster import ClusterSettings, RedisSettings
 from fs_1c.settings.complaints import told
+from fs_1c.settings.dialling import NumbersSettings
+from fs_1c.settings.esl import EslSettings
+from fs_1c.settings.http import HttpSettings
+from fs_1c.settings.keeping import HistorySettings, JournalSettings, StateSettings
+from fs_1c.settings.lookup import BreakerSettings, LookupSettings
 from fs_1c.settings.recordings import RecordingsSettings
 from fs_1c.settings.routing import RoutingSettings
-from fs_1c.settings.sections import (
-    BreakerSettings,
-    ClusterSettings,
-    EslSettings,
-    HistorySettings,
-    HttpSettings,
-    JournalSettings,
-    LookupSettings,
-    NumbersSettings,
-    RedisSettings,
-    ScreenPopSettings,
-    StateSettings,
-    SubscribersSettings,
-)
 from fs_1c.settings.tracing import TracingSettings
 
 DEFAULT_BASE = "default"

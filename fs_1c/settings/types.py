@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from math import inf
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -149,6 +149,16 @@ FollowerTemplate = Annotated[str, _dial_template("domain")]
 NumberPattern = Annotated[str, AfterValidator(_pattern)]
 
 
+def _readable(file: Path) -> Path:
+    if why := unreadable(file):
+        raise ValueError(why)
+    return file
+
+
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+"""A file that is there and that this process may read."""
+
+
 class Section(BaseModel):
     """A table of the settings file: frozen, and no unknown keys."""
 
@@ -223,3 +233,11 @@ def is_http(url: str, path: str = "/?") -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def is_loopback(host: str) -> bool:
+    """Can nobody but this machine reach it?"""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

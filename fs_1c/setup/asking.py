@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from getpass import getpass
+import select
+import sys
+import termios
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from rich.console import Console
@@ -17,6 +20,8 @@ from fs_1c.setup.answers import Mistake
 T = TypeVar("T")
 DOES_NOT_WORK, WRONG_INPUT = 1, 2
 """Exit codes."""
+LOOKS_EVERY = 0.2
+"""Seconds after which an interrupt is heard that came just before the terminal was read."""
 
 
 class Stopped(Exception):
@@ -141,5 +146,23 @@ class Prompted(Given):
             self.say("  " + _("an answer is needed"), "red")
 
     def _line(self, prompt: str, *, hidden: bool = False) -> str:
-        # getpass shows the question when nothing is echoed any more, and not before.
-        return getpass(prompt) if hidden else self._console.input(Text(prompt))
+        with _unseen(self._console) if hidden else nullcontext():
+            self._console.print(Text(prompt), end="")
+            # Python looks for signals and then reads: one that comes in between would wait for the next key.
+            while not select.select([sys.stdin], [], [], LOOKS_EVERY)[0]:
+                pass
+            return input()
+
+
+@contextmanager
+def _unseen(console: Console) -> Iterator[None]:
+    """What is typed is not shown. Unlike getpass, it does not read, too."""
+    before = termios.tcgetattr(sys.stdin)
+    quiet = [*before]
+    quiet[3] &= ~termios.ECHO
+    try:
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, quiet)
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, before)
+    console.print()  # the end of the line was not shown either

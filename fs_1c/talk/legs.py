@@ -36,6 +36,7 @@ class Leg:
     """One leg.
 
     Attributes:
+        uuid: Its Unique-ID.
         party: Who is at its far end.
         outbound: FreeSWITCH has called him, and not he FreeSWITCH.
         destination: The number that was dialled when it was created.
@@ -60,6 +61,7 @@ class Leg:
         busy_since: Since when that keeps him from taking another call; 0: it does not.
     """
 
+    uuid: str
     party: Party
     outbound: bool
     destination: str = ""
@@ -93,11 +95,12 @@ class Leg:
         return not self.outbound and not self.loopback and not self.party.subscriber
 
 
-def own_leg(event: Event, people: People, set_: dict[str, str]) -> Leg:
+def own_leg(uuid: str, event: Event, people: People, set_: dict[str, str]) -> Leg:
     """The leg that an event is about; `set_` is what `ours` has found in it."""
     outbound = event.get("Call-Direction") == "outbound"
     loopback = is_loopback(event)
     return Leg(
+        uuid,
         far_end(event, people, set_),
         outbound,
         destination=value(event, "Caller-Destination-Number"),
@@ -117,8 +120,10 @@ def _originator(event: Event) -> str:
     return next((found for name in names if (found := value(event, name))), "")
 
 
-def other_leg(event: Event, people: People) -> Leg:
+def other_leg(uuid: str, event: Event, people: People) -> Leg:
+    """The other leg of a CHANNEL_BRIDGE."""
     return Leg(
+        uuid,
         other_end(event, people),
         other_was_called(event),
         destination=value(event, "Other-Leg-Destination-Number"),

@@ -104,7 +104,7 @@ def tracing() -> None:
         with Integration(
             build({"onec": {"url": "http://127.0.0.1:9/ws"}, "tracing": section})
         ) as integration:
-            if tracing := integration._tracing:
+            if tracing := integration._lasting.tracing:
                 tracing.open()
             took = timed(partial(integration.decided, decision), OF_CALLS)
             watching = len(integration.observers)

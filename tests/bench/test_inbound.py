@@ -105,7 +105,7 @@ def test_our_door_handles_every_event_that_is_poured() -> None:
     assert len([one for one in told if isinstance(one, HungUp)]) == 2 * (len(SMALL.calls) - 1)
 
 
-@pytest.mark.parametrize("name", [inbound.OURS, inbound.TELLING])
+@pytest.mark.parametrize("name", [inbound.OURS, inbound.TELLING, inbound.FOLLOWING])
 def test_a_round_of_the_real_service_loses_nothing(name: str) -> None:
     ours = next(one for one in inbound._ours() if one.name == name)
     done = inbound._round(ours, SMALL, stream(360, 1000, "299"))
@@ -143,6 +143,14 @@ def test_who_does_not_listen_to_the_same_is_not_compared(asks: bytes, complaint:
         listener.sendall(commands.auth("ClueCon") + asks)
         with pytest.raises(ValueError, match=complaint):
             switch.await_listener()
+
+
+def test_who_wants_all_and_filters_listens_to_the_same() -> None:
+    asks = [commands.auth("ClueCon"), commands.subscribe(["ALL"])]
+    asks += [b"filter Event-Name %s\n\n" % name.encode() for name in EVENTS]
+    with PouringSwitch() as switch, socket.create_connection(("127.0.0.1", switch.port)) as listener:
+        listener.sendall(b"".join(asks))
+        switch.await_listener()
 
 
 def test_who_goes_away_is_noticed() -> None:

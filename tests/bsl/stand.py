@@ -1,5 +1,6 @@
 """Lays the extension's modules beside the stubs of the platform and runs scenarios there.
 
+
 The stubs know the registers from the extension's own XML: a register, field, lock or parameter that is not
 there is an error, as in 1C. On the way two methods get other names, since a method of OneScript's scripts may
 not be named `Выполнить` or `Найти`; and each module gets what it takes from 1C's global context. Its lines
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,15 +19,13 @@ import pytest
 from lxml import etree
 
 from tests import ROOT
+from tests.bsl.player import PLAYER, Broken, of_the_stand
 
 HERE = Path(__file__).parent
 EXTENSION = ROOT / "docs" / "1c" / "extension"
 SCENARIOS = sorted(p.stem for p in (HERE / "scenarios").glob("*.os") if p.stem != "ask")
 MD = "{http://v8.1c.ru/8.3/MDClasses}"
 V8 = "{http://v8.1c.ru/8.1/data/core}"
-SLOWEST = 300.0
-"""Seconds: a scenario needs one or two, on a machine that does nothing else."""
-
 needs_oscript = pytest.mark.skipif(shutil.which("oscript") is None, reason="no oscript on PATH")
 
 # What each module finds in the global context: 1C's own, or a global module's.
@@ -85,10 +83,6 @@ class Edit:
     after: str
 
 
-class Broken(Exception):
-    """A module does not compile, or a scenario ended before its time; says what OneScript says."""
-
-
 def module_paths() -> dict[str, Path]:
     paths = {path.parts[-3]: path for path in EXTENSION.glob("CommonModules/*/Ext/Module.bsl")}
     paths["VATS"] = EXTENSION / "WebServices" / "VATS" / "Ext" / "Module.bsl"
@@ -99,9 +93,12 @@ def module_paths() -> dict[str, Path]:
 
 def lay_out(folder: Path, *edits: Edit) -> None:
     """Puts everything a scenario needs into an empty folder, the modules with these edits."""
-    shutil.copytree(HERE / "lib", folder / "lib")
+    modules = folder / "lib" / "Модули"
+    modules.mkdir(parents=True)
+    for stub in (HERE / "lib" / "Модули").glob("*.os"):
+        (modules / stub.name).write_text(of_the_stand(stub.read_text("utf-8")), "utf-8")
     for scenario in (HERE / "scenarios").glob("*.os"):
-        shutil.copy(scenario, folder)
+        (folder / scenario.name).write_text(of_the_stand(scenario.read_text("utf-8")), "utf-8")
     (folder / "схемы.txt").write_text("\n".join(_schemas()), "utf-8")
     for name, path in module_paths().items():
         source = path.read_text("utf-8-sig")
@@ -116,7 +113,7 @@ def lay_out(folder: Path, *edits: Edit) -> None:
         source = source.replace("Список.ПоказатьВыборЭлемента(", "Платформа.Выбрать(Список, ")
         source = source.replace("Новый HTTPСоединение(", "Новый СоединениеСтенда(")
         source = source.rstrip("\n") + "\n" + GLOBALS + WRAPPERS.get(name, "")
-        (folder / "lib" / "Модули" / f"{name}.os").write_text(source, "utf-8")
+        (modules / f"{name}.os").write_text(of_the_stand(source), "utf-8")
 
 
 def run(folder: Path, scenario: str) -> list[str]:
@@ -125,12 +122,7 @@ def run(folder: Path, scenario: str) -> list[str]:
     Raises:
         Broken: It did not come to its end.
     """
-    command = ["oscript", "-encoding=utf-8", f"{scenario}.os"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, timeout=SLOWEST, check=False)
-    said = done.stdout.decode().replace("\r\n", "\n")
-    if done.returncode:
-        raise Broken(said + done.stderr.decode())
-    return said.splitlines()
+    return PLAYER.play(folder, scenario)
 
 
 def failures(folder: Path, scenarios: Iterable[str] = SCENARIOS) -> list[str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bsl.stand import SCENARIOS, Broken, Edit, ask, failures, lay_out, needs_oscript, run
+from tests.bsl.player import Broken
+from tests.bsl.stand import SCENARIOS, Edit, ask, failures, lay_out, needs_oscript, run
 
 pytestmark = needs_oscript
 
@@ -65,3 +66,11 @@ def test_a_question_nobody_knows_breaks(tmp_path: Path) -> None:
     lay_out(tmp_path)
     with pytest.raises(Broken, match="нет такого вопроса"):
         ask(tmp_path, ("Небывалое", ""))
+
+
+def test_a_scenario_that_ends_onescript_breaks_and_the_next_is_played(tmp_path: Path) -> None:
+    lay_out(tmp_path)
+    (tmp_path / "end.os").write_text('Сообщить("до"); ЗавершитьРаботу(3);', "utf-8")
+    with pytest.raises(Broken, match="до\nOneScript ended at end"):
+        run(tmp_path, "end")
+    assert len(run(tmp_path, "job")) >= ASSERTIONS["job"]

@@ -171,3 +171,41 @@ def test_whom_a_socket_asks(written: str, listen: str, ours: bool) -> None:
 
 def test_a_switch_that_has_no_dialplan_in_xml() -> None:
     assert asking("-ERR can't find", HERE) is None
+
+
+class Companies(FullSwitch):
+    """A domain each, as domains.xml has them, and users of the domain that every FreeSWITCH has."""
+
+    dialplan = asked_by((ROOT / "dialplan/domains.xml").read_text("utf-8"))
+
+    def api(self, name: str, argument: str) -> str | None:
+        if name == "user_exists":
+            return str(argument in ("id 244 first.example", "id 300 second.example")).lower()
+        if name == "user_data":
+            return {"244@first.example var fs_1c_key": "KEY244"}.get(argument, "")
+        return super().api(name, argument)
+
+
+@pytest.mark.parametrize(
+    ("manager", "of_the_dialplan", "of_the_directory"),
+    [
+        ("244", "manager that 1C names, 244@first.example, is there", "244@first.example has a key"),
+        ("300", "manager that 1C names, 300@second.example, is there", "300@second.example has no fs_1c_key"),
+        ("301", "301@first.example, is no user of this switch", "directory has no 301@first.example"),
+    ],
+)
+def test_a_manager_is_looked_for_in_the_companies_domains(
+    manager: str, of_the_dialplan: str, of_the_directory: str
+) -> None:
+    found: dict[str, list[str]] = {}
+    with simulator(clients=(Client(CLIENT, "Чиж", "0", manager),)) as onec, switch(kind=Companies) as one:
+        inbound = [{"address": f"127.0.0.1:{one.event_socket_port}"}]
+        sections: dict[str, Any] = {"esl": {"outbound": {"listen": "127.0.0.1:8084"}, "inbound": inbound}}
+        sections |= {"http": {"enabled": False}, "lookup": {"deadline": "5s"}}
+        settings = settings_for(onec.url, subscribers={"directory": True}, **sections)
+        for each in check(settings, CLIENT):
+            found.setdefault(each.step, []).append(each.what)
+    (named,) = [what for what in found["dialplan"] if manager in what]
+    assert of_the_dialplan in named
+    (of_his_key,) = found["directory"]
+    assert of_the_directory in of_his_key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fs_1c.cli.demo import play
 from tests import ROOT
 from tests.cli.support import write
 from tests.processes import free_port, fs_1c, serving, wait_for
@@ -40,6 +42,17 @@ def test_lookup_found(config: Path) -> None:
         "source": "1c",
         "error": None,
     }
+
+
+def test_a_password_that_is_not_written_yet_is_told_with_the_command_that_writes_it(config: Path) -> None:
+    password = config.parent / "password"
+    password.write_text("\n")
+    for command in (("lookup", CLIENT), ("pop", CLIENT, "--extension", "244")):
+        ran = fs_1c(*command, "-c", str(config))
+        assert (ran.returncode, "wrong user name or password" in ran.stdout) == (4, True)
+        assert ran.stderr.startswith(f"{password} is empty; to write it: read -rs SECRET; ")
+    password.write_text("another\n")
+    assert fs_1c("lookup", CLIENT, "-c", str(config)).stderr == ""
 
 
 def test_lookup_for_people(config: Path) -> None:
@@ -205,6 +218,14 @@ def test_the_demo_tells_its_story_and_all_is_well() -> None:
     assert "words about calls had waited for it on the disk" in documents
     assert "What next" in ran.stdout
     assert ran.stderr == ""
+
+
+def test_what_comes_next_can_be_typed_after_make_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(Path.cwd() / ".venv/bin/fs-1c"), "demo"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert play._command() == ".venv/bin/fs-1c"
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/local/bin/{name}")
+    assert play._command() == "fs-1c"
 
 
 def test_version_and_help() -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from fs_1c.cli.handed import PATIENCE, Handed
-from fs_1c.sockets import KERNEL_TICK, waited
+from fs_1c.sockets import waited
+from fs_1c.sockets.connected import KERNEL_TICK
 from tests.cli.support import write
 from tests.processes import wait_for
-from tests.supervisor import handed_over
+from tests.supervisor import handed_over, handed_over_at_once
 
 NOWHERE = "http://127.0.0.1:9/ws"
 SOON = 30.0
@@ -72,7 +73,7 @@ def test_without_systemd_there_are_none() -> None:
 def test_callers_come_in_by_what_was_handed_over(tmp_path: Path, names: str) -> None:
     with listener() as listening:
         config = write(tmp_path, NOWHERE, listen=where(listening))
-        with handed_over(config, tmp_path / "log", [listening], names) as process:
+        with handed_over_at_once(config, tmp_path / "log", [listening], names) as process:
             comes_in(listening)
             process.terminate()
             assert process.wait(SOON) == 0
@@ -118,7 +119,7 @@ def test_what_no_door_can_use_is_one_line_and_keeps_nobody_waiting(tmp_path: Pat
                 config.write_text(f'[onec]\nurl = "{NOWHERE}"\nusername = "x"\npassword = "x"\n{listen}')
             else:
                 config = write(folder, NOWHERE, listen=listen or here)
-            with caller(listening) as waits, handed_over(config, log, several, names) as process:
+            with caller(listening) as waits, handed_over_at_once(config, log, several, names) as process:
                 assert waits.recv(100) == b""  # FreeSWITCH goes on with the call
                 assert process.wait(SOON) == 2
             lines = [said for said in log.read_text().splitlines() if line in said]

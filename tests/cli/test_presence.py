@@ -30,7 +30,7 @@ def known(switches: Switches) -> None:
         (extension, "pbx.example", extension, f"sip:{extension}@10.0.0.1")
         for extension in ("244", "245", "246")
     ]
-    table.seed(dict(zip(NAMES, row, strict=True)) for row in rows)
+    table.registrar.seed(dict(zip(NAMES, row, strict=True)) for row in rows)
     table.live = True
     legs: dict[str, dict[str, str]] = {
         "client": {"Call-Direction": "inbound", "Caller-Caller-ID-Number": "89235292926"},
@@ -40,10 +40,10 @@ def known(switches: Switches) -> None:
         conversations.feed({"Event-Name": "CHANNEL_ANSWER", "Unique-ID": uuid, **about})
     ends = {"Bridge-A-Unique-ID": "client", "Bridge-B-Unique-ID": "leg", "Unique-ID": "client"}
     conversations.feed({"Event-Name": "CHANNEL_BRIDGE", "Answer-State": "answered", **ends, **legs["client"]})
-    table.seed(dict(zip(NAMES, row, strict=True)) for row in rows if row[0] != "245")
-    for question in table.questions():
+    table.registrar.seed(dict(zip(NAMES, row, strict=True)) for row in rows if row[0] != "245")
+    for question in table.registrar.questions():
         nobody = question.user == "245"
-        table.found(
+        table.registrar.found(
             question, "error/user_not_registered" if nobody else "sofia/i/sip:1@2", "-ERR Command not found!"
         )
 

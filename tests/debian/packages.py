@@ -24,8 +24,8 @@ def later(package: Path, version: str, to: Path, *, tables: int = 0) -> Path:
     (code,) = tree.glob("opt/fs-1c/lib/python3*/site-packages/fs_1c")
     _change(code / "__init__.py", r'__version__ = ".*"', f'__version__ = "{version}"')
     if tables:
-        known = int(re.findall(r"(?m)^VERSION = (\d+)$", (code / "journal/entries.py").read_text("utf-8"))[0])
-        _change(code / "journal/entries.py", r"(?m)^VERSION = .*$", f"VERSION = {known + tables}")
+        known = int(re.findall(r"(?m)^VERSION = (\d+)$", (code / "journal/tables.py").read_text("utf-8"))[0])
+        _change(code / "journal/tables.py", r"(?m)^VERSION = .*$", f"VERSION = {known + tables}")
         _change(tree / "DEBIAN/preinst", rf"journal\.db {known}", f"journal.db {known + tables}")
     for cache in (code / "__pycache__", code / "journal/__pycache__"):
         shutil.rmtree(cache)  # what was compiled is not looked at again

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -114,6 +116,63 @@ def test_who_was_cut_off_knows_whether_he_has_missed_something(
     assert here.forget("+79000000003") is True
     until(lambda: ear.heard == ["+79000000001", "+79000000003"])
     assert ear.missed == (how != "nothing")
+
+
+class LateAnswer:
+    """A connection to Redis by which others are heard; that they will be is said when the test says so."""
+
+    def __init__(self, hearing: Any, is_said: threading.Event) -> None:
+        self.looked = 0
+        self._hearing = hearing
+        self._is_said = is_said
+
+    def pubsub(self) -> LateAnswer:
+        self.looked, self._pubsub, self._subscribed = 0, self._hearing.pubsub(), False
+        return self
+
+    def subscribe(self, channel: str) -> None:
+        self._channel = channel
+
+    def get_message(self, timeout: float) -> Any:
+        self.looked += 1
+        if not self._subscribed:
+            if not self._is_said.wait(0.05):
+                return None
+            self._pubsub.subscribe(self._channel)
+            self._subscribed = True
+        return self._pubsub.get_message(timeout=timeout)
+
+    def ping(self) -> None:
+        """Nothing is said to that either."""
+
+    def close(self) -> None:
+        self._pubsub.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._hearing, name)
+
+
+def test_what_is_forgotten_while_redis_is_slow_to_say_that_it_tells_us_has_been_missed(
+    switch: Open, server: RedisServer, line: Line
+) -> None:
+    here, cut, ear = switch(), switch(url=line.url), Ear()
+    is_said = threading.Event()
+    is_said.set()
+    late = LateAnswer(cut._forgetting._hearing, is_said)
+    cut._forgetting._hearing = late
+    cut.listen(ear.forgotten, ear.has_missed)
+    until(lambda: server.listeners() == 1 and not cut._forgetting._deaf)
+    assert here.forget("+79000000001") is True
+    until(lambda: ear.heard == ["+79000000001"])
+    is_said.clear()
+    line.cut()
+    until(lambda: server.listeners() == 0)
+    line.mend()
+    until(lambda: late.looked >= 6)
+    assert here.forget("+79000000002") is True
+    is_said.set()
+    until(lambda: ear.missed == 1)
+    assert ear.heard == ["+79000000001"]
 
 
 def test_a_generation_goes_when_nothing_of_it_can_be_remembered(switch: Open, server: RedisServer) -> None:

@@ -18,7 +18,7 @@ from lxml import etree
 from tree_sitter import Language, Node, Parser
 
 from fs_1c.settings import OneCSettings
-from fs_1c.settings.sections import HistorySettings
+from fs_1c.settings.keeping import HistorySettings
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests import ROOT
 

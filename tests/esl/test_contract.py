@@ -229,7 +229,8 @@ def test_hostile_names_are_just_names(mode: str) -> None:
 def test_a_peer_that_stays_silent_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("fs_1c.esl.outbound.FIRST_WORD", 0.05)
+    monkeypatch.setattr("fs_1c.esl.outbound.connection.FIRST_WORD", 0.05)
+    monkeypatch.setattr("fs_1c.esl.outbound.door.LOOK_EVERY", 0.05)
 
     async def story() -> None:
         async with world(listen=False) as here:

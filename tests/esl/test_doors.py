@@ -15,7 +15,7 @@ from fs_1c.esl import inbound as inbound_module
 from fs_1c.esl.dialogue import Dialogue, Step
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.esl.listening import Listening
-from fs_1c.esl.outbound import AT_ONCE
+from fs_1c.esl.outbound.turns import AT_ONCE
 from fs_1c.esl.wire import Message
 from fs_1c.integration import Integration
 from fs_1c.settings import InboundSettings
@@ -51,7 +51,7 @@ def test_outbound_malformed_input_closes_that_connection_only(
 
     asyncio.run(story())
     complaints = [
-        r for r in caplog.records if r.name == "fs_1c.esl.outbound" and r.levelno >= logging.WARNING
+        r for r in caplog.records if r.name.startswith("fs_1c.esl.outbound") and r.levelno >= logging.WARNING
     ]
     assert len(complaints) == 1
     assert len(complaints[0].getMessage()) < 300

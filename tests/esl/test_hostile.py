@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from fs_1c import sockets
-from fs_1c.esl import outbound
 from fs_1c.esl.dialogue import Dialogue, Step
-from fs_1c.esl.outbound import IN_A_ROW, MAX_MESSAGE, SLICE, OutboundDoor
+from fs_1c.esl.outbound import OutboundDoor, connection, turns
+from fs_1c.esl.outbound import door as door_module
+from fs_1c.esl.outbound.connection import MAX_MESSAGE
+from fs_1c.esl.outbound.turns import IN_A_ROW, SLICE
 from fs_1c.esl.wire import Message
+from fs_1c.sockets import complaints as complaining
 from tests.processes import no_descriptors_left
 from tests.recordings import records
 from tests.world import World, until, world
@@ -109,7 +111,7 @@ def test_between_two_slices_of_what_many_say_a_call_is_decided(monkeypatch: pyte
             while True:  # turns of the loop: others have each of them
                 since = 0
                 await asyncio.sleep(0)
-                if most and not door._in_line:
+                if most and not door.turns._in_line:
                     break
             monkeypatch.setattr(Dialogue, "received", understood)  # a door that closes hears them to the last
             for peer in flooding:
@@ -138,8 +140,8 @@ def test_events_that_wait_in_line_are_all_heard_and_so_is_the_end(monkeypatch: p
             await until(lambda: heard == 5 * 3000 and not door._connections)
             for _, writer in flooding:
                 writer.close()
-            assert not door.kept
-            assert door._kept_in_all == 0
+            assert not door.turns.kept
+            assert door.turns._kept_in_all == 0
 
     asyncio.run(story())
 
@@ -150,7 +152,7 @@ def test_events_that_wait_in_line_are_all_heard_and_so_is_the_end(monkeypatch: p
 def test_whoever_comes_from_elsewhere_hears_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sockets, "PAUSE", 0.05)
+    monkeypatch.setattr(complaining, "PAUSE", 0.05)
     peers, hears = 100, list[bytes]()
 
     async def story() -> None:
@@ -188,7 +190,7 @@ def hoard(octets: int) -> bytes:
 def test_the_largest_hoarder_is_hung_up_on_and_calls_are_decided(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbound, "MAX_KEPT", 500_000)
+    monkeypatch.setattr(turns, "MAX_KEPT", 500_000)
 
     async def story() -> None:
         async with attacked() as (here, door):
@@ -196,15 +198,15 @@ def test_the_largest_hoarder_is_hung_up_on_and_calls_are_decided(
             for octets in (100_000, 200_000, 150_000, 120_000):
                 peers.append(await connected(here))
                 peers[-1][1].write(ASYNC + hoard(octets))
-                await until(lambda: len(door.kept) == len(peers) or "too many octets" in caplog.text)
+                await until(lambda: len(door.turns.kept) == len(peers) or "too many octets" in caplog.text)
             await until(lambda: "too many octets" in caplog.text)
             await hung_up(peers[1])
-            await until(lambda: len(door.kept) == 3)
-            assert door._kept_in_all == sum(door.kept.values()) <= 500_000
+            await until(lambda: len(door.turns.kept) == 3)
+            assert door.turns._kept_in_all == sum(door.turns.kept.values()) <= 500_000
             assert (await here.switch.call(here.script())).answered_by == "244"
             for peer in peers:
                 peer[1].close()
-            await until(lambda: door._kept_in_all == 0)
+            await until(lambda: door.turns._kept_in_all == 0)
 
     asyncio.run(story())
     assert caplog.text.count("too many octets") == 1
@@ -212,7 +214,7 @@ def test_the_largest_hoarder_is_hung_up_on_and_calls_are_decided(
 
 def test_hoarders_who_go_together_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """One is hung up on while what the others have brought in the same turn is taken."""
-    monkeypatch.setattr(outbound, "MAX_KEPT", 100_000)
+    monkeypatch.setattr(turns, "MAX_KEPT", 100_000)
 
     async def story() -> None:
         async with attacked() as (here, door):
@@ -222,8 +224,8 @@ def test_hoarders_who_go_together_are_forgotten(monkeypatch: pytest.MonkeyPatch)
             for peer in peers:
                 peer[1].close()
             await until(lambda: not door._connections)
-            assert door._kept_in_all == 0
-            assert not door.kept
+            assert door.turns._kept_in_all == 0
+            assert not door.turns.kept
 
     asyncio.run(story())
 
@@ -240,7 +242,8 @@ def test_hoarders_who_go_together_are_forgotten(monkeypatch: pytest.MonkeyPatch)
 def test_what_must_come_at_once_has_seconds(
     said: bytes, why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(outbound, "FIRST_WORD", 0.1)
+    monkeypatch.setattr(connection, "FIRST_WORD", 0.1)
+    monkeypatch.setattr(door_module, "LOOK_EVERY", 0.1)
 
     async def story() -> None:
         async with attacked() as (here, _):
@@ -262,7 +265,8 @@ def test_what_must_come_at_once_has_seconds(
 
 
 def test_a_conversation_of_hours_is_not_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "FIRST_WORD", 0.02)
+    monkeypatch.setattr(connection, "FIRST_WORD", 0.02)
+    monkeypatch.setattr(door_module, "LOOK_EVERY", 0.02)
     looks = 0
     look = OutboundDoor._look_at_all
 
@@ -291,7 +295,7 @@ def test_without_descriptors_the_mute_go_first(caplog: pytest.LogCaptureFixture)
             followed = await connected(here)
             followed[1].write(ASYNC)
             await until(lambda: len(door._undecided) == 3)
-            await asyncio.sleep(outbound.MUTE + 0.01)
+            await asyncio.sleep(door_module.MUTE + 0.01)
             with socket.socket() as late, no_descriptors_left() as taken:
                 late.setblocking(False)
                 await asyncio.get_running_loop().sock_connect(late, here.door)
@@ -310,10 +314,10 @@ def test_without_descriptors_the_mute_go_first(caplog: pytest.LogCaptureFixture)
 def test_many_complaints_are_a_few_lines_and_a_number(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(sockets, "PAUSE", 0.05)
+    monkeypatch.setattr(complaining, "PAUSE", 0.05)
 
     async def story() -> None:
-        complaints = sockets.Complaints(logging.getLogger("test"))
+        complaints = complaining.Complaints(logging.getLogger("test"))
         for i in range(1000):
             complaints.add("line %d", i)
         await until(lambda: "left out" in caplog.text)
@@ -321,5 +325,5 @@ def test_many_complaints_are_a_few_lines_and_a_number(
 
     asyncio.run(story())
     told = [record.getMessage() for record in caplog.records if record.name == "test"]
-    assert told[: sockets.LINES] == [f"line {i}" for i in range(sockets.LINES)]
-    assert told[sockets.LINES :] == ["990 more such lines in a second are left out", "line 1000"]
+    assert told[: complaining.LINES] == [f"line {i}" for i in range(complaining.LINES)]
+    assert told[complaining.LINES :] == ["990 more such lines in a second are left out", "line 1000"]

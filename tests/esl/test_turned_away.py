@@ -41,7 +41,7 @@ def test_the_log_says_why(caplog: pytest.LogCaptureFixture) -> None:
         integration.switches.tables["sw1"] = conversations.presence
         answers = {"Event-Name": "CHANNEL_ANSWER", "Unique-ID": "leg", "Call-Direction": "outbound"}
         conversations.feed({**answers, "variable_dialed_user": "244"})
-        decision = integration._decision(Call("call-1", "89235292926"), CALLER)
+        decision = integration._deciding.decision(Call("call-1", "89235292926"), CALLER)
         integration.decided(decision)
     (line,) = [record.getMessage() for record in caplog.records if "call-1" in record.getMessage()]
     assert line.endswith(f" target=- why={decision.why}")

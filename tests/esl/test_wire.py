@@ -94,6 +94,76 @@ def test_random_slices_give_the_same_messages(name: str, data: st.DataObject) ->
     assert found == messages(name)
 
 
+class OneWay(Reader):
+    """Reads events as it reads any other message."""
+
+    def _next_event(self) -> None:
+        return None
+
+
+HEADS = st.sampled_from(
+    [
+        b"Content-Length: 9\nContent-Type: text/event-plain\n\nName: a\n\n",
+        b"Content-Length: 009\nContent-Type: text/event-plain\n\nName: b\n\n",
+        b"Content-Length: 0\nContent-Type: text/event-plain\n\n",
+        b"Content-Length: 41\nContent-Type: text/event-plain\n\n" + b"x" * 41,
+        b"Content-Length: 99999999999999999999\nContent-Type: text/event-plain\n\n",
+        b"Content-Length: 3\nContent-Type: text/event-plain2\n\nabc",
+        b"Content-Length: 3\nContent-Type: text/event-plain\nX: y\n\nabc",
+        b"Content-Length:3\nContent-Type:text/event-plain\n\nabc",
+        b"Content-Type: text/event-plain\nContent-Length: 3\n\nabc",
+        b"Content-Length: 3\nContent-Type: api/response\n\nabc",
+        b"\nContent-Length: ",
+        b"\n",
+        b"\n\n",
+    ]
+)
+
+
+def read_in(reader: Reader, pieces: list[bytes]) -> tuple[list[Message], list[int], str]:
+    """The messages, what was held after each piece, and the complaint."""
+    found: list[Message] = []
+    held: list[int] = []
+    try:
+        for piece in pieces:
+            reader.feed(piece)
+            found += drain(reader)
+            held.append(reader.held)
+    except WireError as error:
+        return found, held, str(error)
+    return found, held, ""
+
+
+@settings(max_examples=150 * EXAMPLES, deadline=None)
+@given(
+    st.lists(st.one_of(HEADS, HEADS, st.binary(max_size=6))),
+    st.sampled_from([(20, 40), (51, 40), (52, 40), (200, 9), (200, 8)]),
+    st.booleans(),
+    st.data(),
+)
+def test_an_event_that_is_there_as_a_whole_is_read_as_any_other_message(
+    parts: list[bytes], limits: tuple[int, int], skip: bool, data: st.DataObject
+) -> None:
+    whole = b"".join(parts)
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=5)))
+    pieces = [whole[start:end] for start, end in itertools.pairwise([0, *cuts, len(whole)])]
+    quickly = read_in(Reader(*limits, skip=skip), pieces)
+    assert quickly == read_in(OneWay(*limits, skip=skip), pieces)
+    assert [message.content_type for message in quickly[0]] == [
+        message.get("Content-Type") for message in quickly[0]
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("inbound")])
+def test_every_event_of_a_switch_is_read_in_one_go(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [message for message in messages(name) if message.content_type == "text/event-plain"]
+    assert len(events) > 5
+    assert all(message.is_of_channel for message in events if b"CHANNEL_" in message.body[:20])
+    octets = b"".join(b"%s\n\n%s" % (message._lines[1:], message.body) for message in events)
+    monkeypatch.delattr(Reader, "_read_head")
+    assert parse(octets) == events
+
+
 def test_the_channels_data_is_read() -> None:
     data = messages("outbound_sync_route")[0]
     assert data.content_type == "command/reply"

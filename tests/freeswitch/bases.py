@@ -16,7 +16,7 @@ from fs_1c.simulator.onec import Client, Document, OneCSimulator, OneCSimulatorS
 from tests.dialplan.files import SECOND_NUMBER
 from tests.dialplan.switch import OWN_NUMBERS, number, ship
 from tests.freeswitch.configuration import PASSWORD
-from tests.freeswitch.conftest import Company, Running
+from tests.freeswitch.conftest import NOBODY_IS_DEAD, Company, Running
 from tests.freeswitch.sip import Agents, Leg, Manner, State
 from tests.freeswitch.switch import Switch
 
@@ -146,7 +146,7 @@ class ThreeBases(Company):
         self._settings = {
             "onec": bases,
             "lookup": {"deadline": "30s"},
-            "routing": {"ring_for": "30s"},
+            "routing": {"ring_for": "30s", **NOBODY_IS_DEAD},
             "history": {"enabled": True},
             "state": {"folder": str(self._state)},
             "subscribers": {"keys": {one: f"KEY{one}" for one in EXTENSIONS}},

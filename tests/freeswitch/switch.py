@@ -32,7 +32,7 @@ WATCHED = (
 class EventSocket:
     """A connection to the switch's event socket; blocking. Raises OSError or EOFError when there is none."""
 
-    def __init__(self, port: int, timeout: float = 5.0) -> None:
+    def __init__(self, port: int, timeout: float = STARTS_WITHIN) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout)
         self._reader = Reader()
         self.read()  # auth/request
@@ -206,7 +206,7 @@ class Switch:
 
     def quiet(self) -> None:
         """Waits until there is no channel."""
-        self._until(lambda: self.api("show channels count").startswith("0 total"), "channels stay", 5.0)
+        self._until(lambda: self.api("show channels count").startswith("0 total"), "channels stay")
 
     def log(self) -> str:
         path = self.folder / "log" / "freeswitch.log"

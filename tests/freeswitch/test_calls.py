@@ -10,6 +10,7 @@ import pytest
 from tests.freeswitch.conftest import BUSY, CHIZH, SILENT, STRANGER, UNREGISTERED, Company
 from tests.freeswitch.sip import Manner, State
 from tests.processes import no_descriptors_left
+from tests.support import HeldOneC
 
 pytestmark = pytest.mark.freeswitch
 
@@ -176,7 +177,7 @@ def test_a_silent_manager_rings_for_as_long_as_the_settings_say(company: Company
 
     caller = company.call(door, SILENT)
     follows.talks()
-    assert manager.rings().status == 487
+    assert manager.rings().to_be(State.OVER).status == 487
     caller.to_be(State.TALKING)
     company.card_opens()
     assert company.all_cards() == [(SILENT, "KEY241")]
@@ -187,8 +188,9 @@ def test_the_caller_gives_up_during_the_lookup(
     company: Company, door: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    company.serve(latency=0.4, lookup={"deadline": "10s"})
-    manager = company.phone("244")
+    company.serve(of=HeldOneC)
+    onec, manager = company.onec, company.phone("244")
+    assert isinstance(onec, HeldOneC)
 
     impatient = company.call(door)
     company.until(lambda: bool(company.asked()), "1C is not asked")
@@ -197,6 +199,7 @@ def test_the_caller_gives_up_during_the_lookup(
     company.until(lambda: f"call={impatient.call_id} gone" in caplog.text, "the log does not tell")
     assert not manager.legs
 
+    onec.answers.set()
     again = company.call(door)
     assert manager.talks().name == "Фэйковый чиж"
     assert company.result(again) == "found"

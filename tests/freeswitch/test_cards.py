@@ -108,7 +108,7 @@ def test_a_restarted_switch_is_listened_to_again(mortal_company: Company) -> Non
     company.power_failure()
     company.until(lambda: not running.is_listening(), "the service does not notice")
     company.power_returns()
-    running.listens(within=2.0)
+    running.listens()
     company.call("sync").to_be(State.TALKING)
     company.card_opens(2)
     assert len(first.legs) == 2

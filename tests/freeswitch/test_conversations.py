@@ -211,7 +211,7 @@ def test_a_switch_restarted_in_the_middle_of_a_conversation(mortal_company: Comp
     company.power_failure()
     company.until(lambda: not running.is_listening(), "the service does not notice")
     company.power_returns()
-    running.listens(within=2.0)
+    running.listens()
     talks_to(company)
     company.card_opens(2)
     assert running.legs() <= 2  # those of before are forgotten

@@ -122,7 +122,7 @@ def test_when_the_service_is_mute_and_then_dies_the_default_target_rings(
 
     def mute(connection: socket.socket) -> None:
         asked.set()
-        assert dies.wait(10)
+        assert dies.wait(60)
         connection.close()
 
     with company.other_service(mute):
@@ -284,7 +284,7 @@ def test_a_queue_without_agents_gives_the_caller_back(company: ShippedCompany) -
         company.switch.api(f"callcenter_config agent set status {agent}@default 'Logged Out'")
     try:
         company.dial("queue", STRANGER)
-        default.rings(within=12).to_be(State.TALKING)
+        default.rings().to_be(State.TALKING)
     finally:
         for agent in ("244", "245"):
             company.switch.api(f"callcenter_config agent set status {agent}@default Available")
@@ -292,7 +292,7 @@ def test_a_queue_without_agents_gives_the_caller_back(company: ShippedCompany) -
 
 @has_queue
 def test_a_queue_whose_agents_never_answer_gives_the_caller_back(company: ShippedCompany) -> None:
-    """After max-wait-time; here two seconds of it."""
+    """After max-wait-time; here four seconds of it."""
     one, other, default = (
         company.phone("244", Manner.RINGS),
         company.phone("245", Manner.RINGS),
@@ -302,11 +302,11 @@ def test_a_queue_whose_agents_never_answer_gives_the_caller_back(company: Shippe
     shipped = file.read_text()
     reload = "callcenter_config queue reload support@default"
     try:
-        file.write_text(shipped.replace('"max-wait-time" value="120"', '"max-wait-time" value="2"'))
+        file.write_text(shipped.replace('"max-wait-time" value="120"', '"max-wait-time" value="4"'))
         assert company.switch.api("reloadxml").startswith("+OK")
         assert company.switch.api(reload).startswith("+OK")
         company.dial("queue", STRANGER)
-        default.rings(within=12).to_be(State.TALKING)
+        default.rings().to_be(State.TALKING)
         assert one.legs and other.legs
     finally:
         file.write_text(shipped)

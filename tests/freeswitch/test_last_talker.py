@@ -51,7 +51,7 @@ def test_after_a_restart_without_1c_a_client_reaches_whom_he_knows(company: Comp
             "failed",
             "244",
             "last-talker",
-            "[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
+            "[progress_timeout=15,leg_timeout=20]user/244@127.0.0.1",
         ]
     company.call("sync", STRANGER).to_be(State.TALKING)
     default.talks()

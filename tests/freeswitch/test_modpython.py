@@ -67,7 +67,7 @@ def test_a_known_client_reaches_his_manager_and_his_card_opens(company: PythonCo
         "Фэйковый чиж",
         "0",
         "244",
-        "[progress_timeout=3,leg_timeout=20]user/244@127.0.0.1",
+        "[progress_timeout=15,leg_timeout=20]user/244@127.0.0.1",
     ]
     assert company.cards(1) == [FIRST]
     assert company.asked() == ["89235292926"]
@@ -156,7 +156,9 @@ def test_a_dialplan_that_wants_its_caller_back_after_the_conversation(company: P
 
 
 def test_the_caller_gives_up_during_the_lookup(company: PythonCompany) -> None:
-    company.serve_inside(latency=0.4)
+    company.serve_inside(of=HeldOneC)
+    onec = company.onec
+    assert isinstance(onec, HeldOneC)
     manager, default, last = company.phone("244"), company.phone("240"), company.phone("243")
 
     for door in DOORS:
@@ -164,6 +166,7 @@ def test_the_caller_gives_up_during_the_lookup(company: PythonCompany) -> None:
         company.until(lambda: bool(company.asked()), "1C is not asked")
         impatient.hang_up()
         assert impatient.to_be(State.OVER).status == 487
+    onec.answers.set()
     company.switch.quiet()
     assert not manager.legs and not default.legs and not last.legs
 

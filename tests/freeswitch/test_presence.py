@@ -96,7 +96,7 @@ def test_free_talking_on_hold_with_two_phones_and_away(desks: Desks) -> None:
 
 
 def test_a_phone_that_is_dead_but_registered_is_there_as_far_as_the_switch_knows(desks: Desks) -> None:
-    desks.open(**NEXT)
+    desks.open(routing={**NEXT["routing"], "dead_after": "1s"})
     desks.phone(DEFAULT)
     manager = desks.softphone("244")
     is_(desks, FREE)

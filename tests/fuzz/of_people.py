@@ -18,12 +18,13 @@ from pydantic import BaseModel
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.cards import subscribers
 from fs_1c.directory import entries, forgetting
+from fs_1c.journal import contract
 from fs_1c.journal import report as journal_report
 from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, of_decision, of_pop
 from fs_1c.journal.texts import MAX_TEXT
 from fs_1c.numbers import Number, NumberFormat, NumberPlan, is_extension, read
 from fs_1c.onec import MAX_PHONE, MAX_TITLE, dialects
-from fs_1c.settings import Settings, SettingsError
+from fs_1c.settings import Settings, SettingsError, esl
 from fs_1c.settings import file as settings
 from fs_1c.settings.types import Address
 from fs_1c.web import access, exchange
@@ -156,7 +157,7 @@ class Journaled:
         for line in (*journal_report.story(told), *journal_report.listing([told])):
             line.encode()
             assert "K3Y-" not in line
-        assert json.loads(journal_report.to_json([told]))
+        assert json.loads(contract.to_json([told]))
 
     def _kept(self, row: DecisionEntry | PopEntry) -> DecisionEntry | PopEntry:
         assert all(len(value) <= MAX_TEXT for value in row if isinstance(value, str))
@@ -183,7 +184,7 @@ def _tables(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset
 
 _MODELS = {
     name: model
-    for module in (settings, __import__("fs_1c.settings.sections", fromlist=["x"]))
+    for module in (settings, esl)
     for name, model in vars(module).items()
     if isinstance(model, type) and issubclass(model, BaseModel)
 }

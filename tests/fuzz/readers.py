@@ -19,7 +19,7 @@ from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, R
 from fs_1c.cards import subscribers
 from fs_1c.directory import entries, forgetting
 from fs_1c.esl.wire import Headers, Message, Reader, WireError
-from fs_1c.journal import report
+from fs_1c.journal import contract, report
 from fs_1c.journal.entries import CallEntry, of_decision, of_pop
 from fs_1c.numbers import NumberPlan
 from fs_1c.onec import MAX_PHONE, Card, errors
@@ -356,7 +356,7 @@ def _journal(octets: bytes) -> None:
     told = CallEntry(decided.at, decided.call, decided.number, (decided,), (popped,))
     report.story(told)
     report.listing([told])
-    report.to_json([told])
+    contract.to_json([told])
 
 
 def _settings(octets: bytes) -> None:

@@ -15,7 +15,7 @@ from multiprocessing import Pipe
 from random import Random
 
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
-from fs_1c.simulator.onec.faults import KINDS
+from fs_1c.simulator.onec.fault_table import KINDS
 from tests.history import sends
 from tests.processes import fork
 

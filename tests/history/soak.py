@@ -83,7 +83,7 @@ class Took:
         self.asked: list[float] = []
 
     def measure(self, service: Integration, seconds: float) -> None:
-        pool = service._bases["default"].pool
+        pool = service._bases.by_name["default"].pool
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             began = time.monotonic()

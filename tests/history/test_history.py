@@ -279,7 +279,7 @@ def test_a_call_is_not_held_up_by_a_1c_that_hangs(ear: Ear, tmp_path: Path) -> N
     goes_on = threading.Event()
     ear.before = lambda state: goes_on.wait(SOON)
     with telling(tmp_path, onec={"sessions": 4}) as one:
-        pool = one._bases["default"].pool
+        pool = one._bases.by_name["default"].pool
         happen(one, *(answered(f"call-{i}") for i in range(20)))
         until(lambda: pool.sessions[0] == 3)
         from fs_1c.onec import Urgency

@@ -115,7 +115,7 @@ def test_the_disk_is_away_while_words_are_under_way(
     ear.before = lambda state: goes_on.wait(SOON)
     with telling(tmp_path) as one:
         happen(one, *(answered(f"call-{i}") for i in range(3)))
-        until(lambda: one._bases["default"].pool.sessions[0] == 3)
+        until(lambda: one._bases.by_name["default"].pool.sessions[0] == 3)
         disk.full = True
         goes_on.set()
         until(lambda: len(ear.told) == 3)
@@ -137,7 +137,7 @@ def test_a_disk_that_is_back_while_a_word_is_under_way_is_not_asked_in_circles(
         disk.full = True
         ear.before = lambda state: goes_on.wait(SOON * 2)
         happen(one, answered("call-1"))
-        until(lambda: one._bases["default"].pool.sessions[0] == 1)
+        until(lambda: one._bases.by_name["default"].pool.sessions[0] == 1)
         disk.full = False
         until(lambda: box._place.is_returning)
         words(one)  # a turn later

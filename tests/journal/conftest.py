@@ -15,7 +15,7 @@ import pytest
 
 from fs_1c.call import Call, Caller, Conversation, Decision, Result, Source
 from fs_1c.journal import writer as module
-from fs_1c.journal.entries import JournalError, calls
+from fs_1c.journal.reading import JournalError, calls
 from fs_1c.journal.writer import Journal
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings
@@ -99,7 +99,7 @@ import logging, os, sys, time
 from pathlib import Path
 from fs_1c.call import Outcome, ScreenPop
 from fs_1c.journal import writer as module
-from fs_1c.journal.entries import JournalError, calls
+from fs_1c.journal.reading import JournalError, calls
 from fs_1c.journal.writer import Journal
 from fs_1c.numbers import NumberPlan
 from tests.journal.conftest import SETTINGS, conversation, count, decision, uuids, writing

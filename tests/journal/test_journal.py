@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fs_1c.call import Call, Caller, Conversation, Decision, Failure, Outcome, Result, ScreenPop
-from fs_1c.journal.entries import CallEntry, DecisionEntry, JournalError, PopEntry, calls
+from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry
+from fs_1c.journal.reading import JournalError, calls
 from fs_1c.journal.texts import MAX_TEXT
 from fs_1c.journal.writer import journal_file
 from fs_1c.numbers import Number

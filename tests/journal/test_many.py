@@ -14,7 +14,7 @@ from freezegun import freeze_time
 
 from fs_1c.call import Outcome, ScreenPop
 from fs_1c.journal import writer as module
-from fs_1c.journal.entries import calls
+from fs_1c.journal.reading import calls
 from fs_1c.settings import JournalSettings
 from tests.journal.conftest import (
     conversation,

@@ -25,8 +25,10 @@ from fs_1c.call import Call, Caller, Conversation, Failure, Outcome, Result, Scr
 from fs_1c.channel import plain
 from fs_1c.cli.journal import run
 from fs_1c.journal import entries as journal_entries
-from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, calls
-from fs_1c.journal.report import HEADINGS, listing, story, to_json
+from fs_1c.journal.contract import to_json
+from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry
+from fs_1c.journal.reading import calls
+from fs_1c.journal.report import HEADINGS, listing, story
 from fs_1c.journal.writer import Journal
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings, RoutingSettings

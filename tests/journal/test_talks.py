@@ -13,7 +13,8 @@ import pytest
 
 from fs_1c.call import Conversation, Outcome, ScreenPop
 from fs_1c.journal import Journal, as_json, calls, story
-from fs_1c.journal.entries import SCHEMA, CallEntry
+from fs_1c.journal.entries import CallEntry
+from fs_1c.journal.tables import SCHEMA
 from fs_1c.numbers import NumberPlan
 from fs_1c.settings import JournalSettings
 from fs_1c.talk import Conversations, Event

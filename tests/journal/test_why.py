@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fs_1c.call import Call, Caller, Decision, Result
-from fs_1c.journal import Journal, JournalError, as_json, calls, entries, of_json, story
-from fs_1c.journal.entries import SCHEMA
+from fs_1c.journal import Journal, JournalError, as_json, calls, of_json, reading, story
+from fs_1c.journal.tables import SCHEMA
 from fs_1c.numbers import Number, NumberPlan
 from fs_1c.settings import JournalSettings
 
@@ -92,6 +92,6 @@ def test_a_file_from_before_is_read_and_gone_on_with_and_not_by_who_came_before(
         "old": "",
         "new": "244 is away: passed over",
     }
-    monkeypatch.setattr(entries, "VERSION", 4)
+    monkeypatch.setattr(reading, "VERSION", 4)
     with pytest.raises(JournalError, match=r"is of a newer version \(6; this one knows 4\)"):
         calls(file)

@@ -14,7 +14,8 @@ import pytest
 
 from fs_1c.call import Outcome, ScreenPop
 from fs_1c.journal import writer as module
-from fs_1c.journal.entries import DecisionEntry, calls
+from fs_1c.journal.entries import DecisionEntry
+from fs_1c.journal.reading import calls
 from fs_1c.journal.writer import Journal
 from fs_1c.numbers import NumberPlan
 from tests.journal.conftest import (

@@ -5,6 +5,7 @@ way in which it cannot be known again.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from fs_1c.language import retold, speak
 
@@ -21,6 +22,7 @@ _FOREIGN = re.compile(
 """What libraries and FreeSWITCH say, which nobody translates; and what is masked."""
 
 
+@cache  # `check` says the same of most things
 def english(text: str) -> list[str]:
     """English words in the Russian of this text."""
     try:

@@ -37,7 +37,7 @@ SPEAKING = (
     "cli/running.py",
     "cli/setup/*.py",
     "cli/speaking.py",
-    "journal/report*.py",
+    "journal/report/*.py",
     "setup/[!p]*.py",
 )
 """Whose texts whoever types a command reads; each of them is wrapped."""

@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from random import Random
 
-from fs_1c.cards import open_card
+from fs_1c.cards.screenpop import open_card
 from fs_1c.onec import Answer, Card, OneCError, Urgency, WorkerPool
 from tests.onec.pretend import Asked, PretendOneC, Said, fault, http, name_of, page, well
 from tests.support import KEY, base, soap_answer

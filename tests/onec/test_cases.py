@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from fs_1c.call import Call, Outcome, Result
-from fs_1c.cards import open_card
+from fs_1c.cards.screenpop import open_card
 from fs_1c.check.finding import Level
 from fs_1c.integration import Integration
 from fs_1c.onec import NOBODY, Answer, Card, WorkerPool

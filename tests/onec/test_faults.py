@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fs_1c.call import Outcome, ScreenPop
-from fs_1c.cards import open_card
+from fs_1c.cards.screenpop import open_card
 from fs_1c.onec import Card
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached

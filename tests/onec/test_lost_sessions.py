@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from fs_1c.call import Outcome
-from fs_1c.cards import open_card
+from fs_1c.cards.screenpop import open_card
 from fs_1c.check.finding import Level
 from fs_1c.integration import Integration
 from fs_1c.onec import Card, Reached, Urgency, WorkerPool

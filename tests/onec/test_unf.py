@@ -10,7 +10,7 @@ import pytest
 
 from fs_1c.onec import CallState, Card, Client, OneCError, Reached
 from fs_1c.simulator.onec import FAULT_KINDS, REHEARSAL, Fault, OneCSimulator
-from fs_1c.simulator.onec.faults import Stage
+from fs_1c.simulator.onec.fault_table import Stage
 from tests.simulator.support import simulator
 from tests.support import SEED, SOON, base
 

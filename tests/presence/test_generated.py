@@ -89,7 +89,7 @@ class Network:
 def test_what_is_believed_is_never_old(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("EVERY", "STILL_THERE", "READ", "AGAIN", "ALL_WITHIN"):
         monkeypatch.setattr(sharing, name, 0.0)
-    monkeypatch.setattr("fs_1c.talk.presence.ASK_AFTER", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("fs_1c.talk.presence.registrar.ASK_AFTER", (0.0, 0.0, 0.0))
 
     @settings(max_examples=30 * EXAMPLES, deadline=None)
     @given(st.lists(steps, max_size=25))
@@ -124,10 +124,9 @@ def play(script: list[tuple[str, str, str, int]], server: RedisServer) -> None:
         read()
 
     def read() -> None:
-        elsewhere.read(
-            server.client.execute_command(*scripts.read("fs-1c:", "sw2", elsewhere.life, elsewhere.last)),
-            1e12,
-        )
+        known = [("sw2", elsewhere.life, elsewhere.last)]
+        _, reply = server.client.execute_command(*scripts.read("fs-1c:", known))
+        elsewhere.read(reply, 1e12)
         assert not elsewhere.behind
         for user in USERS if elsewhere.live else ():
             how = elsewhere.known(user, DOMAIN)

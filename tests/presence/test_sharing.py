@@ -61,6 +61,21 @@ def test_the_service_of_one_switch_knows_the_telephones_of_the_other(opens: Open
     learns(FREE, here, there)
 
 
+def test_however_many_switches_there_are_they_are_read_in_one_word(opens: Opens, server: RedisServer) -> None:
+    here, there, elsewhere = opens("sw1"), opens("sw2"), opens("sw3")
+    there.hears(there.exchange.register())
+    elsewhere.hears(elsewhere.exchange.register("245"))
+    learns(FREE, here, there, elsewhere)
+    learns(FREE, here, there, elsewhere, user="245")
+    before = words(server)
+    here.sharing.read()
+    assert words(server) == before + 1
+
+
+def words(server: RedisServer) -> int:
+    return int(server.client.info("commandstats")["cmdstat_eval"]["calls"])
+
+
 def test_with_whom_he_talks_is_told_too(opens: Opens) -> None:
     here, there = opens("sw1"), opens("sw2")
     caller = {"Unique-ID": "client", "Caller-Caller-ID-Number": "89235292926", "Call-Direction": "inbound"}

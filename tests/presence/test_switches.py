@@ -22,16 +22,16 @@ ROW = {"reg_user": "244", "realm": "pbx.example", "token": "a", "url": "sip:244@
 
 def listening(switches: Switches, name: str, core: str, *rows: dict[str, str]) -> None:
     table = switches.tables[name] = Conversations(NumberPlan()).presence
-    table.seed(rows)
+    table.registrar.seed(rows)
     table.live, table.core = True, core
 
 
 def leaves(switches: Switches, name: str) -> None:
     """He takes his telephone away there."""
     table = switches.tables[name]
-    table.seed([])
-    for question in table.questions():
-        table.found(question, NOBODY, NO_VERTO)
+    table.registrar.seed([])
+    for question in table.registrar.questions():
+        table.registrar.found(question, NOBODY, NO_VERTO)
 
 
 def state(switches: Switches, core: str, domain: str = "pbx.example") -> PresenceState | None:
@@ -112,7 +112,7 @@ def test_a_door_that_calls_subscribers_believes_other_switches_too() -> None:
         door = InboundDoor(integration, InboundSettings(name="sw1"))
         listening(integration.switches, "sw2", "core-2", ROW)
         table = integration.switches.tables["sw1"]
-        table.seed([ROW])
+        table.registrar.seed([ROW])
         table.live, table.core = True, "core-1"
         leaves(integration.switches, "sw1")
         assert door.state("244", "pbx.example").state is FREE

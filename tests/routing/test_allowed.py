@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from fs_1c.call import Call, Caller, Decision, Result
+from fs_1c.journal.contract import as_json
 from fs_1c.journal.entries import CallEntry, of_decision
-from fs_1c.journal.report import as_json, story
+from fs_1c.journal.report import story
 from fs_1c.numbers import MAX_DIALLED, OWN_COUNTRY, Number, NumberFormat, NumberPlan, read, refusal
 from fs_1c.routing import decide
 from fs_1c.settings import RoutingSettings

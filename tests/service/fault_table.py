@@ -141,7 +141,7 @@ def _prime(service: Service) -> None:
     """The known clients are remembered, as a good day would have left them; at once they are stale. 1C is not
     asked: on a busy machine a hundred questions at once can make it count as down.
     """
-    cache = service.integration._bases["default"].directory._cache
+    cache = service.integration._bases.by_name["default"].directory._cache
     for i in range(CALLS // 2):
         cache.put("+7" + known(i)[1:], Answer(f"Клиент {i}", "0", "244"))
 

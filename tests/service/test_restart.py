@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fs_1c.journal.entries import JournalError, calls
+from fs_1c.journal.reading import JournalError, calls
 from fs_1c.service import Service
 from fs_1c.simulator.freeswitch import CallResult, CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import Fault, OneCSimulator

@@ -7,8 +7,9 @@ import pty
 import re
 import select
 import sys
+import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from tests.processes import fork
@@ -22,16 +23,19 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """Runs `fs-1c ARGUMENTS`.
 
+    Args:
+        before: Is called there first.
+
     Attributes:
         shown: Everything that has been on the screen, without its colours.
     """
 
-    def __init__(self, *arguments: str, **environment: str) -> None:
+    def __init__(self, *arguments: str, before: Callable[[], None] | None = None, **environment: str) -> None:
         self.shown = ""
         self._seen = 0
         self._ours, theirs = pty.openpty()
         more = {"TERM": "xterm", "COLUMNS": "200", "LC_ALL": "C.UTF-8", **environment}
-        self._process = fork(_command, os.ttyname(theirs), arguments, {**os.environ, **more})
+        self._process = fork(_command, os.ttyname(theirs), arguments, {**os.environ, **more}, before)
         self._theirs = theirs
 
     def until(self, text: str) -> str:
@@ -52,6 +56,9 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
+
+    def shows_what_is_typed(self) -> bool:
+        return bool(termios.tcgetattr(self._theirs)[3] & termios.ECHO)
 
     def end(self) -> int:
         """Its exit code."""
@@ -82,7 +89,9 @@ class Terminal:
                 os.close(one)
 
 
-def _command(terminal: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+def _command(
+    terminal: str, arguments: Sequence[str], environment: Mapping[str, str], before: Callable[[], None] | None
+) -> None:
     """The whole of the process: the terminal is its own, as after a login, and `fs-1c` runs on it."""
     os.environ.clear()
     os.environ.update(environment)
@@ -95,4 +104,6 @@ def _command(terminal: str, arguments: Sequence[str], environment: Mapping[str, 
     sys.argv = ["fs-1c", *arguments]
     from fs_1c.cli import main
 
+    if before is not None:
+        before()
     main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,31 @@ def test_whoever_stops_has_nothing_written(world: World, keys: str, code: int) -
         assert screen.end() == code, screen.shown
     assert "othing has been written" in screen.shown
     assert world.place.files() == before
+
+
+def _put_aside_before_it_reads() -> None:
+    """As on a busy machine: a signal comes when Python has looked for signals, and has not begun to read."""
+    hook = ctypes.c_void_p.in_dll(ctypes.pythonapi, "PyOS_InputHook")
+    hook.value = ctypes.cast(ctypes.CDLL(None).pause, ctypes.c_void_p).value
+
+
+def test_an_interrupt_just_before_a_question_is_read_is_heard(world: World) -> None:
+    with Terminal("setup", *places(world), before=_put_aside_before_it_reads) as screen:
+        screen.until("1C's web service")
+        screen.type("\x03")
+        assert screen.end() == 1, screen.shown
+    assert "othing has been written" in screen.shown
+
+
+def test_an_interrupt_at_a_password_is_heard_and_the_terminal_shows_again_what_is_typed(world: World) -> None:
+    with Terminal("setup", *places(world), "--url", world.onec.url) as screen:
+        screen.answer("1C's user", "SOAP")
+        screen.until("password: ")
+        assert not screen.shows_what_is_typed()
+        screen.type("\x03")
+        screen.until("othing has been written")
+        assert screen.shows_what_is_typed()
+        assert screen.end() == 1, screen.shown
 
 
 def test_1c_that_is_not_there_yet_may_stay(world: World) -> None:

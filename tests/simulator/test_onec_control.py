@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import asdict
 from pathlib import Path
 
@@ -134,3 +135,14 @@ def test_it_runs_from_the_command_line_with_a_fault(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=SOON)
         assert process.returncode == 0
+
+
+def test_a_signal_that_did_not_wake_it_ends_its_wait() -> None:
+    """Here another thread was given it; as late is one that came just before the wait began."""
+
+    def interrupts() -> None:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    with simulator() as onec, pytest.raises(KeyboardInterrupt):
+        threading.Timer(0.05, interrupts).start()
+        onec.wait()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Fault, OneCSimulator, fault_of, one_line
-from fs_1c.simulator.onec.faults import Stage
+from fs_1c.simulator.onec.fault_table import Stage
 from tests.simulator.support import (
     POST,
     SOAP_1_1,

@@ -12,7 +12,8 @@ from lxml import etree
 
 from fs_1c.simulator.onec import FAULT_KINDS, Client, Fault, OneCSimulator
 from fs_1c.simulator.onec.dialects import DIALECTS, Operation, parse_operation
-from fs_1c.simulator.onec.faults import Saying, Stage
+from fs_1c.simulator.onec.fault_table import Stage
+from fs_1c.simulator.onec.saying import Saying
 from tests.simulator.support import (
     NUMBER,
     SEED_ANSWER,

@@ -54,7 +54,7 @@ class Exchange:
     def seed(self) -> None:
         """`show registrations` has one of each, as by default; then it is asked about the others."""
         latest = {user: (call_id, contact) for (user, call_id), contact in self.registered.items()}
-        self.table.seed(
+        self.table.registrar.seed(
             {
                 "reg_user": user,
                 "realm": DOMAIN,
@@ -68,10 +68,10 @@ class Exchange:
     def answers(self) -> None:
         """It answers what it is asked in the next seconds."""
         for _ in range(8):
-            for question in self.table.questions():
+            for question in self.table.registrar.questions():
                 found = self.of(question.user)
                 contacts = ",".join(f"sofia/internal/sip:{contact}" for contact in found)
-                self.table.found(question, contacts or NOBODY, self.verto)
+                self.table.registrar.found(question, contacts or NOBODY, self.verto)
             self.clock.tick(0.5)
 
     def register(self, user: str = "244", call_id: str = "a", contact: str = "") -> dict[str, str]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from fs_1c.call import Conversation, HungUp
 from fs_1c.numbers import NumberPlan
-from fs_1c.talk.conversations import MAX_TOLD, Conversations
+from fs_1c.talk.conversations import Conversations
 from fs_1c.talk.identity import Event
+from fs_1c.talk.pairs import MAX_TOLD
 from tests.recordings import NAMES, TALKS, dumps, events
 from tests.support import EXAMPLES
 

@@ -160,9 +160,9 @@ def test_a_ping_that_is_answered_again_unheard_is_seen_by_the_refresh(switch: Ex
 def test_an_answer_that_is_older_than_what_was_heard_since_does_not_count(switch: Exchange) -> None:
     switch.hears(switch.register(), switch.unregister())
     switch.clock.tick(1)
-    (question,) = switch.table.questions()
+    (question,) = switch.table.registrar.questions()
     switch.hears(switch.register())
-    switch.table.found(question, NOBODY, NO_VERTO)
+    switch.table.registrar.found(question, NOBODY, NO_VERTO)
     assert switch.state() is FREE
     switch.clock.tick(3600 + 181)
     assert switch.state() is UNKNOWN
@@ -172,8 +172,8 @@ def test_an_answer_that_is_older_than_what_was_heard_since_does_not_count(switch
 def test_only_one_answer_says_that_nobody_is_there(switch: Exchange, sofia: str) -> None:
     switch.hears(switch.register(), switch.unregister())
     switch.clock.tick(1)
-    (question,) = switch.table.questions()
-    switch.table.found(question, sofia, NO_VERTO)
+    (question,) = switch.table.registrar.questions()
+    switch.table.registrar.found(question, sofia, NO_VERTO)
     assert switch.state() is UNKNOWN
 
 

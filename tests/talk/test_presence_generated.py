@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fs_1c.talk import presence
+from fs_1c.talk.presence import registrar, table
 from tests.talk import exchange
 from tests.talk.exchange import AWAY, BUSY, FREE, UNKNOWN, Clock, Exchange
 
@@ -38,7 +38,7 @@ class Stopped:
 
 def test_nobody_is_made_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Stopped()
-    for module in (presence, exchange):
+    for module in (registrar, table, exchange):
         monkeypatch.setattr(module, "time", clock)
 
     @given(st.lists(words, max_size=40))

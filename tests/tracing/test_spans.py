@@ -189,7 +189,7 @@ def test_the_call_itself() -> None:
 def test_the_call_begins_with_the_first_that_was_heard_of_it(
     began: float, since: float, starts: float
 ) -> None:
-    assert spans.of_call(replace(STORY, began=began), since).began == starts
+    assert spans.of_call(STORY._replace(began=began), since).began == starts
 
 
 WORD = HistoryWord("sales", UUID, "START", "+73832745000", Told.REFUSED, NOW, 1, Failure("fault", "ООО Рога"))
@@ -198,8 +198,8 @@ EVERYTHING = (
     spans.of_decided_call(DECISION, NOW),
     spans.of_card(TALK, ScreenPop(Outcome.FAILED, 1, Failure("timeout", "ООО Рога")), NOW),
     spans.of_word(WORD),
-    spans.of_call(replace(STORY, talks=(Talk("", "c", NOW, name="89139876543"),)), NOW),
-    spans.of_call(replace(STORY, talks=(Talk("89139876543", "c", NOW),)), NOW),
+    spans.of_call(STORY._replace(talks=(Talk("", "c", NOW, name="89139876543"),)), NOW),
+    spans.of_call(STORY._replace(talks=(Talk("89139876543", "c", NOW),)), NOW),
 )
 
 
@@ -232,7 +232,7 @@ def test_whatever_a_switch_says_a_span_can_hold_it(
     began: float, since: float, ended: float, number: str, cause: str
 ) -> None:
     rings = (Ring(cause, "a", began, ended, cause),)
-    story = replace(STORY, number=number, cause=cause, began=began, ended=ended, rings=rings)
+    story = STORY._replace(number=number, cause=cause, began=began, ended=ended, rings=rings)
     called = spans.of_call(story, since)
     for span in (called, spans.without_numbers(called)):
         assert 0 <= span.began <= span.ended <= spans.LATEST

@@ -107,8 +107,8 @@ def test_the_command(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
                 f'token = "{TOKEN}"\n[calls]\ndial = "sofia/gateway/trunk/{{number}}"\n'
             )
 
-            async def call(*words: str) -> None:
-                command = ["call", *words, "--config", str(file)]
+            async def call(*words: str, language: str = "en") -> None:
+                command = ["--lang", language, "call", *words, "--config", str(file)]
                 done = await asyncio.to_thread(CliRunner().invoke, app, command)
                 asked.append((done.exit_code, done.output))
 
@@ -118,9 +118,14 @@ def test_the_command(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
             await call("+5351234567", "--extension", "244")
             switched(here, Unregistered())
             await call("89235292926", "--extension", "245")
-            assert asked[0] == (0, f"{told[0]} Телефон абонента звонит\n")
+            assert asked[0] == (0, f"{told[0]} the subscriber's telephone rings\n")
+            switched(here)
+            for language in ("en", "ru"):
+                await call("89235292926", "--extension", "246", language=language)
 
     asyncio.run(story())
-    assert asked[1][0] == 2 and "not-allowed" in asked[1][1]
-    assert asked[2][0] == 4 and "not-registered" in asked[2][1]
+    assert asked[1] == (2, "call: not-allowed: that number may not be called (calls.allow)\n")
+    assert asked[2] == (4, "call: not-registered: the subscriber's telephone is not registered\n")
+    assert asked[3][1].endswith(" the subscriber's telephone rings\n")
+    assert asked[4][1].endswith(" телефон абонента звонит\n")
     assert TOKEN not in caplog.text

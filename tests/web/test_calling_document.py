@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fs_1c.web import access
 from tests.calls.test_desk import Line
+from tests.support import EXAMPLES
 from tests.web.test_calling import NUMBER, SHOWN, ask, calling
 from tests.world import World
 
@@ -118,7 +119,7 @@ def test_whatever_is_asked_the_answer_is_one_that_it_describes(monkeypatch: pyte
             made_of = await document(here)
             loop = asyncio.get_running_loop()
 
-            @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+            @settings(max_examples=60 * EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
             @given(_ASKED, st.booleans(), st.sampled_from([{}, SHOWN, {"Authorization": "Bearer KEY244"}]))
             def one(asked: Any, up: bool, headers: dict[str, str]) -> None:
                 line.up = up

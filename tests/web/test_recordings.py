@@ -221,10 +221,10 @@ def test_a_recording_that_is_still_written_ends_where_it_was_said_to(tmp_path: P
     play(tmp_path, story)
 
 
-def test_hundreds_of_megabytes_are_never_in_memory(tmp_path: Path) -> None:
+def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
     async def story(here: Here) -> None:
         path = here.has("long.wav", b"")
-        os.truncate(here.folder / "long.wav", 200_000_000)
+        os.truncate(here.folder / "long.wav", 80_000_000)
         before = memory(os.getpid())
         reader, writer = await asyncio.open_connection(*here.door.address, limit=65536)
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -232,7 +232,7 @@ def test_hundreds_of_megabytes_are_never_in_memory(tmp_path: Path) -> None:
         while part := await reader.read(65536):
             length += len(part)
             most = max(most, memory(os.getpid()))
-        assert length > 200_000_000
+        assert length > 80_000_000
         assert most - before < 20_000_000
         writer.close()
 

@@ -43,11 +43,11 @@ def value(metrics: Metrics, name: str) -> float:
 def test_calls_are_counted_by_how_they_ended() -> None:
     integration = Integration(build(settings(None)))
     metrics = metrics_of(integration)
-    metrics.heard(OVER, replace(MISSED, ended=None))
+    metrics.heard(OVER, MISSED._replace(ended=None))
     metrics.heard(OVER, None)
     metrics.heard(OVER, MISSED)
-    metrics.heard(OVER, replace(MISSED, talks=(Talk("244", "leg", 5.0, 20.0),)))
-    metrics.heard(OVER, replace(MISSED, outgoing=True))
+    metrics.heard(OVER, MISSED._replace(talks=(Talk("244", "leg", 5.0, 20.0),)))
+    metrics.heard(OVER, MISSED._replace(outgoing=True))
     for outcome in ("missed", "answered", "no_answer"):
         assert value(metrics, f'fs_1c_calls_total{{outcome="{outcome}"}}') == 1, outcome
     integration.close()
@@ -61,7 +61,7 @@ def test_a_reserve_leaves_its_calls_to_the_own_service() -> None:
     integration = Integration(build(settings(None, esl={"inbound": switches})))
     metrics = metrics_of(integration)
     for switch in ("theirs", "ours"):
-        metrics.heard(OVER, replace(MISSED, switch=switch))
+        metrics.heard(OVER, MISSED._replace(switch=switch))
     assert value(metrics, 'fs_1c_calls_total{outcome="missed"}') == 1
     integration.close()
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -41,11 +44,18 @@ NEXT = """\
 [bold]What next[/]
 
 The same with parts that you can watch, each in a terminal of its own:
-  [cyan]fs-1c simulator 1c[/]
-  [cyan]fs-1c serve -c docs/examples/simulator.toml[/]
-  [cyan]fs-1c simulator call --number 89235292926 --event-socket 127.0.0.1:8021[/]
+  [cyan]{command} simulator 1c[/]
+  [cyan]{command} serve -c docs/examples/simulator.toml[/]
+  [cyan]{command} simulator call --number 89235292926 --event-socket 127.0.0.1:8021[/]
 Your own 1C and FreeSWITCH: README.md, “Set it up”. It takes ten minutes.
 """
+
+
+def _command() -> str:
+    """`fs-1c` as it can be typed here: after `make demo` it is in `.venv` alone."""
+    started = Path(sys.argv[0])
+    there = shutil.which("fs-1c") or started.name != "fs-1c"
+    return "fs-1c" if there else os.path.relpath(started)
 
 
 class _Scene(NamedTuple):
@@ -127,7 +137,7 @@ async def _tell(console: Console, onec: OneCSimulator, switch: SimulatedSwitch, 
     console.print(Rule(style="dim"))
     if not well:
         console.print("[bold red]Something above did not go as it should.[/]")
-    console.print(NEXT)
+    console.print(NEXT.format(command=_command()))
     return 0 if well else 1
 
 

@@ -83,7 +83,7 @@ class _LineConnection(Connection):
         except WireError as error:
             self._broken(str(error))
             return
-        self._door.decide()
+        self._turns.decide()
         self.flush()
         if self._dialogue.state is State.GONE:
             self._gone()

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from fs_1c.call import LastTalk
-from fs_1c.journal.entries import _reader
+from fs_1c.journal.reading import reader
 
 MOST_TALKS = 20
 """Talks of one client, the latest, that are looked at."""
@@ -35,7 +35,7 @@ def last_talk(path: Path, number: str, since: float, until: float, at_least: flo
 
     Raises sqlite3.Error, OSError, `Newer`, and JournalError if nothing has been written yet.
     """
-    with contextlib.closing(_reader(path)) as connection:
+    with contextlib.closing(reader(path)) as connection:
         row = connection.execute(QUERY, (number, since, until, at_least)).fetchone()
     return LastTalk(*row) if row and isinstance(row[0], str) and isinstance(row[1], float) else None
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fs_1c.call import CallEvent, LastTalk
-from fs_1c.journal.entries import JournalError
 from fs_1c.journal.last.rows import last_talk
 from fs_1c.journal.last.shared import SharedTalks
+from fs_1c.journal.reading import JournalError
 from fs_1c.numbers import Number, NumberPlan, is_extension, read
 from fs_1c.settings import RedisSettings
 from fs_1c.talk import Observer, Story

@@ -10,7 +10,7 @@ with OneCSimulator(OneCSimulatorSettings(port=0, sessions="use", licences=2)) as
 
 from fs_1c.simulator.onec.calls import Document
 from fs_1c.simulator.onec.clients import Client, ClientFileError
-from fs_1c.simulator.onec.faults import KINDS as FAULT_KINDS
+from fs_1c.simulator.onec.fault_table import KINDS as FAULT_KINDS
 from fs_1c.simulator.onec.faults import Fault, fault_of, one_line
 from fs_1c.simulator.onec.sessions import Stats
 from fs_1c.simulator.onec.settings import REHEARSAL, OneCSimulatorSettings

@@ -24,7 +24,9 @@ from urllib.parse import quote, unquote
 from fs_1c.simulator.onec import answers
 from fs_1c.simulator.onec.answers import Answer, End, Outgoing, as_json, html
 from fs_1c.simulator.onec.dialects import Operation, Refused, wsdl
-from fs_1c.simulator.onec.faults import Fault, Saying, Stage, fault_of, one_line
+from fs_1c.simulator.onec.fault_table import Stage
+from fs_1c.simulator.onec.faults import Fault, fault_of, one_line
+from fs_1c.simulator.onec.saying import Saying
 from fs_1c.simulator.onec.sessions import SessionRefused
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from urllib.parse import quote
 from fs_1c.simulator.onec.calls import Calls, Document
 from fs_1c.simulator.onec.clients import EXAMPLE, ClientBook, load_clients
 from fs_1c.simulator.onec.dialects import Operation, Signature
-from fs_1c.simulator.onec.faults import Fault, Stage
+from fs_1c.simulator.onec.fault_table import Stage
+from fs_1c.simulator.onec.faults import Fault
 from fs_1c.simulator.onec.service import Service
 from fs_1c.simulator.onec.sessions import SessionPool, Stats
 from fs_1c.simulator.onec.settings import OneCSimulatorSettings
@@ -102,8 +103,10 @@ class OneCSimulator:
 
     def wait(self) -> None:
         """Until it is stopped."""
-        if self._thread is not None:
-            self._thread.join()
+        # A signal that comes just before a wait without end begins would never be heard.
+        thread = self._thread
+        while thread is not None and thread.is_alive():
+            thread.join(0.5)
 
     def __enter__(self) -> Self:
         self.start()

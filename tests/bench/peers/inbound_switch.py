@@ -36,6 +36,7 @@ class PouringSwitch:
         self._listener: socket.socket | None = None
         self._commands = CommandReader()
         self._subscription = Subscription()
+        self._filters: set[str] = set()  # names of events, where only those of them are wanted
         self._asked: set[str] = set()  # subscribers whose keys were asked for
 
     def __enter__(self) -> Self:
@@ -59,9 +60,12 @@ class PouringSwitch:
         while self._obey(QUIET) or not self._subscription.names:
             if time.monotonic() > ends:
                 raise TimeoutError("the listener does not subscribe")
-        wanted = {name for name in (*EVENTS, "CUSTOM") if self._subscription.wants(_named(name))}
+        wanted = {name for name in (*EVENTS, "CUSTOM") if self._wants(name)}
         if wanted != set(EVENTS):
             raise ValueError(f"the listener wants {' '.join(sorted(wanted)) or 'nothing'}")
+
+    def _wants(self, name: str) -> bool:
+        return self._subscription.wants(_named(name)) and (not self._filters or name in self._filters)
 
     def pour(self, stream: Stream) -> float:
         """Sends all of it as fast as it is taken; seconds until the listener has asked for the mark's key.
@@ -103,6 +107,11 @@ class PouringSwitch:
                 return wire.reply("+OK accepted" if argument == PASSWORD else "-ERR invalid")
             case "event" | "events":
                 return wire.reply(self._subscription.ask(argument.split(" ")))
+            case "filter":
+                header, _, value = argument.partition(" ")
+                if header == "Event-Name":
+                    self._filters.add(value)
+                return wire.reply(f"+OK filter added. [{header}]=[{value}]")
             case "api":
                 return wire.api_response(_api(argument))
             case "bgapi":

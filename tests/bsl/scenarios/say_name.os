@@ -1,5 +1,3 @@
-#Использовать "lib"
-
 Проверки.Заполнить();
 Проверки.Проверить("клиент с разметкой", Проверки.Плоско(VATS.Вызвать_SayName("+7 (923) 529-29-26")), "<data><title>ООО ""Рога &amp; Копыта"" &lt;опт&gt;</title><category>VIP</category><manager><phone>244</phone></manager></data>");
 Никто = "<data><title/><category/><manager><phone/></manager></data>";

@@ -122,6 +122,7 @@ def _kind(hint: Any, about: FieldInfo, say: Say) -> str:
         id(types.FollowerTemplate): "dial string with `{domain}`",
         id(SecretStr): "secret",
         id(Path): "path",
+        id(types.ReadableFile): "path",
         id(bool): "`true`, `false`",
         id(str): "text",
         id(int): "whole number",

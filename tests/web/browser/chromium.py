@@ -36,13 +36,27 @@ class Chromium:
 
     def screen(self, width: int, height: int, *, phone: bool = False, dark: bool = False) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
-        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self._tell("Emulation.setDeviceMetricsOverride", **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        self._tell("Emulation.setEmulatedMedia", features=[scheme])
 
     def languages(self, accepted: str) -> None:
-        headers = {"Accept-Language": accepted}
-        self._driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": headers})
+        self._tell("Network.setExtraHTTPHeaders", headers={"Accept-Language": accepted})
+
+    def forget(self) -> None:
+        """All that it was told and all that it remembers: as if it were another one, just started."""
+        origin = self.run("location.origin")
+        self.open("about:blank")
+        if origin != "null":
+            self._tell("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
+        self._tell("Network.clearBrowserCookies")
+        self._tell("Network.clearBrowserCache")
+        self._tell("Network.setExtraHTTPHeaders", headers={})
+        self._tell("Emulation.clearDeviceMetricsOverride")
+        self._tell("Emulation.setEmulatedMedia", features=[])
+        self._tell("Page.resetNavigationHistory")
+        self.requested()
+        self.complaints()
 
     def open(self, url: str) -> None:
         """Comes back when the page is loaded."""
@@ -113,6 +127,10 @@ class Chromium:
     def complaints(self) -> list[str]:
         """What the browser said against the page: exceptions, errors, broken policies."""
         return [entry["message"] for entry in self._log("browser") if entry["level"] == "SEVERE"]
+
+    def _tell(self, command: str, **parameters: Any) -> None:
+        """By the protocol of the browser's own tools."""
+        self._driver.execute_cdp_cmd(command, parameters)
 
     def _log(self, kind: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self._driver.execute("getLog", {"type": kind})["value"]

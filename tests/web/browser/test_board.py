@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.cli.test_presence import known
-from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium, started
+from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium
 from tests.web.browser.test_status_page import look
 from tests.web.http_client import url
 from tests.world import World
@@ -16,12 +14,6 @@ pytestmark = [
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="there is no chromium, or no chromedriver"),
     pytest.mark.timeout(120),
 ]
-
-
-@pytest.fixture
-def chromium() -> Iterator[Chromium]:
-    with started() as browser:
-        yield browser
 
 
 def test_who_can_take_a_call(chromium: Chromium) -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from tests.calls.test_desk import Line
 from tests.web.browser.chromium import Chromium
-from tests.web.browser.test_sign_in import chromium, pytestmark, sign_in
+from tests.web.browser.test_sign_in import pytestmark, sign_in
 from tests.web.browser.test_status_page import look
 from tests.web.http_client import HTTP, TOKEN, url
 from tests.world import World
 
-__all__ = ["chromium", "pytestmark"]
+__all__ = ["pytestmark"]
 
 
 @pytest.mark.parametrize(

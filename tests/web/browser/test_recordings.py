@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.browser.chromium import CHROMIUM, DRIVER, started
+from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium
 from tests.web.test_recordings import Here, opened
 
 pytestmark = [
@@ -23,30 +23,29 @@ def sound(file: Path, seconds: int = 4) -> None:
         made.writeframes(b"\0\0\0\0" * 8000 * seconds)
 
 
-def listen(here: Here) -> None:
+def listen(browser: Chromium, here: Here) -> None:
     def url(name: str) -> str:
         return f"http://{here.door.address}{here.path(name)}"
 
     sound(here.folder / "call.wav")
     sound(here.folder / "two-in.wav")
     sound(here.folder / "two-out.wav")
-    with started() as browser:
-        browser.languages("ru")
-        browser.open(url("call.wav"))
-        browser.until("document.querySelector('audio, video')?.duration > 3.9")
-        browser.run("(document.querySelector('audio, video').currentTime = 2.5)")  # by a Range
-        browser.until("document.querySelector('audio, video').currentTime >= 2.5")
-        browser.open(url("two"))
-        assert browser.run("document.querySelectorAll('audio').length") == 2
-        assert "на каждую сторону" in browser.text("p")
-        browser.open(url("gone.wav"))
-        assert "записи нет" in browser.text("p")
-        assert browser.run("getComputedStyle(document.body).maxWidth") != "none"  # its style is let in
+    browser.languages("ru")
+    browser.open(url("call.wav"))
+    browser.until("document.querySelector('audio, video')?.duration > 3.9")
+    browser.run("(document.querySelector('audio, video').currentTime = 2.5)")  # by a Range
+    browser.until("document.querySelector('audio, video').currentTime >= 2.5")
+    browser.open(url("two"))
+    assert browser.run("document.querySelectorAll('audio').length") == 2
+    assert "на каждую сторону" in browser.text("p")
+    browser.open(url("gone.wav"))
+    assert "записи нет" in browser.text("p")
+    assert browser.run("getComputedStyle(document.body).maxWidth") != "none"  # its style is let in
 
 
-def test_a_recording_plays(tmp_path: Path) -> None:
+def test_a_recording_plays(chromium: Chromium, tmp_path: Path) -> None:
     async def story() -> None:
         async with opened(tmp_path) as here:
-            await asyncio.to_thread(listen, here)
+            await asyncio.to_thread(listen, chromium, here)
 
     asyncio.run(story())

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
-from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium, started
+from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium
 from tests.web.browser.test_status_page import decide, look
 from tests.web.http_client import HTTP, TOKEN, url
 from tests.world import World, settings_for
@@ -18,12 +17,6 @@ pytestmark = [
 ]
 UNAUTHORIZED = ("401 (Unauthorized)",)
 """As the browser calls every look at the form."""
-
-
-@pytest.fixture
-def chromium() -> Iterator[Chromium]:
-    with started() as browser:
-        yield browser
 
 
 def sign_in(browser: Chromium, token: str, shown: str) -> None:

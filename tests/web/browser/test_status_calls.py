@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fs_1c.call import Began, Conversation, HungUp
 from tests.history.conftest import happen
-from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium, started
+from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium
 from tests.web.browser.test_status_page import decide, look
 from tests.web.browser.test_whole_calls import missed
 from tests.web.http_client import journal, url
@@ -21,12 +20,6 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 NUMBER = "89235292926"
-
-
-@pytest.fixture
-def chromium() -> Iterator[Chromium]:
-    with started() as browser:
-        yield browser
 
 
 def test_what_a_call_is_and_why_1c_is_down(chromium: Chromium) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ import pytest
 
 from fs_1c.call import Call, Caller, Decision, Failure, Outcome, Result, ScreenPop
 from fs_1c.numbers import Number
-from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium, started
+from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium
 from tests.web.http_client import journal, url
 from tests.world import CLIENT, KEYS, World, conversation, world
 
@@ -25,12 +25,6 @@ HOSTILE = (
     '<img src=x onerror="document.title=1"></script><script>document.title=2</script>'
     "<style>*{display:none}</style>${document.title=3}{{4}}\x07\u202e\ud800"
 )
-
-
-@pytest.fixture
-def chromium() -> Iterator[Chromium]:
-    with started() as browser:
-        yield browser
 
 
 def look(

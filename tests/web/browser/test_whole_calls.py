@@ -5,7 +5,6 @@ for 1C.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from fs_1c.call import Began, CallEvent, Conversation, HungUp
 from tests.history.conftest import happen
 from tests.support import until
-from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium, started
+from tests.web.browser.chromium import CHROMIUM, DRIVER, Chromium
 from tests.web.browser.test_status_page import decide, look
 from tests.web.http_client import journal, url
 from tests.world import World
@@ -25,12 +24,6 @@ pytestmark = [
 ]
 NUMBER, OTHER = "89235292926", "84951234567"
 DEAD = {"url": "http://127.0.0.1:9/base", "dialect": "mobilon-3"}
-
-
-@pytest.fixture
-def chromium() -> Iterator[Chromium]:
-    with started() as browser:
-        yield browser
 
 
 def missed(call: str, number: str) -> list[CallEvent]:

@@ -11,6 +11,7 @@ from fs_1c.cards.subscribers import Ask
 from fs_1c.esl.inbound import InboundDoor
 from fs_1c.integration import Integration
 from fs_1c.numbers import NumberPlan
+from fs_1c.presence import Switches
 from fs_1c.settings import InboundSettings
 from fs_1c.settings.types import Address
 from fs_1c.talk import People
@@ -21,6 +22,7 @@ class Counting:
 
     def __init__(self) -> None:
         self.people = People(NumberPlan())
+        self.switches = Switches()
         self.told = 0
         self.asked: set[str] = set()
 

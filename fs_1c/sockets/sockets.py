@@ -1,13 +1,4 @@
-"""A server's sockets for many short connections: on asyncio's loop, without its transports.
-
-A call's connection lives for some milliseconds, and two things are said on it. asyncio has a task, a
-transport and a dozen turns of its loop for each, which together cost as much as all that is decided
-meanwhile. So these sockets have an epoll of their own, which is one descriptor to the loop: what has come on
-any of them comes together, in one turn.
-
-The epoll tells of changes only (EPOLLET). What a connection has no ear for any more stays unread in the
-kernel then, without being told again and again, until the peer hangs up.
-"""
+"""Listens, accepts, and watches what has been accepted."""
 
 from __future__ import annotations
 
@@ -18,17 +9,16 @@ import logging
 import os
 import select
 import socket
-import struct
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic
+
+from fs_1c.sockets.connected import ENDED, HEARD, L, Socket, address_of
 
 if TYPE_CHECKING:  # what stands here is wanted before settings are: loading those takes a while
     from fs_1c.settings import Address
 
 log = logging.getLogger(__name__)
 
-AT_A_TIME = 16 * 1024
-"""Octets of one `recv`, and so many one connection may bring in a turn; a channel's data has 6 000."""
 EVENTS = 50
 """Connections that one turn serves: others have the loop, too."""
 SLOWLY = 16
@@ -37,199 +27,16 @@ ACCEPTED = 50
 """Connections that one turn accepts; whoever was accepted before has his answer between two of them."""
 PAUSE = 1.0
 """Seconds between log lines about refused connections, and between attempts where not even that works."""
-LINES = 10
-"""Log lines in a `PAUSE` about what anybody could cause at will."""
 BACKLOG = 4096
 """Connections that wait to be accepted."""
-
-_ENDED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
-_HEARD = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-KERNEL_TICK = 10
-"""Milliseconds by which the kernel may count, at the most; less is no waiting at all."""
-_LAST_ACK = struct.Struct("56xI")
-"""Of Linux's `struct tcp_info`: `tcpi_last_ack_recv`, milliseconds."""
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
-
-class Listener(Protocol):
-    """Whoever a socket belongs to."""
-
-    @property
-    def deaf(self) -> bool:
-        """Nothing that comes is of any interest to it but the end."""
-
-    @property
-    def hasty(self) -> bool:
-        """What has come is of no interest to it once the peer has hung up."""
-
-    @property
-    def busy(self) -> bool:
-        """It has not done yet with what came before: what comes, the end, too, stays where it is, until
-        `Socket.listen`.
-        """
-
-    def lost(self) -> None:
-        """The connection has ended, from whichever side. Must not raise."""
-
-
-L = TypeVar("L", bound=Listener)
 Came = tuple[L, bytes, bool]
 """To whom something has come, what (may be empty), and whether the peer has hung up after it."""
 
 
-class WrongSocket(Exception):
-    """A listening socket has been handed over that no door can use; the message is one line."""
-
-
-async def must_stand_at(address: Address, listening: Sequence[socket.socket]) -> None:
-    """Raises `WrongSocket` unless the settings have a door where these listen: who may come in, and whether
-    he must show a token, depends on where that is. Raises OSError when a name cannot be resolved.
-    """
-    if not listening:
-        return
-    loop = asyncio.get_running_loop()
-    infos = await loop.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    wanted = {info[4][:2] for info in infos}
-    for one in listening:
-        if (stands := one.getsockname()[:2]) not in wanted:
-            raise WrongSocket(
-                f"{address}, but systemd hands over {_address(stands)}; allowed: the same here and as "
-                "ListenStream= in its socket unit"
-            )
-
-
-def _address(name: tuple[Any, ...]) -> Address:
-    from fs_1c.settings import Address
-
-    return Address(*name[:2])
-
-
-def waited(connected: socket.socket) -> float:
-    """Seconds for which a connection that has just been accepted had waited for that.
-
-    Its peer's handshake was the last that had to be acknowledged: whoever connects to us lets us speak first.
-    """
-    try:
-        milliseconds: int
-        (milliseconds,) = _LAST_ACK.unpack(
-            connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LAST_ACK.size)
-        )
-    except (OSError, struct.error):  # no TCP, or no Linux
-        return 0.0
-    return milliseconds / 1000 if milliseconds >= KERNEL_TICK else 0.0
-
-
-class Socket(Generic[L]):
-    """One connection. As with asyncio's transports, nothing here raises.
-
-    Attributes:
-        left: Something has come while the listener was busy.
-        listener: To whom it belongs.
-    """
-
-    __slots__ = ("_connected", "_descriptor", "_poll", "_sockets", "_unsent", "left", "listener")
-
-    def __init__(self, sockets: Sockets[L], connected: socket.socket, descriptor: int, listener: L) -> None:
-        self.listener = listener
-        self._sockets = sockets
-        self._connected = connected  # blocks if one lets it: whatever is called here says that it must not
-        self._descriptor = descriptor
-        self._poll = sockets.poll
-        self._unsent = b""
-        self.left = False
-
-    def write(self, data: bytes) -> None:
-        """Sends it now; and what the kernel has no room for, as soon as it has."""
-        if self._unsent:
-            self._unsent += data
-            return
-        try:
-            sent = self._connected.send(data, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            sent = 0
-        except OSError:  # it has ended, which will be told
-            return
-        if sent < len(data):
-            self._unsent = data[sent:]
-            self._poll.modify(self._descriptor, _HEARD | select.EPOLLOUT)
-
-    def close(self) -> None:
-        """Hangs up, now, and tells the listener; may be said again."""
-        open_ = self._sockets.open
-        if open_.get(self._descriptor) is self:  # and not another one, which has got its number since
-            del open_[self._descriptor]
-            with contextlib.suppress(OSError):  # to close it with something unread in it would be a reset
-                self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
-            self._connected.close()
-            self.listener.lost()
-
-    def peer(self) -> str:
-        """Who is at the other end, for a log line."""
-        try:
-            return str(_address(self._connected.getpeername()))
-        except OSError:
-            return "-"
-
-    def listen(self) -> None:
-        """The listener is not busy any more."""
-        if self.left and self._sockets.open.get(self._descriptor) is self:
-            self.left = False
-            self._tell_again()
-
-    def read(self, events: int) -> tuple[bytes, bool]:
-        """What has come, and whether the peer has hung up after it."""
-        try:
-            data = self._connected.recv(AT_A_TIME, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return b"", False
-        except OSError:
-            return b"", True
-        if len(data) == AT_A_TIME:
-            self._tell_again()
-            return data, False
-        return data, not data or bool(events & _ENDED)
-
-    def _tell_again(self) -> None:
-        """What there is of it is told once more in the next turn, among those that bring much."""
-        events = _HEARD | (select.EPOLLOUT if self._unsent else 0)
-        if self._poll is self._sockets.slow:
-            self._poll.modify(self._descriptor, events)
-        else:
-            self._poll.unregister(self._descriptor)
-            self._poll = self._sockets.slow
-            self._poll.register(self._descriptor, events)
-
-    def go_on(self) -> None:
-        """There is room in the kernel again."""
-        rest, self._unsent = self._unsent, b""
-        if rest:
-            self.write(rest)
-        if not self._unsent:
-            self._poll.modify(self._descriptor, _HEARD)
-
-
-class Complaints:
-    """Warnings that anybody could cause at will: `LINES` a second, and how many more there were."""
-
-    def __init__(self, log: logging.Logger) -> None:
-        self._log = log
-        self._told = 0
-
-    def add(self, line: str, *values: object) -> None:
-        if not self._told:
-            asyncio.get_running_loop().call_later(PAUSE, self._begin_anew)
-        self._told += 1
-        if self._told <= LINES:
-            self._log.warning(line, *values)
-
-    def _begin_anew(self) -> None:
-        if self._told > LINES:
-            self._log.warning("%d more such lines in a second are left out", self._told - LINES)
-        self._told = 0
-
-
 class Sockets(Generic[L]):
-    """Listens, accepts, and watches what has been accepted.
+    """The sockets of one server.
 
     Args:
         arrived: Is given each accepted socket, which belongs to it from then on, and its peer's address;
@@ -287,12 +94,12 @@ class Sockets(Generic[L]):
     @property
     def address(self) -> Address:
         """Where it listens, at the first address of a name, with the real port. Only while it does."""
-        return _address(next(iter(self._listening.values())).getsockname())
+        return address_of(next(iter(self._listening.values())).getsockname())
 
     def take(self, connected: socket.socket, listener: L) -> Socket[L]:
         """Watches a socket from now on. Raises OSError when the kernel cannot."""
         descriptor = connected.fileno()
-        self.poll.register(descriptor, _HEARD)
+        self.poll.register(descriptor, HEARD)
         taken = self.open[descriptor] = Socket(self, connected, descriptor, listener)
         return taken
 
@@ -338,7 +145,7 @@ class Sockets(Generic[L]):
                 one.go_on()
             if one.listener.busy:
                 one.left = True
-            elif events & _ENDED and (one.listener.deaf or one.listener.hasty):
+            elif events & ENDED and (one.listener.deaf or one.listener.hasty):
                 came.append((one.listener, b"", True))
             elif not one.listener.deaf:
                 came.append((one.listener, *one.read(events)))
