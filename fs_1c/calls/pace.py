@@ -37,9 +37,9 @@ class Pace:
 
     async def turn(self) -> None:
         """Ends when it is one's turn."""
-        turn = asyncio.get_running_loop().create_future()
-        self.step(lambda: turn.done() or turn.set_result(None))
-        await turn
+        turn = asyncio.Event()
+        self.step(turn.set)
+        await turn.wait()
 
     def _look(self) -> None:
         self._waits = bool(self._steps)

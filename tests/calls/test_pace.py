@@ -36,6 +36,10 @@ def test_steps_are_done_in_order_the_first_at_once_and_the_loop_turns_between_th
     asyncio.run(story())
 
 
+def fails() -> None:
+    raise ZeroDivisionError
+
+
 def test_a_step_that_fails_or_is_not_waited_for_any_more_stops_no_other() -> None:
     async def story() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
@@ -44,7 +48,7 @@ def test_a_step_that_fails_or_is_not_waited_for_any_more_stops_no_other() -> Non
         gone = asyncio.create_task(paced.turn())
         await asyncio.sleep(0)
         gone.cancel()
-        paced.step(lambda: 1 // 0)
+        paced.step(fails)
         await asyncio.wait_for(paced.turn(), 30)
         with contextlib.suppress(asyncio.CancelledError):
             await gone
