@@ -69,7 +69,11 @@ class Service:
         self.inbound: list[InboundDoor] = []
         self.http: HttpDoor | None = None
         self.calling: CallingDoor | None = None
-        self.desk = Desk(self._policy, lambda number, base: self.integration.name_of(number, base))
+        self.desk = Desk(
+            self._policy,
+            lambda number, base: self.integration.name_of(number, base),
+            lambda: self.outbound is not None and self.outbound.busy,
+        )
         self.integration.observers.append(self.desk)
         self.recordings: RecordingsDoor | None = None
         self._stopping = False

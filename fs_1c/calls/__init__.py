@@ -5,6 +5,7 @@
 """
 
 from fs_1c.calls.desk import Desk, Placed, Policy
+from fs_1c.calls.pace import Pace
 from fs_1c.calls.plan import CALL, CALLED, Refusal, Why
 from fs_1c.calls.progress import Result, Stage, Step, What
 
@@ -12,6 +13,7 @@ __all__ = [
     "CALL",
     "CALLED",
     "Desk",
+    "Pace",
     "Placed",
     "Policy",
     "Refusal",

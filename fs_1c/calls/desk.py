@@ -20,6 +20,7 @@ from typing import Protocol
 
 from fs_1c.call import Presence, PresenceState
 from fs_1c.calls.limits import Limits
+from fs_1c.calls.pace import Pace
 from fs_1c.calls.plan import Plan, Refusal, Why, command, planned
 from fs_1c.calls.progress import Progress, Stage, Step, What
 from fs_1c.numbers import NumberPlan
@@ -107,13 +108,21 @@ class Desk(Observer):
         policy: Gives the settings of now.
         name_of: Who a client is, by his number and base, as a telephone shall show him; may take as long as a
             caller would wait. Must not raise.
+        busy: Is a call being decided? Those who call in do not wait for those who click.
 
     Attributes:
         lines: The switches, the one that is asked first first.
+        pace: Gives the turns of all that is done for a call that is asked for.
     """
 
-    def __init__(self, policy: Callable[[], Policy], name_of: Callable[[str, str], Awaitable[str]]) -> None:
+    def __init__(
+        self,
+        policy: Callable[[], Policy],
+        name_of: Callable[[str, str], Awaitable[str]],
+        busy: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.lines: Sequence[Line] = ()
+        self.pace = Pace(busy)
         self._policy = policy
         self._name_of = name_of
         self._limits = Limits()
@@ -209,6 +218,7 @@ class Desk(Observer):
         told = False
         try:
             title = await self._name(placed.plan.number.e164, base)
+            await self.pace.turn()
             words = command(
                 placed.id,
                 placed.plan,
@@ -232,6 +242,7 @@ class Desk(Observer):
         """
         try:
             async with asyncio.timeout(NAMED_WITHIN), self._naming:
+                await self.pace.turn()
                 return await self._name_of(number, base)
         except TimeoutError:
             return ""

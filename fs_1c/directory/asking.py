@@ -112,7 +112,7 @@ class Asking:
         """The one request about `number` that is under way, or a new one; None if these are too many.
 
         Args:
-            until: A caller's deadline, who must say `left` when he waits no more; None: nobody waits.
+            until: A caller's deadline, who must say `left` when he waits no more; None: no caller waits.
             seen: Of when the answer is that the asker has seen, None if he saw none: a later one will do.
             trunk: Where the call came from: what it brings of new numbers is bounded. None: nothing is.
         """
@@ -127,7 +127,7 @@ class Asking:
             joined = request is not None
             if request is None:
                 if until is None:
-                    request = Request(Urgency.REFRESH, JUST_ASKED)
+                    request = Request(Urgency.REFRESH, None if seen is None else JUST_ASKED)
                 else:
                     request = Request(Urgency.ABANDONED, 0.0 if seen == NOTHING_LATER else None)
                 if come := self._later(number.e164, seen):

@@ -112,19 +112,21 @@ class Directory:
         private: bool = False,
         trunk: str | None = None,
         since: float | None = None,
+        hurried: bool = True,
     ) -> Caller:
         """The same for an event loop: waits without blocking it. Cancelled, for the caller has hung up, it
         leaves the request to the others who wait.
 
         Args:
             since: When the caller began to wait, on the monotonic clock; his deadline counts from there.
+            hurried: Nobody else's turn comes before his. False: callers', and a session stays free for them.
         """
         started = time.monotonic() if since is None else since
         known = self.known(received, private=private, since=started)
         if isinstance(known, Caller):
             return known
         waits = self._settings.deadline if deadline is None else deadline
-        request = self._asking.ask(known, started + waits, trunk=trunk)
+        request = self._asking.ask(known, started + waits if hurried else None, trunk=trunk)
         if request is None:
             return self._too_many(known)
         try:
@@ -135,7 +137,8 @@ class Directory:
             left = started + waits - time.monotonic()
             await asyncio.wait({waiter}, timeout=max(0.0, left))
         finally:
-            self._asking.left(request)
+            if hurried:
+                self._asking.left(request)
         # Not whether the loop has noticed: if it stood still, an answer that is there is not late.
         caller = self._caller(known, request, started, waits, in_time=request.future.done())
         return self._or_remembered(known, caller)

@@ -20,6 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from fs_1c.calls import Pace
 from fs_1c.settings import Address
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class HttpServer:
         patience: Seconds in which a client must take what is written for it; None: `PATIENCE`.
         certificate: Files of the certificate and its key, for https; None: plain HTTP.
         name: Of the door, for the log.
+        pace: Gives each request its turn to be read; None: that is when it comes.
     """
 
     def __init__(
@@ -62,8 +64,9 @@ class HttpServer:
         *,
         certificate: tuple[Path, Path] | None = None,
         name: str = "http door",
+        pace: Pace | None = None,
     ) -> None:
-        times = {"life": life or LIFE, "patience": patience or PATIENCE}
+        times = {"life": life or LIFE, "patience": patience or PATIENCE, "pace": pace}
         self._certificate = certificate
         self._name = name
         self._server = _Server(
@@ -134,6 +137,9 @@ class _Connection(H11Protocol):
 
     life: float
     patience: float
+    pace: Pace | None
+    _came = b""
+    """What is not read yet: its turn comes."""
     _end: asyncio.TimerHandle | None = None
     _waits: float | None = None
     """Since when for its client, who has to say or to take something."""
@@ -156,7 +162,19 @@ class _Connection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._under_way and not self._gives_up:
             self._wait()  # a next request begins
-        super().data_received(data)
+        if self.pace is None or self._under_way:
+            super().data_received(data)
+            return
+        begins, self._came = not self._came, self._came + data
+        if begins:
+            self.transport.pause_reading()
+            self.pace.step(self._read)
+
+    def _read(self) -> None:
+        data, self._came = self._came, b""
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            super().data_received(data)
 
     def handle_events(self) -> None:
         super().handle_events()
@@ -193,7 +211,7 @@ class _Connection(H11Protocol):
     def _has_place(self) -> bool:
         """Now that there are too many: is there one to hang up on for this one's sake?"""
         others = (one for one in self.connections if isinstance(one, _Connection) and one is not self)
-        waiting = [(one._waits, id(one), one) for one in others if one._waits is not None]
+        waiting = [(one._waits, id(one), one) for one in others if one._waits is not None and not one._came]
         if waiting:
             _, _, longest = min(waiting)
             self.connections.discard(longest)

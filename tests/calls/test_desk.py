@@ -61,14 +61,19 @@ class Line:
         return Future()
 
 
-def desk(*lines: Line, name: Callable[[], Awaitable[str]] | None = None, **calls: Any) -> Desk:
+def desk(
+    *lines: Line,
+    name: Callable[[], Awaitable[str]] | None = None,
+    busy: Callable[[], bool] = lambda: False,
+    **calls: Any,
+) -> Desk:
     settings = CallsSettings(dial="sofia/gateway/trunk/{number}", **calls)
     policy = Policy(settings, RoutingSettings(), NumberPlan())
 
     async def name_of(number: str, base: str) -> str:
         return await name() if name else "Чиж"
 
-    made = Desk(lambda: policy, name_of)
+    made = Desk(lambda: policy, name_of, busy)
     made.lines = lines
     for line in lines:
         line.desk = made
@@ -123,17 +128,18 @@ def test_a_click_is_one_call_however_often_it_is_told(monkeypatch: pytest.Monkey
 
 
 def test_after_two_seconds_it_is_another_click() -> None:
-    async def ask(here: Desk) -> Placed | Refusal:
-        return await here.ask(NUMBER, ("244",))
-
     line = Line()
     here = desk(line, at_once=10)
-    with freeze_time("2026-11-28 10:00:00", real_asyncio=True) as clock:
-        first = asyncio.run(ask(here))
-        clock.tick(1.9)
-        assert asyncio.run(ask(here)) is first
-        clock.tick(0.2)
-        assert asyncio.run(ask(here)) is not first
+
+    async def story() -> None:
+        with freeze_time("2026-11-28 10:00:00", real_asyncio=True) as clock:
+            first = await here.ask(NUMBER, ("244",))
+            clock.tick(1.9)
+            assert await here.ask(NUMBER, ("244",)) is first
+            clock.tick(0.2)
+            assert await here.ask(NUMBER, ("244",)) is not first
+
+    asyncio.run(story())
     assert len(line.told) == 2
 
 

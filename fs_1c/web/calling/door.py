@@ -24,7 +24,6 @@ from fs_1c.web.calling.day import rows
 from fs_1c.web.calling.forms import Forms
 from fs_1c.web.calling.keeper import Keeper
 from fs_1c.web.calling.own import Own
-from fs_1c.web.calling.pace import Pace
 from fs_1c.web.exchange import guarded
 from fs_1c.web.server import HttpServer
 
@@ -33,8 +32,6 @@ log = logging.getLogger(__name__)
 DOOR = "calls door"
 JOURNAL_WITHIN = 5.0
 """Seconds."""
-APART = 0.004
-"""Seconds from one request to the next: each takes about one of the loop, and the rest of it is for calls."""
 
 T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -52,18 +49,21 @@ class CallingDoor:
     def __init__(self, integration: Integration, settings: CallsSettings, desk: Desk) -> None:
         self.integration = integration
         self._settings = settings
+        self._pace = desk.pace
         self._threads = ThreadPoolExecutor(1, "fs-1c-calls")
         keeper = Keeper(lambda: self.integration, self._in_thread)
         self._reader = ThreadPoolExecutor(1, "fs-1c-calls-journal")
         forms = Forms(keeper, desk, lambda: accounts(self.integration, desk), self._day).endpoints()
         wanted = [route for form in settings.forms for route in forms.get(form, ())]
         own = Own(keeper, desk, lambda: list(self.integration.settings.onec))
-        self._pace = Pace(APART)
         application = Starlette(routes=self._routes((*own.endpoints(), *wanted)))
         application.router.redirect_slashes = False  # it would lead wherever the Host header says
         certificate, key = settings.cert_file, settings.key_file
         self._server = HttpServer(
-            application, certificate=(certificate, key) if certificate and key else None, name=DOOR
+            application,
+            certificate=(certificate, key) if certificate and key else None,
+            name=DOOR,
+            pace=desk.pace,
         )
 
     async def open(self, handed: Sequence[socket.socket] = ()) -> None:
@@ -106,10 +106,12 @@ class CallingDoor:
         return routes
 
     def _answers(self, methods: Mapping[str, Endpoint]) -> Endpoint:
-        """The endpoint of each method."""
+        """The endpoint of each method. To read a request, to work on it and to answer it are a turn each."""
 
         async def answer(request: Request) -> Response:
             await self._pace.turn()
-            return await methods[request.method](request)
+            response = await methods[request.method](request)
+            await self._pace.turn()  # many may have waited for the same: a switch that comes back, a time-out
+            return response
 
         return guarded(answer, DOOR)
