@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
+from fs_1c.language import speak
+
 # Nearly all that is loaded before the first test stays: to look for garbage in it is an eighth of the start.
 gc.disable()
 
@@ -75,3 +77,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileS
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+def pytest_runtest_teardown() -> None:
+    speak("en")  # a command that was run here leaves the language that it was asked for

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from fs_1c.language import _, choice, fits, ngettext, pgettext, retold, speak
-
-
-@pytest.fixture(autouse=True)
-def afterwards() -> Iterator[None]:
-    yield
-    speak("en")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 
@@ -17,19 +16,13 @@ from typer.testing import CliRunner
 import fs_1c.cli.speaking
 from fs_1c.call import Failure, Outcome, ScreenPop
 from fs_1c.cli import app
-from fs_1c.language import FOLDER, language, speak
+from fs_1c.language import FOLDER, language
 from tests import ROOT
 from tests.cli.support import write
 from tests.journal.conftest import conversation, decision, writing
 from tests.processes import fs_1c as run
 
 DEAD = "http://127.0.0.1:9/base/ws/VATS"
-
-
-@pytest.fixture(autouse=True)
-def afterwards() -> Iterator[None]:
-    yield
-    speak("en")
 
 
 @pytest.fixture
