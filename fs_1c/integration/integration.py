@@ -112,9 +112,11 @@ class Integration:
         return self._deciding.decide_now(call, since)
 
     async def name_of(self, number: str, base: str = "") -> str:
-        """Who a client is, as a telephone shows him, or nothing; waits no longer than a caller does."""
+        """Who a client is, as a telephone shows him, or nothing; waits no longer than a caller does, and no
+        caller waits for it.
+        """
         directory = self._bases.of(base).directory
-        caller = await directory.lookup_async(number, self.settings.lookup.deadline)
+        caller = await directory.lookup_async(number, self.settings.lookup.deadline, hurried=False)
         return shown(caller.title, "", self.settings.routing.name)
 
     def decided(self, decision: Decision) -> None:

@@ -67,6 +67,11 @@ class OutboundDoor:
             raise RuntimeError("the door is not open")
         return self._sockets.address
 
+    @property
+    def busy(self) -> bool:
+        """A call has come that is not decided yet."""
+        return bool(self._undecided)
+
     async def close(self, within: float = 5.0) -> None:
         """Takes no more calls, lets those that are being decided have their decision, then hangs up on
         FreeSWITCH.
