@@ -7,6 +7,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 # Nearly all that is loaded before the first test stays: to look for garbage in it is an eighth of the start.
 gc.disable()
@@ -54,6 +55,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((i for i, begins in enumerate(LONGEST) if item.nodeid.startswith(begins)), len(LONGEST))
 
     items.sort(key=turn)
+
+
+TOGETHER = ("tests/bsl", "tests/web/browser")
+"""Folders whose files one worker runs, all of them, by something that is started once."""
+
+
+class _Together(LoadFileScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    return _Together(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:

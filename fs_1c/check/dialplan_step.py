@@ -49,7 +49,7 @@ def _who_asks(switch: Switch, connection: EventSocket, found: Sequence[Asking]) 
             yield problem(
                 STEP, what, _NO_NAMES, "Leave one extension for the number; files are read by name."
             )
-        elif one.number == EXAMPLE:
+        elif one.example:
             what = f"{where} still takes the example's number, {EXAMPLE}"
             yield warning(STEP, what, _NO_NAMES, "Put your own number there, and reloadxml.")
         else:

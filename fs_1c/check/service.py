@@ -22,6 +22,7 @@ TOKEN_WITHIN = 3.0
 MANY = 1 << 16
 """Addresses of a network in which there are others than switches."""
 _EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  listens everywhere, is called here
+_NO_SERVICE = "no service runs, and none is needed: esl is off, mod_python3 asks within FreeSWITCH"
 _NO_NAMES = "Calls go on to their default target, without the caller's name."
 
 
@@ -107,6 +108,8 @@ def http(settings: Settings, running: bool | None) -> tuple[list[Finding], bool]
     except (requests.RequestException, ValueError):
         if running is False:
             return [skipped("http-door", "the service is not running")], False
+        if not (settings.esl.outbound.enabled or settings.esl.inbound):
+            return [skipped("http-door", _NO_SERVICE)], False
         what = f"nobody answers at {door.listen}"
         remedy = "Start the service, or compare http.listen with what it was started with."
         return [problem("http-door", what, lost, remedy)], False

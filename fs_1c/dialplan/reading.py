@@ -12,6 +12,8 @@ from fs_1c.settings import Address, is_loopback
 
 EXAMPLE = "74951234567"
 """The number that the examples are written for."""
+_AS_SHIPPED = rf"^(\+?{EXAMPLE})$"
+"""How the examples ask for it; `fs-1c setup` writes a number in every form, and its user's own is none."""
 _SILENT = (
     "set",
     "export",
@@ -37,6 +39,7 @@ class Asking:
         address: Whom it asks, as it is written: `127.0.0.1:8084`.
         ours: That is this service.
         number: The dialled number that it takes, if it takes just one.
+        example: That is the examples' number, as they ask for it.
         before: An extension of the same context that takes that number before it; empty: none.
         domain: `domain_name` as the extension sets it; empty: it does not.
         rings: What rings after it: dial strings, with what the extension sets filled in; other applications
@@ -48,6 +51,7 @@ class Asking:
     address: str
     ours: bool
     number: str = ""
+    example: bool = False
     before: str = ""
     domain: str = ""
     rings: tuple[str, ...] = field(default=())
@@ -96,6 +100,7 @@ def _of_context(context: etree._Element, listen: Address) -> Iterator[Asking]:
                     address=data.split()[0] if data.split() else "",
                     ours=any(_is(one, listen) for one in data.split(" ")[0].split("|")),
                     number=number,
+                    example=_conditions(extension) == [_AS_SHIPPED],
                     before=next(names, ""),
                     domain=variables.get("domain_name", ""),
                     rings=tuple(_rings(actions[at + 1 :], variables)),

@@ -126,8 +126,8 @@ class History(Observer):
         return owns(extension, self._office.policy, self._managers.get(call, ""))
 
     def before_card(self, client: Client, base: str, call: str, seconds: float) -> None:
-        """Tells 1C what it must know of a call before it takes a card; blocks, on a worker, for `seconds`, or
-        `BEFORE_A_CARD`, and a request at the most.
+        """Tells 1C what it must know of a call before it takes a card, and in dialect 3 that it began; blocks
+        on a worker, for `seconds`, or `BEFORE_A_CARD`, and a request at the most.
 
         Raises `OneCError` if that has surely not reached 1C, and a card would not, either.
         """

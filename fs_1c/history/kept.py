@@ -16,7 +16,9 @@ from typing import Any
 VERSION = 2
 """Of the tables."""
 SAID_FOR = 24 * 3600.0
-"""Seconds for which it is known what was said of a call, and a story is kept of which nothing is heard."""
+"""Seconds for which it is known what was said of a call, and a story is kept of which nothing is heard;
+longer where words wait for longer, for then they may come back.
+"""
 PORTION = 1000
 """Rows that are deleted at a time."""
 HELD = 1e18
@@ -280,7 +282,7 @@ def prune(
     """Forgets a portion of what is too old, but for the calls of which a word is under way. Returns the words
     among it, which nobody will be told.
     """
-    old = now - SAID_FOR
+    old = now - max(SAID_FOR, keep_for)
     # A clock that was wrong has left times that have not come yet.
     connection.execute("DELETE FROM said WHERE at < ? OR at > ?", (old, now + SAID_FOR))
     connection.execute("DELETE FROM stories WHERE at < ? OR at > ?", (old, now + SAID_FOR))

@@ -21,6 +21,7 @@ from fs_1c.history.office import Office
 from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Became, Fate, Pace, became
 from fs_1c.history.relay import Sharing
+from fs_1c.history.tables import mobilon
 from fs_1c.history.waiting import Desk
 from fs_1c.numbers import Number, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
@@ -32,6 +33,8 @@ PRUNE_EVERY = 600.0
 """Seconds between two looks for what is too old."""
 BEFORE_A_CARD = 3.0
 """Seconds that a card may wait for the words that must come before it."""
+FOR_ORDER = 0.5
+"""Seconds for which it does where 1C takes it without them: that its call began then comes before it."""
 BUSY_PAUSE = 0.05
 """Seconds until it is tried again for a card what the disk or another service held up."""
 MARKED_WITHIN = 5.0
@@ -76,9 +79,10 @@ class Sending:
     def before_card(self, client: Client, base: str, call: str, seconds: float) -> None:
         """See `History.before_card`."""
         known = self.office.bases.get(base)
-        if known is None or not known.pool.card_needs_call:
+        if known is None or not (known.pool.card_needs_call or known.table is mobilon):
             return
-        ends = time.monotonic() + min(seconds, BEFORE_A_CARD)
+        needs = known.pool.card_needs_call
+        ends = time.monotonic() + min(seconds, BEFORE_A_CARD if needs else FOR_ORDER)
         while self.outbox.is_open and (left := ends - time.monotonic()) > 0:
             waits: Future[Word | None] = Future()
             self.outbox.put(partial(self._first, (base, call), waits), hurry=True)
@@ -90,8 +94,13 @@ class Sending:
                 return
             if word is None:
                 return
+            if not needs and word.state != "START":
+                self.outbox.put(partial(self._not_sent, word))
+                return
             error = self._tell(client, word)
             self.outbox.put(partial(self._ended, word, error), hurry=True)
+            if not needs:
+                return
             if error is not None and error.kind == "busy":
                 time.sleep(BUSY_PAUSE)
             if error is not None and error.reached is Reached.NO and (error.passing or error.base_down):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,7 +37,7 @@ class TracingSettings(Section):
         if value and not is_http(value, r"(/[A-Za-z0-9._~/-]{0,255})?"):
             raise ValueError("allowed: http://HOST:PORT or https://HOST[:PORT][/PATH], without a password")
         if value and not _is_installed():
-            raise ValueError("needs OpenTelemetry, which is not installed: pip install 'fs-1c[otlp]'")
+            raise ValueError(f"needs OpenTelemetry, which is not installed: {_installs()}")
         return value.rstrip("/").removesuffix(_PATH)
 
     @model_validator(mode="after")
@@ -55,3 +57,11 @@ def _is_installed() -> bool:
         return find_spec(_EXPORTER) is not None and find_spec("opentelemetry.sdk") is not None
     except ImportError:  # not even what it stands in
         return False
+
+
+def _installs() -> str:
+    command = ["pip", "install", "fs-1c[otlp]"]
+    if find_spec("pip") is None:  # the Debian package's environment; and no index has that fs-1c
+        command = ["python3", "-m", "pip", "--python", f"{sys.prefix}/bin/python3", "install"]
+        command += ["opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"]
+    return shlex.join(command)

@@ -63,14 +63,18 @@ def there(path: Path) -> str:
     return ""
 
 
+def written(machine: Machine, dialplan: Path | None) -> list[Path]:
+    """Whatever may come to be there; `dialplan`: as in `refusals`."""
+    return [machine.folder / name for name in texts.NAMES] + ([dialplan / DIALPLAN] if dialplan else [])
+
+
 def refusals(machine: Machine, dialplan: Path | None) -> Iterator[str]:
     """Why nothing can be written here, one line each.
 
     Args:
         dialplan: Where the dialplan would come, as far as that is known.
     """
-    paths = [machine.folder / name for name in texts.NAMES] + ([dialplan / DIALPLAN] if dialplan else [])
-    yield from filter(None, map(there, paths))
+    yield from filter(None, map(there, written(machine, dialplan)))
     nearest = next(one for one in (machine.folder, *machine.folder.parents) if os.path.lexists(one))
     if not nearest.is_dir():
         yield _("{path} is no folder", path=nearest)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import signal
+import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from fs_1c.setup.plan import File, Owner, Plan
@@ -25,6 +27,19 @@ def place(plan: Plan, usable: Callable[[], object]) -> None:
     """
     with _stopped_by_signals():
         _place(plan, usable)
+
+
+def swept(paths: Iterable[Path]) -> list[Path]:
+    """Removes what a `place` that was killed has left beside those paths, secrets among it; returns it."""
+    found = []
+    for path in paths:
+        left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}")
+        with contextlib.suppress(OSError):
+            for one in path.parent.iterdir():
+                if left.fullmatch(one.name) and stat.S_ISREG(one.lstat().st_mode):
+                    one.unlink()
+                    found.append(one)
+    return sorted(found)
 
 
 def _place(plan: Plan, usable: Callable[[], object]) -> None:

@@ -16,7 +16,7 @@ from fs_1c.setup import machine, switch
 from fs_1c.setup.answers import Mistake
 from fs_1c.setup.asking import DOES_NOT_WORK, Given, Prompted, Refused
 from fs_1c.setup.interview import READERS, SECRETS, Interview, words
-from fs_1c.setup.placing import place
+from fs_1c.setup.placing import place, swept
 from fs_1c.setup.plan import Plan, planned, told
 
 
@@ -52,8 +52,11 @@ def run(
     found = machine.look(where.folder, where.state)
     configurations = [where.switch] if where.switch else list(switch.FOLDERS)
     known = next((one for one in configurations if one.is_dir()), None)
-    wrong = [*machine.refusals(found, known and machine.context(known, where.context))]
+    context = known and machine.context(known, where.context)
     asked = Prompted(given, console, words(), SECRETS) if asks else Given(given, console)
+    for path in () if dry else swept(machine.written(found, context)):
+        asked.say(_("removed {path}: a setup that was killed had left it", path=path), "yellow")
+    wrong = [*machine.refusals(found, context)]
     for line in wrong:
         asked.say(line, "red")
     if wrong:

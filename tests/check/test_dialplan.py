@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from fs_1c.check.finding import Finding, Level
 from fs_1c.dialplan import asking, users
 from fs_1c.settings import Address
+from fs_1c.setup.answers import Answers
+from fs_1c.setup.texts import dialplan
 from fs_1c.simulator.freeswitch import SwitchSettings
 from fs_1c.simulator.onec import Client
 from tests import ROOT
@@ -94,6 +96,20 @@ def test_the_examples_number_is_not_yours() -> None:
     ((level, what),) = words(seen(dialplan=asked_by(EXAMPLE), **USERS))
     assert level is WARNING
     assert "still takes the example's number, 74951234567" in what
+
+
+def test_whoever_really_has_the_examples_number_has_given_it_to_setup() -> None:
+    """`fs-1c setup` writes a number in every form in which a trunk may bring it, the examples in one."""
+    own = dialplan(Answers(url="http://1c/x", numbers=("74951234567",), target="100"), EXAMPLE)
+    found = seen(dialplan=asked_by(own), **USERS)
+    assert bad(found) == []
+    assert any("asks this service for 74951234567" in one.what for one in found)
+
+
+def test_every_examples_number_is_known_as_one() -> None:
+    for path in (ROOT / "dialplan").glob("*.xml"):
+        for one in asking(asked_by(path.read_text("utf-8")), HERE) or ():
+            assert one.example or one.number != "74951234567", path.name
 
 
 def test_a_default_target_that_does_not_exist_loses_callers() -> None:

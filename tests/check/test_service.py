@@ -201,9 +201,19 @@ def test_nonsense_at_the_http_door_does_no_harm(told: Any) -> None:
     assert {one.step for one in bad(found)} <= {"http-door"}
 
 
+def test_where_mod_python3_asks_no_service_is_missed() -> None:
+    """One that were started now would be of no use to any call."""
+    esl = {"outbound": {"enabled": False}}
+    found = [
+        one for one in seen(esl=esl, http={"listen": f"127.0.0.1:{free_port()}"}) if one.step == "http-door"
+    ]
+    assert [one.level for one in found] == [Level.SKIPPED]
+    assert "none is needed" in found[0].what
+
+
 @pytest.mark.usefixtures("impatient")
 def test_an_http_door_that_is_away_or_somebody_elses() -> None:
-    found = seen(http={"listen": f"127.0.0.1:{free_port()}"})
+    found = seen(**outbound(0), http={"listen": f"127.0.0.1:{free_port()}"})
     the_one(found, PROBLEM, "http-door", "nobody answers", "Start the service")
     with RawServer(says(http_answer(b"<html>It works!</html>"))) as server:
         found = seen(http={"listen": server.url.split("/")[2]})

@@ -105,6 +105,7 @@ _CONFIGURATION = """<?xml version="1.0"?>
         <param name="sip-ip" value="$domain"/>
         <param name="sip-port" value="$sip"/>
         <param name="rtp-ip" value="$domain"/>
+        <param name="rtp-timer-name" value="soft"/>
         <param name="context" value="public"/>
         <param name="dialplan" value="XML"/>
         <param name="inbound-codec-prefs" value="PCMU"/>

@@ -101,9 +101,6 @@ class Office(Switch):
         whole = main.read_text()
         greeting = _GREETING.format(sync=number("sync"))
         own = {
-            '<param name="auth-calls" value="false"/>': (
-                '<param name="auth-calls" value="false"/><param name="rtp-timer-name" value="soft"/>'
-            ),
             '<context name="public">': f'<context name="public">{greeting}',
             "      </settings>\n    </profile></profiles></configuration>": (
                 "      </settings></profile>"

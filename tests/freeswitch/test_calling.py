@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from fs_1c.calls import Placed, Result, Stage
+from fs_1c.esl import inbound
 from fs_1c.simulator.onec import Client
 from tests.freeswitch.conftest import Company
 from tests.freeswitch.sip import Manner, State
@@ -31,6 +32,12 @@ def all_the_time_in_the_world(monkeypatch: pytest.MonkeyPatch) -> None:
     """One click is one call however slow this machine is, and 1C waits for it."""
     monkeypatch.setattr("fs_1c.calls.desk.SAME", 600.0)
     monkeypatch.setattr("fs_1c.calls.desk.ANSWER_WITHIN", WAITS)
+
+
+@pytest.fixture
+def there_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that has just come looks again for what is up; it may see that a call is over and not hear why."""
+    monkeypatch.setattr(inbound, "LOOK_AGAIN", ())
 
 
 def open_for(company: Company, port: int, **calls: Any) -> Company:
@@ -128,6 +135,7 @@ FAILURES: dict[str, tuple[Manner | None, Manner | None, Result, int, str]] = {
 }
 
 
+@pytest.mark.usefixtures("there_for_long")
 @pytest.mark.parametrize("case", FAILURES)
 def test_1c_is_told_why_a_call_came_to_nothing(company: Company, case: str) -> None:
     subscriber, client, result, status, code = FAILURES[case]
@@ -155,6 +163,7 @@ def test_1c_is_told_why_a_call_came_to_nothing(company: Company, case: str) -> N
     assert [call.progress.result for call in calls(company)] == [result] * len(FORMS)
 
 
+@pytest.mark.usefixtures("there_for_long")
 def test_two_telephones_of_one_subscriber_ring_and_the_call_is_one(company: Company) -> None:
     """His desk phone and his softphone have one key: with an `origination_uuid` the second would not ring."""
     open_for(company, company.agents_port)
@@ -178,6 +187,7 @@ def test_two_telephones_of_one_subscriber_ring_and_the_call_is_one(company: Comp
     assert call.progress.result is Result.CANCELLED
 
 
+@pytest.mark.usefixtures("there_for_long")
 def test_a_telephone_that_rings_is_ended_by_delete(company: Company) -> None:
     open_for(company, company.agents_port)
     desk = company.phone("244", Manner.RINGS)

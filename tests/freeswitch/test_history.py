@@ -103,6 +103,8 @@ class Calls:
         clock = Clock()
         leg.answer()
         caller.to_be(State.TALKING)
+        # Who hands the call on before that, some milliseconds after his answer, has talked to nobody.
+        self.desks.watcher.wait("CHANNEL_BRIDGE", caller.call_id, within=PATIENCE)
         clock.began()
         return clock
 

@@ -56,18 +56,32 @@ class Clock:
 
 
 class Line:
-    """One service's way to Redis, in place of `BoundedRedis`; it can be cut."""
+    """One service's way to Redis, in place of `BoundedRedis`; it can be cut.
+
+    Attributes:
+        cut: Nothing passes.
+        cut_after: So many words pass before it is cut; the answer to the last of them is lost.
+    """
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
         self.cut = False
+        self.cut_after: int | None = None
 
     def begin(self, command: tuple[Any, ...], may_probe: bool = True) -> Future[Any]:
         told: Future[Any] = Future()
         if self.cut:
             told.set_exception(Away())
         else:
-            told.set_result(self._server.client.execute_command(*command))
+            answer = self._server.client.execute_command(*command)
+            if self.cut_after is not None:
+                self.cut_after -= 1
+                self.cut = self.cut_after <= 0
+            if self.cut:
+                self.cut_after = None
+                told.set_exception(Away())
+            else:
+                told.set_result(answer)
         return told
 
     def send(self, *commands: tuple[Any, ...]) -> Any:
@@ -127,6 +141,14 @@ def passes(clock: Clock, seconds: int, *services: Service) -> None:
             service.look()
 
 
+def disk() -> sqlite3.Connection:
+    """A new one."""
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    for statement in kept.SCHEMA:
+        made.execute(statement)
+    return made
+
+
 class Service:
     """One of the two.
 
@@ -137,9 +159,7 @@ class Service:
 
     def __init__(self, world: World, *, reserve: bool) -> None:
         self.world, self.reserve = world, reserve
-        self.disk = sqlite3.connect(":memory:", isolation_level=None)
-        for statement in kept.SCHEMA:
-            self.disk.execute(statement)
+        self.disk = disk()
         self.line = Line(world.redis)
         self.dead = self.frozen = False
         self.other: Service | None = None
@@ -374,7 +394,7 @@ def _virtual(relay: Relay, service: Service) -> None:
     def attached(switch: str, fresh: str, *, reserve: bool) -> Any:
         there = attach(switch, fresh, reserve=reserve)
         silent = None if there.silent is None else world.clock.now - (world.owner_seen or 0.0)
-        return type(there)(there.life, silent, there.reserved)
+        return replace(there, silent=silent)
 
     def seen(switch: str, life: str, *, own: bool) -> None:
         alive(switch, life, own=own)

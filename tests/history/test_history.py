@@ -14,7 +14,7 @@ import pytest
 from fs_1c.call import Call, Caller, Decision, HistoryWord, HungUp, Result, Told
 from fs_1c.history import kept
 from fs_1c.integration import Integration
-from fs_1c.onec import CallState, OneCError, Reached
+from fs_1c.onec import CallState, Client, OneCError, Reached
 from fs_1c.settings import build
 from fs_1c.talk import Observer
 from tests.history.conftest import TOLD_OF_AN_ANSWERED_CALL as ALL
@@ -297,3 +297,32 @@ def test_a_reserve_tells_nothing_of_calls_at_the_switch_of_another(ear: Ear, tmp
         happen(one, answered("call-2"), switch="own")
         until(lambda: ear.states("call-2") == ALL)
     assert not ear.states("call-1")
+
+
+@pytest.mark.parametrize("waits", ["START", "ANSWER"])
+def test_in_dialect_3_that_a_call_began_is_told_before_its_card(
+    ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: str
+) -> None:
+    """START waits, for it did not arrive; the card, which is a PREANSWER, does not overtake it. What comes
+    after a card in 1C's journal, or 1C that does not take it, holds no card up.
+    """
+    monkeypatch.setattr("fs_1c.history.pace.FIRST_PAUSE", 600.0)
+    monkeypatch.setattr("fs_1c.history.pace.LONGEST_PAUSE", 600.0)
+    tried = []
+
+    def fails(state: CallState) -> None:
+        tried.append(state.state)
+        if state.state == waits and tried.count(waits) == 1:
+            raise OneCError("unreachable", "no connection", Reached.NO, base_down=False, passing=True)
+
+    ear.before = fails
+    with telling(tmp_path) as one:
+        happen(one, answered("call-1")[:2])
+        until(lambda: waits in tried)
+        assert one.history is not None
+        until(lambda: not one.history._outbox.flying)  # type: ignore[union-attr]
+        had = ear.states("call-1")
+        one.history.before_card(object.__new__(Client), "default", "call-1", 30.0)
+        assert had == ([] if waits == "START" else ["START"])
+        assert ear.states("call-1")[:1] == ["START"]
+        assert waits == "START" or tried == ["START", "ANSWER"]

@@ -8,8 +8,10 @@ import tempfile
 import time
 from collections import defaultdict
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -239,3 +241,16 @@ def test_no_question_looks_at_all_words(tmp_path: Path) -> None:
         assert len(plan) == 1 and not plan[0].startswith("SCAN calls"), (question, plan)
         assert "USING" in plan[0] and "TEMP B-TREE" not in plan[0], (question, plan)
     connection.close()
+
+
+@pytest.mark.parametrize("keep_for", [3600.0, 7 * 86400.0])
+def test_what_was_said_is_known_for_as_long_as_words_may_wait(keep_for: float) -> None:
+    """And for a day at the least, for a call that is told anew after a restart."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    for statement in kept.SCHEMA:
+        connection.execute(statement)
+    ((place, end),) = kept.put(connection, [word("call-1", 1, True)])
+    kept.over(connection, replace(end, id=place))
+    for passed, known in ((max(keep_for, 86400.0) - 60, True), (max(keep_for, 86400.0) + 60, False)):
+        kept.prune(connection, time.time() + passed, keep_for, set())
+        assert (kept.put(connection, [end]) == []) is known

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fs_1c.call import Conversation
 from fs_1c.history import kept
 from fs_1c.history.relay import relay, shared
-from tests.history.cluster_model import calls
+from tests.history.cluster_model import calls, disk
 from tests.history.conftest import Ear, answered
 from tests.history.shared import Service, two
 from tests.history.test_relay_cases import ALL, Both, both, server
@@ -215,3 +216,110 @@ def test_what_it_had_said_without_redis_and_the_reserve_left_to_it_is_not_said_a
     both.pass_(20)
     both.says()
     assert both.told(call).count("END") == 1
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("after", range(1, 13))
+def test_redis_that_goes_away_while_the_reserve_takes_over_costs_no_word(
+    both: Both, after: int, back: bool
+) -> None:
+    """After so many words with Redis, the answer to the last of which is lost."""
+    both.own.kill()
+    rings = [both.call(i) for i in range(3)]
+    if back:
+        both.own.start()
+    both.reserve.line.cut_after = after
+    both.pass_(6)
+    both.reserve.line.cut, both.reserve.line.cut_after = False, None
+    both.pass_(20)
+    both.says()
+    for ring in rings:
+        told = both.told(ring)
+        assert list(dict.fromkeys(told)) == ALL and told.count("END") == 1
+
+
+def test_what_redis_has_and_the_disk_has_not_taken_is_taken_later(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that hangs while the reserve takes over, and the own service is back by then."""
+    both.own.kill()
+    ring = both.call(0)
+    both.own.start()
+    put, fails = kept.put, [True]
+
+    def hangs(*given: Any, **more: Any) -> Any:
+        if fails.pop() if fails else False:
+            raise TimeoutError
+        return put(*given, **more)
+
+    both.own.presence()
+    both.own.look()
+    both.reserve.presence()
+    monkeypatch.setattr(kept, "put", hangs)
+    both.reserve.look()
+    assert not fails
+    both.pass_(20)
+    both.says(both.reserve)
+    both.says()
+    assert list(dict.fromkeys(both.told(ring))) == ALL and both.told(ring).count("END") == 1
+
+
+@pytest.mark.parametrize("away", [1, 2])
+def test_what_it_had_said_without_redis_is_not_said_by_a_reserve_that_never_missed_it(
+    both: Both, away: int
+) -> None:
+    """It was killed and is back, with Redis, before anybody takes it for gone."""
+    both.world.dialect = "itoolabs"
+    both.own.line.cut = True
+    both.pass_(12)
+    ring = both.call(0)
+    both.says(both.own)
+    assert both.told(ring) == ["INCOMING", "COMPLETED", "history"]
+    both.own.kill()
+    both.own.line.cut = False
+    both.pass_(away)
+    both.own.start()
+    both.pass_(4)
+    both.says()
+    assert both.told(ring).count("INCOMING") == both.told(ring).count("COMPLETED") == 1
+
+
+def test_what_was_left_to_an_own_service_whose_disk_is_another_now_counts_as_told(both: Both) -> None:
+    """Whether it had said it without Redis that file alone knew."""
+    both.own.line.cut = True
+    both.pass_(12)
+    call = both.call(0)
+    both.says(both.own)
+    assert both.told(call) == ALL
+    both.own.kill()
+    both.own.line.cut = False
+    both.pass_(6)
+    both.says(both.reserve)
+    both.own.disk = disk()
+    both.own.start()
+    both.pass_(20)
+    both.says()
+    assert both.told(call).count("END") == 1
+    both.own.kill()
+    both.pass_(20)
+    both.says()
+    assert both.told(call).count("END") == 1
+
+
+def test_who_has_another_connection_by_now_hears_the_other_out_again(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """His line was cut while he asked Redis whether all was there that came before the one before."""
+    both.own.kill()
+    both.own.start()
+    first = both.own.life
+
+    def heard(switch: str) -> str:
+        both.own.life = "another"
+        return first
+
+    monkeypatch.setattr(both.own.relay._shared, "heard", heard)
+    both.own.presence()
+    both.own.look()
+    assert both.own.life == "another"
+    assert both.own.relay.hears_out("sw")

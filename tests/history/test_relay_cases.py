@@ -281,3 +281,19 @@ def test_what_ended_while_he_was_gone_is_not_safe_to_say_where_redis_has_lost_al
     both.pass_(40)
     both.says(both.own)
     assert both.told(call).count("END") == 1
+
+
+def test_redis_knows_what_was_said_for_as_long_as_words_may_wait(both: Both) -> None:
+    week = 7 * 86400
+    for one in (both.own, both.reserve):
+        one.relay._shared._keep_for = one.relay._shared._remembers = week
+    both.call(0)
+    both.own.kill()
+    both.pass_(6)
+    both.says(both.reserve)
+    left = both.call(1)
+    both.says(both.reserve)
+    both.server.client.delete(f"fs-1c:history:sw:call:b:{left}")
+    both.reserve.relay._hands.done(both.reserve.part, both.reserve.part.life, [("b", left, "END")])
+    found = [both.server.client.ttl(key) for key in both.server.client.keys("fs-1c:history:sw:call:*")]
+    assert len(found) == 2 and all(one > week - 60 for one in found)

@@ -32,6 +32,18 @@ def test_a_password_comes_by_stdin(world: World, tmp_path: Path) -> None:
     assert SECRET not in said.output
 
 
+def test_what_a_killed_setup_has_left_is_taken_away_and_said(world: World) -> None:
+    world.place.folder.mkdir(parents=True)
+    left = world.place.folder / ".password.0123456789ab"
+    left.write_text("half of")
+    assert "removed" not in setup(world, "--password-file", "-", "--dry-run", typed=SECRET).output
+    assert left.exists()
+    said = setup(world, "--password-file", "-", typed=SECRET)
+    assert said.exit_code == 0, said.output
+    assert f"removed {left}: a setup that was killed had left it" in " ".join(said.output.split())
+    assert not left.exists()
+
+
 def test_keys_of_the_directory(world: World) -> None:
     said = setup(world, "--password-file", "-", "--keys", "directory", typed=SECRET)
     assert said.exit_code == 0, said.output

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fs_1c.setup.placing import place
+from fs_1c.setup.placing import place, swept
 from fs_1c.setup.plan import File, Owner, Plan
 from tests.processes import fork
 
@@ -154,3 +154,28 @@ def test_a_disk_that_is_really_full(tmp_path: Path) -> None:
     before = everything(tmp_path)
     assert fork(on_a_full_disk, tmp_path).wait(60) == errno.EFBIG
     assert everything(tmp_path) == before
+
+
+def killed(root: Path) -> None:
+    place(plan(root), lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_what_a_killed_one_has_left_is_found_and_nothing_else(tmp_path: Path) -> None:
+    assert fork(killed, tmp_path).wait(60) == -signal.SIGKILL
+    one = plan(tmp_path)
+    theirs = [
+        one.folder / name
+        for name in (".password", ".password.swp", ".password.00000000000", ".x.0123456789ab")
+    ]
+    for path in theirs:
+        path.write_text("theirs")
+    (one.folder / ".password.0123456789ab").symlink_to(theirs[0])
+    left = swept(file.path for file in one.files)
+    assert sorted(path.name.rpartition(".")[0] for path in left) == [
+        ".00_fs-1c.xml",
+        ".fs-1c.toml",
+        ".password",
+    ]
+    hidden = sorted(path.name for path in tmp_path.rglob(".*"))
+    assert hidden == sorted([*(path.name for path in theirs), ".password.0123456789ab"])
+    assert swept(file.path for file in one.files) == []

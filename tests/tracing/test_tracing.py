@@ -19,6 +19,7 @@ from fs_1c.talk import Stories
 from fs_1c.tracing import Tracing
 from fs_1c.tracing import tracing as room
 from fs_1c.tracing.spans import Span
+from tests import ROOT
 from tests.tracing.test_spans import DECISION, NOW, NUMBER, TALK, UUID
 
 ONEC = {"url": "http://127.0.0.1:9/ws"}
@@ -181,6 +182,19 @@ def test_without_the_extra_settings_say_what_to_install(monkeypatch: pytest.Monk
     assert caught.value.problems == [
         "fs-1c.toml: tracing.endpoint: needs OpenTelemetry, which is not installed: pip install 'fs-1c[otlp]'"
     ]
+
+
+def test_in_the_debian_package_the_command_is_one_that_works_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its environment has no pip, and of Python's names only python3."""
+    monkeypatch.setattr(section, "_is_installed", lambda: False)
+    monkeypatch.setattr(section, "find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "prefix", "/opt/fs-1c")
+    with pytest.raises(SettingsError) as caught:
+        build({"onec": ONEC, "tracing": ENDPOINT}, "fs-1c.toml")
+    command = caught.value.problems[0].rpartition(": ")[2]
+    assert command.startswith("python3 -m pip --python /opt/fs-1c/bin/python3 install opentelemetry-sdk ")
+    for page in ("docs/monitoring/README.md", "docs/ru/monitoring.md"):
+        assert command in (ROOT / page).read_text("utf-8")
 
 
 @pytest.mark.parametrize(

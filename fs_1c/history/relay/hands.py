@@ -20,7 +20,7 @@ from fs_1c.history import kept
 from fs_1c.history.kept import Word
 from fs_1c.history.relay import rows, shared
 from fs_1c.history.relay.part import LATE, NOTHING, Host, Part, doubtful
-from fs_1c.history.relay.shared import ENDS, NOBODY, PORTION, Lost, Shared, Waiting, field_of, place_of
+from fs_1c.history.relay.shared import ENDS, NOBODY, PORTION, SAME, Lost, Shared, Waiting, field_of, place_of
 from fs_1c.redis_client import Away
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,8 @@ BEHIND = 30.0
 """Seconds until it is tried again to put what Redis had no room for."""
 ROWS = 500
 """Words that are read at a time."""
+TOLD = 5000
+"""Harmful words of before a restart that Redis hears of: those of minutes, where there are many calls."""
 
 
 def adopt(
@@ -84,6 +86,13 @@ class Hands:
             if part.behind:
                 return
 
+    def tell_told(self, part: Part) -> None:
+        """What the process before has said. Of which switch its file does not know: it hurts no other."""
+        found = self._host.ask(lambda connection: rows.told(connection, TOLD))
+        said = [(base, call, SAME.get(state, state)) for base, call, state in found]
+        for i in range(0, len(said), ROWS):
+            self.done(part, part.life, said[i : i + ROWS])
+
     def take_over(self, part: Part) -> None:
         """The own service is gone, and what it has not said is ours; or it is back, and what it cannot have
         heard is.
@@ -100,21 +109,24 @@ class Hands:
         while True:
             with part.lock:
                 ring = [one for one in part.ring if gone or one[0] <= part.owed + LATE]
-                rest = [] if gone else [one for one in part.ring if one[0] > part.owed + LATE]
-                part.ring.clear()
-                part.ring.extend(rest)
                 if not ring:
                     part.acts, part.owes, part.owed = gone, False, NOTHING
                     break
-            for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
-                said = [(word, manager, over) for _, word, manager, over in group]
-                ours = [word for word, *_ in said if not (doubt and word.once and not part.safe(word))]
-                left += len(said) - len(ours)
-                over = said[-1][2] and not doubt  # else the own service has something to say of it
-                if ours:
-                    taken += self._offer(part, ours, said[-1][1], over=over)
-                if his := [word for word, *_ in said if word not in ours]:
-                    self._leave(part, his)
+            offered: set[int] = set()
+            try:
+                for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
+                    said = list(group)
+                    ours = [one for one in said if not (doubt and one[1].once and not part.safe(one[1]))]
+                    left += len(said) - len(ours)
+                    _, _, manager, over = said[-1]
+                    if ours:  # while there is doubt the own service has something to say of the end
+                        words = [one[1] for one in ours]
+                        taken += self._offer(part, words, manager, over=over and not doubt)
+                    if his := [one[1] for one in said if one not in ours]:
+                        self._leave(part, his, there.owner)
+                    offered.update(map(id, said))
+            finally:  # what Redis or the disk has not taken is offered again
+                part.forget(offered)
         self._shared.said_all(part.switch, owner)
         self._host.adopted({})
         if gone or taken:
@@ -145,12 +157,7 @@ class Hands:
             taken += self._adopt(part, replace(found, words=words), managers)
             for name, by in found.taken:
                 if by != self._shared.me:
-                    log.warning(
-                        "call=%s history %s extension=- base=%s unknown: another was at it when it went",
-                        plain(found.call),
-                        plain(name),
-                        found.base,
-                    )
+                    _unknown(found, name, "another was at it when it went")
         self._host.adopted(managers)
         return taken, left
 
@@ -162,22 +169,30 @@ class Hands:
         reply = self._shared.put(
             part.switch, part.life, words, long=True, over=over, manager=manager
         ).result()
-        states = self._shared.understood(reply, words)
-        new = [word for word, state in zip(words, states or [1] * len(words), strict=True) if state == 1]
-        if new:
-            self._host.ask(lambda connection: kept.put(connection, new))
-        return len(new)
+        states = self._shared.understood(reply, words) or [1] * len(words)
+        ours = [word for word, state in zip(words, states, strict=True) if state > 0]
 
-    def _leave(self, part: Part, words: list[Word]) -> None:
+        def write(connection: sqlite3.Connection) -> int:
+            """Some may be there: it was offered before, and we have not heard that it was taken."""
+            here = {field_of(row) for row in rows.of_call(connection, words[0].base, words[0].call)}
+            return len(kept.put(connection, [word for word in ours if field_of(word) not in here]))
+
+        return int(self._host.ask(write)) if ours else 0
+
+    def _leave(self, part: Part, words: list[Word], owner: str) -> None:
         """The own service finds these in Redis when it is back; its file knows which it has said."""
-        reply = self._shared.put(part.switch, part.life, words, long=True, by=NOBODY).result()
+        by = f"{NOBODY}{owner}"
+        reply = self._shared.put(part.switch, part.life, words, long=True, by=by).result()
         self._shared.understood(reply, words)
 
     def _adopt(self, part: Part, found: Waiting, managers: dict[str, str]) -> int:
         me, life = self._shared.me, part.life
         # No clock of ours has seen them made.
         made = (part.since or part.born_at) - 0.001
-        words = tuple((replace(word, made=min(word.made, made)), by) for word, by in found.words)
+        another = [word for word, by in found.words if not part.reserve and is_anothers(word, by, me)]
+        words = tuple(
+            (replace(word, made=min(word.made, made)), by) for word, by in found.words if word not in another
+        )
         if found.manager:
             managers[found.call] = found.manager
         waits = any(by != me for _, by in found.taken)
@@ -190,6 +205,9 @@ class Hands:
             return adopt(connection, known, me, own, turn, under_way=is_under_way)
 
         taken, over = self._host.ask(write)
+        for word in another:
+            _unknown(found, word.state, "our file is another than of who may have said it")
+        over += map(field_of, another)
         self.done(part, life, [(found.base, found.call, name) for name in over])
         return int(taken)
 
@@ -232,6 +250,17 @@ class Hands:
             if reply.result() != b"life":
                 return
         part.life = ""
+
+
+def is_anothers(word: Word, by: str, me: str) -> bool:
+    """Whether a harmful word was left to an own service with another file than ours."""
+    return word.once and by.startswith(NOBODY) and by not in (NOBODY, f"{NOBODY}{me}")
+
+
+def _unknown(found: Waiting, state: str, why: str) -> None:
+    log.warning(
+        "call=%s history %s extension=- base=%s unknown: %s", plain(found.call), plain(state), found.base, why
+    )
 
 
 def fresh() -> str:

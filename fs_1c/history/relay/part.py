@@ -91,6 +91,7 @@ class Part:
         owner: The own service's name, as it was last.
         heard_out: An own service: what it was called when it knew what a reserve had heard.
         hears, hears_since: What it is called while it waits for that in Redis, and since when.
+        tells_told: Redis has not heard yet what the process before had said.
         at: When we were in Redis last, or began, on the monotonic clock.
         born, born_at: When we began, on that clock and in seconds since the epoch.
         behind: Redis had no room for all; tried again then.
@@ -112,6 +113,7 @@ class Part:
     heard_out: str = ""
     hears: str = ""
     hears_since: float = 0.0
+    tells_told: bool = True
     at: float = field(default_factory=time.monotonic)
     born: float = field(default_factory=time.monotonic)
     born_at: float = field(default_factory=time.time)
@@ -130,6 +132,13 @@ class Part:
         """Nobody else can have said it."""
         since = self.since
         return since is not None and word.made >= since
+
+    def forget(self, offered: set[int]) -> None:
+        """These of what is kept, by their `id`, are others' to know from now on."""
+        with self.lock:
+            left = [one for one in self.ring if id(one) not in offered]
+            self.ring.clear()
+            self.ring.extend(left)
 
     def looks(self) -> None:
         """Whether the own service is there, or was not for a while."""

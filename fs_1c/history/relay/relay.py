@@ -26,7 +26,8 @@ left.
 its presence on without a gap: no reserve has acted since. A reserve compares since when the own service has
 not been in Redis with since when it is not at the switch: it leaves alone what that may have said meanwhile.
 When Redis is back the own service first says there what has come to its end and what waits, and then that it
-is here.
+is here. After a restart it has that from its file; so what a reserve has left to it because only that file
+can know is not for one with another file: that counts as told.
 
 *Redis has lost what it knew* (it was started anew and keeps nothing on a disk): each life of it has a name,
 in each word with it, and what was made while another may have acted counts as told, for nobody can know. So a
@@ -265,10 +266,11 @@ class Relay:
                 part.hears, part.hears_since = me, now
             over = now - part.hears_since >= HEARS_OUT or self._shared.heard(part.switch) == me
         if over:
-            self._heard_out(part)
+            self._heard_out(part, me)
 
-    def _heard_out(self, part: Part) -> None:
-        part.heard_out = part.post.life
+    def _heard_out(self, part: Part, me: str) -> None:
+        """On the connection on which we were called so; there may be another by now."""
+        part.heard_out = me
         self._host.heard_out(part.switch)
 
     def _is_shared(self, part: Part) -> bool:
@@ -305,6 +307,9 @@ class Relay:
         part.life = there.life
         recent = [word for _, word in list(self._recent) if word.switch == part.switch]
         self._hands.done(part, part.life, [(word.base, word.call, field_of(word)) for word in recent])
+        if part.tells_told:  # it may have said it without Redis, and others have heard the same calls
+            self._hands.tell_told(part)
+            part.tells_told = False
         self._hands.put_all(part)
         if not part.reserve:
             self._hands.adopt_waiting(part)
@@ -317,7 +322,7 @@ class Relay:
             return False
         if known or there.reserved:
             if not part.reserve:
-                self._heard_out(part)  # what ended while we were away is among it
+                self._heard_out(part, part.post.life)  # what ended while we were away is among it
             lost = self._host.unknowable(part.switch, time.time() if since is None else since)
             if lost:
                 log.warning(

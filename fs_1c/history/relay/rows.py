@@ -33,6 +33,16 @@ def unsure(connection: sqlite3.Connection, switch: str, before: float) -> list[W
     return words(connection, " WHERE once AND switch = ? AND made < ?", (switch, before, MANY))
 
 
+def told(connection: sqlite3.Connection, limit: int) -> list[tuple[str, str, str]]:
+    """The newest harmful words that have come to their end, by base, call and state."""
+    return connection.execute(
+        "SELECT base, call, state FROM said WHERE base != '' AND NOT EXISTS (SELECT 1 FROM words WHERE"
+        " words.base = said.base AND words.call = said.call AND words.state = said.state)"
+        " ORDER BY at DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
+
+
 def me(connection: sqlite3.Connection) -> str:
     """What this file is called among services."""
     return str(connection.execute("SELECT value FROM cluster WHERE name = 'me'").fetchone()[0])

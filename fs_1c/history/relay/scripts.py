@@ -10,13 +10,17 @@ local life = redis.call('GET', KEYS[1])
 if not life then life = ARGV[1]; redis.call('SET', KEYS[1], life) end
 local reserved = redis.call('EXISTS', KEYS[3])
 if ARGV[2] ~= '0' then redis.call('SET', KEYS[3], 1, 'EX', ARGV[2]) end
-return {life, redis.call('TIME')[1], redis.call('GET', KEYS[2]) or '', reserved}
+return {life, redis.call('TIME')[1], redis.call('GET', KEYS[2]) or '', reserved,
+    redis.call('GET', KEYS[4]) or ''}
 """
 ALIVE = (
     _LIFE
     + """
 redis.call('SET', KEYS[3], 1, 'EX', ARGV[3])
-if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], redis.call('TIME')[1], 'EX', ARGV[2]) end
+if ARGV[2] ~= '0' then
+    redis.call('SET', KEYS[2], redis.call('TIME')[1], 'EX', ARGV[2])
+    redis.call('SET', KEYS[4], ARGV[4], 'EX', ARGV[2])
+end
 return 'ok'
 """
 )
@@ -36,8 +40,10 @@ for i = 10, #ARGV, 2 do
         redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
         waits = true
         found[#found + 1] = 1
+    elseif state == '-' then
+        found[#found + 1] = -1
     else
-        found[#found + 1] = state == '-' and -1 or 0
+        found[#found + 1] = (theirs or string.sub(state, 1, 1) == '!') and 0 or 2
     end
     another = another or (state and theirs and string.find(ARGV[9], ' ' .. ARGV[i] .. ' ', 1, true))
 end
@@ -96,20 +102,20 @@ return 'mine'
 SETTLE = (
     _LIFE
     + """
-for i = 4, #ARGV do redis.call('HSET', KEYS[3], ARGV[i], '-') end
+for i = 5, #ARGV do redis.call('HSET', KEYS[3], ARGV[i], '-') end
 local all = redis.call('HGETALL', KEYS[3])
 local over, long = false, false
 for i = 1, #all, 2 do
     if all[i] == '.over' then over = true
     elseif all[i] == '.long' then long = true
     elseif string.sub(all[i], 1, 1) ~= '.' and all[i + 1] ~= '-' then
-        if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], 86400) end
+        if redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
         return 'ok'
     end
 end
 redis.call('ZREM', KEYS[2], ARGV[2])
-if not long then redis.call('EXPIRE', KEYS[3], over and ARGV[3] or 86400)
-elseif redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], 86400) end
+if not long then redis.call('EXPIRE', KEYS[3], over and ARGV[3] or ARGV[4])
+elseif redis.call('TTL', KEYS[3]) < 0 then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
 return 'ok'
 """
 )

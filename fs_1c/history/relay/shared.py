@@ -23,7 +23,9 @@ from fs_1c.redis_client import Away, BoundedRedis
 MAX_CALLS = 20_000
 """Calls of one switch that wait in Redis."""
 REMEMBERED, REMEMBERED_LONG = 900, 24 * 3600
-"""Seconds for which it is known what was said of a call that is over: by its own service, by a reserve."""
+"""Seconds for which it is known what was said of a call that is over: by its own service; by a reserve, and
+for longer where words wait for longer.
+"""
 TAKES = 15.0
 """Seconds in which whoever has taken a word has said it, or is dead."""
 PORTION = 100
@@ -35,7 +37,7 @@ BEGINS = ("START", "INCOMING", "OUTGOING")
 ENDS = ("END", "COMPLETED")
 """Fields of how a call ended: whoever says that says what follows, too."""
 NOBODY = "-"
-"""Whose word it is that its own service is to look at: no service is called that."""
+"""Whose word it is that its own service is to look at, with what that is called: no service is called so."""
 HERE = 15
 """Seconds after its last look at Redis for which a service counts as there."""
 MAX_WORD = 8000
@@ -65,11 +67,13 @@ class Attached:
         life: Of what it knows; another one after it has lost it.
         silent: Seconds since the switch's own service was here; None: it never was.
         reserved: A reserve has been here.
+        owner: What its own service is called that was here last, or empty.
     """
 
     life: str
     silent: float | None
     reserved: bool
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +118,17 @@ class Shared:
         self._redis = redis
         self._prefix = f"{prefix}history:"
         self._keep_for = max(60, round(keep_for))
+        self._remembers = max(REMEMBERED_LONG, self._keep_for)
 
     def attach(self, switch: str, fresh: str, *, reserve: bool) -> Attached:
         """Blocks. Raises `Away`. `fresh` names its life if it has none."""
-        keys = (self._life, self._own(switch), f"{self._prefix}{switch}:reserve")
+        keys = (self._life, self._own(switch), f"{self._prefix}{switch}:reserve", self._owner(switch))
         stays = self._keep_for if reserve else 0
         try:
-            life, now, own, reserved = self._eval(scripts.ATTACH, keys, fresh, stays).result()
+            life, now, own, reserved, owner = self._eval(scripts.ATTACH, keys, fresh, stays).result()
             silent = max(0.0, float(now) - float(own)) if own else None
-            return Attached(life.decode("utf-8", "replace"), silent, bool(reserved))
+            names = life.decode("utf-8", "replace"), owner.decode("utf-8", "replace")
+            return Attached(names[0], silent, bool(reserved), names[1])
         except (TypeError, ValueError, AttributeError):
             raise self._redis.lied() from None
 
@@ -130,8 +136,9 @@ class Shared:
         """Says that we are here, and if we are the switch's `own` service that this is. Blocks. Raises `Away`
         and `Lost`.
         """
-        keys = (self._life, self._own(switch), self._here + self.me)
-        _checked(self._eval(scripts.ALIVE, keys, life, self._keep_for if own else 0, HERE).result())
+        keys = (self._life, self._own(switch), self._here + self.me, self._owner(switch))
+        stays = self._keep_for if own else 0
+        _checked(self._eval(scripts.ALIVE, keys, life, stays, HERE, self.me).result())
 
     def said_all(self, switch: str, owner: str) -> None:
         """Here is all that we have heard before that owner came. Blocks. Raises `Away`."""
@@ -162,15 +169,15 @@ class Shared:
         return self._eval(scripts.PUT, keys, life, member, MAX_CALLS, self._keep_for, *flags, *told)
 
     def understood(self, reply: Any, words: list[Word]) -> list[int] | None:
-        """For each word: 1: it is there now; 0: it was; -1: it has come to its end, or its call has. None:
-        there is no room.
+        """For each word: 1: it is there now; 2: it was, from us; 0: from another, or it is about to be said;
+        -1: it has come to its end, or its call has. None: there is no room.
 
         Raises `Away` and `Lost`.
         """
         _checked(reply)
         if reply == b"full":
             return None
-        if not isinstance(reply, list) or len(reply) != len(words) or not set(reply) <= {1, 0, -1}:
+        if not isinstance(reply, list) or len(reply) != len(words) or not set(reply) <= {2, 1, 0, -1}:
             raise self._redis.lied()
         return reply
 
@@ -193,7 +200,8 @@ class Shared:
         """These fields have come to their end; a future."""
         member = f"{base}:{call}"
         keys = (self._life, self._index(switch), self._hash(switch, member))
-        return self._eval(scripts.SETTLE, keys, life, member, REMEMBERED_LONG if long else REMEMBERED, *said)
+        stays = self._remembers if long else REMEMBERED
+        return self._eval(scripts.SETTLE, keys, life, member, stays, self._remembers, *said)
 
     def back(self, word: Word, life: str) -> Future[Any]:
         """It has surely not arrived: others may have it."""
@@ -229,6 +237,9 @@ class Shared:
 
     def _own(self, switch: str) -> str:
         return f"{self._prefix}{switch}:own"
+
+    def _owner(self, switch: str) -> str:
+        return f"{self._prefix}{switch}:owner"
 
     def _said(self, switch: str) -> str:
         return f"{self._prefix}{switch}:said"

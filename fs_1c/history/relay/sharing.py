@@ -123,7 +123,8 @@ class Sharing:
         self._outbox.put(partial(self._conclude, switch), hurry=True)
 
     def _conclude(self, switch: str, changes: Changes) -> None:
-        self.concludes(switch, changes)
+        if not self._relay.hears_out(switch):  # on another connection by now
+            self.concludes(switch, changes)
 
     def said(self, words: list[Word]) -> None:
         def drop(connection: Connection) -> None:
