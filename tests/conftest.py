@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +17,9 @@ gc.disable()
 
 # Texts are looked for as they stand in the code, whatever whoever runs this reads.
 os.environ.update({"LC_ALL": "C.UTF-8", "LANGUAGE": ""})
+
+# Whoever starts tests in the background of a script has them, and all that they start, deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Properties are not timed: a busy machine is not a failure. `make test` tries the same examples each time, so
 # that a change fails by what it changes; `make fuzz` looks for others.
