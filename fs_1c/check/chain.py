@@ -8,9 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from fs_1c.bounds import Budget, at_once, begin
-from fs_1c.check import (
+from fs_1c.check import base, service, switch
+from fs_1c.check.base import Base
+from fs_1c.check.finding import Finding, skipped, warning
+from fs_1c.check.keys import Keys
+from fs_1c.check.masking import Mask
+from fs_1c.check.steps import (
     answer_step,
-    base,
     calls_step,
     dialplan_step,
     history_step,
@@ -20,15 +24,9 @@ from fs_1c.check import (
     reach_step,
     recordings_step,
     routing_step,
-    service,
     settings_step,
-    switch,
 )
-from fs_1c.check.base import Base
-from fs_1c.check.finding import Finding, skipped, warning
-from fs_1c.check.keys import Keys
-from fs_1c.check.masking import Mask
-from fs_1c.check.settings_step import base_link, switch_link
+from fs_1c.check.steps.settings_step import base_link, switch_link
 from fs_1c.check.switch import Switch
 from fs_1c.check.walk import Branch, Step, Trip, Unseen, Watch, collect
 from fs_1c.settings import Settings

@@ -15,8 +15,9 @@ import pytest
 from lxml import etree
 from rich.console import Console
 
-from fs_1c.check import chain, load_step, report
+from fs_1c.check import chain, report
 from fs_1c.check.finding import Finding, Level
+from fs_1c.check.steps import load_step
 from fs_1c.service import Service
 from fs_1c.settings import Settings
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings

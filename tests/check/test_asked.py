@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from fs_1c.check import base as bases
-from fs_1c.check import load_step
 from fs_1c.check.finding import Level
 from fs_1c.check.keys import Keys
+from fs_1c.check.steps import load_step
 from fs_1c.onec import NOBODY
 from fs_1c.simulator.onec import Client, Fault, OneCSimulator
 from tests.check.conftest import (

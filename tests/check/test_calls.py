@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fs_1c.check.calls_step import calls
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
-from fs_1c.check.settings_step import secrets
+from fs_1c.check.steps.calls_step import calls
+from fs_1c.check.steps.settings_step import secrets
 from fs_1c.settings import build
 from tests.certificates import certificate
 

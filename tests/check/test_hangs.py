@@ -15,21 +15,11 @@ from typing import Any
 import pytest
 
 from fs_1c.bounds import Budget
-from fs_1c.check import (
-    answer_step,
-    base,
-    chain,
-    load_step,
-    network,
-    number_step,
-    reach_step,
-    service,
-    settings_step,
-    switch,
-)
+from fs_1c.check import base, chain, network, service, switch
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.keys import Keys
 from fs_1c.check.masking import Mask
+from fs_1c.check.steps import answer_step, load_step, number_step, reach_step, settings_step
 from fs_1c.check.walk import Branch, Step, Trip
 from fs_1c.settings import build
 from fs_1c.simulator.onec import OneCSimulator
@@ -158,7 +148,7 @@ def test_a_thread_that_hangs_does_not_keep_the_process_from_ending(tmp_path: Pat
     )
     program = (
         "import sys; from pathlib import Path; from rich.console import Console; "
-        "from fs_1c.check import report, settings_step; settings_step.FILE_WITHIN = 0.3; "
+        "from fs_1c.check import report; from fs_1c.check.steps import settings_step; settings_step.FILE_WITHIN = 0.3; "
         "sys.exit(report.run(Path(sys.argv[1]), [], as_json=True, console=Console()))"
     )
     ran = subprocess.run(

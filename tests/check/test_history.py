@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fs_1c.check.finding import Level
-from fs_1c.check.history_step import history
 from fs_1c.check.keys import Keys
+from fs_1c.check.steps.history_step import history
 from fs_1c.settings import Settings, build
 from tests.check.conftest import the_one
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fs_1c.check.finding import Level
-from fs_1c.check.presence_step import presence
+from fs_1c.check.steps.presence_step import presence
 from fs_1c.settings import build
 from fs_1c.simulator.freeswitch import SwitchSettings
 from tests.check.conftest import switch

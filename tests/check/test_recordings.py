@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fs_1c.check.finding import Finding
-from fs_1c.check.recordings_step import recordings
+from fs_1c.check.steps.recordings_step import recordings
 from fs_1c.settings import build
 
 

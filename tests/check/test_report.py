@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from fs_1c.check import reach_step, report
+from fs_1c.check import report
+from fs_1c.check.steps import reach_step
 from fs_1c.simulator.onec import Fault, OneCSimulator
 from tests.check.conftest import KEY, PASSWORD, settings_file, shown, simulator
 from tests.check.conftest import switch as running_switch

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fs_1c.check.finding import Finding, Level
-from fs_1c.check.routing_step import routing
+from fs_1c.check.steps.routing_step import routing
 from fs_1c.settings import build
 
 TRUNK = "sofia/gateway/trunk/{number}"

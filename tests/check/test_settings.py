@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from fs_1c.cards.subscribers import MAX_FILE
-from fs_1c.check import keys, recordings_step, settings_step
+from fs_1c.check import keys
 from fs_1c.check.finding import Finding, Level
 from fs_1c.check.masking import Mask
+from fs_1c.check.steps import recordings_step, settings_step
 from fs_1c.settings import SubscribersSettings, build, load
 from tests.check.conftest import bad, check, the_one
 from tests.support import as_nobody, let_all_in

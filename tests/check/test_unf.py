@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from fs_1c import wsdl
-from fs_1c.check import answer_step
 from fs_1c.check import base as bases
 from fs_1c.check.finding import Level
 from fs_1c.check.keys import Keys
+from fs_1c.check.steps import answer_step
 from fs_1c.simulator.onec import REHEARSAL, Client, Fault
 from tests.check.conftest import (
     bad,

@@ -16,7 +16,7 @@ from random import Random
 
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
 from fs_1c.simulator.onec.fault_table import KINDS
-from tests.history import sends
+from tests.history.outbox import sends
 from tests.processes import fork
 
 WITHIN = 120.0

@@ -17,7 +17,7 @@ from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from fs_1c.talk import Observer
 from tests.history.conftest import answered, settings
 from tests.history.load import agree
-from tests.history.sends import events
+from tests.history.outbox.sends import events
 from tests.recordings import DATA
 from tests.support import SOON, until
 from tests.world import until as happens

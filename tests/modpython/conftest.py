@@ -1,5 +1,5 @@
 """The door inside FreeSWITCH, outside of it: a stand-in plays FreeSWITCH's Python module. For the real one
-see tests/freeswitch/test_modpython.py.
+see tests/freeswitch/doors/test_modpython.py.
 """
 
 from __future__ import annotations

@@ -172,7 +172,7 @@ def test_serve_says_which_secrets_everybody_reads(tmp_path: Path) -> None:
     ],
 )
 def test_check_says_when_a_password_goes_over_a_network_as_it_is(url: str, username: str, told: bool) -> None:
-    from fs_1c.check.settings_step import plain_http
+    from fs_1c.check.steps.settings_step import plain_http
 
     settings = build({"onec": {"url": url, "username": username, "password": "s3cret"}})
     found = plain_http(settings)

@@ -10,9 +10,16 @@ from fs_1c.calls import Stage
 from fs_1c.journal import calls as journal
 from fs_1c.journal import journal_file
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
+from tests.freeswitch.calling.test_calling import (
+    CLIENTS,
+    NUMBERS,
+    WAITS,
+    all_the_time_in_the_world,
+    ask,
+    calls,
+)
 from tests.freeswitch.conftest import Company
 from tests.freeswitch.sip import Manner
-from tests.freeswitch.test_calling import CLIENTS, NUMBERS, WAITS, all_the_time_in_the_world, ask, calls
 
 __all__ = ["all_the_time_in_the_world"]
 pytestmark = pytest.mark.freeswitch

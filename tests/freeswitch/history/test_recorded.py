@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from tests.freeswitch.phones import BARESIP
+from tests.freeswitch.presence.test_phones import Desks, desks, office
 from tests.freeswitch.sip import State
-from tests.freeswitch.test_phones import Desks, desks, office
 
 __all__ = ["desks", "office"]
 pytestmark = [

@@ -13,10 +13,10 @@ import pytest
 from fs_1c.call import Conversation
 from fs_1c.history import kept
 from fs_1c.history.relay import relay, shared
-from tests.history.cluster_model import calls, disk
 from tests.history.conftest import Ear, answered
-from tests.history.shared import Service, two
-from tests.history.test_relay_cases import ALL, Both, both, server
+from tests.history.relay.cluster_model import calls, disk
+from tests.history.relay.shared import Service, two
+from tests.history.relay.test_relay_cases import ALL, Both, both, server
 from tests.redis_server import RedisServer, needs_redis
 from tests.support import until
 

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator
 
 from fs_1c.check.finding import Finding, ok, problem, warning
-from fs_1c.check.routing_step import dear_of
+from fs_1c.check.steps.routing_step import dear_of
 from fs_1c.settings import Settings
 
 STEP = "calls"

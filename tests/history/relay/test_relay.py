@@ -17,7 +17,7 @@ from fs_1c.history.relay import relay
 from fs_1c.onec import CallState, OneCError, Reached
 from tests.history.conftest import HARMFUL, Ear, answered
 from tests.history.conftest import TOLD_OF_AN_ANSWERED_CALL as ALL
-from tests.history.shared import SWITCH, two
+from tests.history.relay.shared import SWITCH, two
 from tests.redis_server import RedisServer, needs_redis, redis_server
 from tests.support import until
 

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.freeswitch.conftest import Company
-from tests.freeswitch.sip import Agents
-from tests.freeswitch.switch import Switch
-from tests.freeswitch.test_calling import (
+from tests.freeswitch.calling.test_calling import (
     all_the_time_in_the_world,
     test_one_click_rings_the_subscriber_and_then_the_client,
     test_what_became_of_a_call_while_the_connection_was_lost,
 )
+from tests.freeswitch.conftest import Company
+from tests.freeswitch.doors.test_conversations import test_a_service_restarted_in_the_middle_of_conversations
+from tests.freeswitch.doors.test_injection import test_nothing_that_1c_says_is_executed
+from tests.freeswitch.sip import Agents
+from tests.freeswitch.switch import Switch
 from tests.freeswitch.test_calls import (
     test_a_conversation_outlives_the_service,
     test_a_known_client_reaches_his_manager,
@@ -21,8 +23,6 @@ from tests.freeswitch.test_calls import (
     test_an_unknown_client_reaches_the_default,
     test_the_caller_gives_up_during_the_lookup,
 )
-from tests.freeswitch.test_conversations import test_a_service_restarted_in_the_middle_of_conversations
-from tests.freeswitch.test_injection import test_nothing_that_1c_says_is_executed
 
 __all__ = [
     "all_the_time_in_the_world",

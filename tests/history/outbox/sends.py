@@ -1,8 +1,6 @@
-"""`python -m tests.history.sends FOLDER URL DIALECT CALLS NOW`: a service that hears of calls and tells 1C,
-to be killed at any moment. Prints the number of each event just before it hears it, and `done` in the end.
-
-The calls of the switch overlap; their events have numbers, which are its time. Who is started at a time hears
-what a door does then: what is up, and that the legs that he asks about are not.
+"""`python -m tests.history.outbox.sends FOLDER URL DIALECT CALLS NOW`: a service that hears of calls and
+tells 1C, to be killed at any moment. Prints the number of each event just before it hears it, and `done` in
+the end.
 """
 
 from __future__ import annotations

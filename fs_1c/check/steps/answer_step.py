@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from fs_1c.check import explain, network, reach_step
+from fs_1c.check import explain, network
 from fs_1c.check.base import Base, Said
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
+from fs_1c.check.steps import reach_step
 from fs_1c.numbers import NotANumber, read
 from fs_1c.onec import DESCRIBE, NOBODY, Connection, OneCError, described_at, dialects, mobilon
 from fs_1c.settings import DialectName

@@ -285,7 +285,7 @@ def test_a_process_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
     script = """
         import logging, resource, sys
         from pathlib import Path
-        from tests.history.test_outbox_fails import *
+        from tests.history.outbox.test_outbox_fails import *
         logging.basicConfig(stream=sys.stdout, format="%(message)s", level="WARNING")
         place.AGAIN = pace.FIRST_PAUSE = pace.LONGEST_PAUSE = 0.05
         ear = Ear()

@@ -13,10 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fs_1c.calls import Result
-from tests.freeswitch.configuration import PASSWORD
-from tests.freeswitch.conftest import Company
-from tests.freeswitch.sip import Manner
-from tests.freeswitch.test_calling import (
+from tests.freeswitch.calling.test_calling import (
     CLIENTS,
     NUMBERS,
     TOKEN,
@@ -25,6 +22,9 @@ from tests.freeswitch.test_calling import (
     ask,
     calls,
 )
+from tests.freeswitch.configuration import PASSWORD
+from tests.freeswitch.conftest import Company
+from tests.freeswitch.sip import Manner
 
 __all__ = ["all_the_time_in_the_world"]
 pytestmark = pytest.mark.freeswitch

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from fs_1c.history.relay import shared
-from tests.history.cluster_model import Service, World, calls, moves, passes, twice
 from tests.history.conftest import HARMFUL
+from tests.history.relay.cluster_model import Service, World, calls, moves, passes, twice
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
 pytestmark = needs_redis

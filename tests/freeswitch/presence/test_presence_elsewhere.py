@@ -14,8 +14,8 @@ from tests.freeswitch.configuration import DOMAIN, PASSWORD
 from tests.freeswitch.conftest import Company, Running
 from tests.freeswitch.office import SECRET, Office
 from tests.freeswitch.phones import BARESIP, Softphone
+from tests.freeswitch.presence.test_phones import office
 from tests.freeswitch.sip import Phone, State
-from tests.freeswitch.test_phones import office
 from tests.redis_server import NEEDED, RedisServer, redis_server
 
 __all__ = ["office"]  # a fixture

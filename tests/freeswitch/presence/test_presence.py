@@ -13,8 +13,8 @@ from tests.freeswitch.configuration import DOMAIN
 from tests.freeswitch.conftest import BUSY as OF_246
 from tests.freeswitch.conftest import CHIZH
 from tests.freeswitch.phones import BARESIP, Softphone
+from tests.freeswitch.presence.test_phones import Desks, desks, office, talks
 from tests.freeswitch.sip import PATIENCE, Leg, Manner, State
-from tests.freeswitch.test_phones import Desks, desks, office, talks
 
 __all__ = ["desks", "office"]  # fixtures
 

@@ -8,11 +8,11 @@ import pytest
 import requests
 
 from fs_1c.calls import Stage
+from tests.freeswitch.calling.test_calling import TOKEN, WAITS, all_the_time_in_the_world, calls
+from tests.freeswitch.calling.test_calling_softphone import click
 from tests.freeswitch.conftest import CHIZH
+from tests.freeswitch.presence.test_phones import Desks, desks, office, pytestmark
 from tests.freeswitch.sip import Manner
-from tests.freeswitch.test_calling import TOKEN, WAITS, all_the_time_in_the_world, calls
-from tests.freeswitch.test_calling_softphone import click
-from tests.freeswitch.test_phones import Desks, desks, office, pytestmark
 
 __all__ = ["all_the_time_in_the_world", "desks", "office", "pytestmark"]
 

@@ -6,10 +6,10 @@ import pytest
 import requests
 
 from fs_1c.calls import Result, Stage
+from tests.freeswitch.calling.test_calling import SHOWN, TOKEN, WAITS, all_the_time_in_the_world, calls, url
 from tests.freeswitch.conftest import CHIZH
+from tests.freeswitch.presence.test_phones import Desks, desks, office, pytestmark
 from tests.freeswitch.sip import Manner
-from tests.freeswitch.test_calling import SHOWN, TOKEN, WAITS, all_the_time_in_the_world, calls, url
-from tests.freeswitch.test_phones import Desks, desks, office, pytestmark
 
 __all__ = ["all_the_time_in_the_world", "desks", "office", "pytestmark"]
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from fs_1c.history.relay import shared
-from tests.history.cluster_model import LAST, Service, World, calls, moves, passes, twice
 from tests.history.conftest import HARMFUL
+from tests.history.relay.cluster_model import LAST, Service, World, calls, moves, passes, twice
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
 CALLS = 4

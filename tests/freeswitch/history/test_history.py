@@ -17,10 +17,10 @@ import pytest
 from fs_1c.simulator.onec import Client, Document
 from tests.freeswitch.office import Office
 from tests.freeswitch.phones import BARESIP, Softphone
+from tests.freeswitch.presence.test_phones import Desks, replaced
 from tests.freeswitch.sip import PATIENCE, Agents, Leg, Manner, State
 from tests.freeswitch.switch import BINARY
 from tests.freeswitch.test_dialplan import QUEUE
-from tests.freeswitch.test_phones import Desks, replaced
 
 pytestmark = [
     pytest.mark.freeswitch,

@@ -9,9 +9,9 @@ import requests
 
 from fs_1c.simulator.onec import Client
 from tests.calls.test_plan import HOSTILE, NAMES
+from tests.freeswitch.calling.test_calling import SHOWN, TOKEN, WAITS, ask, url
 from tests.freeswitch.conftest import Company
 from tests.freeswitch.sip import Manner, State
-from tests.freeswitch.test_calling import SHOWN, TOKEN, WAITS, ask, url
 
 pytestmark = pytest.mark.freeswitch
 

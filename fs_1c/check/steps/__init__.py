@@ -1,0 +1,1 @@
+"""What is looked at, a step a file: each says what it found."""
