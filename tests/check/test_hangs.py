@@ -148,7 +148,8 @@ def test_a_thread_that_hangs_does_not_keep_the_process_from_ending(tmp_path: Pat
     )
     program = (
         "import sys; from pathlib import Path; from rich.console import Console; "
-        "from fs_1c.check import report; from fs_1c.check.steps import settings_step; settings_step.FILE_WITHIN = 0.3; "
+        "from fs_1c.check import report; from fs_1c.check.steps import settings_step; "
+        "settings_step.FILE_WITHIN = 0.3; "
         "sys.exit(report.run(Path(sys.argv[1]), [], as_json=True, console=Console()))"
     )
     ran = subprocess.run(
