@@ -64,6 +64,14 @@ class Service:
         self.integration.close(1.0)
 
 
+def are_there(redis: RedisServer, own: Service, reserve: Service) -> bool:
+    """Both know Redis, and it has been told that the own service is there: what is not told when that is
+    killed would leave doubt what it has said.
+    """
+    told = redis.client.exists(f"fs-1c:history:{SWITCH}:own")
+    return own.part.life != "" and reserve.part.life != "" and bool(told)
+
+
 @contextmanager
 def two(tmp_path: Path, redis: RedisServer, **more: Any) -> Iterator[tuple[Service, Service]]:
     """The own service, and the reserve that hears it."""

@@ -17,7 +17,7 @@ from fs_1c.history.relay import relay
 from fs_1c.onec import CallState, OneCError, Reached
 from tests.history.conftest import HARMFUL, Ear, answered
 from tests.history.conftest import TOLD_OF_AN_ANSWERED_CALL as ALL
-from tests.history.relay.shared import SWITCH, two
+from tests.history.relay.shared import SWITCH, are_there, two
 from tests.redis_server import RedisServer, needs_redis, redis_server
 from tests.support import until
 
@@ -50,7 +50,7 @@ def test_a_reserve_says_nothing_while_the_own_service_is_there(
 ) -> None:
     calls = [answered(f"call-{i}") for i in range(20)]
     with two(tmp_path, redis) as (own, reserve):
-        until(lambda: own.part.life != "" and reserve.part.life != "")
+        until(lambda: are_there(redis, own, reserve))
         own.hears(*calls)
         reserve.hears(*calls)
         until(lambda: len(ear.told) == 80)
@@ -67,7 +67,7 @@ def test_a_reserve_goes_on_where_the_own_service_has_gone(
     ear.before = down
     ear.awake = DOWN
     with two(tmp_path, redis) as (own, reserve):
-        until(lambda: own.part.life != "" and reserve.part.life != "")
+        until(lambda: are_there(redis, own, reserve))
         for call in calls[:10]:
             own.hears(call[:3])
             reserve.hears(call[:3])
@@ -96,7 +96,7 @@ def test_what_was_leaving_when_the_own_service_died_is_not_said(
     ear.after = after
     call = answered("call-1")
     with two(tmp_path, redis) as (own, reserve):
-        until(lambda: own.part.life != "" and reserve.part.life != "")
+        until(lambda: are_there(redis, own, reserve))
         own.hears(call)
         reserve.hears(call)
         assert left.wait(60)

@@ -15,7 +15,7 @@ from fs_1c.history import kept
 from fs_1c.history.relay import relay, shared
 from tests.history.conftest import Ear, answered
 from tests.history.relay.cluster_model import calls, disk
-from tests.history.relay.shared import Service, two
+from tests.history.relay.shared import Service, are_there, two
 from tests.history.relay.test_relay_cases import ALL, Both, both, server
 from tests.redis_server import RedisServer, needs_redis
 from tests.support import until
@@ -131,7 +131,7 @@ def test_a_service_that_was_not_at_the_switch_does_not_say_how_a_call_ended_befo
     ringing = replace(answer, ringing=True)
     with two(tmp_path, server) as (own, reserve):
         reserve.post.owner_words = 1
-        until(lambda: own.part.life != "" and reserve.part.life != "")
+        until(lambda: are_there(server, own, reserve))
         for one in (own, reserve):
             one.hears([began, ringing])
         until(lambda: ear.states("call-1") == ["START"])
