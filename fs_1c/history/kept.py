@@ -212,6 +212,12 @@ def over(connection: sqlite3.Connection, word: Word) -> None:
     )
 
 
+def is_anothers(connection: sqlite3.Connection, word: Word) -> None:
+    """Another says it, or has said it: here it has been neither said nor given up."""
+    over(connection, word)
+    unsay(connection, word)
+
+
 def unsay(connection: sqlite3.Connection, word: Word) -> None:
     """It was another's to say, who may give it back."""
     connection.execute(

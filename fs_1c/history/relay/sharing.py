@@ -132,7 +132,7 @@ class Sharing:
                 key = word.base, word.call
                 first = kept.first_word(connection, *key) if key in self._outbox.flying else None
                 if first is None or first.id != word.id:  # else it is being told
-                    kept.over(connection, word)
+                    kept.is_anothers(connection, word)
 
         self._outbox.put(lambda changes: changes.asked.append((drop, Future())))
 

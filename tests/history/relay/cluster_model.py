@@ -301,8 +301,7 @@ class Service:
                 return
             except OneCError as error:
                 if error.kind == ELSEWHERE:
-                    kept.over(self.disk, word)
-                    kept.unsay(self.disk, word)
+                    kept.is_anothers(self.disk, word)
 
     def says(self, how: str) -> None:
         """It arrives, or not, and the answer does, or not."""
@@ -371,7 +370,7 @@ class Service:
     def said(self, words: list[Word]) -> None:
         for word in words:
             if self.under_way is None or word.id != self.under_way.id:
-                kept.over(self.disk, word)
+                kept.is_anothers(self.disk, word)
 
     def unknowable(self, switch: str, before: float) -> int:
         lost = [

@@ -323,3 +323,28 @@ def test_who_has_another_connection_by_now_hears_the_other_out_again(
     both.own.look()
     assert both.own.life == "another"
     assert both.own.relay.hears_out("sw")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_a_thawed_service_leaves_to_the_reserve_does_not_count_as_told(
+    both: Both, restart: bool
+) -> None:
+    """1C is away, so the reserve has not said it yet when the other comes to Redis once more."""
+    both.world.onec_down = True
+    both.own.freeze()
+    call = both.call(0)
+    both.pass_(6)
+    both.own.thaw()
+    both.pass_(2)
+    if restart:
+        both.own.kill()
+        both.own.start()
+    else:
+        both.own.line.cut = True
+        both.pass_(2)
+        both.own.line.cut = False
+    both.pass_(3)
+    both.world.onec_down = False
+    both.says(both.reserve)
+    both.says()
+    assert list(dict.fromkeys(both.told(call))) == ALL and both.told(call).count("END") == 1
