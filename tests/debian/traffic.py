@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 
@@ -22,6 +23,23 @@ NUMBERS = 200
 
 
 @dataclass(frozen=True)
+class Nameless:
+    """A call of which 1C's name was not shown, or that the service did not let go by itself.
+
+    Attributes:
+        uuid, outcome, result: As in the log; how the service ended its part; what it said.
+        began: Seconds since 1970.
+        held: Milliseconds in which the switch heard nobody but the service.
+    """
+
+    uuid: str
+    outcome: str
+    result: str
+    began: float
+    held: float
+
+
+@dataclass(frozen=True)
 class Traffic:
     """What became of all calls.
 
@@ -30,6 +48,8 @@ class Traffic:
         outcomes: How the service ended its part, by the switch.
         results: What it said.
         slowest: Milliseconds that the one who waited longest was with the service.
+        behind: Milliseconds by which a call was made too late at the most: so long did this machine stall.
+        nameless: Those who were not named, and those whom the service did not let go.
         cards, twice, without: Opened; beyond one for each call of the manager; his calls without one.
     """
 
@@ -39,6 +59,8 @@ class Traffic:
     outcomes: dict[str, int]
     results: dict[str, int]
     slowest: float
+    behind: float
+    nameless: list[Nameless]
     cards: int
     twice: int
     without: int
@@ -59,12 +81,16 @@ async def run(rate: float) -> Traffic:
             sys.stdout.write("calls\n")
             sys.stdout.flush()
             calling: list[asyncio.Task[CallResult]] = []
+            times: list[float] = []
             loop = asyncio.get_running_loop()
-            began = loop.time()
+            began, behind = loop.time(), 0.0
             while not over.done() and len(calling) < CALLS:
                 script = CallScript(number(len(calling)), service=DOOR, ring=0.3, talk=TALK)
+                times.append(time.time())
                 calling.append(asyncio.create_task(switch.call(script)))
-                await asyncio.sleep(max(0.0, began + len(calling) / rate - loop.time()))
+                due = began + len(calling) / rate
+                await asyncio.sleep(max(0.0, due - loop.time()))
+                behind = max(behind, loop.time() - due)
             ended = await asyncio.gather(*calling)
             managed = Counter(number(i) for i, one in enumerate(ended) if one.answered_by == MANAGER)
             for _ in range(300):  # the last cards are on their way
@@ -72,17 +98,28 @@ async def run(rate: float) -> Traffic:
                 if cards.total() >= managed.total():
                     break
                 await asyncio.sleep(0.1)
+    named = [f"Клиент {i % NUMBERS}" in one.display_name for i, one in enumerate(ended)]
     return Traffic(
         calls=len(ended),
         answered=sum(one.answered_by is not None for one in ended),
-        named=sum(f"Клиент {i % NUMBERS}" in one.display_name for i, one in enumerate(ended)),
+        named=sum(named),
         outcomes=dict(Counter(one.service_outcome for one in ended)),
-        results=dict(Counter(one.variables.get("fs_1c_result", "none") for one in ended)),
-        slowest=round(max(one.lookup_ms or 0.0 for one in ended), 1),
+        results=dict(Counter(map(_result, ended))),
+        slowest=round(max(one.held_ms for one in ended), 1),
+        behind=round(behind * 1000, 1),
+        nameless=[
+            Nameless(one.uuid, one.service_outcome, _result(one), at, round(one.held_ms, 1))
+            for one, at, shown in zip(ended, times, named, strict=True)
+            if not shown or one.service_outcome != "exited"
+        ],
         cards=cards.total(),
         twice=(cards - managed).total(),
         without=(managed - cards).total(),
     )
+
+
+def _result(call: CallResult) -> str:
+    return call.variables.get("fs_1c_result", "none")
 
 
 if __name__ == "__main__":
