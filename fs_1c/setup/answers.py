@@ -18,8 +18,12 @@ from fs_1c.settings import Address, DialectName, SettingsError, build, parse_add
 NONE = "none"
 """In place of an answer: there is none, on purpose."""
 _NONE = (NONE, "нет")
+DIRECTORY = "directory"
+"""In place of keys: FreeSWITCH's directory has them."""
 PLAN = NumberPlan()
 
+_SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_AMONG_DIGITS = re.compile(r"[\s()./\u2010-\u2015-]")
 _TYPED = re.compile(r"\+?[0-9]{1,20}")
 _TARGET = re.compile(r"""[^'"\\~\x00-\x20\x7f]{1,500}""")
 _VARIABLE = re.compile(r"\$\$?\{[A-Za-z_][0-9A-Za-z_.-]*\}")
@@ -65,8 +69,8 @@ class Answers:
 
 
 def line(text: str) -> str:
-    """One line of text. Raises `Mistake`."""
-    given = text.strip().strip("\ufeff")
+    """One line of text, any of whose spaces is a plain one: pages and mails have others. Raises `Mistake`."""
+    given = _SPACES.sub(" ", text).strip().strip("\ufeff")
     if not given.isprintable():
         raise Mistake(_("there is a character in it that cannot be seen: a line break, a tab or the like"))
     return given
@@ -98,9 +102,14 @@ def url(text: str) -> str:
 
 
 def extension(text: str) -> str:
-    """Whose key comes next; empty: nobody's. What else it may be is seen with the key. Raises `Mistake`."""
+    """Whose key comes next, or `directory`; empty: nobody's. Raises `Mistake`."""
     given = line(text)
-    return "" if given in _NONE else given
+    if given in _NONE:
+        return ""
+    try:
+        return given if given == DIRECTORY or written_keys({given: "key"}) else ""
+    except Mistake:
+        raise Mistake(_("{given}: is no extension; allowed: its digits, such as 244", given=given)) from None
 
 
 def username(text: str) -> str:
@@ -154,7 +163,7 @@ def numbers(text: str) -> tuple[str, ...]:
     if not line(text):
         raise Mistake(_("is missing"))
     typed = line(text).split(",")
-    given = [re.sub(r"[\s().-]", "", one) for one in typed]
+    given = [_AMONG_DIGITS.sub("", one) for one in typed]
     for one, digits in zip(typed, given, strict=True):
         if not _TYPED.fullmatch(digits):
             raise Mistake(

@@ -11,12 +11,10 @@ from fs_1c.language import _
 from fs_1c.settings import Address, DialectName
 from fs_1c.setup import answers as read
 from fs_1c.setup import machine, switch, trying
-from fs_1c.setup.answers import NONE, Answers, Mistake
+from fs_1c.setup.answers import DIRECTORY, NONE, Answers, Mistake
 from fs_1c.setup.asking import Given, Prompted, Refused, Stopped
 from fs_1c.setup.plan import DIALPLAN, WELL_KNOWN
 
-DIRECTORY = "directory"
-"""In place of a file with keys: FreeSWITCH's directory has them."""
 STANDARD = Address("127.0.0.1", 8021)
 
 SECRETS = ("password", "crm-token", "event-socket-password", "key")
@@ -216,7 +214,7 @@ class Interview:
         self.answers = replace(
             self.answers,
             keys=read.written_keys(found) if found else "",
-            keys_in_directory=extension == DIRECTORY and not found,
+            keys_in_directory=extension == DIRECTORY,
         )
 
     def _about_switch(self) -> None:
