@@ -18,6 +18,8 @@ from fs_1c.settings import Address, DialectName, SettingsError, build, parse_add
 NONE = "none"
 """In place of an answer: there is none, on purpose."""
 _NONE = (NONE, "нет")
+DIRECTORY = "directory"
+"""In place of a file with keys: FreeSWITCH's directory has them."""
 PLAN = NumberPlan()
 
 _TYPED = re.compile(r"\+?[0-9]{1,20}")
@@ -98,9 +100,13 @@ def url(text: str) -> str:
 
 
 def extension(text: str) -> str:
-    """Whose key comes next; empty: nobody's. What else it may be is seen with the key. Raises `Mistake`."""
+    """Whose key comes next; empty: nobody's; or `DIRECTORY`. Raises `Mistake`."""
     given = line(text)
-    return "" if given in _NONE else given
+    if given in _NONE:
+        return ""
+    if given != DIRECTORY and parse_keys(f"{given},key".encode("utf-8", "replace"), {})[0] != {given: "key"}:
+        raise Mistake(_("{given}: is no extension; allowed: a few digits, such as 244", given=given))
+    return given
 
 
 def username(text: str) -> str:
@@ -226,5 +232,5 @@ def written_keys(of: dict[str, str]) -> str:
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([("extension", "key"), *of.items()])
     if parse_keys(file.getvalue().encode("utf-8", "replace"), {}) != (of, []):
-        raise Mistake(_("a key must be one line without spaces at its ends, an extension a few digits"))
+        raise Mistake(_("a key must be one line, not empty and without spaces at its ends"))
     return file.getvalue()

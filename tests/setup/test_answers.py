@@ -181,6 +181,8 @@ def test_a_target_calls_nothing(typed: str) -> None:
         ("crm_token", "with space", "without spaces"),
         ("client", "Ivanov", "allowed: one such as"),
         ("client", "244", "no client's telephone number"),
+        ("extension", "24x", "no extension"),
+        ("extension", "244,KEY", "no extension"),
         ("history", "perhaps", "yes or no"),
         ("keys", "244", "allowed is extension,key"),
         ("keys", "", "no key in it"),

@@ -37,8 +37,11 @@ def test_questions_and_mistakes(world: World) -> None:
         found = screen.answer("extension at which cards", "")
         assert "Dialect mobilon-2" in found
         assert "Фэйковый чиж" in found
+        screen.answer("Its key", "")
+        assert "not empty" in screen.answer("the keys) [244]", "seven")
+        assert "no extension" in screen.answer("the keys) [244]", "")
         screen.answer("Its key", "K-of-244")
-        screen.answer("extension at which cards", "")
+        screen.answer("the keys) [none]", "")
         assert "the switch lets us in" in screen.answer("number that clients dial", "seven four")
         assert "no telephone number" in screen.answer("number that clients dial", NUMBER)
         screen.answer("Who rings", "1999")
