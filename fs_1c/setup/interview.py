@@ -198,9 +198,9 @@ class Interview:
 
     def _type_keys(self) -> None:
         found: dict[str, str] = {}
-        managers = [*self._onec.managers]
+        managers = self._onec.managers
         while True:
-            likely = managers.pop(0) if managers else NONE
+            likely = next((one for one in managers if one not in found), NONE)
             extension = self._asked.ask("extension", read.extension, likely, fresh=True)
             if extension in ("", DIRECTORY):
                 break
@@ -294,7 +294,7 @@ class Interview:
                 self._asked.mistake("history", Mistake(_("without an event socket no calls are heard of")))
                 return
         elif told and self.answers.event_socket:
-            wanted = self._asked.ask("history", read.history, "yes")
+            wanted = self._asked.ask("history", read.history, _("yes"))
         else:
             return
         self.answers = replace(self.answers, history=wanted)

@@ -188,6 +188,8 @@ def test_a_target_calls_nothing(typed: str) -> None:
         ("extension", "+7 (495) 123-45-67", "is no extension"),
         ("address", "http://127.0.0.1:8021", "HOST:PORT"),
         ("url", "http://127.0.0.1:99999/ws/VATS", "allowed: http://HOST"),
+        ("extension", "24x", "no extension"),
+        ("extension", "244,KEY", "no extension"),
         ("history", "perhaps", "yes or no"),
         ("keys", "244", "allowed is extension,key"),
         ("keys", "", "no key in it"),
