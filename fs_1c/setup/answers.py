@@ -148,8 +148,8 @@ def address(text: str) -> Address | None:
         return None
     try:
         found = parse_address(given)
-    except ValueError as error:
-        raise Mistake(f"{given}: {error}") from None
+    except ValueError:
+        raise Mistake(_("{given}: allowed: HOST:PORT, such as 127.0.0.1:8021", given=given)) from None
     if not found.port:
         raise Mistake(_("{given}: the port is missing", given=given))
     return found
@@ -161,14 +161,14 @@ def numbers(text: str) -> tuple[str, ...]:
         return ()
     if not line(text):
         raise Mistake(_("is missing"))
-    typed = line(text).split(",")
+    typed = list(filter(None, map(str.strip, re.split("[,;]", line(text))))) or [line(text)]
     given = [_AMONG_DIGITS.sub("", one) for one in typed]
     for one, digits in zip(typed, given, strict=True):
         if not _TYPED.fullmatch(digits):
             raise Mistake(
                 _(
                     "{given}: is no telephone number; allowed: digits, such as 74951234567",
-                    given=one.strip(),
+                    given=one,
                 )
             )
     return tuple(dict.fromkeys(given))

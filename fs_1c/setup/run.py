@@ -78,7 +78,9 @@ def run(
     asked = Prompted(given, console, words(), SECRETS) if asks else Given(given, console)
     for path in () if dry else swept(machine.written(found, context)):
         asked.say(_("removed {path}: a setup that was killed had left it", path=path), "yellow")
+    named = [one for one in (where.switch, where.context and context) if one]
     wrong = [*machine.refusals(found, context)]
+    wrong += [_("{path} is no folder", path=one) for one in named if not one.is_dir()]
     for line in wrong:
         asked.say(line, "red")
     if wrong:
