@@ -38,6 +38,9 @@ SETUP = (
     *("--keys", "/tmp/keys.csv", "--event-socket", "127.0.0.1:8021"),
     *("--event-socket-password-file", "/tmp/password"),
 )
+THERE = """from importlib import metadata
+print(*sorted(f"{one.name} {one.version}" for one in metadata.distributions()), sep="\\n")"""
+"""Prints what is installed where it runs."""
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -139,6 +142,11 @@ def installed(container: Container, package: Path) -> None:
     assert "_fs_1c" in completed.stdout
     container.run("test", "-e", "/usr/share/doc/fs-1c/examples/1c/extension/Configuration.xml")
     container.run("test", "-e", "/usr/share/doc/fs-1c/examples/dialplan/sync.xml")
+    told = container.run("/opt/fs-1c/bin/python3", "-Ic", THERE).stdout
+    bill = json.loads((container.root / "usr/share/doc/fs-1c/sbom.json").read_text("utf-8"))["components"]
+    assert sorted(f"{one['name']} {one['version']}" for one in bill) == told.splitlines(), told
+    assert all(one["licenses"] for one in bill), bill
+    say(f"the bill of materials has {len(bill)} packages: those that are there, each with its license")
     say("installed; nothing runs, nothing is enabled; user, modes, man page, completion, examples are there")
 
 
