@@ -110,7 +110,7 @@ build/first build/second: build/tools/.ready ALWAYS
 	$(call COPIED,$@-from/tree)
 	$(BUILD) --sdist --outdir $@-from $@-from/tree >/dev/null
 	tar --extract --directory $@-from/sdist --file $@-from/*.tar.gz
-	cd $@-from/sdist && tar --create $(SAME) * | gzip --no-name --best >$(CURDIR)/$@/$$(basename ../*.tar.gz)
+	cd $@-from/sdist && tar --create $(SAME) * | gzip --no-name --best >"$(CURDIR)/$@/$$(basename ../*.tar.gz)"
 	rm -rf $@-from/sdist/* && tar --extract --directory $@-from/sdist --file $@/*.tar.gz
 	umask 022 && $(BUILD) --wheel --outdir $@ $@-from/sdist/* >/dev/null
 	rm -rf $@-from
