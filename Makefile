@@ -117,7 +117,7 @@ build/first build/second: build/tools/.ready ALWAYS
 
 BUILD = build/tools/bin/python -m build --no-isolation
 
-# With all that it needs, for this Python on this machine: pip install --no-index --find-links dist/wheelhouse fs-1c
+# With all that it needs, for this Python on this machine: pip install --no-index --find-links dist/wheelhouse 'fs-1c[redis]'
 wheelhouse: dist
 	$(call WHEELS,$(PYTHON),dist/wheelhouse)
 	cp build/first/*.whl dist/wheelhouse/
