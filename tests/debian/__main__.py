@@ -280,6 +280,7 @@ def life(folder: Path, suite: str, package: Path) -> None:
         refused(container, own)
         went_back(container, own)
         removed(container, own)
+        container.run("sh", "-c", "mkdir $(echo /opt/fs-1c/lib/python3*/site-packages)/opentelemetry")  # as by pip
         container.run(*APT, "purge", "fs-1c")
         assert container.run("getent", "passwd", "fs-1c", may_fail=True).returncode
         assert container.run("getent", "group", "fs-1c", may_fail=True).returncode
