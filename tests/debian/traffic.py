@@ -23,20 +23,20 @@ NUMBERS = 200
 
 
 @dataclass(frozen=True)
-class Nameless:
-    """A call of which 1C's name was not shown, or that the service did not let go by itself.
+class Odd:
+    """A call to be looked for in the log.
 
     Attributes:
         uuid, outcome, result: As in the log; how the service ended its part; what it said.
-        began: Seconds since 1970.
         held: Milliseconds in which the switch heard nobody but the service.
+        over: Seconds since 1970: when everybody had hung up.
     """
 
     uuid: str
     outcome: str
     result: str
-    began: float
     held: float
+    over: float
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,9 @@ class Traffic:
         results: What it said.
         slowest: Milliseconds that the one who waited longest was with the service.
         behind: Milliseconds by which a call was made too late at the most: so long did this machine stall.
-        nameless: Those who were not named, and those whom the service did not let go.
+        nameless: Of which 1C's name was not shown, or that the service did not let go by itself.
         cards, twice, without: Opened; beyond one for each call of the manager; his calls without one.
+        cardless: The manager's calls from numbers that have fewer cards than calls.
     """
 
     calls: int
@@ -60,10 +61,11 @@ class Traffic:
     results: dict[str, int]
     slowest: float
     behind: float
-    nameless: list[Nameless]
+    nameless: list[Odd]
     cards: int
     twice: int
     without: int
+    cardless: list[Odd]
 
 
 def number(i: int) -> str:
@@ -80,24 +82,27 @@ async def run(rate: float) -> Traffic:
             await switch.wait_for_subscribers(timeout=120.0)
             sys.stdout.write("calls\n")
             sys.stdout.flush()
-            calling: list[asyncio.Task[CallResult]] = []
-            times: list[float] = []
+            calling: list[asyncio.Task[tuple[CallResult, float]]] = []
             loop = asyncio.get_running_loop()
             began, behind = loop.time(), 0.0
             while not over.done() and len(calling) < CALLS:
                 script = CallScript(number(len(calling)), service=DOOR, ring=0.3, talk=TALK)
-                times.append(time.time())
-                calling.append(asyncio.create_task(switch.call(script)))
+                calling.append(asyncio.create_task(_called(switch, script)))
                 due = began + len(calling) / rate
                 await asyncio.sleep(max(0.0, due - loop.time()))
                 behind = max(behind, loop.time() - due)
-            ended = await asyncio.gather(*calling)
+            ended, over_at = zip(*await asyncio.gather(*calling), strict=True)
             managed = Counter(number(i) for i, one in enumerate(ended) if one.answered_by == MANAGER)
             for _ in range(300):  # the last cards are on their way
                 cards = Counter(card.num_from for card in onec.cards)
                 if cards.total() >= managed.total():
                     break
                 await asyncio.sleep(0.1)
+    odd = [
+        Odd(one.uuid, one.service_outcome, _result(one), round(one.held_ms, 1), at)
+        for one, at in zip(ended, over_at, strict=True)
+    ]
+    fewer = managed - cards
     named = [f"Клиент {i % NUMBERS}" in one.display_name for i, one in enumerate(ended)]
     return Traffic(
         calls=len(ended),
@@ -107,15 +112,16 @@ async def run(rate: float) -> Traffic:
         results=dict(Counter(map(_result, ended))),
         slowest=round(max(one.held_ms for one in ended), 1),
         behind=round(behind * 1000, 1),
-        nameless=[
-            Nameless(one.uuid, one.service_outcome, _result(one), at, round(one.held_ms, 1))
-            for one, at, shown in zip(ended, times, named, strict=True)
-            if not shown or one.service_outcome != "exited"
-        ],
+        nameless=[one for one, shown in zip(odd, named, strict=True) if not shown or one.outcome != "exited"],
         cards=cards.total(),
         twice=(cards - managed).total(),
-        without=(managed - cards).total(),
+        without=fewer.total(),
+        cardless=[one for i, one in enumerate(odd) if fewer[number(i)] and ended[i].answered_by == MANAGER],
     )
+
+
+async def _called(switch: SimulatedSwitch, script: CallScript) -> tuple[CallResult, float]:
+    return await switch.call(script), time.time()
 
 
 def _result(call: CallResult) -> str:
