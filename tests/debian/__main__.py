@@ -222,7 +222,7 @@ def each_has_waited(log: list[str], nameless: list[dict[str, Any]]) -> None:
 
 
 def was_over_before_anybody_listened(log: list[str], cardless: list[dict[str, Any]], without: int) -> None:
-    """No card opens for a conversation that is over before the new service listens; all others have theirs."""
+    """No card opens for a conversation that is over before the new service listens; all others have one."""
     listens = [float(line.split()[0]) for line in log if ": listening" in line and "inbound door" in line]
     stops = [float(line.split()[0]) for line in log if "systemd" in line and "Stopping fs-1c" in line]
     found = []
