@@ -222,8 +222,8 @@ def each_has_waited(log: list[str], nameless: list[dict[str, Any]]) -> None:
 
 
 def each_is_told_of(log: list[str], cardless: list[dict[str, Any]], without: int) -> None:
-    """No card opens for a conversation that is over before the new service listens, or before 1C's turn comes on
-    a machine that has other work; the log says so. No other is without one.
+    """No card opens for a conversation that is over before the new service listens, or before its turn at 1C
+    comes on a machine that has other work; the log says so. No other is without one.
     """
     listens = [float(line.split()[0]) for line in log if ": listening" in line and "inbound door" in line]
     stops = [float(line.split()[0]) for line in log if "systemd" in line and "Stopping fs-1c" in line]
