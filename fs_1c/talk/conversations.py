@@ -125,15 +125,18 @@ class Conversations:
                 cause = value(event, "Hangup-Cause")
                 if cause == "REDIRECTION_TO_NEW_DESTINATION":
                     table.forwards(uuid)
-                return self.gone(uuid, cause)
+                return self._gone(HungUp(uuid, table.now(), cause))
         return ()
 
-    def gone(self, uuid: str, cause: str = "") -> tuple[CallEvent, ...]:
-        """What it tells that a leg is not up any more, whether we have heard of its end or not."""
-        leg = self._legs.get(uuid)
+    def gone(self, uuid: str) -> tuple[CallEvent, ...]:
+        """What it tells that a leg is not up any more of whose end we have not heard."""
+        return self._gone(HungUp(uuid, self._table.now(), unheard=True))
+
+    def _gone(self, ended: HungUp) -> tuple[CallEvent, ...]:
+        leg = self._legs.get(ended.leg_uuid)
         began = self._pairs.reached_nobody(leg) if leg is not None else ()
-        self._table.gone(uuid, cause)
-        return (*began, HungUp(uuid, self._table.now(), cause))
+        self._table.gone(ended.leg_uuid, ended.cause)
+        return (*began, ended)
 
     def _custom(self, event: Event) -> tuple[CallEvent, ...]:
         kind = event.get("Event-Subclass")
