@@ -90,17 +90,22 @@ class Pace:
     probing: bool = False
     answers: bool = False
 
+    @property
+    def is_down(self) -> bool:
+        """It is left alone."""
+        return bool(self.failures) and not self.answers
+
     def room(self, sessions: int, flying: int) -> int:
         """How many words may be sent: one for each session but the one that stays free for callers, and one
         that waits, lest a session waits for the disk.
         """
-        if self.silent or (self.failures and not self.answers):
+        if self.silent or self.is_down:
             return 0
         return max(0, (1 if self.failures else max(1, sessions - 1) + 1) - flying)
 
     def asks(self, now: float) -> bool:
         """Whether the base must be asked about nobody now."""
-        return bool(self.failures) and not (self.probing or self.answers or self.silent) and now >= self.until
+        return self.is_down and not (self.probing or self.silent) and now >= self.until
 
     def probed(self, error: OneCError | None, now: float) -> None:
         """So it answers when it is asked about nobody."""

@@ -22,7 +22,7 @@ from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Became, Fate, Pace, became
 from fs_1c.history.relay import Sharing
 from fs_1c.history.tables import mobilon
-from fs_1c.history.waiting import Desk
+from fs_1c.history.waiting import Desk, Saying
 from fs_1c.numbers import Number, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
 from fs_1c.settings import RedisSettings
@@ -69,6 +69,7 @@ class Sending:
         self.sharing = Sharing(redis, office.keep_for, self.outbox, self._settled) if redis else None
         self.counted: Counter[tuple[str, Told]] = Counter()
         self._found = found
+        self._saying = Saying()
         # What follows is the outbox' thread's own.
         self._paces: dict[str, Pace] = {}
         self._jobs: dict[Key, Future[Any]] = {}  # of words under way
@@ -215,6 +216,7 @@ class Sending:
         pace = self._pace(word.base)
         known = pace.silent
         pace.ended(error, time.monotonic())
+        self._saying.base(word.base, pace.failures, error)
         if pace.silent:
             if error is not None and not known:
                 self._takes_nothing(word.base, error, changes)
@@ -263,6 +265,7 @@ class Sending:
         pace = self._pace(name)
         error = asked.exception()
         pace.probed(error if isinstance(error, OneCError) else None, time.monotonic())
+        self._saying.base(name, pace.failures, error)
 
     def _pace(self, name: str) -> Pace:
         return self._paces.setdefault(name, Pace())
@@ -280,7 +283,7 @@ class Sending:
             max(0.0, time.time() - word.at),
             failure,
         )
-        _log(became)
+        self._saying.ended(became)
         try:
             self.office.told(became)
         except Exception:
@@ -300,18 +303,3 @@ class Sending:
         )
         for word in words:
             self._settled(word, Told.GIVEN_UP, None)
-
-
-def _log(word: HistoryWord) -> None:
-    amiss = word.told in (Told.UNKNOWN, Told.REFUSED)
-    log.log(
-        logging.WARNING if amiss else logging.DEBUG,
-        "call=%s history %s extension=%s base=%s %s after %.1fs%s",
-        word.call_uuid,
-        word.state,
-        word.extension or "-",
-        word.base,
-        word.told,
-        word.took,
-        f" error={word.error.kind}: {word.error.message}" if word.error else "",
-    )

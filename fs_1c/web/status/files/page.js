@@ -86,7 +86,7 @@ function drawState() {
     const old = waits.some(([, base]) => base.oldest_s > 900);
     tiles.push(tile(t("history"), bad ? "bad" : old || words_ > 1000 ? "warn" : "good", words_ ? t("waits_", decimals(words_, 0)) : t("historyNone"),
       ...waits.map(([name, base]) => `${name}: ${decimals(base.words, 0)}, ${t("oldest")} ${age(base.oldest_s)}${base.error ? `, ${base.error}` : ""}`),
-      ...(told.disk !== "well" ? [t(`disk_${told.disk}`)] : []), ...(told.lost ? [`${t("lost")}: ${decimals(told.lost, 0)}`] : [])));
+      ...(told.disk !== "well" ? [`${t(`disk_${told.disk}`)}${told.disk_error ? `: ${told.disk_error}` : ""}`] : []), ...(told.lost ? [`${t("lost")}: ${decimals(told.lost, 0)}`] : [])));
   }
   const lost = state.journal.rows_lost;
   tiles.push(tile(t("journal"), lost ? "warn" : "", t(state.journal.kept ? "journalKept" : "journalOff"),
