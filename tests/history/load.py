@@ -195,7 +195,7 @@ def _differ(calls: list[Made], journal: dict[str, CallEntry], documents: Sequenc
         yield f"{other}: no such call"
 
 
-def main(calls: int = 2000, rate: float = 100, *dialects: str) -> int:
+def main(calls: int, rate: float, *dialects: str) -> int:
     differ = 0
     for dialect in map(DialectName, dialects or ENDS):
         found = asyncio.run(agree(calls, rate, dialect))
@@ -211,4 +211,5 @@ def main(calls: int = 2000, rate: float = 100, *dialects: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(int(one) for one in sys.argv[1:3]), *sys.argv[3:]))
+    given = [*sys.argv[1:3], *["2000", "100"][len(sys.argv[1:3]) :]]
+    sys.exit(main(int(given[0]), float(given[1]), *sys.argv[3:]))

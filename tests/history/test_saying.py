@@ -16,6 +16,7 @@ from fs_1c.call import Failure, HistoryWord, Told
 from fs_1c.cli.history.lines import lines
 from fs_1c.history.waiting import Saying, saying
 from fs_1c.onec import OneCError, Reached
+from fs_1c.timers import TIMERS
 from fs_1c.web.history import state_of
 from tests.history.conftest import TOLD_OF_AN_ANSWERED_CALL as ALL
 from tests.history.conftest import Ear, answered, happen, telling
@@ -66,7 +67,7 @@ def test_a_base_whose_code_fails_does_not_fill_the_log(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later: list[Callable[[], None]] = []
-    monkeypatch.setattr(saying.TIMERS, "after", lambda seconds, action: later.append(action))
+    monkeypatch.setattr(TIMERS, "after", lambda seconds, action: later.append(action))
     one, why = Saying(), Failure("fault", "Деление на 0")
 
     def refused(base: str, told: Told = Told.REFUSED) -> None:

@@ -78,7 +78,7 @@ def _row(one: Mapping[str, Any], now: float, runs: bool) -> tuple[str, ...]:
     following = _("its turn") if runs else _("when the service runs")
     if turn is None:
         following = _("when the disk is back")
-    elif float(turn) > 0:
+    elif float(turn) >= 0.5:
         following = _("in {age}", age=_age(float(turn)))
     since = datetime.fromtimestamp(float(one["since"]), UTC).astimezone()
     return (
