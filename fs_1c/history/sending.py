@@ -98,6 +98,11 @@ class Sending:
             if not needs and word.state != "START":
                 self.outbox.put(partial(self._not_sent, word))
                 return
+            pace = self._paces.get(base)
+            if word.once and pace is not None and pace.is_down and pace.unsure:
+                self.outbox.put(partial(self._waits, word), hurry=True)
+                why = "1C gives no answer of its own, and must not be told a call twice"
+                raise OneCError("down", why, Reached.NO, base_down=True, passing=True)
             error = self._tell(client, word)
             self.outbox.put(partial(self._ended, word, error), hurry=True)
             if not needs:
@@ -233,6 +238,11 @@ class Sending:
             log.debug("call=%s history %s base=%s not told: %s", word.call, word.state, word.base, error)
             if self.sharing:
                 self.sharing.not_told(word, fate.fate, error, changes)
+
+    def _waits(self, word: Word, changes: Changes) -> None:
+        """A card wants it, and it would be lost at a base that is as it is."""
+        self._pace(word.base).wanted(time.monotonic())
+        self._not_sent(word, changes)
 
     def _not_sent(self, word: Word, changes: Changes) -> None:
         self._landed((word.base, word.call), word, Became(Fate.AGAIN, 0.0, word.tries), word.error, changes)

@@ -156,3 +156,19 @@ def test_how_many_more_there_are_is_said() -> None:
     assert lines(told)[-1] == "32 more calls: --limit"
     assert lines(told, base="sales")[-1] == "29 more calls: --limit"
     assert "--limit" not in lines(told, call="c")[-1]
+
+
+def test_a_call_that_was_not_tried_yet_waits_for_the_same_reason(ear: Ear) -> None:
+    def before(_: object) -> None:
+        raise DOWN
+
+    ear.before, ear.awake = before, DOWN
+    with telling(None) as one:
+        happen(one, *(answered(f"call-{i}") for i in range(20)))
+        until(lambda: ear.probes >= 2)
+        assert one.history is not None
+        found = one.history.desk.calls("", "", 20)
+        assert min(call.tries for call in found) == 0
+        assert {call.error for call in found} == {"unreachable: no connection"}
+        until(lambda: one.history.desk.seen().bases)  # type: ignore[union-attr]
+        assert one.history.desk.seen().bases["default"].error == "unreachable: no connection"

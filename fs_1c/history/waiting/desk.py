@@ -82,7 +82,7 @@ class Desk:
                 good = self._seen.at and time.monotonic() - self._seen.at < LOOK_EVERY
                 if good or not outbox.is_open:
                     return self._told(late=False)
-                self._looking = self._outbox.ask(kept.waiting)
+                self._looking = self._outbox.ask(self._waiting)
             looking = self._looking
         try:
             found = looking.result(LOOK_WITHIN)
@@ -94,6 +94,18 @@ class Desk:
                 self._looking = None
                 self._seen = Seen(found, time.monotonic())
             return self._told(late=False)
+
+    def _waiting(self, connection: sqlite3.Connection) -> dict[str, Waits]:
+        """On the outbox' thread."""
+        return {
+            name: replace(one, error=one.error or self._why(name))
+            for name, one in kept.waiting(connection).items()
+        }
+
+    def _why(self, base: str) -> str:
+        """It is down; or empty. On the outbox' thread."""
+        pace = self._paces.get(base)
+        return pace.why if pace is not None else ""
 
     def _told(self, *, late: bool) -> Seen:
         box = self._outbox
@@ -109,9 +121,11 @@ class Desk:
             down = {name: pace.until - now for name, pace in self._paces.items() if pace.is_down}
             calls = waits.calls(connection, base, call, limit, now)
             return [
-                replace(one, next_in=max(one.next_in, down.get(one.base, 0.0)))
-                if one.next_in is not None
-                else one
+                replace(
+                    one,
+                    error=one.error or self._why(one.base),
+                    next_in=None if one.next_in is None else max(one.next_in, down.get(one.base, 0.0)),
+                )
                 for one in calls
             ]
 
