@@ -39,6 +39,7 @@ _SAME_BASE = f"ifnull({_BASE_OF.format('later')} = {_BASE_OF.format('missed')}, 
 _MISSED = f"""SELECT call FROM
     (SELECT call, number, at FROM ends WHERE answered = 0 AND outgoing = 0
      ORDER BY at DESC LIMIT {MOST_MISSED}) AS missed WHERE number != ''
+    AND NOT EXISTS (SELECT 1 FROM talks WHERE talks.call = missed.call)
     AND NOT EXISTS (SELECT 1 FROM talks AS later WHERE later.number = missed.number AND later.at > missed.at
                     AND {_SAME_BASE})
     AND NOT EXISTS (SELECT 1 FROM ends AS later WHERE later.number = missed.number AND later.at > missed.at
@@ -161,6 +162,7 @@ def of_word(word: HistoryWord, told: float) -> ToldEntry:
 def not_called_back(connection: sqlite3.Connection, limit: int) -> list[str]:
     """Calls that were missed, or perhaps were, the latest first, if nobody has talked to that client since,
     whoever called whom; but that he has reached people of another base calls nobody back. Who withheld his
-    number cannot be called.
+    number cannot be called; and a call that was talked in is none of them, however its end was heard: by a
+    service that had been started meanwhile.
     """
     return [call for (call,) in connection.execute(_MISSED, (limit,))]

@@ -178,6 +178,17 @@ def test_a_call_back_that_nobody_answers_is_none(file: Path) -> None:
     assert calls(file, missed=True) == []
 
 
+def test_who_was_talked_to_before_the_service_was_started_again_is_not_to_be_called_back(file: Path) -> None:
+    """He has stayed on the line, in a survey; the story of his call ended with the process."""
+    began, talk, parted, over = answered("call-1")
+    with freeze_time("2024-05-01 12:00:00") as clock, writing(file) as journal:
+        hear(journal, began, talk, parted)
+        clock.tick(10)
+        hear(journal, began, over)
+    assert [end.missed for entry in calls(file) for end in entry.ends] == [True]
+    assert calls(file, missed=True) == []
+
+
 def test_the_people_of_another_base_call_nobody_back_whom_he_has_reached_by_himself(file: Path) -> None:
     """But a subscriber who has called him has: nobody was asked which base that call is of."""
 
