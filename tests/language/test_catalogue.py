@@ -30,7 +30,7 @@ SPEAKING = (
     "cli/common.py",
     "cli/erase.py",
     "cli/forget.py",
-    "cli/history.py",
+    "cli/history/*.py",
     "cli/journal/*.py",
     "cli/presence.py",
     "cli/raw.py",
