@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberFormat
 from fs_1c.settings.access import unread
-from fs_1c.settings.types import Duration, LongDurationOrOff, ReadableFile, Section, WithPassword, XmlName
+from fs_1c.settings.types import Duration, KeptDurationOrOff, ReadableFile, Section, WithPassword, XmlName
 
 SoapVersion = Literal["1.1", "1.2"]
 
@@ -96,7 +96,7 @@ class OneCSettings(WithPassword):
     """Whether 1C keeps a session for us between requests: `auto` finds out, `per-request` no, `ibsession`
     yes.
     """
-    keep_warm: LongDurationOrOff = 900.0
+    keep_warm: KeptDurationOrOff = 900.0
     """After so long without a request the base is asked about nobody, so that it stays awake; `off`:
     never.
     """

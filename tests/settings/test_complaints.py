@@ -77,6 +77,21 @@ def test_a_wait_without_a_unit_is_no_longer_than_a_minute(toml: str) -> None:
     assert '"800ms" (0.8 s)' in line
 
 
+@pytest.mark.parametrize(
+    "toml",
+    [
+        "keep_warm = 15",
+        "[lookup]\nstale_for = 24",
+        "[journal]\nkeep_for = 90",
+        '[history]\nenabled = true\nkeep_for = "7"',
+        '[routing]\nlast_talker = 7\n[state]\nfolder = "/var/lib/fs-1c"',
+        "[recordings]\nvalid_for = 90",
+    ],
+)
+def test_what_is_kept_for_days_is_not_kept_for_as_many_seconds(toml: str) -> None:
+    assert " s is too short here; allowed: a number and its unit, such as " in the_line(f"{ONEC}{toml}\n")
+
+
 def test_what_is_kept_for_days_may_be_written_in_seconds() -> None:
     toml = f"{ONEC}keep_warm = 1800\n[lookup]\nfresh_for = 300\nstale_for = 86400\n"
     toml += "[journal]\nkeep_for = 7776000\n"
