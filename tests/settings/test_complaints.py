@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from fs_1c.settings import SettingsError, build, inline_secrets, load
 from fs_1c.settings.types import parse_duration
+from tests import ROOT
 from tests.support import as_nobody, let_all_in
 
 ONEC = '[onec]\nurl = "http://1c.example/ws"\n'
@@ -175,3 +178,17 @@ def test_why_a_file_cannot_be_read_and_what_to_do(tmp_path: Path, what: str, sai
     assert f"cannot be read: {said.format(file=file, folder=folder)}" in line
     assert str(file) in line
     assert SECRET not in line
+
+
+def test_a_command_whose_settings_may_not_be_read_says_the_same(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root, to become somebody else")
+    let_all_in(tmp_path)
+    file = tmp_path / "fs-1c.toml"
+    file.write_text(ONEC)
+    file.chmod(0o600)
+    code = "import os, fs_1c.cli.ask, fs_1c.cli as cli; os.setgid(65534); os.setuid(65534); cli.main()"
+    command = [sys.executable, "-c", code, "lookup", "89235292926", "-c", str(file)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert f"chgrp nogroup {file}; chmod 640 {file}" in ran.stderr
