@@ -77,8 +77,10 @@ _Extension = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
 
 
 def _pairs(value: Any) -> Any:
-    """A table of the file, in a form that can be compared quickly."""
-    return tuple(value.items()) if isinstance(value, dict) else value
+    """A table of the file, in a form that can be compared quickly; one deputy needs no list."""
+    if not isinstance(value, dict):
+        return value
+    return tuple((whose, (who,) if isinstance(who, str) else who) for whose, who in value.items())
 
 
 class RoutingSettings(Section):

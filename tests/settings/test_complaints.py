@@ -126,6 +126,16 @@ def test_notepads_mark_and_line_ends_are_taken(tmp_path: Path) -> None:
         ),
         (ONEC.encode("utf-16"), 'is not UTF-8, but UTF-16 ("Unicode"): save it as UTF-8'),
         ("[onec]\nurl = «http://1c»".encode(), "(at line 2, column 7); text stands in straight quotes"),
+        (f"{ONEC}{ONEC}".encode(), "; a section has one head: its settings stand below the first"),
+        (f'{ONEC}url = "http://1c"\n'.encode(), "; a setting stands there twice"),
+        (
+            f'{ONEC}password_file = "C:\\users"\n'.encode(),
+            "; a backslash is doubled, or the text stands in single quotes",
+        ),
+        (
+            f'{ONEC}password_file = "C:\\1c"\n'.encode(),
+            "; a backslash is doubled, or the text stands in single quotes",
+        ),
     ],
 )
 def test_another_encoding_and_other_quotes_are_told(tmp_path: Path, octets: bytes, said: str) -> None:
