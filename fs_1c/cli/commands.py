@@ -36,13 +36,7 @@ def _for_programs(wanted: bool) -> bool:
 
 SettingsFile = Annotated[
     Path,
-    typer.Option(
-        "-c",
-        "--config",
-        envvar="FS_1C_CONFIG",
-        readable=False,  # whoever reads it says how that is mended
-        help="The settings file (TOML).",
-    ),
+    typer.Option("-c", "--config", envvar="FS_1C_CONFIG", readable=False, help="The settings file (TOML)."),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Answer in JSON, on one line, and in English.", callback=_for_programs)
