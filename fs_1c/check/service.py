@@ -58,7 +58,7 @@ def outbound(settings: Settings) -> tuple[list[Finding], bool | None]:
                 warning(
                     "outbound",
                     f"esl.outbound.allow does not have {switch.address.host}, where a switch is",
-                    "Whoever comes from there is hung up on: that switch's callers get no name and no manager.",
+                    "Calls from there are hung up on: that switch's callers get no name and no manager.",
                     "Put it there, or see that the switch comes from another address that is there.",
                 )
             )
