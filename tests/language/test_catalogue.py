@@ -36,7 +36,8 @@ SPEAKING = (
     "cli/raw.py",
     "cli/running.py",
     "cli/setup/*.py",
-    "cli/speaking.py",
+    "cli/simulator.py",
+    "cli/speaking/*.py",
     "journal/report/*.py",
     "setup/[!p]*.py",
 )

@@ -1,9 +1,9 @@
 """The texts of the code. Pure: of source to what is said in it.
 
 `extract` is Babel's way in (pyproject.toml, `make locale`): `_`, `ngettext` and `N_` wherever they stand, and
-of a typer command its docstring and each `help`, which `--help` says. In rooms with the option `told` it is
-every text, f-strings as they stand: there they are made for logs and programs, too, and are only said in
-another language at the terminal (`fs_1c.language.retold`).
+of a typer command its docstring, paragraph by paragraph, and each `help`, which `--help` says. In rooms with
+the option `told` it is every text, f-strings as they stand: there they are made for logs and programs, too,
+and are only said in another language at the terminal (`fs_1c.language.retold`).
 """
 
 from __future__ import annotations
@@ -139,7 +139,16 @@ def _not_for_people(node: ast.AST) -> bool:
             owner, called = function.value.id, function.attr
             if owner in _WRITTEN or called in ("api", "execute", "add_parser", "compile"):
                 return True
-        return name_of(node) in ("Option", "Argument", "Typer", "Field", "NewType", "TypeVar", "pattern")
+        return name_of(node) in (
+            "Option",
+            "_option",
+            "Argument",
+            "Typer",
+            "Field",
+            "NewType",
+            "TypeVar",
+            "pattern",
+        )
     return isinstance(node, ast.AnnAssign) and "Literal" in ast.unparse(node.annotation)
 
 
@@ -197,7 +206,8 @@ def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], l
             decorators = [one for one in node.decorator_list if isinstance(one, ast.Call)]
             told = ast.get_docstring(node)
             if told and any(name_of(one) in _HELPED for one in decorators):
-                yield node.lineno, "_", told, []
+                for paragraph in told.split("\n\n"):
+                    yield node.lineno, "_", " ".join(paragraph.split()), []
         elif isinstance(node, ast.Call):
             name = name_of(node)
             if name in MARKS:
@@ -208,6 +218,8 @@ def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], l
                 for keyword in node.keywords:
                     if keyword.arg == "help" and isinstance(keyword.value, ast.Constant):
                         yield node.lineno, "_", str(keyword.value.value), []
+            elif name == "_option":  # the simulator's, which has more of them than all others
+                yield node.lineno, "_", _constant(node.args[0]), []
 
 
 def _constant(node: ast.expr) -> str:
