@@ -198,5 +198,5 @@ def catalogue() -> str:
         told = " ".join(
             f"{key}={'…' if value is None else value!r}" for key, value in kind.parameters.items()
         )
-        lines.append(f"{name:25}  {kind.about}{told and f'  [{told}]'}")
+        lines.append(f"{name:25}  {_(kind.about)}{told and f'  [{told}]'}")
     return "\n".join(lines)

@@ -120,7 +120,7 @@ def test_what_is_compiled_is_what_stands_there() -> None:
 def test_russian_is_written_as_in_the_docs() -> None:
     for one in messages():
         for text in forms(one.string):
-            assert not re.search(r"\b1C\b", text), f"1С, in Cyrillic: {text}"
+            assert not re.search(r"\b1C\b", re.sub("`[^`]*`", "", text)), f"1С, in Cyrillic: {text}"
             assert not re.search(r"станци|добавочн|срок[ае]?\b", text), (
                 f"АТС, внутренний номер, предел: {text}"
             )

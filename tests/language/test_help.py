@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from fs_1c.cli import app
 from fs_1c.language import FOLDER
+from fs_1c.simulator import FAULT_KINDS
 from tests.docs.reference.commands import commands
 from tests.language.leftover import ENGLISH
 
@@ -126,3 +127,13 @@ def test_in_english_nothing_is_changed() -> None:
     for words, said in {("nothing",): "No such command 'nothing'.", ("lookup",): "Missing argument"}.items():
         ran = CliRunner().invoke(app, ["--lang", "en", *words], prog_name="fs-1c")
         assert ran.exit_code == 2 and said in ran.output and "Usage: fs-1c" in ran.output
+
+
+def test_each_fault_is_told_in_russian() -> None:
+    code, page = typed("simulator", "1c", "--faults")
+    said = dict(re.findall(r"^([\w-]+) +(.+?)(?:  \[.*)?$", page, re.MULTILINE))
+    assert code == 0 and said.keys() == FAULT_KINDS.keys()
+    changed = [name for name, kind in FAULT_KINDS.items() if said[name] != kind.about]
+    assert len(changed) > 0.8 * len(said)  # the others are 1C's own words, and tags
+    same = "\n".join(said[name] for name in said.keys() - {*changed})
+    assert not english(re.sub("«[^»]*»", "", same)) and not english("\n".join(said[name] for name in changed))

@@ -3,7 +3,8 @@
 `extract` is Babel's way in (pyproject.toml, `make locale`): `_`, `ngettext` and `N_` wherever they stand, and
 of a typer command its docstring, paragraph by paragraph, and each `help`, which `--help` says. In rooms with
 the option `told` it is every text, f-strings as they stand: there they are made for logs and programs, too,
-and are only said in another language at the terminal (`fs_1c.language.retold`).
+and are only said in another language at the terminal (`fs_1c.language.retold`). The option `first` names
+functions of a file whose first argument is said.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ def extract(
 ) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
     """Line, function, message or messages, no comments, as Babel wants them."""
     tree = ast.parse(file.read())
-    yield from messages(tree)
+    yield from messages(tree, options.get("first", "").split())
     if options.get("told"):
         for one in texts(tree):
             if not one.wrapped and is_whole(one.said):
@@ -200,7 +201,9 @@ def is_whole(text: str) -> bool:
     return len(re.sub("[^A-Za-z]", "", text.replace("{}", ""))) >= (2 * LEAST if between else LEAST)
 
 
-def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
+def messages(
+    tree: ast.AST, first: Collection[str] = ()
+) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             decorators = [one for one in node.decorator_list if isinstance(one, ast.Call)]
@@ -218,8 +221,8 @@ def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], l
                 for keyword in node.keywords:
                     if keyword.arg == "help" and isinstance(keyword.value, ast.Constant):
                         yield node.lineno, "_", str(keyword.value.value), []
-            elif name == "_option":  # the simulator's, which has more of them than all others
-                yield node.lineno, "_", _constant(node.args[0]), []
+            elif name in first and node.args and (text := _constant(node.args[0])):
+                yield node.lineno, "_", text, []
 
 
 def _constant(node: ast.expr) -> str:
