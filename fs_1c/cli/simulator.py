@@ -182,7 +182,7 @@ def _show(result: CallResult, as_json: bool) -> None:
     if result.lookup_ms is not None:
         shown[_("lookup")] = _("{ms:.1f} ms", ms=result.lookup_ms)
     shown |= ours
-    shown[_("bridged to")] = result.bridged_to or _("nobody")
+    shown[_("bridged to")] = result.bridged_to or pgettext("bridged to", "nobody")
     shown[_("answered by")] = result.answered_by or _("nobody")
     shown[_("phone shows")] = result.display_name
     if result.executed_code:

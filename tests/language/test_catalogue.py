@@ -28,6 +28,7 @@ SPEAKING = (
     "cli/call.py",
     "cli/commands.py",
     "cli/common.py",
+    "cli/demo/*.py",
     "cli/erase.py",
     "cli/forget.py",
     "cli/history.py",

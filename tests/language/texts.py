@@ -24,8 +24,10 @@ _WORDS = re.compile(
     r"[A-Za-z]{2,}[,;:.)»\"]*\s+[(«\"]*[A-Za-z]{2,}|[A-Za-z]{2,}[,;:.]?\s+\{\}|\{\}[,;:.]?\s+[a-z]{2,}"
 )
 """Two words, or one beside a value: a text that somebody reads."""
-_NO_WORDS = re.compile(r"[a-z]+: (--[a-z]+: )?\{\}(: \{\})*|Bearer \{\}")
-"""But for a command's name before what it says, and a header."""
+_NO_WORDS = re.compile(
+    r"[a-z]+: (--[a-z]+: )?\{\}(: \{\})*|Bearer \{\}|[a-z]+ [a-z]+( --[a-z-]+ \S+)+|\[[a-z ]+\]\{\}\[/\]"
+)
+"""But for a command's name before what it says, a header, a command to be typed, a colour."""
 SAID_TO_NOBODY = {
     "passed over",  # what the journal has kept, compared
     "in his place",
@@ -45,6 +47,8 @@ SAID_TO_NOBODY = {
 }
 _WRITTEN = ("log", "re", "logging")
 """What texts are given that are no words to whoever has typed a command."""
+_GIVEN = "Option _option Argument Typer Field NewType TypeVar pattern RuntimeError".split()
+"""What is given texts that are found otherwise, or that nobody reads: a mistake of ours, with a traceback."""
 
 
 @dataclass(frozen=True)
@@ -140,16 +144,7 @@ def _not_for_people(node: ast.AST) -> bool:
             owner, called = function.value.id, function.attr
             if owner in _WRITTEN or called in ("api", "execute", "add_parser", "compile"):
                 return True
-        return name_of(node) in (
-            "Option",
-            "_option",
-            "Argument",
-            "Typer",
-            "Field",
-            "NewType",
-            "TypeVar",
-            "pattern",
-        )
+        return name_of(node) in _GIVEN
     return isinstance(node, ast.AnnAssign) and "Literal" in ast.unparse(node.annotation)
 
 
