@@ -1,7 +1,8 @@
 """`python -m tests.history.soak [CALLS] [SECONDS]`: 1C is away while that many calls of four words are made;
 then it is back, and the outbox catches up beside callers' lookups. Says rows, memory, disk, rates, and how
-long lookups took: before, and then by turns while nothing is told and while it catches up, so that whatever
-else this machine has to do is in both. Exits 1 if a word is told out of order or twice.
+long lookups took: before, and then by turns while nothing is told, while another process tells 1C as much,
+and while the outbox catches up. So whatever else this machine has to do is in all of them, and for how much
+longer 1C itself takes then is in both of the last. Exits 1 if a word is told out of order or twice.
 
 One process has 1C (four sessions, 10 ms), another the service; the memory is the service's.
 """
@@ -10,20 +11,23 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from fs_1c.call import HistoryWord, Told
 from fs_1c.history import History, outbox
 from fs_1c.history.pace import Pace
 from fs_1c.integration import Integration
-from fs_1c.onec import Client, Urgency
+from fs_1c.onec import CallState, Client, Urgency
 from fs_1c.settings import build
 from fs_1c.talk import Observer
 from tests import ROOT
@@ -73,6 +77,52 @@ class Gate:
     def let_go(self, history: History) -> None:
         self.open = True
         history._outbox.ask(lambda connection: None).result(60.0)
+
+
+class Another:
+    """A process that tells 1C so many words a second, three at a time, of calls that are nobody's."""
+
+    def __init__(self, url: str, rate: float) -> None:
+        self._running = subprocess.Popen(
+            [sys.executable, "-m", "tests.history.soak", "--another", url, str(rate)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+        )
+        assert self._running.stdout is not None
+        self._running.stdout.readline()  # it is ready
+        self.rests()
+
+    def tells(self) -> None:
+        self._running.send_signal(signal.SIGCONT)
+
+    def rests(self) -> None:
+        self._running.send_signal(signal.SIGSTOP)
+
+    def close(self) -> None:
+        self._running.kill()
+        self._running.wait()
+
+
+def another(url: str, rate: float) -> None:
+    """That process: till it is killed."""
+    with tempfile.TemporaryDirectory() as name:
+        given = settings(Path(name), url)
+        service = Integration(build({**given, "history": {"enabled": False}}))
+        pool, three = service._bases.by_name["default"].pool, threading.Semaphore(3)
+        say("ready")
+        at, call, said = time.monotonic(), "", len(ALL)
+        while True:
+            three.acquire()
+            now = time.monotonic()
+            at = max(at, now - 0.1) + 1 / rate  # what it has missed while it stood still stays missed
+            time.sleep(max(0.0, at - now))
+            call, said = (call, said + 1) if said < len(ALL) - 1 else (str(uuid.uuid4()), 0)
+            state = CallState(
+                ALL[said], call, "89235292926", "74951234567", extension="244", when=time.time()
+            )
+            job = pool.submit(Urgency.HISTORY, partial(Client.tell, call=state))
+            job.add_done_callback(lambda _: three.release())
+            job.add_done_callback(lambda job: job.result())  # what it could not tell is said
 
 
 class Took:
@@ -186,16 +236,25 @@ def main(calls: int, seconds: int) -> int:
         while hears.count == count:
             time.sleep(0.05)
         shut, told, at_it = Took(), 0, 0.0
-        meanwhile, cpu = Took(), 0.0
+        meanwhile, beside, cpu = Took(), Took(), 0.0
+        other: Another | None = None
         for _ in range(int(seconds / SLICE)):
             gate.shut(history)
             shut.measure(service, SLICE)
+            if other is not None:
+                other.tells()
+                beside.measure(service, SLICE)
+                other.rests()
             gate.let_go(history)
             count, began, used = hears.count, time.monotonic(), time.process_time()
             meanwhile.measure(service, SLICE)
             told, at_it = told + hears.count - count, at_it + time.monotonic() - began
             cpu += time.process_time() - used
+            other = other or Another(f"http://127.0.0.1:{port}/ws/VATScalls", told / at_it)
+        if other is not None:
+            other.close()
         say(f"nothing is told: {shut}")
+        say(f"another tells as much: {beside}")
         say(f"catching up: {meanwhile}")
         grown = (memory() / before - 1) * 100
         say(f"{told / at_it:.0f} words a second, {cpu / at_it:.0%} of a processor, memory {grown:+.1f} %")
@@ -211,4 +270,6 @@ def main(calls: int, seconds: int) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--another"]:
+        another(sys.argv[2], float(sys.argv[3]))
     sys.exit(main(*(int(one) for one in (sys.argv[1:] + ["72000", "20"][len(sys.argv) - 1 :]))))
