@@ -10,7 +10,7 @@ import pytest
 
 from fs_1c.settings import build
 from tests import ROOT
-from tests.docs.markdown import PAGES, anchors, blocks, links, name, shell
+from tests.docs.markdown import PAGES, anchors, blocks, links, name, prose, shell
 from tests.docs.test_1c import errors
 
 DOCS = ROOT / "docs"
@@ -84,6 +84,49 @@ def test_both_languages_have_the_same(pair: tuple[Path, Path]) -> None:
     ) == 2
 
 
+_PLACES = {
+    "ТОКЕН": "TOKEN",
+    "КЛЮЧ": "KEY",
+    "КЛИЕНТ": "CLIENT",
+    "КОМАНДА": "COMMAND",
+    "ВНУТРЕННИЙ": "EXT",
+    "НОМЕР": "NUMBER",
+    "ИМЯ": "NAME",
+    "ключ": "key",
+    "внутренний номер": "extension",
+    "Ромашка": "Romashka",
+}
+"""What stands in code in the place of a value, and is translated."""
+SAME = [*pairs(), (DOCS / "SECURITY.md", DOCS / "ru" / "security.md")]
+
+
+def facts(page: Path) -> list[tuple[set[str], list[str]]]:
+    """Of each section what stands there in code, and its numbers, each as often as it stands there."""
+    found = []
+    for section in re.split(r"^##+ ", re.sub(r"\]\([^)]*\)", "]", prose(page)), flags=re.MULTILINE):
+        code = {re.sub(r"\s+", " ", one) for one in re.findall(r"`([^`]+)`", section)}
+        for russian, english in _PLACES.items():
+            code = {re.sub(rf"\b{russian}\b", english, one) for one in code}
+        rest = re.sub(r"\b1[CС]\b|`[^`]*`", "", section)
+        whole = re.sub(r"(?<=\d)[ ,\u00a0\u202f](?=\d{3}\b)", "", rest)
+        numbers = re.findall(r"\d+(?:\.\d+)*", re.sub(r"(?<=\d),(?=\d)", ".", whole))
+        found.append((code, sorted(numbers)))
+    return found
+
+
+@pytest.mark.parametrize("pair", SAME, ids=lambda pair: name(pair[1]))
+def test_both_languages_say_the_same_of_the_same(pair: tuple[Path, Path]) -> None:
+    """Section by section: the same settings, commands, metrics and numbers."""
+    english, russian = map(facts, pair)
+    assert len(english) == len(russian)
+    differ = [
+        (one[0] ^ other[0], [one[1], other[1]] if one[1] != other[1] else [])
+        for one, other in zip(english, russian, strict=True)
+        if one != other
+    ]
+    assert not differ
+
+
 RUSSIAN = [page for page in PAGES if page.is_relative_to(DOCS / "ru")]
 OTHERWISE = {
     "станци": "АТС",
@@ -95,6 +138,10 @@ OTHERWISE = {
     "журнал службы": "лог службы",
     "коммутатор": "АТС",
     "велит": "заставит",
+    "шаблон": "образец",
+    "резервн(?!ые копии)": "запасная служба",
+    "(?<!в каждой )октет": "байт",
+    "плеч[оае]": "канал",
 }
 """Of several words for one thing only one is written, and that is this one."""
 
