@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-import typer.main
+from typer.testing import CliRunner
 
 from fs_1c.cli import app
 from tests import ROOT
@@ -48,7 +48,14 @@ BY_HAND = (
     r"curl -s http://127\.0\.0\.1:9184/health/ready",  # tests/web/test_http.py asks there
     r"redis-cli HGETALL fs-1c:presence:",  # tests/presence looks there
 )
-_PLACES = re.compile(r"^(NUMBER|НОМЕР|CLIENT|КЛИЕНТ|N|EXT|ВНУТРЕННИЙ|UUID)$")
+TAKE_ONE = {
+    name
+    for _, one in commands()
+    for each in one.params
+    if not getattr(each, "is_flag", True)
+    for name in each.opts
+}
+"""Options that want a value."""
 
 
 def test_every_command_is_tried_by_somebody() -> None:
@@ -60,20 +67,20 @@ def test_every_command_is_tried_by_somebody() -> None:
 
 @pytest.mark.parametrize("command", OURS)
 def test_ours_has_what_is_typed(command: str) -> None:
-    """The command, and each of its options; a number in the place of a number."""
-    words = ["244" if _PLACES.match(word) else word for word in shlex.split(command)[1:]]
-    every: dict[str, Any] = dict(commands())
-    name = next((one for one in (" ".join(words[:2]), words[0]) if one in every), "")
-    if not name:  # a page of help, a language; `simulator` alone
-        known = typer.main.get_command(app)
-        words = [word for word in words if word not in ("COMMAND", "КОМАНДА")]
-        known.make_context("fs-1c", words, resilient_parsing=True)
-    else:
-        one = every[name]
-        rest = words[len(name.split()) :]
-        if rest and any(rest[-1] in each.opts and not each.is_flag for each in one.params):
-            rest.append("606dfbfe")  # `journal --call`: of a call
-        one.make_context(name, rest, resilient_parsing=True)
+    """The command, and each of its options, which are read before its page of help is shown."""
+    words = [word for word in shlex.split(command)[1:] if word not in ("COMMAND", "КОМАНДА")]
+    if words[-1] in TAKE_ONE:  # `journal --call`: of a call
+        words.append("606dfbfe")
+    done = CliRunner().invoke(app, [*words, "--help"])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    "command", ["journal --nothing", "presnce 244", "simulator 1c --dialekt x", "--lagn ru"]
+)
+def test_what_is_mistyped_is_found(command: str) -> None:
+    with pytest.raises(AssertionError):
+        test_ours_has_what_is_typed(f"fs-1c {command}")
 
 
 @pytest.mark.parametrize("command", MAKE)
