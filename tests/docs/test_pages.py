@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from fs_1c.settings import build
 from tests import ROOT
 from tests.docs.markdown import PAGES, anchors, blocks, links, name, prose, shell
+from tests.docs.reference.settings import tables
 from tests.docs.test_1c import errors
 
 DOCS = ROOT / "docs"
@@ -60,6 +62,27 @@ def test_settings_that_are_shown_are_good(page: Path, tmp_path: Path) -> None:
         local = re.sub(r'((?:token|password)_file = )"[^"]*"', rf'\1"{secret}"', text)
         given = tomllib.loads(local)
         build({"onec": {"url": "http://127.0.0.1:9/ws"}, **given})
+
+
+@each_page
+def test_a_setting_that_is_named_is_one(page: Path) -> None:
+    """`section.name`, where either is of a setting; but for files, hosts and names that people give."""
+    settings, sections = known()
+    ends = {one.rpartition(".")[2] for one in settings}
+    named = re.findall(r"`\[{0,2}([a-z_]+(?:\.[a-z_]+)+)\]{0,2}(?: = [^`]*)?`", page.read_text("utf-8"))
+    meant = {one for one in named if one.partition(".")[0] in sections or one.rpartition(".")[2] in ends}
+    none = meant - settings - sections - {"onec.sales", "onec.service"}
+    assert not {one for one in none if one.rpartition(".")[2] not in ("db", "py", "example")}
+
+
+@cache
+def known() -> tuple[set[str], set[str]]:
+    """All settings with their sections, and the sections."""
+    found = tables(str)
+    heads = {table.head.strip("[]") for table in found} | {
+        table.head.strip("[]").partition(".")[0] for table in found
+    }
+    return {f"{table.head.strip('[]')}.{row[0]}" for table in found for row in table.rows}, heads
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bsl")], ids=name)
