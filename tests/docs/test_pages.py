@@ -75,6 +75,19 @@ def test_a_setting_that_is_named_is_one(page: Path) -> None:
     assert not {one for one in none if one.rpartition(".")[2] not in ("db", "py", "example")}
 
 
+@each_page
+def test_a_variable_or_a_metric_that_is_named_is_one(page: Path) -> None:
+    named = {one.removesuffix("_total") for one in re.findall(r"\bfs_1c_[a-z_]+\b", page.read_text("utf-8"))}
+    assert not {one for one in named if one not in sources()}
+
+
+@cache
+def sources() -> str:
+    """All that says how a channel's variable or a metric is called."""
+    files = [*(ROOT / "fs_1c").rglob("*.py"), *(ROOT / "dialplan").rglob("*.xml")]
+    return "".join(file.read_text("utf-8") for file in files)
+
+
 @cache
 def known() -> tuple[set[str], set[str]]:
     """All settings with their sections, and the sections."""
