@@ -165,7 +165,7 @@ def test_another_encoding_and_other_quotes_are_told(tmp_path: Path, octets: byte
     ],
 )
 @pytest.mark.parametrize("setting", ["onec.password_file", "http.token_file", "subscribers.file", "itself"])
-def test_why_a_file_cannot_be_read_and_what_to_do(
+def test_why_a_file_cannot_be_read_and_its_mend(
     everybodys: Path, what: str, said: str, setting: str
 ) -> None:
     if os.geteuid():
