@@ -35,7 +35,8 @@ def _for_programs(wanted: bool) -> bool:
 
 
 SettingsFile = Annotated[
-    Path, typer.Option("-c", "--config", envvar="FS_1C_CONFIG", help="The settings file (TOML).")
+    Path,
+    typer.Option("-c", "--config", envvar="FS_1C_CONFIG", readable=False, help="The settings file (TOML)."),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Answer in JSON, on one line, and in English.", callback=_for_programs)

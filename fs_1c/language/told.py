@@ -26,6 +26,7 @@ MOST = 1000
 
 SENTENCES = (
     N_("settings"),
+    N_("service"),
     N_("{count} ms"),
     N_("{count} s"),
     N_("{several} or {last}"),

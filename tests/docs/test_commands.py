@@ -41,7 +41,7 @@ ELSEWHERE = {
 }
 """Commands, by how they begin, that another test runs."""
 BY_HAND = (
-    r"apt-get install -y (?:build-essential .*)?python3-venv",
+    r"apt-get (?:update|install -y (?:build-essential .*)?python3-venv)$",
     r"(?:sudo )?systemctl ",
     r"journalctl -u fs-1c ",
     r"sudo \./webinst ",

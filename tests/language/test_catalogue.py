@@ -32,7 +32,7 @@ SPEAKING = (
     "cli/demo/*.py",
     "cli/erase.py",
     "cli/forget.py",
-    "cli/history.py",
+    "cli/history/*.py",
     "cli/journal/*.py",
     "cli/presence.py",
     "cli/raw.py",
