@@ -121,7 +121,7 @@ def service(folder: Path, switch: int, url: str, dialect: str) -> Iterator[int]:
     """`fs-1c serve`, which tells 1C the whole call; its process."""
     config = folder / "fs-1c.toml"
     config.write_text(
-        f'[onec]\nurl = "{url}"\ndialect = "{dialect}"\nkeep_warm = "off"\nsessions = 8\n'
+        f'[onec]\nurl = "{url}"\ndialect = "{dialect}"\nkeep_warm = "off"\nsessions = 8\ntimeout = "40s"\n'
         f"{CRM_TOKEN if dialect == DialectName.ITOOLABS else ''}"
         f'[history]\nenabled = true\n[state]\nfolder = "{folder}"\n[http]\nenabled = false\n'
         f'[esl.outbound]\nenabled = false\n[[esl.inbound]]\naddress = "127.0.0.1:{switch}"\n',
