@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from fs_1c.settings.access import unread
-from fs_1c.settings.types import Address, AddressField, KeptDuration, Section
+from fs_1c.settings.types import Address, AddressField, KeptDuration, Section, names_a_port
 
 KEY_LENGTH = 16
 """Octets that a key must have at least."""
@@ -40,13 +39,9 @@ class RecordingsSettings(Section):
     @classmethod
     def _link(cls, value: str) -> str:
         allowed = "allowed: http://HOST[:PORT]/PATH or https://..., Latin letters and digits; {switch}"
-        if value and not _FIT.fullmatch(value.replace("{switch}", "switch")):
+        whole = value.replace("{switch}", "switch")
+        if value and not (_FIT.fullmatch(whole) and names_a_port(whole)):
             raise ValueError(allowed)
-        try:
-            if value and not urlsplit(value.replace("{switch}", "switch")).hostname:
-                raise ValueError
-        except ValueError:
-            raise ValueError(allowed) from None
         if "{" in value.replace("{switch}", ""):
             raise ValueError(allowed)
         return value.rstrip("/")

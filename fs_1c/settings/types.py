@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import inf
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -17,6 +17,7 @@ from fs_1c.settings.access import empty, unread, unreadable
 Network = IPv4Network | IPv6Network
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_HOST = re.compile(r"[^\s/@?#\\:\[\]]{1,253}")
 _YEAR = 366 * 86400.0
 LONGEST_WAIT = 60.0
 """Seconds. A number without a unit is seconds; nobody waits for more of them: milliseconds were meant."""
@@ -40,9 +41,17 @@ def parse_address(value: object) -> Address:
         return value
     host, colon, port = str(value).rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
+    is_port = re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535
+    if not colon or not is_port or not (_HOST.fullmatch(host) or _is_ipv6(host)):
         raise ValueError("allowed: HOST:PORT, such as 127.0.0.1:8084")
     return Address(host, int(port))
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return bool(IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def parse_network(value: object) -> Network:
@@ -237,8 +246,11 @@ class WithToken(Section):
 
 def is_http(url: str, path: str = "/?") -> bool:
     """Is it `http(s)://HOST[:PORT]`, without user or query, and then what the pattern `path` has?"""
-    if not re.fullmatch(rf"https?://[^\s/@?#\\]{{1,255}}{path}", url):
-        return False
+    return bool(re.fullmatch(rf"https?://[^\s/@?#\\]{{1,255}}{path}", url)) and names_a_port(url)
+
+
+def names_a_port(url: str) -> bool:
+    """Is there a host in it, and is its port one, if it has any?"""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0

@@ -214,7 +214,7 @@ class Interview:
         self.answers = replace(
             self.answers,
             keys=read.written_keys(found) if found else "",
-            keys_in_directory=extension == DIRECTORY and not found,
+            keys_in_directory=extension == DIRECTORY,
         )
 
     def _about_switch(self) -> None:

@@ -47,6 +47,7 @@ BY_HAND = (
     r"sudo \./webinst ",
     r"umask 022",
     r"(?:/usr/bin/)?python3 -m venv /opt/fs-1c",
+    r"python3 -m pip --python /opt/fs-1c/bin/python3 install opentelemetry",  # a download
 )
 """What needs an administrator's machine, or 1C's."""
 UNTRIED = (r"docker compose \S+ \S+ (?:up|down|exec fs-1c) ",)
