@@ -59,11 +59,6 @@ def test_what_a_name_server_says(
     the_one(base_alone("http://onec.test/ws/VATS"), PROBLEM, "dns", *words)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:70000/ws/x", "http://[::1/ws/x"])
-def test_an_address_that_is_none(url: str) -> None:
-    the_one(base_alone(url), PROBLEM, "dns", "onec.url", "http://HOST:PORT")
-
-
 def test_through_a_proxy_it_is_the_proxy_that_is_looked_for() -> None:
     found = base_alone("http://no-such-host.invalid/ws/VATS", proxy=f"http://127.0.0.1:{free_port()}")
     the_one(found, PROBLEM, "tcp", "refused", "onec.proxy")

@@ -58,4 +58,5 @@ def _of(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "calls.dial", (settings.calls.dial or "",)
     yield "routing.external", (routing.external or "",)
     yield "routing.extension", (routing.extension,)
-    yield "routing.then", tuple(one for rule in (routing, *routing.category) for one in rule.then or ())
+    yield "routing.then", routing.then
+    yield "routing.category", tuple(one for rule in routing.category for one in rule.then or ())
