@@ -197,11 +197,10 @@ class Message(Headers):
         """The event that a `text/event-plain` message carries; an event without any header when it carries
         none.
         """
-        body = self.body
         # Those of channels have no body of their own, and to look for its beginning takes a while.
-        if self.is_of_channel and body.endswith(b"\n\n"):
-            return Headers(body[:-2])
-        return Headers(body.partition(b"\n\n")[0])
+        if self.is_of_channel and self.body.endswith(b"\n\n"):
+            return Headers(self.body)
+        return Headers(self.body.partition(b"\n\n")[0])
 
     @property
     def event_body(self) -> bytes:

@@ -8,8 +8,9 @@ found without looking at all words; `said` what must not be said twice, however 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +22,10 @@ longer where words wait for longer, for then they may come back.
 """
 PORTION = 1000
 """Rows that are deleted at a time."""
+VALUES = 900
+"""Values of one statement. Its rows go in together, for each statement is two changes of threads, in which
+those wait who decide calls.
+"""
 HELD = 1e18
 """A turn that never comes: the words before these are where we cannot get at them."""
 
@@ -122,7 +127,7 @@ _values = attrgetter(*(field.name for field in fields(Word)))
 _FLAGS = tuple(i for i, field in enumerate(fields(Word)) if field.type == "bool")
 # Only names of our own are put together to SQL here.
 _SELECT = f"SELECT {_COLUMNS} FROM words"  # noqa: S608
-_INSERT = f"INSERT INTO words ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(Word)))})"  # noqa: S608
+_INSERT = f"INSERT INTO words ({_COLUMNS}) VALUES"
 
 
 def _word(row: tuple[Any, ...]) -> Word:
@@ -131,6 +136,27 @@ def _word(row: tuple[Any, ...]) -> Word:
     for i in _FLAGS:
         values[i] = bool(values[i])
     return Word(*values)
+
+
+def _together(
+    connection: sqlite3.Connection, before: str, rows: Collection[tuple[Any, ...]], after: str = ""
+) -> list[tuple[Any, ...]]:
+    """Does something to several rows, by as few statements as that takes. Returns what they return.
+
+    Args:
+        before, after: The statement, without the rows in it.
+    """
+    found: list[tuple[Any, ...]] = []
+    rest = list(rows)
+    while rest:
+        # Of few sizes, so that SQLite knows each statement again.
+        most = VALUES // len(rest[0])
+        size = most if len(rest) >= most else 1 << (len(rest).bit_length() - 1)
+        some, rest = rest[:size], rest[size:]
+        row = f"({', '.join('?' * len(some[0]))})"
+        statement = f"{before} {', '.join([row] * size)}{after}"
+        found += connection.execute(statement, list(chain.from_iterable(some))).fetchall()
+    return found
 
 
 def put(
@@ -142,22 +168,37 @@ def put(
     Args:
         turn: When the call of a word goes on, if nothing of it waits yet.
     """
+    words = list(words)
+    if not words:
+        return []
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM words").fetchone()
     rows: list[tuple[Any, ...]] = []
     placed: list[tuple[int, Word]] = []
     calls: dict[tuple[str, str], tuple[str, str, float, int]] = {}
+    asked = {(word.base, word.call, word.state): None for word in words if word.once}
+    known = set(
+        _together(
+            connection,
+            "SELECT base, call, state FROM said WHERE (base, call, state) IN (VALUES",
+            asked,
+            ")",
+        )
+    )
+    said: list[tuple[Any, ...]] = []
     for word in words:
         if word.once:
-            said = (word.base, word.call, word.state, word.made)
-            if not connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?)", said).rowcount:
+            if (once := (word.base, word.call, word.state)) in known:
                 continue
+            known.add(once)
+            said.append((*once, word.made))
         last += 1
         rows.append((last, *_values(word)[1:]))
         placed.append((last, word))
         if (key := (word.base, word.call)) not in calls:
             calls[key] = (*key, turn(word), last)
-    connection.executemany(_INSERT, rows)
-    connection.executemany("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", calls.values())
+    _together(connection, "INSERT INTO said VALUES", said)
+    _together(connection, _INSERT, rows)
+    _together(connection, "INSERT OR IGNORE INTO calls VALUES", calls.values())
     return placed
 
 
@@ -253,12 +294,11 @@ def silence(connection: sqlite3.Connection, base: str) -> int:
     return connection.execute("DELETE FROM words WHERE base = ?", (base,)).rowcount
 
 
-def keep_story(
-    connection: sqlite3.Connection, call: str, number: str, manager: str, story: str, at: float
-) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?)", (call, number, manager, story, at)
-    )
+def keep_stories(connection: sqlite3.Connection, rows: Collection[tuple[str, str, str, str, float]]) -> None:
+    """Of each call that is up: its name, the client's number, the manager's extension, the story, and when
+    that was so.
+    """
+    _together(connection, "INSERT OR REPLACE INTO stories VALUES", rows)
 
 
 def move(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
@@ -273,8 +313,9 @@ def move(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
     )
 
 
-def drop_story(connection: sqlite3.Connection, call: str) -> None:
-    connection.execute("DELETE FROM stories WHERE call = ?", (call,))
+def drop_stories(connection: sqlite3.Connection, calls: Iterable[str]) -> None:
+    """These calls are over."""
+    _together(connection, "DELETE FROM stories WHERE (call) IN (VALUES", [(call,) for call in calls], ")")
 
 
 def stories(connection: sqlite3.Connection) -> list[tuple[str, str]]:
