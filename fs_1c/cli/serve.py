@@ -19,11 +19,6 @@ from fs_1c.cli.watchdog import Watchdog
 from fs_1c.service import AddressTaken, Service
 from fs_1c.settings import Settings, SettingsError, load, readable_by_all
 
-YOUNG = 10_000
-"""Objects between two searches for garbage. A call's live until it is over, and all is free by then without
-any search: one after every 700, as Python has it by default, only finds them alive.
-"""
-
 
 def run(config: Path, handed: Handed, *, verbose: bool) -> None:
     """Serves until SIGTERM or SIGINT. Raises `fs_1c.sockets.WrongSocket`."""
@@ -76,7 +71,6 @@ async def _serve(settings: Settings, config: Path, handed: Handed, *, watched: b
     loop.add_signal_handler(signal.SIGHUP, begin_reload)  # before the doors open: a SIGHUP would kill us
     # What has been loaded stays: nobody need look through it for garbage, while all calls wait.
     gc.freeze()
-    gc.set_threshold(YOUNG)
     gc.enable()
     await service.start()
     opened.set()

@@ -46,10 +46,6 @@ GATHER, MUCH = 0.1, 64 * 1024
 it several times what is done with one; and octets that came together after which it does not: the rest must
 not wait in the switch.
 """
-AT_ONCE, AHEAD = 256 * 1024, 1024 * 1024
-"""Octets that are read at once; and twice as many as the second may have come that are not read yet, before
-the rest is left to the kernel: to leave it there, and to go on, costs as much as ten events.
-"""
 IN_A_ROW = 30
 """Messages after which others have the loop: calls are decided there."""
 UNFINISHED = 60.0
@@ -232,7 +228,7 @@ class InboundDoor:
         host, port = self.settings.address
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
-                stream, self._writer = await asyncio.open_connection(host, port, limit=AHEAD)
+                stream, self._writer = await asyncio.open_connection(host, port)
         except TimeoutError:
             raise OSError(f"no connection within {CONNECT_WITHIN:g} s") from None
         try:
@@ -240,7 +236,7 @@ class InboundDoor:
             listening = self._begin()
             messages, ended = 0, time.monotonic()  # and when the last of them had
             while True:
-                octets = await self._patiently(lambda: stream.read(AT_ONCE), listening)
+                octets = await self._patiently(lambda: stream.read(256 * 1024), listening)
                 if not octets:
                     raise EOFError("the switch closed the connection")
                 whole = not reader.held
