@@ -10,9 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
-from itertools import chain
 from operator import attrgetter
 from typing import Any
+
+from fs_1c.sqlite_file import together
 
 VERSION = 2
 """Of the tables."""
@@ -22,10 +23,6 @@ longer where words wait for longer, for then they may come back.
 """
 PORTION = 1000
 """Rows that are deleted at a time."""
-VALUES = 900
-"""Values of one statement. Its rows go in together, for each statement is two changes of threads, in which
-those wait who decide calls.
-"""
 HELD = 1e18
 """A turn that never comes: the words before these are where we cannot get at them."""
 
@@ -138,27 +135,6 @@ def _word(row: tuple[Any, ...]) -> Word:
     return Word(*values)
 
 
-def _together(
-    connection: sqlite3.Connection, before: str, rows: Collection[tuple[Any, ...]], after: str = ""
-) -> list[tuple[Any, ...]]:
-    """Does something to several rows, by as few statements as that takes. Returns what they return.
-
-    Args:
-        before, after: The statement, without the rows in it.
-    """
-    found: list[tuple[Any, ...]] = []
-    rest = list(rows)
-    while rest:
-        # Of few sizes, so that SQLite knows each statement again.
-        most = VALUES // len(rest[0])
-        size = most if len(rest) >= most else 1 << (len(rest).bit_length() - 1)
-        some, rest = rest[:size], rest[size:]
-        row = f"({', '.join('?' * len(some[0]))})"
-        statement = f"{before} {', '.join([row] * size)}{after}"
-        found += connection.execute(statement, list(chain.from_iterable(some))).fetchall()
-    return found
-
-
 def put(
     connection: sqlite3.Connection, words: Iterable[Word], turn: Callable[[Word], float] = lambda word: 0.0
 ) -> list[tuple[int, Word]]:
@@ -177,7 +153,7 @@ def put(
     calls: dict[tuple[str, str], tuple[str, str, float, int]] = {}
     asked = {(word.base, word.call, word.state): None for word in words if word.once}
     known = set(
-        _together(
+        together(
             connection,
             "SELECT base, call, state FROM said WHERE (base, call, state) IN (VALUES",
             asked,
@@ -196,9 +172,9 @@ def put(
         placed.append((last, word))
         if (key := (word.base, word.call)) not in calls:
             calls[key] = (*key, turn(word), last)
-    _together(connection, "INSERT INTO said VALUES", said)
-    _together(connection, _INSERT, rows)
-    _together(connection, "INSERT OR IGNORE INTO calls VALUES", calls.values())
+    together(connection, "INSERT INTO said VALUES", said)
+    together(connection, _INSERT, rows)
+    together(connection, "INSERT OR IGNORE INTO calls VALUES", calls.values())
     return placed
 
 
@@ -298,7 +274,7 @@ def keep_stories(connection: sqlite3.Connection, rows: Collection[tuple[str, str
     """Of each call that is up: its name, the client's number, the manager's extension, the story, and when
     that was so.
     """
-    _together(connection, "INSERT OR REPLACE INTO stories VALUES", rows)
+    together(connection, "INSERT OR REPLACE INTO stories VALUES", rows)
 
 
 def move(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
@@ -315,7 +291,7 @@ def move(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
 
 def drop_stories(connection: sqlite3.Connection, calls: Iterable[str]) -> None:
     """These calls are over."""
-    _together(connection, "DELETE FROM stories WHERE (call) IN (VALUES", [(call,) for call in calls], ")")
+    together(connection, "DELETE FROM stories WHERE (call) IN (VALUES", [(call,) for call in calls], ")")
 
 
 def stories(connection: sqlite3.Connection) -> list[tuple[str, str]]:
