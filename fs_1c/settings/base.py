@@ -14,7 +14,7 @@ from fs_1c.numbers import NumberFormat
 from fs_1c.settings.access import unread
 from fs_1c.settings.types import (
     Duration,
-    LongDurationOrOff,
+    KeptDurationOrOff,
     ReadableFile,
     Section,
     WithPassword,
@@ -104,7 +104,7 @@ class OneCSettings(WithPassword):
     """Whether 1C keeps a session for us between requests: `auto` finds out, `per-request` no, `ibsession`
     yes.
     """
-    keep_warm: LongDurationOrOff = 900.0
+    keep_warm: KeptDurationOrOff = 900.0
     """After so long without a request the base is asked about nobody, so that it stays awake; `off`:
     never.
     """

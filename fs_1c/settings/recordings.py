@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator, model_validator
 
 from fs_1c.settings.access import unread
-from fs_1c.settings.types import Address, AddressField, LongDuration, Section, names_a_port
+from fs_1c.settings.types import Address, AddressField, KeptDuration, Section, names_a_port
 
 KEY_LENGTH = 16
 """Octets that a key must have at least."""
@@ -28,7 +28,7 @@ class RecordingsSettings(Section):
     """
     listen: AddressField = Address("127.0.0.1", 9186)
     """Where they are served; a proxy for HTTPS stands before it."""
-    valid_for: LongDuration = Field(90 * 86400.0, ge=3600.0)
+    valid_for: KeptDuration = Field(90 * 86400.0, ge=3600.0)
     """An address is good for so long."""
     key_file: Path | None = None
     """What addresses are signed with: the same file for services whose addresses must be good at each
