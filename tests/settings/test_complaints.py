@@ -165,9 +165,7 @@ def test_another_encoding_and_other_quotes_are_told(tmp_path: Path, octets: byte
     ],
 )
 @pytest.mark.parametrize("setting", ["onec.password_file", "http.token_file", "subscribers.file", "itself"])
-def test_why_a_file_cannot_be_read_and_its_mend(
-    everybodys: Path, what: str, said: str, setting: str
-) -> None:
+def test_why_a_file_cannot_be_read_and_its_mend(everybodys: Path, what: str, said: str, setting: str) -> None:
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
     folder = everybodys / "secrets"
