@@ -70,6 +70,11 @@ class History(Observer):
         """Words that nobody will be told, for want of a disk."""
         return self._outbox.lost
 
+    @property
+    def begun(self) -> Future[None]:
+        """Done when the stories that the process before has left go on, if its disk can be read."""
+        return self._outbox.begun
+
     def open(self, office: Office) -> None:
         """Begins, or goes on with other settings."""
         self._office = self._sending.office = office

@@ -163,7 +163,7 @@ def _talks(before: Story | None, event: CallEvent, after: Story) -> str | None:
 
 def _first(story: Story, policy: Policy, manager: str) -> str:
     """Whom a call can be said to be for, as soon as there is anybody."""
-    if story.outgoing:
+    if story.outgoing and story.extension:
         return story.extension
     if story.rings:
         return story.rings[0].extension

@@ -43,6 +43,7 @@ class Leg:
         originator: The leg for which he was called, or empty.
         loopback: It is one end of a loopback channel, or of a call of the switch to itself.
         loops_to: The other end of that, or empty: not known yet.
+        answered_at: When it was, by the switch's clock; 0: it is not, or the switch does not say.
         talks_to: The leg that it is bridged to, or empty.
         number: The number as it now is, of a caller from outside.
         looked_at: What of his that was made of.
@@ -73,6 +74,7 @@ class Leg:
     loops_to: str = ""
     call_id: str = ""
     answered: bool = False
+    answered_at: float = 0.0
     talks_to: str = ""
     number: str = ""
     looked_at: tuple[str | None, ...] = ()

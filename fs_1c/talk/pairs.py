@@ -46,12 +46,14 @@ class Pairs:
         one, two = legs.up.get(legs.end(uuid)), legs.up.get(legs.end(other_uuid))
         if one is None or two is None or not one.answered or not two.answered:
             return ()
+        if age:  # with early media they were bridged before that
+            age = max(0.0, min(age, legs.now() - max(one.answered_at, two.answered_at)))
         return self._pair(one, two, age=age)
 
-    def rings(self, leg: Leg) -> tuple[CallEvent, ...]:
+    def rings(self, leg: Leg, age: float = 0.0) -> tuple[CallEvent, ...]:
         """That telephone rings, for the leg that has it called."""
         caller = self._legs.caller_of(leg)
-        return () if caller is None else self._pair(caller, leg, ringing=True)
+        return () if caller is None else self._pair(caller, leg, ringing=True, age=age)
 
     def reached_nobody(self, leg: Leg) -> tuple[CallEvent, ...]:
         """The call of a client who has hung up, or did not answer, before anybody was told of it."""
@@ -86,7 +88,7 @@ class Pairs:
             return ()
         what = (subscriber.party.name, ringing)
         if what in client.told:  # hold and resume, or back from a transfer
-            return () if ringing else self._again(client, subscriber)
+            return () if ringing else self._again(client, subscriber, age)
         if len(client.told) >= MAX_TOLD:
             return ()
         client.base = client.base or subscriber.base  # exported: his leg says it first
@@ -116,11 +118,11 @@ class Pairs:
         files = self.files(client.told_as, client) + self.files(client.told_as, subscriber)
         return (*began, conversation, *files)
 
-    def _again(self, client: Leg, subscriber: Leg) -> tuple[CallEvent, ...]:
+    def _again(self, client: Leg, subscriber: Leg, age: float) -> tuple[CallEvent, ...]:
         if subscriber.uuid in client.talking or len(client.talking) >= MAX_TOLD:
             return ()
         client.talking += (subscriber.uuid,)
-        return (Resumed(client.told_as, subscriber.uuid, subscriber.party.name, self._legs.now()),)
+        return (Resumed(client.told_as, subscriber.uuid, subscriber.party.name, self._ago(age)),)
 
     def _inside(self, one: Leg, two: Leg, ringing: bool, age: float) -> tuple[CallEvent, ...]:
         """Two subscribers, of whom one has called the other."""

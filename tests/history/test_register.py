@@ -16,10 +16,15 @@ SAID = {
     "inbound_answered": "START; ANSWER 244; END 244",
     "inbound_attended_transfer": "START; ANSWER 244; ANSWER 243; END 243",
     "inbound_attended_up": "START; ANSWER 244; ANSWER 245; END 245",
+    "03c_refer_attended_outside": (
+        "START; ANSWER 410; ANSWER 89237774100; END 89237774100 | START 410; ANSWER 410; END 410"
+    ),
     "inbound_blind_transfer": "START; ANSWER 244; ANSWER 245; END 245",
+    "inbound_client_called_first": "START; ANSWER 561; END 561",
     "inbound_click_to_call": "START 244; ANSWER 244; END 244",
     "inbound_early_media": "START; ANSWER 244; END 244",
     "inbound_early_media_after_answer": "START; ANSWER 245; END 245",
+    "inbound_early_media_asked_about": "START; ANSWER 341; END 341",
     "inbound_early_media_unanswered": "START; END 244*",
     "inbound_failover": "START; ANSWER 245; END 245",
     "inbound_group": "START; ANSWER 244; END 244",

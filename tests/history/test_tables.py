@@ -28,9 +28,18 @@ SAID: dict[str, tuple[str, str]] = {
         "START 244; ANSWER 244; ANSWER 245; HANGUP 245; END 245",
         "INCOMING 244; COMPLETED 245; history 245",
     ),
+    "03c_refer_attended_outside": (
+        "START 74951000410; ANSWER 410; ANSWER 89237774100; HANGUP 89237774100; END 89237774100"
+        " | START 410; ANSWER 410; HANGUP 410; END 410",
+        "INCOMING 410; COMPLETED 89237774100; history 89237774100 | OUTGOING 410; COMPLETED 410; history 410",
+    ),
     "inbound_blind_transfer": (
         "START u244; ANSWER 244; ANSWER 245; HANGUP 245; END 245",
         "INCOMING 244; COMPLETED 245; history 245",
+    ),
+    "inbound_client_called_first": (
+        "START; ANSWER 561; HANGUP 561; END 561",
+        "OUTGOING 561; COMPLETED 561; history 561",
     ),
     "inbound_click_to_call": (
         "START 244; ANSWER 244; HANGUP 244; END 244",
@@ -43,6 +52,10 @@ SAID: dict[str, tuple[str, str]] = {
     "inbound_early_media_after_answer": (
         "START valet; ANSWER 245; HANGUP 245; END 245",
         "INCOMING 245; COMPLETED 245; history 245",
+    ),
+    "inbound_early_media_asked_about": (
+        "START 74953900340; ANSWER 341; HANGUP 341; END 341",
+        "INCOMING 341; COMPLETED 341; history 341",
     ),
     "inbound_early_media_unanswered": (
         "START 244; PREANSWER 244*; HANGUP 244; END 244",

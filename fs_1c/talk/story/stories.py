@@ -81,7 +81,7 @@ class Stories:
                 return None
             before = _unbegun(event)
         if isinstance(event, Conversation | Resumed | Unidentified | TalksOutside | TalksInside):
-            self._call_of[event.leg_uuid] = call
+            self._talks(event.leg_uuid, call)
         story = before.after(event)
         if switch and not story.switch:
             story = story._replace(switch=switch)
@@ -92,6 +92,14 @@ class Stories:
             if len(self._stories) > self._size:
                 self._forget(next(iter(self._stories)))
         return story
+
+    def _talks(self, leg: str, call: str) -> None:
+        """Whoever has a call of his own, as a client whom a subscriber has called and hands on to another,
+        ends that one when he hangs up; who talked to him has parted from him then.
+        """
+        own = self._stories.get(self._call_of.get(leg, ""))
+        if own is None or leg not in own.clients:
+            self._call_of[leg] = call
 
     def _begun(self, event: Began, before: Story | None, call: str, switch: str) -> tuple[Story, str]:
         """The story that begins, or that goes on by another trunk."""
