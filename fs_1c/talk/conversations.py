@@ -39,6 +39,7 @@ EVENTS = (
     "CHANNEL_UNBRIDGE",
     "CHANNEL_HANGUP_COMPLETE",
     "RECORD_START",
+    "RECORD_STOP",
 )
 """What a listener must subscribe to."""
 CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER, USER_STATE)
@@ -119,7 +120,7 @@ class Conversations:
                 return self._bridged(uuid, event)
             case "CHANNEL_UNBRIDGE":
                 return self._unbridged(event)
-            case "RECORD_START":
+            case "RECORD_START" | "RECORD_STOP":  # nobody may have heard the first
                 return self._recorded(table.own(uuid, event), event)
             case "CHANNEL_HANGUP_COMPLETE":
                 cause = value(event, "Hangup-Cause")
@@ -202,8 +203,9 @@ class Conversations:
 
     def _recorded(self, leg: Leg, event: Event) -> tuple[CallEvent, ...]:
         """A leg is recorded: which call that is may not be known yet."""
-        if len(leg.recorded) < MAX_FILES:
-            leg.recorded += ((event.get("Record-File-Path") or "")[:MAX_PATH],)
+        file = (event.get("Record-File-Path") or "")[:MAX_PATH]
+        if len(leg.recorded) < MAX_FILES and file not in leg.recorded:
+            leg.recorded += (file,)
         client = self._legs.get(self._table.end(leg.talks_to)) if leg.party.subscriber else leg
         if client is None or not client.began:
             return ()

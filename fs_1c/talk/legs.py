@@ -41,6 +41,7 @@ class Leg:
         outbound: FreeSWITCH has called him, and not he FreeSWITCH.
         destination: The number that was dialled when it was created.
         originator: The leg for which he was called, or empty.
+        dialled: What that one had dialled by then, or empty; it may have gone on from whom it dialled first.
         loopback: It is one end of a loopback channel, or of a call of the switch to itself.
         loops_to: The other end of that, or empty: not known yet.
         answered_at: When it was, by the switch's clock; 0: it is not, or the switch does not say.
@@ -70,6 +71,7 @@ class Leg:
     base: str = ""
     key: str = ""
     originator: str = ""
+    dialled: str = ""
     loopback: bool = False
     loops_to: str = ""
     call_id: str = ""
@@ -108,6 +110,7 @@ def own_leg(uuid: str, event: Event, people: People, set_: dict[str, str]) -> Le
         destination=value(event, "Caller-Destination-Number"),
         domain=_domain(event),
         originator=_originator(event) if outbound else "",
+        dialled=value(event, "Other-Leg-Destination-Number") if outbound else "",
         shows=value(event, "Caller-Caller-ID-Number") if outbound else "",
         loopback=loopback,
         loops_to=value(event, "variable_other_loopback_leg_uuid") if loopback else "",

@@ -28,6 +28,10 @@ MAX_TOLD = 1000
 """Subscribers who have talked to one client in one call, or whose telephones have rung; no more are told."""
 
 
+DIGITS = 7
+"""By so many at its end a number is known whatever a trunk wants before them."""
+
+
 class Pairs:
     """Tells of pairs, and of each but once; what was told of a call stands in its client's leg.
 
@@ -185,15 +189,17 @@ class Pairs:
 
     def _number(self, client: Leg) -> str:
         """A client's number: as he calls now; of one who was called, as the subscriber has dialled it, for a
-        trunk may want digits before it.
+        trunk may want digits before it. But not whom he had called before, if he was sent on to this one.
         """
+        name, people = client.party.name, self._people
         if not client.outbound:
-            return client.number or client.party.name
+            return client.number or name
         caller = self._has_him_called(client)
         dialled = caller.destination if caller else ""
-        if not self._people.is_number(dialled) or same_number(dialled, client.party.name, self._people):
-            return client.party.name
-        return dialled
+        if not people.is_number(dialled) or same_number(dialled, name, people):
+            return name
+        sent_on = same_number(client.dialled, name, people) and not name.endswith(dialled[-DIGITS:])
+        return name if sent_on else dialled
 
     def _has_called(self, subscriber: Leg, client: Leg) -> bool:
         """Whether this subscriber, and nobody else, has called that client."""

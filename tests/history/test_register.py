@@ -49,6 +49,7 @@ SAID = {
     "12_outgoing": "START 244; ANSWER 244; END 244",
     "12b_outgoing_then_blind": "START 244; ANSWER 244; ANSWER 243; END 243",
     "12e_click_to_call": "START 244; ANSWER 244; END 244",
+    "12f_outgoing_sent_on": "START 621; ANSWER 621; END 621 | START 621; END 621",
     "13_valet": "START; ANSWER 244; ANSWER 243; END 243",
     "14_threeway_then_leaves": "START; ANSWER 244; ANSWER 243; END 243",
     "04_outside_and_back": "START; ANSWER 244; END 244",

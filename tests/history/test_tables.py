@@ -154,6 +154,10 @@ SAID: dict[str, tuple[str, str]] = {
         "START 244; ANSWER 244; HANGUP 244; END 244",
         "OUTGOING 244; COMPLETED 244; history 244",
     ),
+    "12f_outgoing_sent_on": (
+        "START 621; ANSWER 621; HANGUP 621; END 621 | START 621; HANGUP 621; END 621",
+        "OUTGOING 621; COMPLETED 621; history 621 | OUTGOING 621; CANCELLED 621; history 621",
+    ),
     "13_valet": (
         "START 74951234573; ANSWER 244; ANSWER 243; HANGUP 243; END 243",
         "INCOMING 244; COMPLETED 243; history 243",

@@ -68,6 +68,7 @@ TOLD: dict[str, str] = {
     "12_outgoing": "89235292926 out t244 2.98",
     "12b_outgoing_then_blind": "89235292926 out r243 t244 t243 6.00",
     "12e_click_to_call": "89235292926 out t244 3.48",
+    "12f_outgoing_sent_on": "89235292926 out t621 1.38; 89237776200 out 0.00",
     "13_valet": "89235292926 in r244 t244 t243 5.92",
     "14_threeway_then_leaves": "89235292926 in r244 t244 t243 7.98",
     "04_outside_and_back": "89235292926 in r244 t244 1.04",
@@ -277,9 +278,11 @@ def test_recordings_belong_to_the_call_whichever_leg_is_recorded_and_whenever() 
     client, subscriber = feed[0].get("Unique-ID") or "", feed[1].get("Unique-ID") or ""
     early = leg(client, "RECORD_START", 1000, Record_File_Path="/rec/whole.wav", **CLIENT)
     late = {"Event-Name": "RECORD_START", "Unique-ID": subscriber, "Record-File-Path": "/rec/he.wav"}
+    unheard = {"Event-Name": "RECORD_STOP", "Unique-ID": client, "Record-File-Path": "/rec/began-unheard.wav"}
     bridged = next(i for i, one in enumerate(feed) if one.get("Event-Name") == "CHANNEL_BRIDGE")
-    (story,) = stories_of([feed[0], early, *feed[1 : bridged + 1], late, late, *feed[bridged + 1 :]])
-    assert story.recordings == ("/rec/whole.wav", "/rec/he.wav")
+    later = [late, late, {**early, "Event-Name": "RECORD_STOP"}, unheard]
+    (story,) = stories_of([feed[0], early, *feed[1 : bridged + 1], *later, *feed[bridged + 1 :]])
+    assert story.recordings == ("/rec/whole.wav", "/rec/he.wav", "/rec/began-unheard.wav")
 
 
 def test_who_is_parked_and_fetched_by_the_same_goes_on_talking() -> None:

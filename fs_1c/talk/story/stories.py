@@ -10,6 +10,7 @@ from fs_1c.call import (
     CallEvent,
     Conversation,
     HungUp,
+    Recorded,
     Resumed,
     TalksInside,
     TalksOutside,
@@ -80,6 +81,8 @@ class Stories:
             if not isinstance(event, Conversation | Unidentified):
                 return None
             before = _unbegun(event)
+        if isinstance(event, Recorded) and event.file in before.recordings:
+            return None  # that it is over
         if isinstance(event, Conversation | Resumed | Unidentified | TalksOutside | TalksInside):
             self._talks(event.leg_uuid, call)
         story = before.after(event)
