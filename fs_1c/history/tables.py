@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from fs_1c.call import CallEvent, Conversation, TalksInside, TalksOutside, Unidentified
 from fs_1c.settings import PopWhen
@@ -173,7 +174,10 @@ def _first(story: Story, policy: Policy, manager: str) -> str:
 
 
 def _last(story: Story) -> str:
-    """Who is responsible for a call that is over: the last who talked, else the last who rang."""
+    """Who is responsible for a call that is over: the last who talked, else the last who rang. Of several who
+    talked at once he who stayed longest; of those who stayed to the end he who came last.
+    """
     if story.talks:
-        return story.talks[-1].extension or story.talks[-1].name
+        last = max(reversed(story.talks), key=lambda talk: inf if talk.until is None else talk.until)
+        return last.extension or last.name
     return story.extension or (story.rang[-1] if story.rang else story.destination)

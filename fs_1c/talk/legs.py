@@ -52,7 +52,7 @@ class Leg:
         asked_by: The subscriber who has had him called, or empty.
         told: (extension, ringing) of what we have told about this client.
         told_as: The uuid by which that was told.
-        talked: Extensions that have talked to this client, in order.
+        talked: Extensions that have talked to this client, in order; of a subscriber his latest client.
         forwarded: The extension whose telephone has sent this client's call on.
         created: When it was, as the switch writes that; empty: it does not say.
         began: It has been told that this client's call began.

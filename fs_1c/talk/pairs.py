@@ -102,6 +102,7 @@ class Pairs:
         how, by = (How.ANSWERED, "") if ringing or outgoing else _how(client, subscriber)
         if not ringing:
             client.talked.append(subscriber.party.name)
+            subscriber.talked = [number]
             client.talking += (subscriber.uuid,)
         conversation = Conversation(
             call_uuid=client.told_as,
@@ -189,17 +190,17 @@ class Pairs:
 
     def _number(self, client: Leg) -> str:
         """A client's number: as he calls now; of one who was called, as the subscriber has dialled it, for a
-        trunk may want digits before it. But not whom he had called before, if he was sent on to this one.
+        trunk may want digits before it. But not whom he has talked to, if he was sent on to this one then.
         """
         name, people = client.party.name, self._people
         if not client.outbound:
             return client.number or name
         caller = self._has_him_called(client)
         dialled = caller.destination if caller else ""
-        if not people.is_number(dialled) or same_number(dialled, name, people):
+        if caller is None or not people.is_number(dialled) or same_number(dialled, name, people):
             return name
-        sent_on = same_number(client.dialled, name, people) and not name.endswith(dialled[-DIGITS:])
-        return name if sent_on else dialled
+        sent_on = caller.talked and same_number(client.dialled, name, people)
+        return name if sent_on and not name.endswith(dialled[-DIGITS:]) else dialled
 
     def _has_called(self, subscriber: Leg, client: Leg) -> bool:
         """Whether this subscriber, and nobody else, has called that client."""

@@ -110,7 +110,7 @@ class Stories:
         known = self._stories.get(self._call_of.get(asked_by, "")) if asked_by else None
         if known is not None and known.internal:  # his leg is that call's
             known, asked_by = None, ""
-        if before is None and known and known.number == event.number and not known.talks:
+        if before is None and known and known.outgoing and not known.talks:
             before, call = known, known.call_uuid
         self._call_of[event.leg_uuid] = self._call_of[event.call_uuid] = call
         if asked_by:
