@@ -190,6 +190,8 @@ class Sending:
             word.once,
         )
         try:
+            if self.sharing and not word.once:
+                self.sharing.may_leave(word)
             client.tell(state, lambda: self._leaves(word))
         except OneCError as error:
             return error

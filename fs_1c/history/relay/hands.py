@@ -80,7 +80,8 @@ class Hands:
                 put = self._shared.put(part.switch, part.life, words, long=part.reserve, over=over)
                 sent.append((words, put))
             for words, reply in sent:
-                self.was_put(part, words, reply)
+                if said := self.was_put(part, words, reply):
+                    self._host.said(said)
             if not part.life:
                 raise Away
             if part.behind:
@@ -170,7 +171,13 @@ class Hands:
             part.switch, part.life, words, long=True, over=over, manager=manager
         ).result()
         states = self._shared.understood(reply, words) or [1] * len(words)
-        ours = [word for word, state in zip(words, states, strict=True) if state > 0]
+        # Lest it loses its order: a call of which something is ours is ours, but what must not be said twice.
+        least = 0 if max(states) > 0 else 1
+        ours = [
+            word
+            for word, state in zip(words, states, strict=True)
+            if state > 0 or (state >= least and not word.once)
+        ]
 
         def write(connection: sqlite3.Connection) -> int:
             """Some may be there: it was offered before, and we have not heard that it was taken."""
@@ -228,15 +235,16 @@ class Hands:
             if reply.result() == b"life":
                 raise Lost
 
-    def was_put(self, part: Part, words: list[Word], reply: Future[Any]) -> None:
+    def was_put(self, part: Part, words: list[Word], reply: Future[Any]) -> list[Word]:
+        """Returns those that are another's."""
+        said: list[Word] = []
         try:
             states = self._shared.understood(reply.result(), words)
         except (Away, Lost):
             part.life = ""
-            return
+            return said
         if states is not None:
-            if said := [word for word, state in zip(words, states, strict=True) if state < 0]:
-                self._host.said(said)
+            said = [word for word, state in zip(words, states, strict=True) if state < 0]
         else:
             if not part.behind:
                 log.warning(
@@ -244,6 +252,7 @@ class Hands:
                     part.switch,
                 )
             part.behind = time.monotonic() + BEHIND
+        return said
 
     def was_done(self, part: Part, reply: Future[Any]) -> None:
         with contextlib.suppress(Away):

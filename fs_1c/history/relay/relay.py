@@ -21,6 +21,10 @@ frozen and thawed, or killed and started with its file, finds what others have s
 names the service by its file: after a restart it is still its own, and the file knows whether the word had
 left.
 
+*What is not harmful keeps its order*, too: it leaves after Redis has answered whether it is ours, so of a
+call that the reserve has taken a thawed service says nothing before what that has not said yet. Without Redis
+it waits till its presence has been handed on for a while.
+
 *Redis is away:* a reserve says nothing new. The own service goes on without claims (`alone`), but only after
 `LEASE` seconds in which it has not been in Redis, and only with words that it has made since the switch hands
 its presence on without a gap: no reserve has acted since. A reserve compares since when the own service has
@@ -45,15 +49,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
 from fs_1c.history.relay import rows
 from fs_1c.history.relay.hands import Hands, fresh
+from fs_1c.history.relay.order import Order, error
 from fs_1c.history.relay.part import AtSwitch, Host, Part, may_be_alone
 from fs_1c.history.relay.shared import Attached, Claim, Lost, Shared, field_of
-from fs_1c.onec import OneCError, Reached
 from fs_1c.redis_client import Away, BoundedRedis, connect
 from fs_1c.settings import RedisSettings
 
@@ -70,6 +76,8 @@ HEARS_OUT = 15.0
 """Seconds in Redis for which the own service waits for what a reserve has heard while it was away."""
 NOBODY_HEARD = 5.0
 """Seconds after which a reserve that is there has been heard at the switch."""
+ANSWERS_WITHIN = 2 * TIMEOUT
+"""Seconds that a worker waits for an answer of Redis that has been asked for before: it ends by itself."""
 LEARNS_WITHIN = 20.0
 """Seconds in which a service that was started has heard from its switch, if that is there."""
 ASKED_WITHIN = 30.0
@@ -92,6 +100,8 @@ class Relay:
         self._hands = Hands(self._shared, host)
         self._parts: dict[str, Part] = {}
         self._recent: deque[tuple[float, Word]] = deque(maxlen=MAX_RECENT)
+        self._order = Order()
+        self.dropped = self._order.dropped
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -147,14 +157,26 @@ class Relay:
         part = self._parts.get(words[0].switch)
         if part is None or not part.life:
             return
+        answered = self._order.asks(words)
         sent = self._shared.put(part.switch, part.life, words, over=over, manager=manager)
-        sent.add_done_callback(lambda reply: self._hands.was_put(part, words, reply))
+        sent.add_done_callback(partial(self._was_put, part, words, answered))
+
+    def _was_put(self, part: Part, words: list[Word], answered: Future[None], reply: Future[Any]) -> None:
+        """On the thread that hears Redis."""
+        theirs: list[Word] = []
+        try:
+            theirs = self._hands.was_put(part, words, reply)
+        finally:
+            self._order.answered(words, answered, theirs)
+        if theirs:
+            self._host.said(theirs)
 
     def settled(self, word: Word) -> None:
         """It has come to its end."""
         part = self._parts.get(word.switch)
         if part is None:
             return
+        self.dropped(word)
         now = time.monotonic()
         self._recent.append((now, word))
         while self._recent and self._recent[0][0] < now - RECENT:
@@ -173,7 +195,7 @@ class Relay:
                 lambda reply: self._hands.was_done(part, reply)
             )
 
-    # A harmful word, on a worker.
+    # A word, on a worker.
 
     def may_leave(self, word: Word) -> None:
         """Blocks for a second at the most. Raises `OneCError` if it must not: another's it is, or it has to
@@ -182,12 +204,25 @@ class Relay:
         part = self._parts.get(word.switch)
         if part is None:
             return
+        if word.once:
+            self._is_ours(part, word)
+        elif part.shares:
+            self._has_its_turn(part, word)
+
+    def _has_its_turn(self, part: Part, word: Word) -> None:
+        """What comes before it in its call another may have still to say."""
+        self._order.is_ours(word, ANSWERS_WITHIN)
+        if not part.life and not part.reserve and (part.post.alone_for() or 0.0) < NOBODY_HEARD:
+            raise error("busy", "Redis is away, and another service may be at its call")
+
+    def _is_ours(self, part: Part, word: Word) -> None:
+        """What is harmful twice is claimed."""
         safe = part.safe(word)
         if not part.shares:
             # However new a word is: what it tells may be of while we were gone.
             if part.asked or (part.post.alone_for() or 0.0) >= NOBODY_HEARD:
                 return
-            raise _error("busy", "nobody knows yet whether there is a reserve")
+            raise error("busy", "nobody knows yet whether there is a reserve")
         if life := part.life:
             try:
                 claim = self._shared.claim(word, life, safe=safe)
@@ -197,13 +232,13 @@ class Relay:
                 if claim is Claim.MINE:
                     return
                 if claim is Claim.SAID:
-                    raise _error(ELSEWHERE, "another service has said it, or may have")
+                    raise error(ELSEWHERE, "another service has said it, or may have")
                 if claim is not Claim.LIFE:
-                    raise _error("busy", f"Redis says: {claim.value}")
+                    raise error("busy", f"Redis says: {claim.value}")
                 part.life = ""
         if not part.reserve and may_be_alone(safe=safe, silent=time.monotonic() - part.at):
             return
-        raise _error("busy", "Redis is away, and another service may have said it")
+        raise error("busy", "Redis is away, and another service may have said it")
 
     def erase(self, is_his: Callable[[str], bool]) -> str:
         """Erases what waits in Redis of a client; blocks. Returns what could not be erased, and why."""
@@ -335,7 +370,3 @@ class Relay:
             part.quiet_until = part.born + RECENT
         self._host.ask(lambda connection: rows.lives(connection, part.switch, there.life))
         return True
-
-
-def _error(kind: str, message: str) -> OneCError:
-    return OneCError(kind, message, Reached.NO, base_down=False)

@@ -55,6 +55,7 @@ class Sharing:
         self._lock = threading.Lock()
         self.attend, self.open, self.close = self._relay.attend, self._relay.open, self._relay.close
         self.may_leave, self.settled = self._relay.may_leave, self._relay.settled
+        self._dropped = self._relay.dropped
         self.erase = self._relay.erase
         self.life, self.hears_out = self._relay.life, self._relay.hears_out
         self.concludes: Callable[[str, Changes], None] = lambda switch, changes: None
@@ -101,6 +102,7 @@ class Sharing:
         """It is to be said again, or is another's."""
         if fate is Fate.ELSEWHERE:
             changes.asked.append((partial(kept.unsay, word=word), Future()))
+            self._dropped(word)
         elif word.once and error.kind != "busy":
             changes.after.append(partial(self._relay.back, word))
 
@@ -133,6 +135,7 @@ class Sharing:
                 first = kept.first_word(connection, *key) if key in self._outbox.flying else None
                 if first is None or first.id != word.id:  # else it is being told
                     kept.is_anothers(connection, word)
+                    self._dropped(word)
 
         self._outbox.put(lambda changes: changes.asked.append((drop, Future())))
 

@@ -21,7 +21,7 @@ from fs_1c.history import kept
 from fs_1c.history.history import LEARNS_WITHIN
 from fs_1c.history.kept import Word
 from fs_1c.history.pace import ELSEWHERE
-from fs_1c.history.relay import hands, part, relay, rows
+from fs_1c.history.relay import hands, part, relay, rows, scripts
 from fs_1c.history.relay.part import Part
 from fs_1c.history.relay.relay import Relay
 from fs_1c.history.relay.shared import HERE, SAME
@@ -36,6 +36,10 @@ from tests.redis_server import RedisServer
 
 SWITCH = "sw"
 TABLES: dict[str, Table] = {"mobilon": mobilon, "itoolabs": itoolabs}
+ORDER = {
+    "mobilon": ["START", "ANSWER", "HANGUP", "END"],
+    "itoolabs": ["INCOMING", "COMPLETED", "CANCELLED", "history"],
+}
 LAST = {"mobilon": ({"HANGUP"}, {"END"}), "itoolabs": ({"COMPLETED", "CANCELLED"}, {"history"})}
 
 
@@ -55,21 +59,50 @@ class Clock:
         return self.now
 
 
+class Late(Future[Any]):
+    """An answer; who waits for it gets it, however slow its line is."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def result(self, timeout: float | None = None) -> Any:
+        if not self.done():
+            self._line.comes()
+        return super().result(timeout)
+
+
 class Line:
-    """One service's way to Redis, in place of `BoundedRedis`; it can be cut.
+    """One service's way to Redis, in place of `BoundedRedis`; it can be cut, and slow.
 
     Attributes:
         cut: Nothing passes.
+        slow: What is put there waits on its way, for the next thing that is asked.
         cut_after: So many words pass before it is cut; the answer to the last of them is lost.
     """
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
-        self.cut = False
+        self.cut = self.slow = False
         self.cut_after: int | None = None
+        self._waits: list[tuple[tuple[Any, ...], Future[Any]]] = []
+
+    def comes(self) -> None:
+        """What waits on its way has its answer."""
+        while self._waits:
+            command, told = self._waits.pop(0)
+            self._pass(command, told)
 
     def begin(self, command: tuple[Any, ...], may_probe: bool = True) -> Future[Any]:
-        told: Future[Any] = Future()
+        told = Late(self)
+        if self.slow and command[1] == scripts.PUT:
+            self._waits.append((command, told))
+        else:
+            self.comes()
+            self._pass(command, told)
+        return told
+
+    def _pass(self, command: tuple[Any, ...], told: Future[Any]) -> None:
         if self.cut:
             told.set_exception(Away())
         else:
@@ -82,7 +115,6 @@ class Line:
                 told.set_exception(Away())
             else:
                 told.set_result(answer)
-        return told
 
     def send(self, *commands: tuple[Any, ...]) -> Any:
         return self.begin(commands[-1]).result()
@@ -124,7 +156,8 @@ class World:
 
 
 def moves(patch: pytest.MonkeyPatch, clock: Clock) -> None:
-    """The relay's clock is this one."""
+    """The relay's clock is this one, and nobody waits by another."""
+    patch.setattr(relay, "ANSWERS_WITHIN", 0.0)
     for module in (relay, part, hands):
         patch.setattr(module, "time", clock)
 
@@ -294,14 +327,14 @@ class Service:
         flying: set[str] = set()
         for word in kept.next_words(self.disk, "b", self.world.clock.now, 10, flying):
             try:
+                self.relay.may_leave(word)
                 if word.once:
-                    self.relay.may_leave(word)
                     kept.leaves(self.disk, word)
                 self.under_way = word
                 return
             except OneCError as error:
                 if error.kind == ELSEWHERE:
-                    kept.is_anothers(self.disk, word)
+                    self._drop(word)
 
     def says(self, how: str) -> None:
         """It arrives, or not, and the answer does, or not."""
@@ -370,7 +403,11 @@ class Service:
     def said(self, words: list[Word]) -> None:
         for word in words:
             if self.under_way is None or word.id != self.under_way.id:
-                kept.is_anothers(self.disk, word)
+                self._drop(word)
+
+    def _drop(self, word: Word) -> None:
+        kept.is_anothers(self.disk, word)
+        self.relay.dropped(word)
 
     def unknowable(self, switch: str, before: float) -> int:
         lost = [
@@ -406,6 +443,16 @@ def _virtual(relay: Relay, service: Service) -> None:
 
 def calls(many: int) -> list[list[CallEvent]]:
     return [answered(f"call-{i}") for i in range(many)]
+
+
+def disordered(world: World) -> list[tuple[str, list[str]]]:
+    """Calls of which 1C has heard something before what comes before it."""
+    told: dict[str, list[str]] = {}
+    for call, state in world.told:
+        told.setdefault(call, []).append(state)
+    order = ORDER[world.dialect]
+    firsts = ((call, list(dict.fromkeys(states))) for call, states in told.items())
+    return [(call, states) for call, states in firsts if states != sorted(states, key=order.index)]
 
 
 def twice(world: World, harmful: frozenset[str]) -> list[tuple[str, str]]:

@@ -348,3 +348,26 @@ def test_what_a_thawed_service_leaves_to_the_reserve_does_not_count_as_told(
     both.says(both.reserve)
     both.says()
     assert list(dict.fromkeys(both.told(call))) == ALL and both.told(call).count("END") == 1
+
+
+@pytest.mark.parametrize("redis", ["slow", "away"])
+def test_a_thawed_service_says_nothing_of_a_call_before_it_knows_whose_that_is(
+    both: Both, redis: str
+) -> None:
+    """The reserve has its beginning still to say, for 1C was away."""
+    both.world.onec_down = True
+    both.own.freeze()
+    call = both.call(0, upto=3)
+    both.pass_(6)
+    both.own.line.slow, both.own.line.cut = redis == "slow", redis == "away"
+    both.own.thaw()
+    both.call(0, since=3)
+    both.world.onec_down = False
+    both.says(both.own)
+    assert both.told(call) == []
+    both.says(both.reserve)
+    both.own.line.cut = False
+    both.own.line.comes()
+    both.pass_(8)
+    both.says()
+    assert list(dict.fromkeys(both.told(call))) == ALL and both.told(call).count("END") == 1

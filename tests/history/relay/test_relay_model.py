@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from fs_1c.history.relay import shared
 from tests.history.conftest import HARMFUL
-from tests.history.relay.cluster_model import LAST, Service, World, calls, moves, passes, twice
+from tests.history.relay.cluster_model import LAST, Service, World, calls, disordered, moves, passes, twice
 from tests.redis_server import RedisServer, needs_redis, redis_server
 
 CALLS = 4
@@ -103,6 +103,12 @@ class Cluster(RuleBasedStateMachine):
     def way_to_redis(self, own: bool, cut: bool) -> None:
         self.one(own).line.cut = cut
 
+    @rule(own=SERVICES, slow=st.booleans())
+    def is_slow(self, own: bool, slow: bool) -> None:
+        self.one(own).line.slow = slow
+        if not slow:
+            self.one(own).line.comes()
+
     @rule()
     def redis_loses_all(self) -> None:
         self.server.client.flushall()
@@ -116,13 +122,19 @@ class Cluster(RuleBasedStateMachine):
         if hasattr(self, "world"):
             assert not twice(self.world, HARMFUL)
 
+    @invariant()
+    def all_is_told_in_order(self) -> None:
+        if hasattr(self, "world"):
+            assert not disordered(self.world)
+
     def teardown(self) -> None:
         """All is well again, and time passes."""
         if not hasattr(self, "world"):
             return
         self.world.onec_down = False
         for service in (self.own, self.reserve):
-            service.line.cut = False
+            service.line.cut = service.line.slow = False
+            service.line.comes()
             service.thaw()
             if service.dead:
                 service.start()
@@ -137,6 +149,7 @@ class Cluster(RuleBasedStateMachine):
                     service.takes()
                     service.says("told")
         assert not twice(self.world, HARMFUL)
+        assert not disordered(self.world)
         told = set(self.world.told)
         for call in self.owned:
             for states in LAST[self.world.dialect]:
