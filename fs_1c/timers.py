@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -24,6 +25,7 @@ class Timers:
         self._order = itertools.count()
         self._changed = threading.Condition(threading.RLock())  # an action may set another timer
         self._thread: threading.Thread | None = None
+        self._wakes_at = math.inf  # it looks at them then, on the monotonic clock
 
     def after(self, seconds: float, action: Callable[[], None]) -> int:
         """Has `action` called once, `seconds` from now. Returns a ticket for `cancel`."""
@@ -33,8 +35,10 @@ class Timers:
                 self._thread.start()
             ticket = next(self._order)
             self._wanted.add(ticket)
-            heapq.heappush(self._waiting, (time.monotonic() + seconds, ticket, action))
-            if self._waiting[0][1] == ticket:
+            at = time.monotonic() + seconds
+            heapq.heappush(self._waiting, (at, ticket, action))
+            if at < self._wakes_at:  # else that thread would take a moment from all others, for nothing
+                self._wakes_at = at
                 self._changed.notify()
             return ticket
 
@@ -63,10 +67,12 @@ class Timers:
             with self._changed:
                 self._forget()
                 if not self._waiting:
+                    self._wakes_at = math.inf
                     self._changed.wait()
                     continue
                 at, ticket, action = self._waiting[0]
                 if (left := at - time.monotonic()) > 0:
+                    self._wakes_at = at
                     self._changed.wait(left)
                     continue
                 heapq.heappop(self._waiting)

@@ -54,6 +54,7 @@ class Connection:
         if proxy:
             self._http.proxies = {"http": proxy, "https": proxy}
         self._http.headers.update({"User-Agent": f"fs-1c/{__version__}", "Accept": "text/xml, */*"})
+        self._headers = dict(self._http.headers)
 
     def request(
         self,
@@ -92,12 +93,8 @@ class Connection:
         try:
             with (
                 TIMERS.within(limit, progress.end),
-                self._http.request(
-                    request.method,
-                    self._address + request.path,
-                    data=request.body,
-                    headers=dict(request.headers),
-                    auth=self._credentials(),
+                self._http.send(
+                    self._prepared(request),
                     timeout=(min(limit, CONNECT_WITHIN), limit),
                     stream=True,
                     allow_redirects=False,
@@ -118,6 +115,18 @@ class Connection:
             raise error if isinstance(error, OneCError) else explain(error, progress, limit) from None
         finally:
             here.progress = None
+
+    def _prepared(self, request: Request) -> requests.PreparedRequest:
+        """Not by the session, which would merge what it does not have: that costs more than the rest."""
+        prepared = requests.PreparedRequest()
+        prepared.prepare(
+            method=request.method,
+            url=self._address + request.path,
+            headers=self._headers | dict(request.headers),
+            data=request.body,
+            auth=self._credentials(),
+        )
+        return prepared
 
     def close(self) -> None:
         self._http.close()
