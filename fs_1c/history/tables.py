@@ -124,22 +124,22 @@ def itoolabs(
 
 def owner(story: Story, policy: Policy, manager: str) -> str:
     """The extension of who is to own the call if it is missed; empty: nobody."""
-    return _heir(story.rang, policy, manager)
+    return _heir(_rang_last(story), policy, manager)
 
 
 def owns(extension: str, policy: Policy, manager: str) -> bool:
     """Whether he is to own it by the card that opens when his telephone rings. Who will be the last to ring
     nobody knows by then.
     """
-    return bool(extension) and _heir((extension,), policy, manager) == extension
+    return bool(extension) and _heir(extension, policy, manager) == extension
 
 
-def _heir(rang: tuple[str, ...], policy: Policy, manager: str) -> str:
+def _heir(rang_last: str, policy: Policy, manager: str) -> str:
     match policy.missed_owner:
         case "manager":
-            return manager or (rang[-1] if rang else "")
+            return manager or rang_last
         case "last-rung":
-            return rang[-1] if rang else ""
+            return rang_last
         case "nobody":
             return ""
         case extension:
@@ -180,4 +180,8 @@ def _last(story: Story) -> str:
     if story.talks:
         last = max(reversed(story.talks), key=lambda talk: inf if talk.until is None else talk.until)
         return last.extension or last.name
-    return story.extension or (story.rang[-1] if story.rang else story.destination)
+    return story.extension or _rang_last(story) or story.destination
+
+
+def _rang_last(story: Story) -> str:
+    return story.rings[-1].extension if story.rings else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from fs_1c.call import RangAgain
 from fs_1c.talk.identity import (
     MAX_VALUE,
     Event,
@@ -59,6 +60,7 @@ class Leg:
         talking: The subscribers' legs that hear this client now.
         recorded: The files that it is recorded to and that have not been told of.
         rang: His telephone has said that it rings.
+        rang_last: Of a client, whose telephone has rung last, if it had rung before.
         counted: The subscriber whose leg it is counted as, or empty; see `presence`.
         busy_since: Since when that keeps him from taking another call; 0: it does not.
     """
@@ -91,6 +93,7 @@ class Leg:
     talking: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
     rang: bool = False
+    rang_last: RangAgain | None = None
     counted: str = ""
     busy_since: float = 0.0
 

@@ -14,6 +14,7 @@ from fs_1c.call import (
     CallEvent,
     Conversation,
     How,
+    RangAgain,
     Recorded,
     Resumed,
     TalksInside,
@@ -60,7 +61,11 @@ class Pairs:
         return () if caller is None else self._pair(caller, leg, ringing=True, age=age)
 
     def reached_nobody(self, leg: Leg) -> tuple[CallEvent, ...]:
-        """The call of a client who has hung up, or did not answer, before anybody was told of it."""
+        """The call of a client who has hung up, or did not answer, before anybody was told of it; and whose
+        telephone rang last.
+        """
+        if leg.rang_last and not leg.talked:
+            return (leg.rang_last,)
         if leg.began or leg.loopback or leg.party.subscriber:
             return ()
         if leg.outbound:
@@ -92,12 +97,13 @@ class Pairs:
             return ()
         what = (subscriber.party.name, ringing)
         if what in client.told:  # hold and resume, or back from a transfer
-            return () if ringing else self._again(client, subscriber, age)
+            return self._rings_again(client, subscriber) if ringing else self._again(client, subscriber, age)
         if len(client.told) >= MAX_TOLD:
             return ()
         client.base = client.base or subscriber.base  # exported: his leg says it first
         began = self._begins(client)
         client.told.add(what)
+        client.rang_last = None
         outgoing = self._has_called(subscriber, client)
         how, by = (How.ANSWERED, "") if ringing or outgoing else _how(client, subscriber)
         if not ringing:
@@ -122,6 +128,12 @@ class Pairs:
         )
         files = self.files(client.told_as, client) + self.files(client.told_as, subscriber)
         return (*began, conversation, *files)
+
+    def _rings_again(self, client: Leg, subscriber: Leg) -> tuple[CallEvent, ...]:
+        """A queue rings the same people for long: that is told once, and only if it matters."""
+        name, now = subscriber.party.name, self._legs.now()
+        client.rang_last = RangAgain(client.told_as, subscriber.uuid, name, now)
+        return ()
 
     def _again(self, client: Leg, subscriber: Leg, age: float) -> tuple[CallEvent, ...]:
         if subscriber.uuid in client.talking or len(client.talking) >= MAX_TOLD:

@@ -36,6 +36,7 @@ SAID = {
     "inbound_park": "START; ANSWER 244; ANSWER 245; END 245",
     "inbound_pickup": "START; ANSWER 245; END 245",
     "inbound_pickup_from_a_phone": "START; ANSWER 243; END 243",
+    "inbound_rings_again": "START; END 391*",
     "inbound_three_way": "START; ANSWER 244; END 244",
     "01_plain": "START; ANSWER 244; END 244",
     "02_refer_blind": "START; ANSWER 244; ANSWER 243; END 243",

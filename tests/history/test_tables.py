@@ -101,6 +101,10 @@ SAID: dict[str, tuple[str, str]] = {
         "START 244; ANSWER 243; HANGUP 243; END 243",
         "INCOMING 244; COMPLETED 243; history 243",
     ),
+    "inbound_rings_again": (
+        "START 74957600390; PREANSWER 391*; HANGUP 391; END 391",
+        "INCOMING 391; CANCELLED 391; history 391",
+    ),
     "inbound_three_way": (
         "START 244; ANSWER 244; HANGUP 244; END 244",
         "INCOMING 244; COMPLETED 244; history 244",

@@ -40,6 +40,7 @@ EXPECTED: dict[str, list[str]] = {
     "inbound_park": ["244", "245"],
     "inbound_pickup": ["245"],
     "inbound_pickup_from_a_phone": ["243"],
+    "inbound_rings_again": [],
     "inbound_three_way": ["244"],
 }
 

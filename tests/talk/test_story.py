@@ -55,6 +55,7 @@ TOLD: dict[str, str] = {
     "inbound_park": "89235292926 in r244 t244 t245 1.50",
     "inbound_pickup": "89235292926 in r244:PICKED_OFF t245 0.78",
     "inbound_pickup_from_a_phone": "89235292926 in r244:PICKED_OFF t243 0.76",
+    "inbound_rings_again": "89235292926 in r391:NO_ANSWER r392:NO_ANSWER r391:ORIGINATOR_CANCEL missed",
     "inbound_three_way": "89235292926 in r244 t244 1.24",
     "01_plain": "89235292926 in r244 t244 1.22",
     "02_refer_blind": "89235292926 in r244 r243 t244 t243 4.28",
