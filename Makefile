@@ -79,9 +79,13 @@ lock: build/tools/.ready
 	    --python-version 3.11 --no-emit-package colorama --generate-hashes --no-emit-index-url \
 	    --custom-compile-command 'make lock' --quiet --output-file requirements.lock
 
-# The bill of materials of the same (CycloneDX), made from requirements.lock when somebody asks for it.
+# The bill of materials of the same (CycloneDX), but for what builds it: that is in no installation. The Debian package
+# has one of its own, of what is really in it.
 sbom: build/tools/.ready
-	build/tools/bin/cyclonedx-py requirements --output-reproducible --output-file build/sbom.json requirements.lock
+	awk '/^[^ ]/ { wanted = !/^setuptools==/ } wanted' requirements.lock >build/runs.lock
+	printf '[project]\nname = "fs-1c"\nversion = "%s"\nlicense = "MIT"\n' $(VERSION) >build/project.toml
+	build/tools/bin/cyclonedx-py requirements --output-reproducible --pyproject build/project.toml \
+	    --output-file build/sbom.json build/runs.lock
 	@echo build/sbom.json
 
 # sdist and wheel, and what is in an installation, in dist/: the same octets from the same files, whoever makes them,
@@ -90,6 +94,8 @@ dist: build/first build/second sbom
 	diff -r build/first build/second
 	mkdir -p dist && cp build/first/* dist/ && cp build/sbom.json dist/fs-1c-sbom.json
 	cd dist && sha256sum *.tar.gz *.whl *.json
+
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' fs_1c/__init__.py)
 
 # What git knows of, with what was changed since, whatever else lies about.
 COPIED = git ls-files -z >build/files && tar --create --null --files-from build/files --file build/files.tar && \
@@ -104,14 +110,14 @@ build/first build/second: build/tools/.ready ALWAYS
 	$(call COPIED,$@-from/tree)
 	$(BUILD) --sdist --outdir $@-from $@-from/tree >/dev/null
 	tar --extract --directory $@-from/sdist --file $@-from/*.tar.gz
-	cd $@-from/sdist && tar --create $(SAME) * | gzip --no-name --best >$(CURDIR)/$@/$$(basename ../*.tar.gz)
+	cd $@-from/sdist && tar --create $(SAME) * | gzip --no-name --best >"$(CURDIR)/$@/$$(basename ../*.tar.gz)"
 	rm -rf $@-from/sdist/* && tar --extract --directory $@-from/sdist --file $@/*.tar.gz
 	umask 022 && $(BUILD) --wheel --outdir $@ $@-from/sdist/* >/dev/null
 	rm -rf $@-from
 
 BUILD = build/tools/bin/python -m build --no-isolation
 
-# With all that it needs, for this Python on this machine: pip install --no-index --find-links dist/wheelhouse fs-1c
+# With all that it needs, for this Python on this machine: pip install --no-index --find-links dist/wheelhouse 'fs-1c[redis]'
 wheelhouse: dist
 	$(call WHEELS,$(PYTHON),dist/wheelhouse)
 	cp build/first/*.whl dist/wheelhouse/
@@ -120,10 +126,9 @@ WHEELS = rm -rf $(2) && $(1) -m venv --clear build/pip && build/pip/bin/pip --qu
     --require-hashes --only-binary :all: --dest $(2) --requirement requirements.lock
 
 # The Debian package, for the Debian and the processor where it is made. The network is needed for the wheels alone.
-deb: sbom
+deb: build/tools/.ready
 	rm -rf build/deb && mkdir -p build/deb/fs-1c dist
 	$(call WHEELS,/usr/bin/python3,build/deb/wheelhouse)
-	cp build/sbom.json build/deb/wheelhouse/
 	$(call COPIED,build/deb/fs-1c)
 	cd build/deb/fs-1c && env -u MAKEFLAGS dpkg-buildpackage --build=binary --no-sign
 	cp build/deb/*.deb dist/

@@ -72,7 +72,7 @@ def _command(name: str, command: Any) -> Command:
             word
             for one, (written, _) in zip(options, records, strict=True)
             for word in one.opts
-            if written.endswith("<path>")
+            if written.endswith(("<path>", "FILE"))
         ),
     )
 

@@ -81,6 +81,7 @@ def test_the_man_page_is_good_roff() -> None:
         ("fs-1c lookup --r", ["--raw"]),
         ("fs-1c simulator 1c --fau", ["--fault", "--faults"]),
         ("fs-1c check -c setup.", ["setup.cfg"]),
+        ("fs-1c setup --password-file setup.", ["setup.cfg"]),
         ("fs-1c nonsense --", []),
     ],
 )

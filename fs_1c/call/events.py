@@ -17,6 +17,23 @@ class How(StrEnum):
     FORWARDED = "forwarded"  # somebody's telephone had sent the call on
 
 
+class Ended(StrEnum):
+    """How a call with a client has ended."""
+
+    ANSWERED = "answered"  # somebody has talked to him
+    MISSED = "missed"  # he has called, and nobody has
+    NO_ANSWER = "no_answer"  # he was called, and did not answer
+    UNKNOWN = "unknown"  # nobody is known to have, and the end was not heard: somebody may have
+
+    @classmethod
+    def of(cls, *, answered: bool, outgoing: bool, unheard: bool) -> Ended:
+        if answered:
+            return cls.ANSWERED
+        if unheard:
+            return cls.UNKNOWN
+        return cls.NO_ANSWER if outgoing else cls.MISSED
+
+
 @dataclass(frozen=True, slots=True)
 class Began:
     """A call with a client: he calls, or a subscriber calls him. Told as soon as his number is settled, for a
@@ -151,11 +168,13 @@ class HungUp:
     Attributes:
         at: When; seconds since the epoch by the switch's clock, 0: it does not say.
         cause: FreeSWITCH's Hangup-Cause, such as NORMAL_CLEARING or USER_BUSY; empty: not told.
+        unheard: Nobody has heard that, nor what was before: it was found to be gone, by then at the latest.
     """
 
     leg_uuid: str
     at: float = 0.0
     cause: str = ""
+    unheard: bool = False
 
 
 @dataclass(frozen=True, slots=True)

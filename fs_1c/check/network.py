@@ -66,6 +66,13 @@ def resolve(host: str, port: int) -> tuple[Place, ...]:
     return tuple(dict.fromkeys(Place(family, address) for family, _, _, _, address in found))
 
 
+def is_own(place: Place) -> bool:
+    """Is it an address of this machine? Raises OSError."""
+    with socket.socket(place.family, socket.SOCK_DGRAM) as end:
+        end.connect(place.address)  # nothing is sent
+        return str(end.getsockname()[0]) == str(place)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What became of connecting to one address. `error` is None if it went well; seconds it took."""

@@ -158,27 +158,26 @@ class _Shown:
 def lines(where: str, findings: Sequence[Finding], width: int | None = None) -> list[Text]:
     """One link of the chain for people. `width`: characters of a line; None: lines are not broken."""
     told = [Text(retold(where), style="bold")] if findings else []
+    margin = max(len(_(mark)) for mark in _MARK.values())
     for _alike, group in groupby(findings, key=lambda one: (one.level, one.what)):
         same = list(group)  # steps that were skipped for one reason
         finding = same[0]
         steps = ", ".join(dict.fromkeys(one.step for one in same)) + (":" if len(same) > 1 else "")
         timed = finding.level is Level.OK and finding.took_ms >= 1
         took = _(" ({ms:.0f} ms)", ms=finding.took_ms) if timed else ""
-        head = Text.assemble((f"  {_(_MARK[finding.level]):<8}", _STYLE[finding.level]))
-        told += _folded(head, f"{steps:<{_STEP_WIDTH}} {retold(finding.what)}{took}", width)
-        indent = Text(" " * (len(head) + _STEP_WIDTH + 1))
+        head = Text(f"  {_(_MARK[finding.level]):<{margin}} ", _STYLE[finding.level])
+        hang = " " * (_STEP_WIDTH + 1)
+        told += _folded(head, f"{steps:<{_STEP_WIDTH}} {retold(finding.what)}{took}", width, hang)
+        indent = Text(" " * len(head) + hang)
         told += _folded(indent, retold(finding.why), width) if finding.why else []
         told += _folded(indent, f"→ {retold(finding.remedy)}", width) if finding.remedy else []
     return told
 
 
-def _folded(head: Text, rest: str, width: int | None) -> list[Text]:
-    """`head` and `rest` on one line, or on several of which all but the first are indented."""
+def _folded(head: Text, rest: str, width: int | None, hang: str = "") -> list[Text]:
+    """`head` and `rest` on one line, or on several; all but the first begin with `hang`, below `rest`."""
     if width is None:
         return [head + Text(rest)]
-    indent = 10 + _STEP_WIDTH + 1
     room = max(20, width - len(head))
-    first, *more = textwrap.wrap(
-        rest, room, subsequent_indent=" " * (indent - len(head)), break_on_hyphens=False
-    ) or [""]
+    first, *more = textwrap.wrap(rest, room, subsequent_indent=hang, break_on_hyphens=False) or [""]
     return [head + Text(first), *(Text(" " * len(head) + line) for line in more)]

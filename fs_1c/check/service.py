@@ -14,7 +14,7 @@ from fs_1c.check import network
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
 from fs_1c.check.network import Place
 from fs_1c.esl import commands
-from fs_1c.settings import Address, HttpSettings, Settings, SettingsError, edited_since
+from fs_1c.settings import Address, HttpSettings, OutboundSettings, Settings, SettingsError, edited_since
 
 ANSWER_WITHIN = 3.0
 MAX_HEALTH = 256 * 1024
@@ -52,6 +52,16 @@ def outbound(settings: Settings) -> tuple[list[Finding], bool | None]:
         remedy = "See what it is (ss -ltnp), or set another port in esl.outbound.listen and in the dialplan."
         return [problem("outbound", what, _NO_NAMES, remedy)], False
     found = [ok("outbound", f"the service waits for calls at {door.listen}")]
+    for switch in settings.esl.inbound:
+        if door.allow and not _may_come(switch.address, door):
+            found.append(
+                warning(
+                    "outbound",
+                    f"esl.outbound.allow does not have {switch.address.host}, where a switch is",
+                    "Calls from there are hung up on: that switch's callers get no name and no manager.",
+                    "Put it there, or see that the switch comes from another address that is there.",
+                )
+            )
     for allowed in door.allow:
         if allowed.num_addresses > MANY:
             found.append(
@@ -63,6 +73,15 @@ def outbound(settings: Settings) -> tuple[list[Finding], bool | None]:
                 )
             )
     return found, True
+
+
+def _may_come(switch: Address, door: OutboundSettings) -> bool:
+    """Is it let in, or on this machine, or nowhere to be found, which is said of the switch?"""
+    try:
+        places = network.resolve(*switch)
+        return any(door.lets_in(str(place)) or network.is_own(place) for place in places)
+    except (OSError, UnicodeError):
+        return True
 
 
 def here(listen: Address) -> Address:

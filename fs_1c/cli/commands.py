@@ -16,7 +16,7 @@ import typer
 from fs_1c import __version__
 from fs_1c.cli import exits
 from fs_1c.cli.setup import app as setup
-from fs_1c.cli.speaking import Speaking
+from fs_1c.cli.speaking import Speaking, Translated
 from fs_1c.language import _, retold, speak
 
 app = typer.Typer(
@@ -35,7 +35,8 @@ def _for_programs(wanted: bool) -> bool:
 
 
 SettingsFile = Annotated[
-    Path, typer.Option("-c", "--config", envvar="FS_1C_CONFIG", help="The settings file (TOML).")
+    Path,
+    typer.Option("-c", "--config", envvar="FS_1C_CONFIG", readable=False, help="The settings file (TOML)."),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Answer in JSON, on one line, and in English.", callback=_for_programs)
@@ -243,13 +244,14 @@ def simulator(context: typer.Context) -> None:
     """A 1C and a FreeSWITCH to try everything against."""
     from fs_1c.cli.simulator import app as commands
 
-    group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    group = typer.Typer(cls=Translated, add_completion=False, pretty_exceptions_enable=False)
     group.add_typer(commands, name="simulator", help=simulator.__doc__)
     group(["simulator", *context.args], prog_name=context.find_root().command_path)
 
 
 @app.callback(invoke_without_command=True)
 def _global(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
     lang: Annotated[
         Literal["ru", "en"] | None,
@@ -259,6 +261,9 @@ def _global(
     if version:
         typer.echo(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:  # a language is no command
+        typer.echo(context.get_help(), nl=False)
+        raise typer.Exit(2)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import typer
 
 from fs_1c.channel import json_line, plain
 from fs_1c.cli import exits
+from fs_1c.language import _, pgettext, retold
 from fs_1c.settings import Address, parse_address
 from fs_1c.simulator import (
     FAULT_KINDS,
@@ -31,6 +32,16 @@ from fs_1c.simulator import (
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
+_OUTCOMES = [
+    pgettext("simulated call", "exited"),
+    pgettext("simulated call", "closed"),
+    pgettext("simulated call", "unreachable"),
+    pgettext("simulated call", "mute"),
+    pgettext("simulated call", "hung up"),
+    pgettext("simulated call", "none"),
+]
+"""What `service_outcome` may be, for the catalogues."""
+
 NO_LISTENER = 5.0
 """Seconds that `simulator call` waits for the service to come to its event socket."""
 
@@ -39,12 +50,12 @@ def _address(option: str, value: str) -> Address:
     try:
         return parse_address(value)
     except ValueError as error:
-        raise _wrong(f"{option}: {value}: {error}") from None
+        raise _wrong(option, value, str(error)) from None
 
 
-def _wrong(message: str) -> typer.Exit:
-    typer.echo(message, err=True)
-    return typer.Exit(2)
+def _wrong(*said: str, code: int = 2) -> typer.Exit:
+    typer.echo(retold(": ".join(said)), err=True)
+    return typer.Exit(code)
 
 
 def _option(about: str, metavar: str | None = None, **more: Any) -> Any:
@@ -92,8 +103,8 @@ def onec(
         behaviour = {name: given[name] for name in given.keys() - {"listen", "faults"}}
         settings = OneCSimulatorSettings(host=address.host, port=address.port, **behaviour)
     except ValueError as error:
-        setting, _, what = one_line(error).partition(":")
-        raise _wrong(f"--{setting.replace('_', '-')}:{what}") from None
+        setting, what = one_line(error).split(": ", 1)
+        raise _wrong(f"--{setting.replace('_', '-')}", what) from None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -104,8 +115,7 @@ def onec(
     except ClientFileError as error:
         raise _wrong(str(error)) from None
     except OSError as error:
-        typer.echo(f"--listen: {listen}: {error.strerror or error}", err=True)
-        raise typer.Exit(1) from None
+        raise _wrong("--listen", listen, error.strerror or str(error), code=1) from None
 
 
 @app.command("call", epilog=exits.SWITCH)
@@ -127,7 +137,7 @@ def call(
     """A FreeSWITCH that places one call at the service, and tells what became of it."""
     for pair in variable or ():
         if "=" not in pair[1:]:
-            raise _wrong(f"--variable: {pair}: allowed: NAME=VALUE")
+            raise _wrong("--variable", pair, _("allowed: NAME=VALUE"))
     variables = {"fs_1c_default_target": default_target} if default_target else {}
     variables |= dict(pair.split("=", 1) for pair in variable or ())
     door = _address("--service", service)
@@ -141,8 +151,7 @@ def call(
     try:
         result = asyncio.run(_call(script, offered, password))
     except OSError as error:
-        typer.echo(f"--event-socket: {event_socket}: {error.strerror or error}", err=True)
-        raise typer.Exit(1) from None
+        raise _wrong("--event-socket", str(event_socket), error.strerror or str(error), code=1) from None
     _show(result, as_json)
     raise typer.Exit(0 if result.answered_by else 1)
 
@@ -155,7 +164,8 @@ async def _call(script: CallScript, event_socket: Address | None, password: str)
         try:
             await switch.wait_for_subscribers(timeout=NO_LISTENER)
         except TimeoutError:
-            typer.echo(f"nobody came within {NO_LISTENER:g} s; calling all the same", err=True)
+            late = _("nobody came within {seconds:g} s; calling all the same", seconds=NO_LISTENER)
+            typer.echo(late, err=True)
         return await switch.call(script)
 
 
@@ -168,11 +178,15 @@ def _show(result: CallResult, as_json: bool) -> None:
     if as_json:
         typer.echo(json_line(told))
         return
-    lookup = {"lookup": f"{result.lookup_ms:.1f} ms"} if result.lookup_ms is not None else {}
-    shown = {"service": result.service_outcome, **lookup, **ours}
-    answered = {"answered by": result.answered_by or "nobody", "phone shows": result.display_name}
-    shown |= {"bridged to": result.bridged_to or "nobody", **answered}
-    shown |= {"CODE RUN": "; ".join(result.executed_code)} if result.executed_code else {}
+    shown = {_("service"): pgettext("simulated call", result.service_outcome)}
+    if result.lookup_ms is not None:
+        shown[_("lookup")] = _("{ms:.1f} ms", ms=result.lookup_ms)
+    shown |= ours
+    shown[_("bridged to")] = result.bridged_to or pgettext("bridged to", "nobody")
+    shown[_("answered by")] = result.answered_by or _("nobody")
+    shown[_("phone shows")] = result.display_name
+    if result.executed_code:
+        shown[_("CODE RUN")] = "; ".join(result.executed_code)
     for key, value in shown.items():
         typer.echo(plain(f"{key:25} {value}"))
 
@@ -184,5 +198,5 @@ def catalogue() -> str:
         told = " ".join(
             f"{key}={'…' if value is None else value!r}" for key, value in kind.parameters.items()
         )
-        lines.append(f"{name:25}  {kind.about}{told and f'  [{told}]'}")
+        lines.append(f"{name:25}  {_(kind.about)}{told and f'  [{told}]'}")
     return "\n".join(lines)

@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from fs_1c.call import Call, CallEvent, Decision, HungUp
+from fs_1c.call import Call, CallEvent, Decision
 from fs_1c.esl import commands
 from fs_1c.esl.wire import Message, WireError
-from fs_1c.talk import ALWAYS, PERHAPS, Conversations, Event, People, call_from_channel
+from fs_1c.talk import ALWAYS, PERHAPS, Conversations, Event, People, call_from_channel, hung_up
 
 
 class State(Enum):
@@ -163,7 +163,7 @@ class Dialogue:
         name = event.get("Event-Name")
         if name in ("CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE"):
             self.state = State.GONE
-            return Step(happened=(HungUp(self.call.uuid),) if self.call else ())
+            return Step(happened=(hung_up(self.call.uuid, event),) if self.call else ())
         if self._conversations is None:
             return _NOTHING
         if name in ("CHANNEL_BRIDGE", "CHANNEL_ANSWER", "CALL_UPDATE"):

@@ -133,6 +133,7 @@ class Listening:
         self._asked: deque[tuple[_Asked, str]] = deque()  # and about which channel
         self._asked_about: set[str] = set()  # channels that were asked about
         self._unheard: set[str] = set()  # of them those that may have gone while nobody listened
+        self._missing: set[str] = set()  # not up, as the switch has said once
         self._welcomed = False
 
     def received(self, message: Message) -> Heard:
@@ -158,7 +159,7 @@ class Listening:
     def look_again(self) -> bytes:
         """What to write to ask once more, about channels that were not asked about."""
         before = {leg for leg in self._before() if is_uuid(leg)}
-        self._unheard |= before
+        self._unheard |= before - self._conversations.known()  # of others we have heard since we listen
         return self._dump(sorted(before)) + self._ask(_Asked.CHANNELS, commands.api("show channels as json"))
 
     def who_is_there(self) -> bytes:
@@ -181,6 +182,7 @@ class Listening:
     def who_is_there_in_all(self) -> bytes:
         """What to write to learn what no event has told of subscribers. Due once a minute."""
         asks = self._registrations()
+        self._missing &= self._conversations.known()
         for leg in filter(is_uuid, self._presence.to_be_looked_at()):
             asks += self._ask(_Asked.STILL_UP, commands.api(f"uuid_exists {leg}"), leg)
         return asks
@@ -301,7 +303,9 @@ class Listening:
                     return Heard(problem=f"it keeps no claims (is mod_hash loaded?): {told[:80]!r}")
             case _Asked.STILL_UP:
                 if message.body.strip() == b"false":
-                    return Heard(happened=self._conversations.gone(about), told=self._placing.gone(about))
+                    if about in self._missing:
+                        return self._gone(about)
+                    self._missing.add(about)  # its end may be on the way
             case _Asked.CORE:
                 if is_uuid(core := _text(message.body)) and not core.startswith("-"):
                     self._presence.core = core
@@ -318,12 +322,15 @@ class Listening:
     def _dumped(self, body: bytes, channel: str) -> Heard:
         if body.startswith(b"-ERR No such channel"):
             # Of any other we are sent the end, and all before it, though perhaps after this answer.
-            happened = self._conversations.gone(channel) if channel in self._unheard else ()
-            return Heard(happened=happened, told=self._placing.gone(channel))
+            return self._gone(channel) if channel in self._unheard else _NOTHING
         dump = Headers(body.partition(b"\n\n")[0])
         if dump.get("Unique-ID") != channel:
             return Heard(problem=f"uuid_dump was answered by {body[:80]!r}")
         return Heard(happened=self._conversations.feed(dump), told=self._placing.feed(dump))
+
+    def _gone(self, leg: str) -> Heard:
+        """It is not up, and its end we shall not hear."""
+        return Heard(happened=self._conversations.gone(leg), told=self._placing.gone(leg))
 
     def _dump(self, channels: list[str]) -> bytes:
         new = [uuid for uuid in channels if uuid not in self._asked_about]

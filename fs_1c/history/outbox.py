@@ -129,6 +129,11 @@ class Outbox:
         return self._place.away
 
     @property
+    def away_for(self) -> str:
+        """Why it is."""
+        return self._place.why
+
+    @property
     def hangs(self) -> bool:
         """The disk has not answered for long."""
         since = self._at  # of another thread, that may end just now

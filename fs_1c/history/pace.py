@@ -13,6 +13,8 @@ from fs_1c.onec import OneCError, Reached
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds between attempts, at a base that is down and at a word that fails."""
+LONGEST_FOR_A_CARD = 5.0
+"""The same where a card waits."""
 MAX_TRIES = 3
 """How often 1C's code may fail on a word."""
 PATIENCE = 2
@@ -82,6 +84,9 @@ class Pace:
         until: Until when it is left alone.
         probing: It is being asked about nobody.
         answers: It has answered to that, and one word may try.
+        unsure: When it was down last it may have had what was sent, as behind a page that is none of 1C's:
+            what is harmful twice is lost there.
+        why: It is down; or empty.
     """
 
     silent: bool = False
@@ -89,18 +94,25 @@ class Pace:
     until: float = 0.0
     probing: bool = False
     answers: bool = False
+    unsure: bool = False
+    why: str = ""
+
+    @property
+    def is_down(self) -> bool:
+        """It is left alone."""
+        return bool(self.failures) and not self.answers
 
     def room(self, sessions: int, flying: int) -> int:
         """How many words may be sent: one for each session but the one that stays free for callers, and one
         that waits, lest a session waits for the disk.
         """
-        if self.silent or (self.failures and not self.answers):
+        if self.silent or self.is_down:
             return 0
         return max(0, (1 if self.failures else max(1, sessions - 1) + 1) - flying)
 
     def asks(self, now: float) -> bool:
         """Whether the base must be asked about nobody now."""
-        return bool(self.failures) and not (self.probing or self.answers or self.silent) and now >= self.until
+        return self.is_down and not (self.probing or self.silent) and now >= self.until
 
     def probed(self, error: OneCError | None, now: float) -> None:
         """So it answers when it is asked about nobody."""
@@ -109,18 +121,27 @@ class Pace:
             self.answers = True
         else:
             self.failures += 1
+            self.why = str(error)
             self.until = now + pause(self.failures)
+
+    def wanted(self, now: float) -> None:
+        """Somebody waits for it."""
+        self.until = min(self.until, now + LONGEST_FOR_A_CARD)
 
     def ended(self, error: OneCError | None, now: float) -> None:
         """A word has ended so."""
         if error is None:
-            self.failures, self.answers = 0, False
+            self._answers()
         elif error.kind == NO_HISTORY:
             self.silent = True
         elif error.base_down:
             if self.failures and not self.answers and now < self.until:
                 return  # one that had left before
             self.failures, self.answers = self.failures + 1, False
+            self.unsure, self.why = error.reached is not Reached.NO, str(error)
             self.until = now + pause(self.failures)
         elif self.failures and error.kind not in NOT_SENT:  # it has answered, if not well
-            self.failures, self.answers = 0, False
+            self._answers()
+
+    def _answers(self) -> None:
+        self.failures, self.answers, self.why = 0, False, ""

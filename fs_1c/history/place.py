@@ -45,6 +45,7 @@ class Place:
 
     Attributes:
         lost: Words that nobody will be told, for want of room.
+        why: The disk is away; or empty.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Place:
         found: Callable[[list[tuple[str, str]], list[Word]], None],
     ) -> None:
         self.lost = 0
+        self.why = ""
         self._path = path
         self._flying = flying
         self._found = found
@@ -169,7 +171,7 @@ class Place:
             kept.silence(connection, base)
         connection.execute("COMMIT")
         memory.close()
-        self._memory = None
+        self._memory, self.why = None, ""
         self._owed.clear()
         self._fresh.clear()
         self._over.clear()
@@ -188,6 +190,7 @@ class Place:
             if is_corrupt(error):
                 return True  # there is a new one
         self.trouble(str(error))
+        self.why = str(error)
         self._memory = _in_memory()
         self._again_at = time.monotonic() + (float("inf") if isinstance(error, Newer) else AGAIN)
         return True
@@ -227,7 +230,14 @@ class Place:
         return erased, left
 
     def close(self) -> None:
-        """The file is free for another process."""
+        """The file is free for another process; what only the memory has is lost, and that is said."""
+        if self._memory is not None:
+            with contextlib.suppress(sqlite3.Error):
+                (left,) = self._memory.execute("SELECT count(*) FROM words").fetchone()
+                if left:
+                    log.warning(
+                        "history: %d words that were in memory alone are lost with this process", left
+                    )
         if self._file:
             self._file.close()
         if self._lock is not None:

@@ -22,7 +22,7 @@ from fs_1c.history.outbox import Outbox
 from fs_1c.history.pace import Became, Fate, Pace, became
 from fs_1c.history.relay import Sharing
 from fs_1c.history.tables import mobilon
-from fs_1c.history.waiting import Desk
+from fs_1c.history.waiting import Desk, Saying
 from fs_1c.numbers import Number, read
 from fs_1c.onec import CallState, Client, OneCError, Reached, Urgency, WorkerPool
 from fs_1c.settings import RedisSettings
@@ -69,6 +69,7 @@ class Sending:
         self.sharing = Sharing(redis, office.keep_for, self.outbox, self._settled) if redis else None
         self.counted: Counter[tuple[str, Told]] = Counter()
         self._found = found
+        self._saying = Saying()
         # What follows is the outbox' thread's own.
         self._paces: dict[str, Pace] = {}
         self._jobs: dict[Key, Future[Any]] = {}  # of words under way
@@ -97,6 +98,11 @@ class Sending:
             if not needs and word.state != "START":
                 self.outbox.put(partial(self._not_sent, word))
                 return
+            pace = self._paces.get(base)
+            if word.once and pace is not None and pace.is_down and pace.unsure:
+                self.outbox.put(partial(self._waits, word), hurry=True)
+                why = "1C gives no answer of its own, and must not be told a call twice"
+                raise OneCError("down", why, Reached.NO, base_down=True, passing=True)
             error = self._tell(client, word)
             self.outbox.put(partial(self._ended, word, error), hurry=True)
             if not needs:
@@ -217,6 +223,7 @@ class Sending:
         pace = self._pace(word.base)
         known = pace.silent
         pace.ended(error, time.monotonic())
+        self._saying.base(word.base, pace.failures, error)
         if pace.silent:
             if error is not None and not known:
                 self._takes_nothing(word.base, error, changes)
@@ -231,6 +238,11 @@ class Sending:
             log.debug("call=%s history %s base=%s not told: %s", word.call, word.state, word.base, error)
             if self.sharing:
                 self.sharing.not_told(word, fate.fate, error, changes)
+
+    def _waits(self, word: Word, changes: Changes) -> None:
+        """A card wants it, and it would be lost at a base that is as it is."""
+        self._pace(word.base).wanted(time.monotonic())
+        self._not_sent(word, changes)
 
     def _not_sent(self, word: Word, changes: Changes) -> None:
         self._landed((word.base, word.call), word, Became(Fate.AGAIN, 0.0, word.tries), word.error, changes)
@@ -265,6 +277,7 @@ class Sending:
         pace = self._pace(name)
         error = asked.exception()
         pace.probed(error if isinstance(error, OneCError) else None, time.monotonic())
+        self._saying.base(name, pace.failures, error)
 
     def _pace(self, name: str) -> Pace:
         return self._paces.setdefault(name, Pace())
@@ -282,7 +295,7 @@ class Sending:
             max(0.0, time.time() - word.at),
             failure,
         )
-        _log(became)
+        self._saying.ended(became)
         try:
             self.office.told(became)
         except Exception:
@@ -302,18 +315,3 @@ class Sending:
         )
         for word in words:
             self._settled(word, Told.GIVEN_UP, None)
-
-
-def _log(word: HistoryWord) -> None:
-    amiss = word.told in (Told.UNKNOWN, Told.REFUSED)
-    log.log(
-        logging.WARNING if amiss else logging.DEBUG,
-        "call=%s history %s extension=%s base=%s %s after %.1fs%s",
-        word.call_uuid,
-        word.state,
-        word.extension or "-",
-        word.base,
-        word.told,
-        word.took,
-        f" error={word.error.kind}: {word.error.message}" if word.error else "",
-    )

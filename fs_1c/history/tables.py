@@ -3,7 +3,8 @@
 In some dialects a card opens by one of these words (PREANSWER, ACCEPTED), and it must open once and never
 late; so that word is the cards' to say, and stands in no table here. What is told twice is harmful where the
 base makes something of it each time: a document, a reminder. (FACTS-1c, "The whole call in dialect 3",
-"Stock 1С:УНФ".)
+"Stock 1С:УНФ".) No dialect can say that nobody knows whether a call was answered: it counts as missed, for
+then somebody calls back.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def mobilon(
     if (who := _talks(before, event, after)) is not None:
         told += (Telling("ANSWER", who or after.destination),)
     if after.ended is not None:
-        heir = owner(after, policy, manager) if after.missed else ""
+        heir = owner(after, policy, manager) if after.unanswered else ""
         last = heir or _last(after)  # the last whom 1C hears of has the call
         if heir and not (policy.when is PopWhen.RING and heir in after.rang):
             told += (Telling("PREANSWER", heir, owner=True, once=True),)
@@ -92,7 +93,7 @@ def register(
     if (who := _talks(before, event, after)) is not None:
         told += (Telling("ANSWER", who),)
     if after.ended is not None:
-        heir = owner(after, policy, manager) if after.missed else ""
+        heir = owner(after, policy, manager) if after.unanswered else ""
         talked = after.talks or after.outgoing
         told += (Telling("END", heir or (_last(after) if talked else ""), owner=bool(heir)),)
     return told
@@ -115,7 +116,7 @@ def itoolabs(
     if begins or (over and not first):
         told = (Telling("OUTGOING" if after.outgoing else "INCOMING", first or after.destination, once=True),)
     if over:
-        heir = owner(after, policy, manager) if after.missed else ""
+        heir = owner(after, policy, manager) if after.unanswered else ""
         last = heir or _last(after) or after.destination
         ended = "COMPLETED" if after.answered else "CANCELLED"
         told += (Telling(ended, last, once=True), Telling("history", last))

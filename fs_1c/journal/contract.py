@@ -195,6 +195,7 @@ _MEMBERS: dict[str, tuple[tuple[str, str, _Form], ...]] = {
         ("talked_ms", "seconds", _SPAN),
         ("answered", "answered", _FLAG),
         ("missed", "missed", _FLAG),
+        ("unheard", "unheard", _FLAG),
         ("cause", "cause", _or_null(_TEXT, "")),
         ("switch", "switch", _or_null(_TEXT, "")),
         ("recording", "recording", _ADDRESS),

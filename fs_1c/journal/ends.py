@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from fs_1c.call import HistoryWord
+from fs_1c.call import Ended, HistoryWord
 from fs_1c.journal.texts import fit
 from fs_1c.talk import Story
 
@@ -19,7 +19,8 @@ MOST_MISSED = 5000
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS ends (id INTEGER PRIMARY KEY, at REAL, call TEXT, number TEXT, destination
     TEXT, outgoing INTEGER, began REAL, extension TEXT, rang TEXT, talked TEXT, seconds REAL,
-    answered INTEGER, cause TEXT, switch TEXT, recording TEXT NOT NULL DEFAULT '')""",
+    answered INTEGER, cause TEXT, switch TEXT, recording TEXT NOT NULL DEFAULT '', unheard INTEGER NOT NULL
+    DEFAULT 0)""",
     """CREATE TABLE IF NOT EXISTS told (id INTEGER PRIMARY KEY, at REAL, call TEXT, base TEXT, state TEXT,
     extension TEXT, outcome TEXT, error_kind TEXT, error TEXT, of_when REAL)""",
     "CREATE INDEX IF NOT EXISTS ends_by_time ON ends (at)",
@@ -29,14 +30,20 @@ SCHEMA = (
     "CREATE INDEX IF NOT EXISTS told_by_time ON told (at)",
     "CREATE INDEX IF NOT EXISTS told_by_call ON told (call, at)",
 )
-"""Of version 4 of the journal's file; `recording` is since 6."""
+"""Of version 4 of the journal's file; `recording` is since 6, `unheard` since 7."""
 
+_BASE_OF = "(SELECT base FROM calls WHERE calls.call = {}.call AND base != '' ORDER BY at DESC LIMIT 1)"
+# Of a call that a subscriber has made nobody was asked where it should go, so that says of no base that it is
+# another's.
+_SAME_BASE = f"ifnull({_BASE_OF.format('later')} = {_BASE_OF.format('missed')}, 1)"
 _MISSED = f"""SELECT call FROM
     (SELECT call, number, at FROM ends WHERE answered = 0 AND outgoing = 0
      ORDER BY at DESC LIMIT {MOST_MISSED}) AS missed WHERE number != ''
-    AND NOT EXISTS (SELECT 1 FROM talks WHERE talks.number = missed.number AND talks.at > missed.at)
+    AND NOT EXISTS (SELECT 1 FROM talks WHERE talks.call = missed.call)
+    AND NOT EXISTS (SELECT 1 FROM talks AS later WHERE later.number = missed.number AND later.at > missed.at
+                    AND {_SAME_BASE})
     AND NOT EXISTS (SELECT 1 FROM ends AS later WHERE later.number = missed.number AND later.at > missed.at
-                    AND later.answered)
+                    AND later.answered AND {_SAME_BASE})
     ORDER BY at DESC LIMIT ?"""  # noqa: S608
 
 
@@ -59,6 +66,7 @@ class EndEntry(NamedTuple):
         switch: As of a screen pop.
         recording: The file of its latest recording, as the switch calls it; its address is made when somebody
             wants it, for it holds a date.
+        unheard: Nobody has heard its end: it was found to be over then, so `seconds` are so many at the most.
     """
 
     at: float
@@ -75,11 +83,16 @@ class EndEntry(NamedTuple):
     cause: str
     switch: str
     recording: str = ""
+    unheard: bool = False
+
+    @property
+    def outcome(self) -> Ended:
+        return Ended.of(answered=self.answered, outgoing=self.outgoing, unheard=self.unheard)
 
     @property
     def missed(self) -> bool:
         """The client has called, and nobody has talked to him."""
-        return not (self.answered or self.outgoing)
+        return self.outcome is Ended.MISSED
 
 
 class ToldEntry(NamedTuple):
@@ -126,6 +139,7 @@ def of_end(story: Story, told: float) -> EndEntry:
         fit(story.cause),
         fit(story.switch),
         next(whole, ""),
+        story.unheard,
     )
 
 
@@ -146,7 +160,9 @@ def of_word(word: HistoryWord, told: float) -> ToldEntry:
 
 
 def not_called_back(connection: sqlite3.Connection, limit: int) -> list[str]:
-    """Calls that were missed, the latest first, if nobody has talked to that client since, whoever called
-    whom. Who withheld his number cannot be called.
+    """Calls that were missed, or perhaps were, the latest first, if nobody has talked to that client since,
+    whoever called whom; but that he has reached people of another base calls nobody back. Who withheld his
+    number cannot be called; and a call that was talked in is none of them, however its end was heard: by a
+    service that had been started meanwhile.
     """
     return [call for (call,) in connection.execute(_MISSED, (limit,))]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fs_1c.journal.entries import ErasedRows
-from fs_1c.journal.tables import ADDED, NAMELESS, SCHEMA, TABLES, VERSION
+from fs_1c.journal.tables import ADDED, FLAGS, NAMELESS, SCHEMA, TABLES, VERSION
 from fs_1c.numbers import NumberPlan, in_e164
 from fs_1c.sqlite_file import SqliteFile
 
@@ -56,8 +56,10 @@ class JournalFile:
 
 def _schema(connection: sqlite3.Connection) -> tuple[str, ...]:
     """What makes the tables, and gives those of an older version their new columns."""
+    flags = {(TABLES[kind], name) for kind, names in FLAGS.items() for name in names}
     older = [
-        f"ALTER TABLE {table} ADD COLUMN {name} TEXT NOT NULL DEFAULT ''"
+        f"ALTER TABLE {table} ADD COLUMN {name} "
+        + ("INTEGER NOT NULL DEFAULT 0" if (table, name) in flags else "TEXT NOT NULL DEFAULT ''")
         for table, names in ADDED.items()
         for there in [{row[1] for row in connection.execute(f"PRAGMA table_info({table})")}]
         for name in names

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fs_1c.call import Outcome
+from fs_1c.call import Ended, Outcome
 from fs_1c.journal.ends import EndEntry, ToldEntry
 from fs_1c.journal.entries import CallEntry, DecisionEntry, PopEntry, Row, TalkEntry
 
@@ -60,9 +60,10 @@ def _call(parts: Sequence[tuple[str, CallEntry]], services: dict[Row, str]) -> C
                 pops.setdefault((pop.leg, pop.extension, pop.outcome), pop)
         for talk in part.talks:
             talks.setdefault((talk.leg, talk.extension, talk.how), talk)
-        for end in part.ends:  # a reserve hears of it, too
-            ends.setdefault((end.talked, end.answered), end)
         words.update(dict.fromkeys(part.told))
+    for end in sorted((end for _, part in parts for end in part.ends), key=lambda end: end.unheard):
+        if end.outcome is not Ended.UNKNOWN or not ends:  # a reserve hears of it, too, or it alone does
+            ends.setdefault((end.talked, end.answered), end)
     first = min((part for _, part in parts), key=lambda part: part.at)
     return CallEntry(
         first.at,

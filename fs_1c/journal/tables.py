@@ -6,7 +6,7 @@ from fs_1c.journal import ends
 from fs_1c.journal.ends import EndEntry, ToldEntry
 from fs_1c.journal.entries import DecisionEntry, PopEntry, Row, TalkEntry
 
-VERSION = 6
+VERSION = 7
 """Of the file's tables."""
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS calls (id INTEGER PRIMARY KEY, at REAL, call TEXT, number TEXT, asked_as
@@ -29,9 +29,11 @@ ADDED = {
     "calls": {"why": 5},
     "pops": {"switch": 3, "told_by": 3},
     "talks": {"switch": 3},
-    "ends": {"recording": 6},
+    "ends": {"recording": 6, "unheard": 7},
 }
-"""Columns that files from before a version are given; texts that are empty where nothing is known."""
+"""Columns that files from before a version are given: texts that are empty where nothing is known, and truth
+values (`FLAGS`).
+"""
 TABLES: dict[type[Row], str] = {
     DecisionEntry: "calls",
     PopEntry: "pops",
@@ -46,6 +48,6 @@ NAMELESS = (ToldEntry,)
 FLAGS: dict[type[Row], tuple[str, ...]] = {
     PopEntry: ("outgoing", "ringing"),
     TalkEntry: ("outgoing",),
-    EndEntry: ("outgoing", "answered"),
+    EndEntry: ("outgoing", "answered", "unheard"),
 }
 """Truth values, for which SQLite has numbers."""

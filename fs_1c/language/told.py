@@ -26,6 +26,7 @@ MOST = 1000
 
 SENTENCES = (
     N_("settings"),
+    N_("service"),
     N_("{count} ms"),
     N_("{count} s"),
     N_("{several} or {last}"),
@@ -143,8 +144,47 @@ SENTENCES = (
     N_("the disk does not answer; calls do not wait for it"),
     N_("the disk does not answer"),
     N_("there is no base {base}; allowed: {bases}"),
+    # What the simulated 1C does not take.
+    N_("{fault} is unknown; known: {several}"),
+    N_("{fault} takes {parameters}"),
+    N_("no parameters"),
+    N_("is not known yet when that strikes"),
+    N_("{value} is not one of {several}"),
+    N_("{size} is not zero or more"),
+    N_("no JSON"),
+    N_("not a JSON object such as {example}"),
+    N_("the first line must be {columns}, not {header}"),
+    N_("number {number} has no digits"),
+    N_("{column} has a character that XML cannot carry"),
 )
-"""What the service says in its journal and its answers."""
+"""What the service, and who stands in for 1C, says in its journal and its answers."""
+
+OF_TYPER = (
+    N_("No such option: {option}"),
+    N_("Possible options: {several}"),
+    N_("Did you mean {several}?"),
+    N_("Missing argument {argument}."),
+    N_("Missing option {option}."),
+    N_("Option {option} requires an argument."),
+    N_("Option {option} does not take a value."),
+    N_("Got unexpected extra argument(s) ({arguments})"),
+    N_("Invalid value for {option}: {why}"),
+    N_("Invalid value for {option} (env var: {variable}): {why}"),
+    N_("Value error, {value} is not one of {several}."),
+    N_("Input should be a valid integer, unable to parse string as an integer"),
+    N_("Input should be a valid number, unable to parse string as a number"),
+    N_("Input should be a valid integer, got a number with a fractional part"),
+    N_("Input should be a valid boolean, unable to interpret input"),
+    N_("Input should be a finite number"),
+    N_("Input should be greater than {count}"),
+    N_("Input should be greater than or equal to {count}"),
+    N_("Input should be less than or equal to {count}"),
+    N_("Input should be {several} or {last}"),
+    N_("String should match pattern {pattern}"),
+    N_("String should have at least {count} character"),
+    N_("Unexpected keyword argument"),
+)
+"""What typer, and pydantic of what was typed, says to whoever has mistyped a command."""
 
 OF_THE_SYSTEM = (
     N_("[Errno {number}] {why}"),
@@ -157,6 +197,8 @@ OF_THE_SYSTEM = (
     N_("Temporary failure in name resolution"),
     N_("No such file or directory"),
     N_("Permission denied"),
+    N_("Address already in use"),
+    N_("Cannot assign requested address"),
     N_("Is a directory"),
     N_("Not a directory"),
 )
@@ -168,7 +210,7 @@ _FORMS = {
     "count": re.compile(r"[\d.,]+"),
     "asked_as": re.compile(r"\+?\d+"),
     "separator": re.compile("."),
-    "several": re.compile(r"\S{1,80}(, \S{1,80}){0,50}"),
+    "several": re.compile(r"\S{1,80}(, \S{1,80}){0,100}"),
     "last": re.compile(r"\S{1,80}"),
 }
 """What alone may stand in a place of such a name: little else tells these texts from others."""
@@ -289,7 +331,7 @@ def _all(texts: Mapping[object, str]) -> Iterator[_Sentence]:
     for message, said in texts.items():
         if isinstance(message, str) and message.startswith(_CONTEXT):
             yield _sentence(message.removeprefix(_CONTEXT).strip(), said.strip())
-    for message in (*SENTENCES, *OF_THE_SYSTEM):
+    for message in (*SENTENCES, *OF_TYPER, *OF_THE_SYSTEM):
         yield _sentence(message, texts.get(message, message))
 
 

@@ -6,13 +6,21 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from fs_1c.numbers import NumberFormat
 from fs_1c.settings.access import unread
-from fs_1c.settings.types import Duration, LongDurationOrOff, ReadableFile, Section, WithPassword, XmlName
+from fs_1c.settings.types import (
+    Duration,
+    KeptDurationOrOff,
+    ReadableFile,
+    Section,
+    WithPassword,
+    XmlName,
+    names_a_port,
+)
 
 SoapVersion = Literal["1.1", "1.2"]
 
@@ -96,7 +104,7 @@ class OneCSettings(WithPassword):
     """Whether 1C keeps a session for us between requests: `auto` finds out, `per-request` no, `ibsession`
     yes.
     """
-    keep_warm: LongDurationOrOff = 900.0
+    keep_warm: KeptDurationOrOff = 900.0
     """After so long without a request the base is asked about nobody, so that it stays awake; `off`:
     never.
     """
@@ -139,14 +147,14 @@ class OneCSettings(WithPassword):
     @classmethod
     def _proxy(cls, value: SecretStr) -> SecretStr:
         given = value.get_secret_value()
-        if given and not (re.fullmatch(r"https?://([^\s/@]*@)?[^\s/@]+/?", given) and _names_a_port(given)):
+        if given and not (re.fullmatch(r"https?://([^\s/@]*@)?[^\s/@]+/?", given) and names_a_port(given)):
             raise ValueError("allowed: http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, percent-encoded")
         return value
 
     @field_validator("url")
     @classmethod
     def _url(cls, value: str) -> str:
-        if not re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value):
+        if not (re.fullmatch(r"https?://[^\s/@]+(/\S*)?", value) and names_a_port(value)):
             raise ValueError(
                 "allowed: http://HOST[:PORT]/BASE/ws/NAME, with user and password as settings of their own"
             )
@@ -163,11 +171,3 @@ class OneCSettings(WithPassword):
         scheme, _, rest = self.proxy.get_secret_value().partition("://")
         login, _, place = rest.rpartition("@")
         return (f"{scheme}://{place}" if place else ""), unquote(login)
-
-
-def _names_a_port(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

@@ -33,6 +33,14 @@ from fs_1c.settings.tracing import TracingSettings
 
 DEFAULT_BASE = "default"
 """The name of the base when `[onec]` describes just one."""
+_NO_TOML = {
+    "Invalid value": "; text stands in straight quotes",
+    ") twice": "; a section has one head: its settings stand below the first",
+    "overwrite": "; a setting stands there twice",
+    "hex": "; a backslash is doubled, or the text stands in single quotes",
+    "Unescaped '\\' in a string": "; a backslash is doubled, or the text stands in single quotes",
+}
+"""What the reader of TOML says → what is usually meant."""
 
 
 class SettingsError(Exception):
@@ -194,8 +202,9 @@ def parsed(octets: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(text.replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        quoted = "; text stands in straight quotes" if "Invalid value" in str(error) else ""
-        raise ValueError(f"is not TOML: {error}{quoted}") from None
+        said = str(error)
+        hint = next((hint for words, hint in _NO_TOML.items() if words in said), "")
+        raise ValueError(f"is not TOML: {error}{hint}") from None
 
 
 def build(data: dict[str, Any], where: str = "settings") -> Settings:

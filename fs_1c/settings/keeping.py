@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from fs_1c.settings.types import LongDuration, Section
+from fs_1c.settings.types import KeptDuration, Section
 
 
 class StateSettings(Section):
@@ -23,7 +23,7 @@ class JournalSettings(Section):
 
     enabled: bool = True
     """Whether it is kept; needs `state.folder`."""
-    keep_for: LongDuration = 90 * 86400.0
+    keep_for: KeptDuration = 90 * 86400.0
     """How long rows are kept."""
     titles: bool = True
     """`false`: without clients' names, which are personal data."""
@@ -42,7 +42,7 @@ class HistorySettings(Section):
     """Of calls of one subscriber to another, too, without a card and not in the journal; not for
     `itoolabs`, where an extension is no telephone number.
     """
-    keep_for: LongDuration = 7 * 86400.0
+    keep_for: KeptDuration = 7 * 86400.0
     """What 1C has not taken by then is given up, and the log says what."""
     missed_owner: str = Field("manager", pattern="^(manager|last-rung|nobody|[0-9]{1,9})$")
     """Who owns a missed call: the client's `manager` (if he has none, whose telephone rang last),

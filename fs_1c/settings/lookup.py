@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from fs_1c.settings.types import LONGEST_WAIT, Duration, LongDuration, LongDurationOrOff, Section
+from fs_1c.settings.types import LONGEST_WAIT, Duration, KeptDurationOrOff, LongDuration, Section
 
 
 class LookupSettings(Section):
@@ -14,7 +14,7 @@ class LookupSettings(Section):
     """No call waits longer than this for 1C; `fs_1c_deadline` in the dialplan wins."""
     fresh_for: LongDuration = 300.0
     """A client whom 1C knows is not asked about again for so long."""
-    stale_for: LongDurationOrOff = 86400.0
+    stale_for: KeptDurationOrOff = 86400.0
     """And for so much longer he is answered at once from memory, and asked about behind; or `off`."""
     unknown_for: LongDuration = 60.0
     """A number that 1C does not know is not asked about again for so long."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from fs_1c.settings.access import unread
-from fs_1c.settings.types import Address, AddressField, LongDuration, Section
+from fs_1c.settings.types import Address, AddressField, KeptDuration, Section, names_a_port
 
 KEY_LENGTH = 16
 """Octets that a key must have at least."""
@@ -29,7 +28,7 @@ class RecordingsSettings(Section):
     """
     listen: AddressField = Address("127.0.0.1", 9186)
     """Where they are served; a proxy for HTTPS stands before it."""
-    valid_for: LongDuration = Field(90 * 86400.0, ge=3600.0)
+    valid_for: KeptDuration = Field(90 * 86400.0, ge=3600.0)
     """An address is good for so long."""
     key_file: Path | None = None
     """What addresses are signed with: the same file for services whose addresses must be good at each
@@ -40,13 +39,9 @@ class RecordingsSettings(Section):
     @classmethod
     def _link(cls, value: str) -> str:
         allowed = "allowed: http://HOST[:PORT]/PATH or https://..., Latin letters and digits; {switch}"
-        if value and not _FIT.fullmatch(value.replace("{switch}", "switch")):
+        whole = value.replace("{switch}", "switch")
+        if value and not (_FIT.fullmatch(whole) and names_a_port(whole)):
             raise ValueError(allowed)
-        try:
-            if value and not urlsplit(value.replace("{switch}", "switch")).hostname:
-                raise ValueError
-        except ValueError:
-            raise ValueError(allowed) from None
         if "{" in value.replace("{switch}", ""):
             raise ValueError(allowed)
         return value.rstrip("/")

@@ -14,7 +14,7 @@ from fs_1c.settings.types import (
     ExtensionTemplate,
     ExternalTemplate,
     FollowerTemplate,
-    LongDurationOrOff,
+    KeptDurationOrOff,
     NumberPattern,
     Section,
 )
@@ -77,8 +77,10 @@ _Extension = Annotated[str, Field(pattern="^[0-9]{1,9}$")]
 
 
 def _pairs(value: Any) -> Any:
-    """A table of the file, in a form that can be compared quickly."""
-    return tuple(value.items()) if isinstance(value, dict) else value
+    """A table of the file, in a form that can be compared quickly; one deputy needs no list."""
+    if not isinstance(value, dict):
+        return value
+    return tuple((whose, (who,) if isinstance(who, str) else who) for whose, who in value.items())
 
 
 class RoutingSettings(Section):
@@ -119,7 +121,7 @@ class RoutingSettings(Section):
     """Who rings in his place then, extension by extension: the first who is free. `{244 = ["245",
     "246"]}`.
     """
-    last_talker: LongDurationOrOff = 0.0
+    last_talker: KeptDurationOrOff = 0.0
     """How long ago somebody may have talked to a client to stand in for a manager, when 1C names none, does
     not know the client, or is away and nothing is remembered: whoever did so last. `off`: nobody does. Needs
     the journal (`state.folder`).

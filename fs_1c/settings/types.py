@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import inf
 from pathlib import Path
 from typing import Annotated, NamedTuple, Self
@@ -17,9 +17,12 @@ from fs_1c.settings.access import empty, unread, unreadable
 Network = IPv4Network | IPv6Network
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_HOST = re.compile(r"[^\s/@?#\\:\[\]]{1,253}")
 _YEAR = 366 * 86400.0
 LONGEST_WAIT = 60.0
 """Seconds. A number without a unit is seconds; nobody waits for more of them: milliseconds were meant."""
+FEWEST_KEPT = 900.0
+"""Seconds. Of what is kept for hours or days fewer without a unit are none: hours or days were meant."""
 
 
 class Address(NamedTuple):
@@ -38,9 +41,17 @@ def parse_address(value: object) -> Address:
         return value
     host, colon, port = str(value).rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not host or not port.isdigit() or int(port) > 65535:
+    is_port = re.fullmatch("[0-9]{1,5}", port) and int(port) <= 65535
+    if not colon or not is_port or not (_HOST.fullmatch(host) or _is_ipv6(host)):
         raise ValueError("allowed: HOST:PORT, such as 127.0.0.1:8084")
     return Address(host, int(port))
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return bool(IPv6Address(host))
+    except ValueError:
+        return False
 
 
 def parse_network(value: object) -> Network:
@@ -55,9 +66,9 @@ def parse_network(value: object) -> Network:
     return ip_network(f"{mapped}/{network.prefixlen - 96}") if mapped and network.prefixlen >= 96 else network
 
 
-def parse_duration(value: object, bare: float = LONGEST_WAIT) -> float:
-    """`800ms`, `5s`, `5m`, `24h`, `1d`, or a number of seconds, if there are no more than `bare` of them →
-    seconds; raises ValueError otherwise.
+def parse_duration(value: object, bare: float = LONGEST_WAIT, fewest: float = 0.0) -> float:
+    """`800ms`, `5s`, `5m`, `24h`, `1d`, or a number of seconds, if there are no more than `bare` of them, and
+    none or no fewer than `fewest` → seconds; raises ValueError otherwise.
     """
     unit = None
     try:
@@ -74,6 +85,11 @@ def parse_duration(value: object, bare: float = LONGEST_WAIT) -> float:
         raise ValueError(
             f"without a unit it is seconds, and {number:g} s is too long here; allowed: a number and its "
             'unit, such as "800ms" (0.8 s) or "5s"'
+        )
+    if unit is None and 0 < number < fewest:
+        raise ValueError(
+            f"without a unit it is seconds, and {number:g} s is too short here; allowed: a number and its "
+            'unit, such as "15m" or "90d"'
         )
     return number * _UNITS[unit or "s"]
 
@@ -127,21 +143,25 @@ def _unless_off(value: object) -> float:
     return 0.0 if value == "off" else parse_duration(value)
 
 
-def _of_any_length_unless_off(value: object) -> float:
-    return 0.0 if value == "off" else _of_any_length(value)
+def _kept(value: object) -> float:
+    return parse_duration(value, _YEAR, FEWEST_KEPT)
+
+
+def _kept_unless_off(value: object) -> float:
+    return 0.0 if value == "off" else _kept(value)
 
 
 SECONDS = "seconds"
 Duration = Annotated[float, SECONDS, BeforeValidator(parse_duration), Field(gt=0, le=_YEAR)]
 """Seconds."""
 LongDuration = Annotated[float, SECONDS, BeforeValidator(_of_any_length), Field(gt=0, le=_YEAR)]
-"""Seconds for which something is kept or believed, which may be days."""
+"""Seconds for which something is believed, which may be days."""
+KeptDuration = Annotated[float, SECONDS, BeforeValidator(_kept), Field(gt=0, le=_YEAR)]
+"""Seconds for which something is kept, which are hours or days."""
 NetworkField = Annotated[Network, BeforeValidator(parse_network)]
 AddressField = Annotated[Address, BeforeValidator(parse_address)]
 DurationOrOff = Annotated[float, SECONDS, BeforeValidator(_unless_off), Field(ge=0, le=_YEAR)]
-LongDurationOrOff = Annotated[
-    float, SECONDS, BeforeValidator(_of_any_length_unless_off), Field(ge=0, le=_YEAR)
-]
+KeptDurationOrOff = Annotated[float, SECONDS, BeforeValidator(_kept_unless_off), Field(ge=0, le=_YEAR)]
 XmlName = Annotated[str, Field(pattern=r"^([^\W\d][\w.-]{0,99})?$")]
 ExtensionTemplate = Annotated[str, _dial_template("extension", "domain")]
 ExternalTemplate = Annotated[str, _dial_template("number", "domain")]
@@ -226,8 +246,11 @@ class WithToken(Section):
 
 def is_http(url: str, path: str = "/?") -> bool:
     """Is it `http(s)://HOST[:PORT]`, without user or query, and then what the pattern `path` has?"""
-    if not re.fullmatch(rf"https?://[^\s/@?#\\]{{1,255}}{path}", url):
-        return False
+    return bool(re.fullmatch(rf"https?://[^\s/@?#\\]{{1,255}}{path}", url)) and names_a_port(url)
+
+
+def names_a_port(url: str) -> bool:
+    """Is there a host in it, and is its port one, if it has any?"""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0

@@ -18,8 +18,12 @@ from fs_1c.settings import Address, DialectName, SettingsError, build, parse_add
 NONE = "none"
 """In place of an answer: there is none, on purpose."""
 _NONE = (NONE, "нет")
+DIRECTORY = "directory"
+"""In place of a file with keys: FreeSWITCH's directory has them."""
 PLAN = NumberPlan()
 
+_SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_AMONG_DIGITS = re.compile(r"[\s()./\u2010-\u2015-]")
 _TYPED = re.compile(r"\+?[0-9]{1,20}")
 _TARGET = re.compile(r"""[^'"\\~\x00-\x20\x7f]{1,500}""")
 _VARIABLE = re.compile(r"\$\$?\{[A-Za-z_][0-9A-Za-z_.-]*\}")
@@ -65,8 +69,8 @@ class Answers:
 
 
 def line(text: str) -> str:
-    """One line of text. Raises `Mistake`."""
-    given = text.strip().strip("\ufeff")
+    """One line of text, any of whose spaces is a plain one: pages and mails have others. Raises `Mistake`."""
+    given = _SPACES.sub(" ", text).strip().strip("\ufeff")
     if not given.isprintable():
         raise Mistake(_("there is a character in it that cannot be seen: a line break, a tab or the like"))
     return given
@@ -98,9 +102,13 @@ def url(text: str) -> str:
 
 
 def extension(text: str) -> str:
-    """Whose key comes next; empty: nobody's. What else it may be is seen with the key. Raises `Mistake`."""
+    """Whose key comes next; empty: nobody's; or `DIRECTORY`. Raises `Mistake`."""
     given = line(text)
-    return "" if given in _NONE else given
+    if given in _NONE:
+        return ""
+    if given != DIRECTORY and parse_keys(f"{given},key".encode("utf-8", "replace"), {})[0] != {given: "key"}:
+        raise Mistake(_("{given}: is no extension; allowed: a few digits, such as 244", given=given))
+    return given
 
 
 def username(text: str) -> str:
@@ -140,8 +148,8 @@ def address(text: str) -> Address | None:
         return None
     try:
         found = parse_address(given)
-    except ValueError as error:
-        raise Mistake(f"{given}: {error}") from None
+    except ValueError:
+        raise Mistake(_("{given}: allowed: HOST:PORT, such as 127.0.0.1:8021", given=given)) from None
     if not found.port:
         raise Mistake(_("{given}: the port is missing", given=given))
     return found
@@ -153,14 +161,14 @@ def numbers(text: str) -> tuple[str, ...]:
         return ()
     if not line(text):
         raise Mistake(_("is missing"))
-    typed = line(text).split(",")
-    given = [re.sub(r"[\s().-]", "", one) for one in typed]
+    typed = list(filter(None, map(str.strip, re.split("[,;]", line(text))))) or [line(text)]
+    given = [_AMONG_DIGITS.sub("", one) for one in typed]
     for one, digits in zip(typed, given, strict=True):
         if not _TYPED.fullmatch(digits):
             raise Mistake(
                 _(
                     "{given}: is no telephone number; allowed: digits, such as 74951234567",
-                    given=one.strip(),
+                    given=one,
                 )
             )
     return tuple(dict.fromkeys(given))
@@ -226,5 +234,5 @@ def written_keys(of: dict[str, str]) -> str:
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([("extension", "key"), *of.items()])
     if parse_keys(file.getvalue().encode("utf-8", "replace"), {}) != (of, []):
-        raise Mistake(_("a key must be one line without spaces at its ends, an extension a few digits"))
+        raise Mistake(_("a key must be one line, not empty and without spaces at its ends"))
     return file.getvalue()

@@ -11,12 +11,10 @@ from fs_1c.language import _
 from fs_1c.settings import Address, DialectName
 from fs_1c.setup import answers as read
 from fs_1c.setup import machine, switch, trying
-from fs_1c.setup.answers import NONE, Answers, Mistake
+from fs_1c.setup.answers import DIRECTORY, NONE, Answers, Mistake
 from fs_1c.setup.asking import Given, Prompted, Refused, Stopped
 from fs_1c.setup.plan import DIALPLAN, WELL_KNOWN
 
-DIRECTORY = "directory"
-"""In place of a file with keys: FreeSWITCH's directory has them."""
 STANDARD = Address("127.0.0.1", 8021)
 
 SECRETS = ("password", "crm-token", "event-socket-password", "key")
@@ -200,9 +198,9 @@ class Interview:
 
     def _type_keys(self) -> None:
         found: dict[str, str] = {}
-        managers = [*self._onec.managers]
+        managers = self._onec.managers
         while True:
-            likely = managers.pop(0) if managers else NONE
+            likely = next((one for one in managers if one not in found), NONE)
             extension = self._asked.ask("extension", read.extension, likely, fresh=True)
             if extension in ("", DIRECTORY):
                 break
@@ -216,7 +214,7 @@ class Interview:
         self.answers = replace(
             self.answers,
             keys=read.written_keys(found) if found else "",
-            keys_in_directory=extension == DIRECTORY and not found,
+            keys_in_directory=extension == DIRECTORY,
         )
 
     def _about_switch(self) -> None:
@@ -296,7 +294,7 @@ class Interview:
                 self._asked.mistake("history", Mistake(_("without an event socket no calls are heard of")))
                 return
         elif told and self.answers.event_socket:
-            wanted = self._asked.ask("history", read.history, "yes")
+            wanted = self._asked.ask("history", read.history, _("yes"))
         else:
             return
         self.answers = replace(self.answers, history=wanted)

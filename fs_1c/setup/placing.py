@@ -6,15 +6,11 @@ import contextlib
 import os
 import re
 import secrets
-import signal
 import stat
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fs_1c.setup.plan import File, Owner, Plan
-
-_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def place(plan: Plan, usable: Callable[[], object]) -> None:
@@ -25,24 +21,6 @@ def place(plan: Plan, usable: Callable[[], object]) -> None:
 
     Raises OSError, FileExistsError among them, and what `usable` raises: then nothing is left.
     """
-    with _stopped_by_signals():
-        _place(plan, usable)
-
-
-def swept(paths: Iterable[Path]) -> list[Path]:
-    """Removes what a `place` that was killed has left beside those paths, secrets among it; returns it."""
-    found = []
-    for path in paths:
-        left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}")
-        with contextlib.suppress(OSError):
-            for one in path.parent.iterdir():
-                if left.fullmatch(one.name) and stat.S_ISREG(one.lstat().st_mode):
-                    one.unlink()
-                    found.append(one)
-    return sorted(found)
-
-
-def _place(plan: Plan, usable: Callable[[], object]) -> None:
     folders: list[Path] = []
     waiting: list[tuple[Path, Path]] = []
     placed: list[Path] = []
@@ -56,6 +34,8 @@ def _place(plan: Plan, usable: Callable[[], object]) -> None:
             os.link(temporary, path, follow_symlinks=False)
             placed.append(path)
         usable()
+        for temporary, _ in waiting:
+            _take_back(temporary)
     except BaseException:  # an interrupt, too
         for path in placed:
             _take_back(path)
@@ -65,22 +45,19 @@ def _place(plan: Plan, usable: Callable[[], object]) -> None:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
-    for temporary, _ in waiting:
-        _take_back(temporary)
 
 
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Whoever ends the process, or hangs up its terminal, interrupts it, and does not just stop it midway."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def swept(paths: Iterable[Path]) -> list[Path]:
+    """Removes what a `place` that was killed has left beside those paths, secrets among it; returns it."""
+    found = []
+    for path in paths:
+        left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{12}}")
+        with contextlib.suppress(OSError):
+            for one in path.parent.iterdir():
+                if left.fullmatch(one.name) and stat.S_ISREG(one.lstat().st_mode):
+                    one.unlink()
+                    found.append(one)
+    return sorted(found)
 
 
 def _make(folder: Path, owner: Owner, made: list[Path]) -> None:

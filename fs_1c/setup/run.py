@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import grp
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -18,6 +21,8 @@ from fs_1c.setup.asking import DOES_NOT_WORK, Given, Prompted, Refused
 from fs_1c.setup.interview import READERS, SECRETS, Interview, words
 from fs_1c.setup.placing import place, swept
 from fs_1c.setup.plan import Plan, planned, told
+
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,23 @@ class Where:
     context: str = ""
 
 
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Whoever ends the process, or hangs up its terminal, interrupts it, and does not stop it midway: what
+    has been written is taken back, and the terminal shows again what is typed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _ENDS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@stopped_by_signals()
 def run(
     given: Mapping[str, str], where: Where, console: Console, *, asks: bool, tries: bool, dry: bool
 ) -> int:
@@ -56,7 +78,9 @@ def run(
     asked = Prompted(given, console, words(), SECRETS) if asks else Given(given, console)
     for path in () if dry else swept(machine.written(found, context)):
         asked.say(_("removed {path}: a setup that was killed had left it", path=path), "yellow")
+    named = [one for one in (where.switch, where.context and context) if one]
     wrong = [*machine.refusals(found, context)]
+    wrong += [_("{path} is no folder", path=one) for one in named if not one.is_dir()]
     for line in wrong:
         asked.say(line, "red")
     if wrong:

@@ -32,10 +32,11 @@ def sections(answers: Answers, folder: Path, state: Path) -> dict[str, Any]:
     if answers.number_format:
         onec["number_format"] = answers.number_format.value
     found: dict[str, Any] = {"onec": onec}
-    if answers.keys:
-        found["subscribers"] = {"file": str(folder / KEYS)}
-    elif answers.keys_in_directory:
-        found["subscribers"] = {"directory": True}
+    subscribers: dict[str, Any] = {"file": str(folder / KEYS)} if answers.keys else {}
+    if answers.keys_in_directory:
+        subscribers["directory"] = True
+    if subscribers:
+        found["subscribers"] = subscribers
     found["state"] = {"folder": str(state)}
     if answers.history is not None:
         found["history"] = {"enabled": answers.history}

@@ -4,7 +4,7 @@ Doors feed it (`call_from_channel`, `Conversations`); everybody else listens to 
 other room reads what a switch says to find out who somebody is.
 """
 
-from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
+from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations, hung_up
 from fs_1c.talk.identity import Event, People
 from fs_1c.talk.incoming import ALWAYS, PERHAPS, call_from_channel
 from fs_1c.talk.legs import is_uuid
@@ -27,5 +27,6 @@ __all__ = [
     "Story",
     "Talk",
     "call_from_channel",
+    "hung_up",
     "is_uuid",
 ]

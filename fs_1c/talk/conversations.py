@@ -26,7 +26,7 @@ from fs_1c.talk.conferences import CONFERENCE
 from fs_1c.talk.contacts import REGISTER, UNREGISTER, Contacts
 from fs_1c.talk.identity import Event, People, value
 from fs_1c.talk.leg_table import LegTable
-from fs_1c.talk.legs import Leg, is_uuid, seconds_since
+from fs_1c.talk.legs import Leg, is_uuid, seconds, seconds_since
 from fs_1c.talk.pairs import Pairs
 from fs_1c.talk.presence import USER_STATE
 
@@ -51,6 +51,11 @@ MAX_FILES = 100
 """Recordings of a leg that wait to be told of."""
 MAX_PATH = 1024
 """Characters of a recording's path."""
+
+
+def hung_up(uuid: str, event: Event) -> HungUp:
+    """The end of a leg, as an event tells of it."""
+    return HungUp(uuid, seconds(event.get("Event-Date-Timestamp")), value(event, "Hangup-Cause"))
 
 
 class Conversations:
@@ -123,18 +128,21 @@ class Conversations:
             case "RECORD_START" | "RECORD_STOP":  # nobody may have heard the first
                 return self._recorded(table.own(uuid, event), event)
             case "CHANNEL_HANGUP_COMPLETE":
-                cause = value(event, "Hangup-Cause")
-                if cause == "REDIRECTION_TO_NEW_DESTINATION":
+                ended = hung_up(uuid, event)
+                if ended.cause == "REDIRECTION_TO_NEW_DESTINATION":
                     table.forwards(uuid)
-                return self.gone(uuid, cause)
+                return self._gone(ended)
         return ()
 
-    def gone(self, uuid: str, cause: str = "") -> tuple[CallEvent, ...]:
-        """What it tells that a leg is not up any more, whether we have heard of its end or not."""
-        leg = self._legs.get(uuid)
+    def gone(self, uuid: str) -> tuple[CallEvent, ...]:
+        """What it tells that a leg is not up any more of whose end we have not heard."""
+        return self._gone(HungUp(uuid, self._table.now(), unheard=True))
+
+    def _gone(self, ended: HungUp) -> tuple[CallEvent, ...]:
+        leg = self._legs.get(ended.leg_uuid)
         began = self._pairs.reached_nobody(leg) if leg is not None else ()
-        self._table.gone(uuid, cause)
-        return (*began, HungUp(uuid, self._table.now(), cause))
+        self._table.gone(ended.leg_uuid, ended.cause)
+        return (*began, ended)
 
     def _custom(self, event: Event) -> tuple[CallEvent, ...]:
         kind = event.get("Event-Subclass")

@@ -117,7 +117,7 @@ class Pairs:
             extension=subscriber.party.name,
             key=subscriber.key,
             base=client.base,
-            destination=client.destination,
+            destination="" if client.outbound else client.destination,
             domain=subscriber.domain,
             ringing=ringing,
             outgoing=outgoing,

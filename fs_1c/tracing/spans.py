@@ -145,7 +145,6 @@ def of_call(story: Story, since: float) -> Span:
     began = story.began or since
     if began - DECIDED_WITHIN < since < began:
         began = since
-    outcome = "answered" if story.answered else "missed" if story.missed else "no_answer"
     attributes = {
         "call": story.call_uuid,
         "direction": "internal" if story.internal else "outgoing" if story.outgoing else "incoming",
@@ -154,7 +153,7 @@ def of_call(story: Story, since: float) -> Span:
         "extension": story.extension,
         "base": story.base,
         "switch": story.switch,
-        "outcome": outcome,
+        "outcome": story.outcome.value,
         "talked": round(story.seconds, 3),
         "cause": story.cause,
         "recordings": len(story.recordings),

@@ -128,6 +128,7 @@ def state_of(integration: Integration) -> dict[str, object] | None:
         "told": counted,
         "lost": seen.lost,
         "disk": "late" if seen.late else "away" if seen.away else "well",
+        "disk_error": seen.why or None,
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from fs_1c.call import Told
+from fs_1c.call import Ended, Told
 from fs_1c.integration import Integration
 from fs_1c.settings import Role
 from fs_1c.talk import Story
@@ -20,19 +20,19 @@ class Ends:
     def __init__(self, registry: CollectorRegistry) -> None:
         calls = Counter(
             "fs_1c_calls",
-            "Calls with clients that are over: answered, missed, or no answer of a client who was called.",
+            "Calls with clients that are over: answered, missed, or no answer of a client who was called;"
+            " unknown, if nobody has heard how.",
             ("outcome",),
             registry=registry,
         )
-        self._of = {name: calls.labels(name) for name in ("answered", "missed", "no_answer")}
+        self._of = {outcome: calls.labels(outcome.value) for outcome in Ended}
 
     def ended(self, story: Story, integration: Integration) -> None:
         if any(
             one.role is Role.RESERVE and one.name == story.switch for one in integration.settings.esl.inbound
         ):
             return
-        outcome = "answered" if story.answered else "missed" if story.missed else "no_answer"
-        self._of[outcome].inc()
+        self._of[story.outcome].inc()
 
 
 def of_history(integration: Integration) -> Iterator[Metric]:

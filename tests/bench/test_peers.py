@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -17,11 +18,12 @@ from pathlib import Path
 import pytest
 
 from fs_1c.service import Service
+from fs_1c.settings import build
 from fs_1c.settings.types import Address
 from fs_1c.simulator.onec import Client
 from fs_1c.talk import Observer
 from tests import ROOT
-from tests.bench.peers import environments, outbound_load, outbound_switch, outbound_tables, report
+from tests.bench.peers import environments, outbound, outbound_load, outbound_switch, outbound_tables, report
 from tests.bench.peers.outbound_load import Held, Played
 from tests.bench.peers.outbound_switch import Switch
 from tests.bench.peers.outbound_tables import Measured
@@ -103,6 +105,12 @@ def test_our_door_fails_no_call_and_each_is_counted_once() -> None:
             switch.close()
 
     asyncio.run(story())
+
+
+def test_our_settings_let_as_many_new_callers_in_as_come(tmp_path: Path) -> None:
+    """All of them call from one address, which by default may bring some only: those beyond that failed."""
+    settings = build(tomllib.loads(outbound.ours("http://127.0.0.1:9/ws", 8084, tmp_path)))
+    assert settings.lookup.new_per_second == 0
 
 
 def test_our_door_holds_async_calls() -> None:

@@ -202,6 +202,13 @@ def test_latency_is_judged_by_the_deadline(
     assert ("reuseSessions" in found.remedy) is ("reuseSessions" in words)
 
 
+@pytest.mark.parametrize(("deadline", "level"), [("5s", Level.OK), ("6s", WARNING), ("60s", WARNING)])
+def test_a_deadline_in_which_callers_would_hang_up(deadline: str, level: Level) -> None:
+    settings = settings_for("http://127.0.0.1:9/", lookup={"deadline": deadline})
+    found = load_step.judge(bases.of("default", settings, Keys({})), 0.1)
+    assert (found.level, "silence" in found.why) == (level, level is WARNING)
+
+
 @pytest.mark.parametrize(("keep_warm", "wrong"), [("off", 1), ("15m", 0)])
 def test_a_base_that_sleeps_is_to_be_kept_awake(keep_warm: str, wrong: int) -> None:
     with simulator(sessions="use", cold_start=0.5) as onec:

@@ -13,6 +13,7 @@ import pytest
 
 from fs_1c.check import report
 from fs_1c.check.steps import reach_step
+from fs_1c.language import language
 from fs_1c.simulator.onec import Fault, OneCSimulator
 from tests.check.conftest import KEY, PASSWORD, settings_file, shown, simulator
 from tests.check.conftest import switch as running_switch
@@ -98,6 +99,21 @@ def test_on_a_terminal_lines_are_folded_and_1cs_words_are_just_words(
     told = [line for line in lines if "слово" in line]
     assert len(told) > 2
     assert all(len(line) <= 80 for line in told)
+
+
+def test_in_russian_headings_are_too_and_each_column_stands_apart(
+    onec: OneCSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """«внимание» is the longest word that stands before a step."""
+    monkeypatch.setattr(language, "_spoken", language._catalogue("ru"))
+    door = f'[http]\nlisten = "127.0.0.1:{free_port()}"\n[esl.outbound]\nenabled = false\n'
+    _code, text = shown(settings_file(tmp_path, onec.url, door), "89990000000")
+    headings = [line for line in text.splitlines()[:-1] if not line.startswith(" ")]
+    assert headings == ["настройки", "база default", "служба"]
+    lines = [line for line in text.splitlines() if re.match("  [^ ]", line)]
+    told = [re.match("  ([а-яА-Я]+) +([a-z-]+)", line) for line in lines]
+    assert "внимание" in {one[1] for one in told if one}
+    assert len({one and one.start(2) for one in told}) == 1, text
 
 
 # Secrets.

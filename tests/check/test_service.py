@@ -147,6 +147,21 @@ def test_a_door_that_others_can_reach() -> None:
     the_one(found, WARNING, "outbound", "whoever is in 10.0.0.0/8 can ask", "no password", "own addresses")
 
 
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("192.0.2.9", True), ("10.0.0.5", False), ("127.0.0.1", False), ("no.such.invalid", False)],
+)
+def test_a_switch_that_is_hung_up_on(host: str, told: bool) -> None:
+    """On another machine and not in `allow`."""
+    door = {"listen": f"0.0.0.0:{free_port()}", "allow": ["10.0.0.0/24"]}
+    with serving(settings_for("http://127.0.0.1:9/ws/x", esl={"outbound": door})):
+        esl = {"outbound": door, "inbound": [{"address": f"{host}:8021", "password": "x"}]}
+        found, _running = service.outbound(settings_for("http://127.0.0.1:9/ws/x", esl=esl))
+    assert [one.what for one in bad(found)] == (
+        [f"esl.outbound.allow does not have {host}, where a switch is"] if told else []
+    )
+
+
 def test_what_listens_everywhere_is_looked_for_here() -> None:
     assert service.here(Address("0.0.0.0", 1)) == ("127.0.0.1", 1)
     assert service.here(Address("::", 1)) == ("::1", 1)

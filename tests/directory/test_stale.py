@@ -268,7 +268,7 @@ class CacheMachine(RuleBasedStateMachine):
     def begin(self, fresh: int, stale: int, unknown: int) -> None:
         self.frozen = freeze_time("2026-11-23")
         self.clock = self.frozen.start()
-        self.given = LookupSettings(fresh_for=fresh, stale_for=stale or "off", unknown_for=unknown)
+        self.given = LookupSettings(fresh_for=fresh, stale_for=f"{stale}s", unknown_for=unknown)
         self.cache = Cache(self.given)
         self.now = 0
         self.model: dict[str, tuple[Answer, int]] = {}

@@ -70,3 +70,14 @@ def test_links_and_folders_lead_somewhere(document: Path) -> None:
     assert not [path for path in named | linked if not path.exists()]
     headings = [head.lower().replace(" ", "-") for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
     assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= {re.sub(r"[^\w-]", "", head) for head in headings}
+
+
+def test_every_thread_is_told_of() -> None:
+    """By the name that it has in a list of them."""
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "fs_1c").rglob("*.py"))
+    started = set(re.findall(r'(?:name=|name: str = |ThreadPoolExecutor\(\w+, )"(fs-1c[\w-]*)"', code))
+    table = TEXT.partition("| thread | what it does |")[2].partition("\n\n")[0]
+    assert len(started) > 15
+    assert started == set(
+        re.findall(r"`(fs-1c[\w-]*)`", "".join(row.split(" | ")[0] for row in table.splitlines()))
+    )

@@ -41,12 +41,13 @@ ELSEWHERE = {
 }
 """Commands, by how they begin, that another test runs."""
 BY_HAND = (
-    r"apt-get install -y (?:build-essential .*)?python3-venv",
+    r"apt-get (?:update|install -y (?:build-essential .*)?python3-venv)$",
     r"(?:sudo )?systemctl ",
     r"journalctl -u fs-1c ",
     r"sudo \./webinst ",
     r"umask 022",
     r"(?:/usr/bin/)?python3 -m venv /opt/fs-1c",
+    r"python3 -m pip --python /opt/fs-1c/bin/python3 install opentelemetry",  # a download
 )
 """What needs an administrator's machine, or 1C's."""
 UNTRIED = (r"docker compose \S+ \S+ (?:up|down|exec fs-1c) ",)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from fs_1c.settings import build
 from tests import ROOT
-from tests.docs.markdown import PAGES, anchors, blocks, links, name, shell
+from tests.docs.markdown import PAGES, anchors, blocks, links, name, prose, shell
+from tests.docs.reference.settings import tables
 from tests.docs.test_1c import errors
 
 DOCS = ROOT / "docs"
@@ -62,6 +64,40 @@ def test_settings_that_are_shown_are_good(page: Path, tmp_path: Path) -> None:
         build({"onec": {"url": "http://127.0.0.1:9/ws"}, **given})
 
 
+@each_page
+def test_a_setting_that_is_named_is_one(page: Path) -> None:
+    """`section.name`, where either is of a setting; but for files, hosts and names that people give."""
+    settings, sections = known()
+    ends = {one.rpartition(".")[2] for one in settings}
+    named = re.findall(r"`\[{0,2}([a-z_]+(?:\.[a-z_]+)+)\]{0,2}(?: = [^`]*)?`", page.read_text("utf-8"))
+    meant = {one for one in named if one.partition(".")[0] in sections or one.rpartition(".")[2] in ends}
+    none = meant - settings - sections - {"onec.sales", "onec.service"}
+    assert not {one for one in none if one.rpartition(".")[2] not in ("db", "py", "example")}
+
+
+@each_page
+def test_a_variable_or_a_metric_that_is_named_is_one(page: Path) -> None:
+    named = {one.removesuffix("_total") for one in re.findall(r"\bfs_1c_[a-z_]+\b", page.read_text("utf-8"))}
+    assert not {one for one in named if one not in sources()}
+
+
+@cache
+def sources() -> str:
+    """All that says how a channel's variable or a metric is called."""
+    files = [*(ROOT / "fs_1c").rglob("*.py"), *(ROOT / "dialplan").rglob("*.xml")]
+    return "".join(file.read_text("utf-8") for file in files)
+
+
+@cache
+def known() -> tuple[set[str], set[str]]:
+    """All settings with their sections, and the sections."""
+    found = tables(str)
+    heads = {table.head.strip("[]") for table in found} | {
+        table.head.strip("[]").partition(".")[0] for table in found
+    }
+    return {f"{table.head.strip('[]')}.{row[0]}" for table in found for row in table.rows}, heads
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "bsl")], ids=name)
 def test_modules_that_are_shown_parse(page: Path) -> None:
     assert not [errors(text) for text in blocks(page, "bsl") if errors(text)]
@@ -84,6 +120,49 @@ def test_both_languages_have_the_same(pair: tuple[Path, Path]) -> None:
     ) == 2
 
 
+_PLACES = {
+    "ТОКЕН": "TOKEN",
+    "КЛЮЧ": "KEY",
+    "КЛИЕНТ": "CLIENT",
+    "КОМАНДА": "COMMAND",
+    "ВНУТРЕННИЙ": "EXT",
+    "НОМЕР": "NUMBER",
+    "ИМЯ": "NAME",
+    "ключ": "key",
+    "внутренний номер": "extension",
+    "Ромашка": "Romashka",
+}
+"""What stands in code in the place of a value, and is translated."""
+SAME = [*pairs(), (DOCS / "SECURITY.md", DOCS / "ru" / "security.md")]
+
+
+def facts(page: Path) -> list[tuple[set[str], list[str]]]:
+    """Of each section what stands there in code, and its numbers, each as often as it stands there."""
+    found = []
+    for section in re.split(r"^##+ ", re.sub(r"\]\([^)]*\)", "]", prose(page)), flags=re.MULTILINE):
+        code = {re.sub(r"\s+", " ", one) for one in re.findall(r"`([^`]+)`", section)}
+        for russian, english in _PLACES.items():
+            code = {re.sub(rf"\b{russian}\b", english, one) for one in code}
+        rest = re.sub(r"\b1[CС]\b|`[^`]*`", "", section)
+        whole = re.sub(r"(?<=\d)[ ,\u00a0\u202f](?=\d{3}\b)", "", rest)
+        numbers = re.findall(r"\d+(?:\.\d+)*", re.sub(r"(?<=\d),(?=\d)", ".", whole))
+        found.append((code, sorted(numbers)))
+    return found
+
+
+@pytest.mark.parametrize("pair", SAME, ids=lambda pair: name(pair[1]))
+def test_both_languages_say_the_same_of_the_same(pair: tuple[Path, Path]) -> None:
+    """Section by section: the same settings, commands, metrics and numbers."""
+    english, russian = map(facts, pair)
+    assert len(english) == len(russian)
+    differ = [
+        (one[0] ^ other[0], [one[1], other[1]] if one[1] != other[1] else [])
+        for one, other in zip(english, russian, strict=True)
+        if one != other
+    ]
+    assert not differ
+
+
 RUSSIAN = [page for page in PAGES if page.is_relative_to(DOCS / "ru")]
 OTHERWISE = {
     "станци": "АТС",
@@ -95,6 +174,10 @@ OTHERWISE = {
     "журнал службы": "лог службы",
     "коммутатор": "АТС",
     "велит": "заставит",
+    "шаблон": "образец",
+    "резервн(?!ые копии)": "запасная служба",
+    "(?<!в каждой )октет": "байт",
+    "плеч[оае]": "канал",
 }
 """Of several words for one thing only one is written, and that is this one."""
 

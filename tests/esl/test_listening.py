@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fs_1c.call import Conversation, HungUp
+from fs_1c.calls import Step, What
 from fs_1c.cards import KEY
 from fs_1c.esl.listening import Heard, Listening, Refused
+from fs_1c.esl.placing import Placing
 from fs_1c.esl.wire import Message, WireError
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk.conversations import CUSTOM_EVENTS, EVENTS, Conversations
@@ -38,8 +41,13 @@ def of_dump(uuid: str) -> Message:
     return raw[UP.index(uuid)]
 
 
-def subscribed(conversations: Conversations | None = None) -> tuple[Listening, Heard]:
-    listening = Listening(PASSWORD, conversations or Conversations(NumberPlan()))
+def subscribed(
+    conversations: Conversations | None = None,
+    placing: Placing | None = None,
+    before: Callable[[], set[str]] = set,
+) -> tuple[Listening, Heard]:
+    known = conversations or Conversations(NumberPlan())
+    listening = Listening(PASSWORD, known, before=before, placing=placing)
     assert listening.received(GREETING).write == f"auth {PASSWORD}\n\n".encode()
     wanted = " ".join([*EVENTS, "BACKGROUND_JOB HEARTBEAT CUSTOM", *CUSTOM_EVENTS])
     assert listening.received(OK).write == f"event plain {wanted}\n\n".encode()
@@ -119,6 +127,39 @@ def test_an_answer_that_overtakes_events_ends_no_call() -> None:
         heard += listening.received(api(b"-ERR No such channel!\n")).happened
         heard += [one for message in whole[before:] for one in listening.received(message).happened]
         assert heard == told
+
+
+def test_nor_one_that_was_asked_for() -> None:
+    """Neither does it hide how such a call ended."""
+    placing, click = Placing(), "0f9dd1e6-41c8-4ba5-8ad5-54d0bb0a2c3c"
+    listening, _ = subscribed(placing=placing)
+
+    def of_leg(name: str, *more: str) -> Message:
+        lines = ("Event-Name: " + name, "Unique-ID: leg", f"variable_fs_1c_call: {click}", *more)
+        return Message(b"Content-Type: text/event-plain", "\n".join(lines).encode() + b"\n\n")
+
+    placing.begins(click)
+    assert listening.received(of_leg("CHANNEL_ANSWER")).told == ((click, Step(What.ANSWERS)),)
+    listening.received(channels(["leg"]))
+    assert listening.received(api(b"-ERR No such channel!\n")) == Heard()
+    ended = listening.received(of_leg("CHANNEL_HANGUP_COMPLETE", "Hangup-Cause: USER_BUSY"))
+    assert ended.told == ((click, Step(What.GONE, "USER_BUSY")),)
+
+
+def test_a_leg_that_was_heard_to_begin_is_heard_to_end() -> None:
+    """The call is one from before this service was started, and the leg has joined it since."""
+    whole = [m for m in messages("inbound_answered") if m.content_type == "text/event-plain"]
+    uuid = whole[0].event().get("Unique-ID") or ""
+    before = set[str]()
+    listening, _ = subscribed(before=lambda: before)
+    listening.received(whole[0])
+    before.add(uuid)
+    listening.look_again()
+    assert listening.received(channels([])) == listening.received(api(b"-ERR No such channel!\n")) == Heard()
+    told = [one for message in whole[1:] for one in listening.received(message).happened]
+    assert [one.cause for one in told if isinstance(one, HungUp) and one.leg_uuid == uuid] == [
+        "NORMAL_CLEARING"
+    ]
 
 
 def test_a_key_is_asked_for_in_the_background() -> None:

@@ -10,7 +10,7 @@ from freezegun import freeze_time
 from freezegun.api import FrozenDateTimeFactory
 
 from fs_1c.call import HungUp, PresenceState
-from fs_1c.esl.listening import Listening
+from fs_1c.esl.listening import Heard, Listening
 from fs_1c.esl.wire import Message
 from fs_1c.numbers import NumberPlan
 from fs_1c.talk import Conversations
@@ -112,7 +112,28 @@ def test_a_call_whose_end_was_not_heard_ends_when_the_switch_says_so(clock: Froz
     assert conversations.presence.state("244", "").state is PresenceState.BUSY
     assert listening.who_is_there_in_all().endswith(b"api uuid_exists one\n\n")
     listening.received(api("{}"))
+    assert listening.received(api("false")) == Heard()  # the answer may have overtaken the event
+    clock.tick(60)
+    assert listening.who_is_there_in_all().endswith(b"api uuid_exists one\n\n")
+    listening.received(api("{}"))
     (ended,) = listening.received(api("false")).happened[-1:]
     assert isinstance(ended, HungUp)
     assert ended.leg_uuid == "one"
     assert conversations.presence.state("244", "").state is PresenceState.UNKNOWN
+
+
+def test_an_answer_that_overtakes_the_end_of_a_long_talk_does_not_hide_its_cause(
+    clock: FrozenDateTimeFactory,
+) -> None:
+    conversations = Conversations(NumberPlan())
+    listening = subscribed(conversations, "{}")
+    leg = ("Unique-ID: one", "Call-Direction: outbound", "variable_dialed_user: 244")
+    listening.received(event("Event-Name: CHANNEL_ANSWER", *leg))
+    clock.tick(700)
+    listening.who_is_there_in_all()
+    listening.received(api("{}"))
+    listening.received(api("false"))
+    over = event("Event-Name: CHANNEL_HANGUP_COMPLETE", *leg, "Hangup-Cause: USER_BUSY")
+    (ended,) = listening.received(over).happened[-1:]
+    assert isinstance(ended, HungUp)
+    assert ended.cause == "USER_BUSY"

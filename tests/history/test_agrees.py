@@ -6,17 +6,19 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from fs_1c.call import HistoryWord, Told
 from fs_1c.integration import Integration
 from fs_1c.journal import calls
 from fs_1c.service import Service
-from fs_1c.settings import build
+from fs_1c.settings import DialectName, build
 from fs_1c.simulator.freeswitch import SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.freeswitch.recordings import interleaved
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from fs_1c.talk import Observer
 from tests.history.conftest import answered, settings
-from tests.history.load import agree
+from tests.history.load import ENDS, agree
 from tests.history.outbox.sends import events
 from tests.recordings import DATA
 from tests.support import SOON, until
@@ -86,6 +88,7 @@ def test_it_is_not_told_of_by_who_only_asks(tmp_path: Path) -> None:
     assert not (tmp_path / "history.db").exists()
 
 
-def test_a_hundred_calls_of_a_switch_through_a_service_of_its_own() -> None:
-    found = asyncio.run(agree(100, 50.0))
+@pytest.mark.parametrize("dialect", ENDS)
+def test_calls_of_a_switch_through_a_service_of_its_own(dialect: DialectName) -> None:
+    found = asyncio.run(agree(50, 50.0, dialect))
     assert not found.differ, found.differ[:5]

@@ -87,13 +87,13 @@ def test_a_recorded_call_as_1c_has_it(base: tuple[OneCSimulator, Client, str], n
         made = documents[call]
         assert made.number.endswith(story.number[-10:])
         assert made.outgoing == story.outgoing
-        assert made.missed == story.missed
+        assert made.missed == story.unanswered
         assert made.answered == story.answered
         assert made.seconds == round(story.seconds)
         assert made.link == (f"https://pbx/{call}.wav" if story.answered else "")
         if dialect == "mobilon-3":
-            assert made.reminders == (story.missed and bool(owner(story, Policy(), "")))
-        if story.missed:
+            assert made.reminders == (story.unanswered and bool(owner(story, Policy(), "")))
+        if story.unanswered:
             heir = owner(story, Policy(), "")
             assert made.owners == ([heir] if heir and dialect != "itoolabs" else [])
             assert made.who in (*story.rang, story.destination, "")

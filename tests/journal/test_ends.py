@@ -13,13 +13,25 @@ from pathlib import Path
 import pytest
 from freezegun import freeze_time
 
-from fs_1c.call import Began, CallEvent, Conversation, Failure, HistoryWord, HungUp, TalksOutside, Told
+from fs_1c.call import (
+    Began,
+    CallEvent,
+    Conversation,
+    Decision,
+    Failure,
+    HistoryWord,
+    HungUp,
+    TalksOutside,
+    Told,
+)
 from fs_1c.journal import CallEntry, Journal, calls, listing, merged, of_json, story, to_json
 from fs_1c.journal.ends import EndEntry, ToldEntry
-from fs_1c.talk import Stories
+from fs_1c.numbers import NumberPlan
+from fs_1c.talk import Conversations, Stories
 from tests.journal.conftest import E164, all_octets, decision, uuids, writing
 from tests.processes import fs_1c
 from tests.support import until
+from tests.talk.test_story import feed_of
 
 pytestmark = pytest.mark.usefixtures("quick")
 AT = 1714564800.0  # 2024-05-01 12:00:00 UTC
@@ -126,6 +138,82 @@ def test_nobody_but_who_has_not_been_talked_to_since_is_to_be_called_back(file: 
         hear(journal, *answered("now-7", "84950000007")[:2])
     assert [entry.call for entry in calls(file, missed=True)] == ["call-4", "waits-1"]
     assert [entry.call for entry in calls(file, missed=True, limit=1)] == ["call-4"]
+
+
+def recorded(name: str) -> list[CallEvent]:
+    conversations = Conversations(NumberPlan())
+    return [told for event in feed_of(name) for told in conversations.feed(event)]
+
+
+@pytest.mark.parametrize(
+    "how", ["12_outgoing", "12e_click_to_call", "inbound_click_to_call", "11c_pickup_with_hash"]
+)
+@pytest.mark.parametrize("number", ["89235292926", "+79235292926", "79235292926", "8 (923) 529-29-26"])
+def test_however_he_is_called_back_and_whatever_form_his_number_had(
+    file: Path, how: str, number: str
+) -> None:
+    """From a telephone, by a click, or he has rung again and somebody else took the call."""
+    with freeze_time("2024-05-01 12:00:00") as clock, writing(file) as journal:
+        hear(journal, *missed("his", number), *missed("anothers", OTHER))
+        clock.tick(60)
+        hear(journal, *recorded(how))
+    assert [entry.call for entry in calls(file, missed=True)] == ["anothers"]
+
+
+def test_a_call_back_that_nobody_answers_is_none(file: Path) -> None:
+    rings: list[CallEvent] = [
+        Began("b", "b", "+79235292926", "89235292926", "", "244", "a", True, AT),
+        HungUp("b", AT + 20, "NO_ANSWER"),
+        HungUp("a", AT + 20, "NO_ANSWER"),
+    ]
+    with freeze_time("2024-05-01 12:00:00") as clock, writing(file) as journal:
+        hear(journal, *missed("his"))
+        clock.tick(60)
+        hear(journal, *rings)
+        clock.tick(60)
+        hear(journal, *recorded("inbound_abandoned"))
+    assert [entry.call for entry in calls(file, missed=True)][1:] == ["his"]
+    with freeze_time("2024-05-01 12:10:00"), writing(file) as journal:
+        hear(journal, *answered("back", "79235292926", AT, outgoing=True))
+    assert calls(file, missed=True) == []
+
+
+def test_who_was_talked_to_before_the_service_was_started_again_is_not_to_be_called_back(file: Path) -> None:
+    """He has stayed on the line, in a survey; the story of his call ended with the process."""
+    began, talk, parted, over = answered("call-1")
+    with freeze_time("2024-05-01 12:00:00") as clock, writing(file) as journal:
+        hear(journal, began, talk, parted)
+        clock.tick(10)
+        hear(journal, began, over)
+    assert [end.missed for entry in calls(file) for end in entry.ends] == [True]
+    assert calls(file, missed=True) == []
+
+
+def test_the_people_of_another_base_call_nobody_back_whom_he_has_reached_by_himself(file: Path) -> None:
+    """But a subscriber who has called him has: nobody was asked which base that call is of."""
+
+    def of_base(call: str, base: str) -> Decision:
+        made = decision(call)
+        return replace(made, caller=replace(made.caller, base=base))
+
+    with freeze_time("2024-05-01 12:00:00") as clock, writing(file) as journal:
+        journal.decided(of_base("missed", "sales"))
+        hear(journal, *missed("missed"))
+        clock.tick(60)
+        journal.decided(of_base("elsewhere", "service"))
+        hear(journal, *answered("elsewhere"))
+    assert [entry.call for entry in calls(file, missed=True)] == ["missed"]
+    for call, events in (
+        ("again", answered("again")),
+        ("out", answered("out", outgoing=True)),
+    ):
+        copy = file.with_name(f"{call}.db")
+        copy.write_bytes(file.read_bytes())
+        with freeze_time("2024-05-01 12:05:00"), writing(copy) as journal:
+            if call == "again":
+                journal.decided(of_base("again", "sales"))
+            hear(journal, *events)
+        assert calls(copy, missed=True) == []
 
 
 def test_the_command_names_them(tmp_path: Path) -> None:

@@ -281,7 +281,7 @@ def test_a_file_that_another_process_sets_aside(file: Path) -> None:
 
 def test_a_newer_file_is_left_alone(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     with closing(sqlite3.connect(file)) as newer:
-        newer.execute("PRAGMA user_version = 7")
+        newer.execute("PRAGMA user_version = 8")
     before = file.read_bytes()
     with writing(file) as journal:
         for i in range(10):
@@ -289,7 +289,7 @@ def test_a_newer_file_is_left_alone(file: Path, caplog: pytest.LogCaptureFixture
         until(lambda: caplog.records)
         journal.decided(decision())
     assert [record.message for record in caplog.records] == [
-        f"journal {file} is of a newer version (7; this one knows 6); no journal is kept"
+        f"journal {file} is of a newer version (8; this one knows 7); no journal is kept"
     ]
     assert file.read_bytes() == before
     with pytest.raises(JournalError, match="is of a newer version"):

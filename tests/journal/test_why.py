@@ -93,5 +93,5 @@ def test_a_file_from_before_is_read_and_gone_on_with_and_not_by_who_came_before(
         "new": "244 is away: passed over",
     }
     monkeypatch.setattr(reading, "VERSION", 4)
-    with pytest.raises(JournalError, match=r"is of a newer version \(6; this one knows 4\)"):
+    with pytest.raises(JournalError, match=r"is of a newer version \(7; this one knows 4\)"):
         calls(file)

@@ -9,7 +9,7 @@ from functools import cache
 
 from fs_1c.language import retold, speak
 
-_ENGLISH = frozenset(
+ENGLISH = frozenset(
     "the is are was were of an to not no it its and or in on at has have by with for be that this as from "
     "there does do which who what when if cannot can than".split()
 )
@@ -31,4 +31,4 @@ def english(text: str) -> list[str]:
     finally:
         speak("en")
     said = _CODE.sub("", _FOREIGN.sub("", said))
-    return [word for word in re.findall(r"(?<![\w./=-])[a-z]+(?![\w=/-]|\.\w)", said) if word in _ENGLISH]
+    return [word for word in re.findall(r"(?<![\w./=-])[a-z]+(?![\w=/-]|\.\w)", said) if word in ENGLISH]

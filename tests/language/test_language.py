@@ -89,7 +89,7 @@ def test_without_its_catalogue_it_is_english() -> None:
     ("told", "russian"),
     [
         ("244 talks since 14:02: passed over", "244 разговаривает с 14:02: пропускаем"),
-        ("244 is away: 245 rings in his place", "244 не на месте: вместо него звонит 245"),
+        ("244 is away: 245 rings in his place", "244 не на месте: вместо него вызываем 245"),
         (
             "244 talked to the client last (27.11 14:02); 244 talks since 14:02: passed over",
             "244 говорил с клиентом последним (27.11 14:02); 244 разговаривает с 14:02: пропускаем",
@@ -98,7 +98,7 @@ def test_without_its_catalogue_it_is_english() -> None:
             "244 talked to the client last (27.11 14:02)",
             "244 говорил с клиентом последним (27.11 14:02)",
         ),
-        ("244 talks: rings together with the next", "244 разговаривает: вместе с ним звонит следующий"),
+        ("244 talks: rings together with the next", "244 разговаривает: вместе с ним вызываем следующего"),
         ("no answer within 800 ms", "нет ответа за 800 мс"),
         (
             "HTTP 401, wrong user name or password: Неправильно: {x}",

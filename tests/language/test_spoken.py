@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import fs_1c.cli.speaking
+import fs_1c.cli.speaking.speaking
 from fs_1c.call import Failure, Outcome, ScreenPop
 from fs_1c.cli import app
 from fs_1c.language import FOLDER, language
@@ -99,7 +99,7 @@ COMMANDS: dict[tuple[str, ...], int] = {
 def test_all_that_is_said_is_looked_up(
     command: tuple[str, ...], kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fs_1c.cli.speaking, "speak", lambda _: None)
+    monkeypatch.setattr(fs_1c.cli.speaking.speaking, "speak", lambda _: None)
     monkeypatch.setattr(language, "_spoken", Marking())
     ran = CliRunner().invoke(app, [command[0], "-c", str(kept), *command[1:]])
     assert ran.exit_code == COMMANDS[command], ran.output

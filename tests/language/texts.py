@@ -1,9 +1,10 @@
 """The texts of the code. Pure: of source to what is said in it.
 
 `extract` is Babel's way in (pyproject.toml, `make locale`): `_`, `ngettext` and `N_` wherever they stand, and
-of a typer command its docstring and each `help`, which `--help` says. In rooms with the option `told` it is
-every text, f-strings as they stand: there they are made for logs and programs, too, and are only said in
-another language at the terminal (`fs_1c.language.retold`).
+of a typer command its docstring, paragraph by paragraph, and each `help`, which `--help` says. In rooms with
+the option `told` it is every text, f-strings as they stand: there they are made for logs and programs, too,
+and are only said in another language at the terminal (`fs_1c.language.retold`). The option `first` names
+functions of a file whose first argument is said.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ _WORDS = re.compile(
     r"[A-Za-z]{2,}[,;:.)»\"]*\s+[(«\"]*[A-Za-z]{2,}|[A-Za-z]{2,}[,;:.]?\s+\{\}|\{\}[,;:.]?\s+[a-z]{2,}"
 )
 """Two words, or one beside a value: a text that somebody reads."""
-_NO_WORDS = re.compile(r"[a-z]+: (--[a-z]+: )?\{\}(: \{\})*|Bearer \{\}")
-"""But for a command's name before what it says, and a header."""
+_NO_WORDS = re.compile(
+    r"[a-z]+: (--[a-z]+: )?\{\}(: \{\})*|Bearer \{\}|[a-z]+ [a-z]+( --[a-z-]+ \S+)+|\[[a-z ]+\]\{\}\[/\]"
+)
+"""But for a command's name before what it says, a header, a command to be typed, a colour."""
 SAID_TO_NOBODY = {
     "passed over",  # what the journal has kept, compared
     "in his place",
@@ -44,6 +47,8 @@ SAID_TO_NOBODY = {
 }
 _WRITTEN = ("log", "re", "logging")
 """What texts are given that are no words to whoever has typed a command."""
+_GIVEN = "Option _option Argument Typer Field NewType TypeVar pattern RuntimeError".split()
+"""What is given texts that are found otherwise, or that nobody reads: a mistake of ours, with a traceback."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def _not_for_people(node: ast.AST) -> bool:
             owner, called = function.value.id, function.attr
             if owner in _WRITTEN or called in ("api", "execute", "add_parser", "compile"):
                 return True
-        return name_of(node) in ("Option", "Argument", "Typer", "Field", "NewType", "TypeVar", "pattern")
+        return name_of(node) in _GIVEN
     return isinstance(node, ast.AnnAssign) and "Literal" in ast.unparse(node.annotation)
 
 
@@ -178,7 +183,7 @@ def extract(
 ) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
     """Line, function, message or messages, no comments, as Babel wants them."""
     tree = ast.parse(file.read())
-    yield from messages(tree)
+    yield from messages(tree, options.get("first", "").split())
     if options.get("told"):
         for one in texts(tree):
             if not one.wrapped and is_whole(one.said):
@@ -191,13 +196,16 @@ def is_whole(text: str) -> bool:
     return len(re.sub("[^A-Za-z]", "", text.replace("{}", ""))) >= (2 * LEAST if between else LEAST)
 
 
-def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
+def messages(
+    tree: ast.AST, first: Collection[str] = ()
+) -> Iterator[tuple[int, str, str | tuple[str, ...], list[str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             decorators = [one for one in node.decorator_list if isinstance(one, ast.Call)]
             told = ast.get_docstring(node)
             if told and any(name_of(one) in _HELPED for one in decorators):
-                yield node.lineno, "_", told, []
+                for paragraph in told.split("\n\n"):
+                    yield node.lineno, "_", " ".join(paragraph.split()), []
         elif isinstance(node, ast.Call):
             name = name_of(node)
             if name in MARKS:
@@ -208,6 +216,8 @@ def messages(tree: ast.AST) -> Iterator[tuple[int, str, str | tuple[str, ...], l
                 for keyword in node.keywords:
                     if keyword.arg == "help" and isinstance(keyword.value, ast.Constant):
                         yield node.lineno, "_", str(keyword.value.value), []
+            elif name in first and node.args and (text := _constant(node.args[0])):
+                yield node.lineno, "_", text, []
 
 
 def _constant(node: ast.expr) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from fs_1c.settings import SettingsError, build, inline_secrets, load
 from fs_1c.settings.types import parse_duration
+from tests import ROOT
 from tests.support import as_nobody, let_all_in
 
 ONEC = '[onec]\nurl = "http://1c.example/ws"\n'
@@ -77,6 +80,21 @@ def test_a_wait_without_a_unit_is_no_longer_than_a_minute(toml: str) -> None:
     assert '"800ms" (0.8 s)' in line
 
 
+@pytest.mark.parametrize(
+    "toml",
+    [
+        "keep_warm = 15",
+        "[lookup]\nstale_for = 24",
+        "[journal]\nkeep_for = 90",
+        '[history]\nenabled = true\nkeep_for = "7"',
+        '[routing]\nlast_talker = 7\n[state]\nfolder = "/var/lib/fs-1c"',
+        "[recordings]\nvalid_for = 90",
+    ],
+)
+def test_what_is_kept_for_days_is_not_kept_for_as_many_seconds(toml: str) -> None:
+    assert " s is too short here; allowed: a number and its unit, such as " in the_line(f"{ONEC}{toml}\n")
+
+
 def test_what_is_kept_for_days_may_be_written_in_seconds() -> None:
     toml = f"{ONEC}keep_warm = 1800\n[lookup]\nfresh_for = 300\nstale_for = 86400\n"
     toml += "[journal]\nkeep_for = 7776000\n"
@@ -108,6 +126,16 @@ def test_notepads_mark_and_line_ends_are_taken(tmp_path: Path) -> None:
         ),
         (ONEC.encode("utf-16"), 'is not UTF-8, but UTF-16 ("Unicode"): save it as UTF-8'),
         ("[onec]\nurl = «http://1c»".encode(), "(at line 2, column 7); text stands in straight quotes"),
+        (f"{ONEC}{ONEC}".encode(), "; a section has one head: its settings stand below the first"),
+        (f'{ONEC}url = "http://1c"\n'.encode(), "; a setting stands there twice"),
+        (
+            f'{ONEC}password_file = "C:\\users"\n'.encode(),
+            "; a backslash is doubled, or the text stands in single quotes",
+        ),
+        (
+            f'{ONEC}password_file = "C:\\1c"\n'.encode(),
+            "; a backslash is doubled, or the text stands in single quotes",
+        ),
     ],
 )
 def test_another_encoding_and_other_quotes_are_told(tmp_path: Path, octets: bytes, said: str) -> None:
@@ -160,3 +188,17 @@ def test_why_a_file_cannot_be_read_and_what_to_do(tmp_path: Path, what: str, sai
     assert f"cannot be read: {said.format(file=file, folder=folder)}" in line
     assert str(file) in line
     assert SECRET not in line
+
+
+def test_a_command_whose_settings_may_not_be_read_says_the_same(tmp_path: Path) -> None:
+    if os.geteuid():
+        pytest.skip("needs root, to become somebody else")
+    let_all_in(tmp_path)
+    file = tmp_path / "fs-1c.toml"
+    file.write_text(ONEC)
+    file.chmod(0o600)
+    code = "import os, fs_1c.cli.ask, fs_1c.cli as cli; os.setgid(65534); os.setuid(65534); cli.main()"
+    command = [sys.executable, "-c", code, "lookup", "89235292926", "-c", str(file)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert f"chgrp nogroup {file}; chmod 640 {file}" in ran.stderr

@@ -24,6 +24,7 @@ def test_what_is_set() -> None:
     policy = routing(when_busy="next", when_away="both", deputies={"244": ["245", "246"]}).routing
     assert (policy.when_busy, policy.when_away) == (Unavailable.NEXT, Unavailable.BOTH)
     assert policy.deputies == (("244", ("245", "246")),)
+    assert routing(deputies={"244": "245"}).routing.deputies == (("244", ("245",)),)
     assert hash(policy) == hash(
         routing(when_busy="next", when_away="both", deputies={"244": ["245", "246"]}).routing
     )

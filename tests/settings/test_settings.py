@@ -345,11 +345,37 @@ def test_durations_are_read_as_seconds(text: object, seconds: float) -> None:
         ("127.0.0.1:8084", Address("127.0.0.1", 8084)),
         ("pbx.example:0", Address("pbx.example", 0)),
         ("[::1]:8084", Address("::1", 8084)),
+        ("[fe80::1%eth0]:8084", Address("fe80::1%eth0", 8084)),
+        ("атс.example:8021", Address("атс.example", 8021)),
     ],
 )
 def test_addresses_are_read_and_written_alike(text: str, address: Address) -> None:
     assert parse_address(text) == address
     assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ":8021", "8021", "pbx", "pbx:", "pbx:65536", "pbx:²", "pbx:80:21", "[pbx]x:8021"),
+        *("http://127.0.0.1:8021", "pbx/x:8021", "user@pbx:8021", " pbx:8021", "p bx:8021", "pbx:8021 "),
+    ],
+)
+def test_what_is_no_address_is_said(text: str) -> None:
+    with pytest.raises(ValueError, match="allowed: HOST:PORT"):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("place", ["1c:99999", "1c:0", "1c:80x", ":80", "[::1"])
+def test_where_no_port_can_be_there_is_no_url(place: str) -> None:
+    for section in (
+        {"onec": {"url": f"http://{place}/ws"}},
+        {"onec": {"url": "http://1c/ws", "proxy": f"http://{place}"}},
+        {"onec": {"url": "http://1c/ws"}, "recordings": {"folder": "/r", "link": f"http://{place}/r"}},
+        {"onec": {"url": "http://1c/ws"}, "cluster": {"services": [f"http://{place}"]}},
+    ):
+        with pytest.raises(SettingsError, match="allowed: http://HOST"):
+            build(section)
 
 
 def door(**given: object) -> Settings:

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 import termios
 import time
@@ -56,6 +57,10 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
+
+    def told(self, what: signal.Signals) -> None:
+        assert self._process.pid
+        os.kill(self._process.pid, what)
 
     def shows_what_is_typed(self) -> bool:
         return bool(termios.tcgetattr(self._theirs)[3] & termios.ECHO)

@@ -39,11 +39,11 @@ def understood(name: str, text: str) -> object:
         return None
 
 
-@given(user=NASTY, password=NASTY, path=NASTY, key=NASTY, target=NASTY, token=NASTY)
-@example('${system(id)}"', '"""\\', 'a?b="c"&d=\'e', '"a";b', "user/1000@${domain}", "a]b")
-@example("x", " spaces at both ends ", "ws/VATS", "=1+1", "{a=b}user/1&<2>|sofia/gateway/x/8", "t")
+@given(user=NASTY, password=NASTY, path=NASTY, key=NASTY, target=NASTY, token=NASTY, both=st.booleans())
+@example('${system(id)}"', '"""\\', 'a?b="c"&d=\'e', '"a";b', "user/1000@${domain}", "a]b", True)
+@example("x", " spaces at both ends ", "ws/VATS", "=1+1", "{a=b}user/1&<2>|sofia/gateway/x/8", "t", False)
 def test_what_is_written_is_read_back(
-    user: str, password: str, path: str, key: str, target: str, token: str
+    user: str, password: str, path: str, key: str, target: str, token: str, both: bool
 ) -> None:
     url = understood("url", f"http://1c.example/{path}") or "http://1c.example/ws/VATS"
     name, secret = understood("username", user) or "", understood("secret", password) or ""
@@ -60,6 +60,7 @@ def test_what_is_written_is_read_back(
         dialect=DialectName.ITOOLABS if crm else DialectName.MOBILON_2,
         crm_token=str(crm or ""),
         keys=keys,
+        keys_in_directory=both,
         event_socket=read.address("127.0.0.1:8021"),
         event_socket_password=str(secret or "ClueCon"),
         numbers=("74951234567",),
@@ -76,6 +77,7 @@ def test_what_is_written_is_read_back(
         assert base.crm_secret() == answers.crm_token
         assert base.dialect is answers.dialect
         assert (settings.subscribers.file is not None) == bool(keys)
+        assert settings.subscribers.directory is both
         if keys and settings.subscribers.file:
             found = parse(settings.subscribers.file.read_bytes(), {})
             assert found == ({"244": key, "100": "plain"}, [])
@@ -119,7 +121,8 @@ def values(dialplan: Path) -> tuple[str, str]:
         ("+77071234567", "77071234567 87071234567 +77071234567 7071234567", "17071234567"),
         ("+375291234567", "375291234567 +375291234567", "291234567 75291234567"),
         ("100", "100 +100", "1000 10"),
-        ("74951234567, 101", "84951234567 101", "100"),
+        ("74951234567; 101,", "84951234567 101", "100"),
+        ("+7\u00a0(495)\u202f123\u201145\u201367", "74951234567", "100"),  # as a page has it
     ],
 )
 def test_a_number_is_taken_as_any_trunk_brings_it(typed: str, dialled: str, others: str) -> None:
@@ -181,6 +184,12 @@ def test_a_target_calls_nothing(typed: str) -> None:
         ("crm_token", "with space", "without spaces"),
         ("client", "Ivanov", "allowed: one such as"),
         ("client", "244", "no client's telephone number"),
+        ("extension", "Иванов", "is no extension"),
+        ("extension", "+7 (495) 123-45-67", "is no extension"),
+        ("address", "http://127.0.0.1:8021", "HOST:PORT, such as 127.0.0.1:8021"),
+        ("url", "http://127.0.0.1:99999/ws/VATS", "allowed: http://HOST"),
+        ("extension", "24x", "no extension"),
+        ("extension", "244,KEY", "no extension"),
         ("history", "perhaps", "yes or no"),
         ("keys", "244", "allowed is extension,key"),
         ("keys", "", "no key in it"),

@@ -44,6 +44,21 @@ def test_what_a_killed_setup_has_left_is_taken_away_and_said(world: World) -> No
     assert not left.exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "folder"),
+    [(["--switch-folder", "FOLDER"], "FOLDER"), (["--context", "nosuch"], "dialplan/nosuch")],
+)
+def test_a_folder_that_is_not_there_is_no_folder(world: World, more: list[str], folder: str) -> None:
+    """Else the dialplan would be laid where no switch looks for it."""
+    nowhere = str(world.place.switch / "nowhere")
+    said = setup(world, "--username", "none", *(one.replace("FOLDER", nowhere) for one in more))
+    assert said.exit_code == 1
+    assert f"{world.place.switch / folder.replace('FOLDER', nowhere)} is no folder" in "".join(
+        said.output.split("\n")
+    )
+    assert world.place.files() == []
+
+
 def test_keys_of_the_directory(world: World) -> None:
     said = setup(world, "--password-file", "-", "--keys", "directory", typed=SECRET)
     assert said.exit_code == 0, said.output

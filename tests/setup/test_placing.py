@@ -14,6 +14,7 @@ import pytest
 
 from fs_1c.setup.placing import place, swept
 from fs_1c.setup.plan import File, Owner, Plan
+from fs_1c.setup.run import stopped_by_signals
 from tests.processes import fork
 
 OWNER = Owner(None, None, 0o640, 0o750)
@@ -117,11 +118,25 @@ def test_a_failure_in_the_middle_leaves_nothing(
     assert everything(tmp_path) == before
 
 
+@pytest.mark.parametrize("at", range(3))
+def test_an_interrupt_at_the_very_end_leaves_nothing(
+    tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written beside the places is being taken away: half of it is no whole."""
+    one = plan(tmp_path)
+    before = everything(tmp_path)
+    with monkeypatch.context() as patched:
+        failing("unlink", at, KeyboardInterrupt(), patched)
+        with pytest.raises(KeyboardInterrupt):
+            place(one, lambda: None)
+    assert everything(tmp_path) == before
+
+
 @pytest.mark.parametrize("ends", [signal.SIGTERM, signal.SIGHUP])
 def test_a_process_that_is_ended_in_the_middle_leaves_nothing(tmp_path: Path, ends: signal.Signals) -> None:
     before, handler = everything(tmp_path), signal.getsignal(ends)
     one = plan(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
+    with stopped_by_signals(), pytest.raises(KeyboardInterrupt):
         place(one, lambda: os.kill(os.getpid(), ends))
     assert everything(tmp_path) == [*before, "public"]
     assert signal.getsignal(ends) is handler

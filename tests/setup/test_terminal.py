@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,11 @@ def test_questions_and_mistakes(world: World) -> None:
         found = screen.answer("extension at which cards", "")
         assert "Dialect mobilon-2" in found
         assert "Фэйковый чиж" in found
+        screen.answer("Its key", "")
+        assert "not empty" in screen.answer("the keys) [244]", "seven")
+        assert "no extension" in screen.answer("the keys) [244]", "")
         screen.answer("Its key", "K-of-244")
-        screen.answer("extension at which cards", "")
+        screen.answer("extension at which cards", "directory")
         assert "the switch lets us in" in screen.answer("number that clients dial", "seven four")
         assert "no telephone number" in screen.answer("number that clients dial", NUMBER)
         screen.answer("Who rings", "1999")
@@ -53,7 +57,7 @@ def test_questions_and_mistakes(world: World) -> None:
         assert secret not in screen.shown
     settings = load(world.place.folder / "fs-1c.toml")
     assert settings.onec["default"].secret() == SECRET
-    assert settings.history.enabled
+    assert settings.history.enabled and settings.subscribers.directory
     assert (world.place.folder / "subscribers.csv").read_text() == "extension,key\n244,K-of-244\n"
     assert "user/1000@${domain}" in (world.place.public / "00_fs-1c.xml").read_text()
 
@@ -110,12 +114,18 @@ def test_an_interrupt_just_before_a_question_is_read_is_heard(world: World) -> N
     assert "othing has been written" in screen.shown
 
 
-def test_an_interrupt_at_a_password_is_heard_and_the_terminal_shows_again_what_is_typed(world: World) -> None:
+@pytest.mark.parametrize("ended", ["interrupted", signal.SIGTERM, signal.SIGHUP])
+def test_an_end_at_a_password_is_heard_and_the_terminal_shows_again_what_is_typed(
+    world: World, ended: str | signal.Signals
+) -> None:
     with Terminal("setup", *places(world), "--url", world.onec.url) as screen:
         screen.answer("1C's user", "SOAP")
         screen.until("password: ")
         assert not screen.shows_what_is_typed()
-        screen.type("\x03")
+        if isinstance(ended, signal.Signals):
+            screen.told(ended)
+        else:
+            screen.type("\x03")
         screen.until("othing has been written")
         assert screen.shows_what_is_typed()
         assert screen.end() == 1, screen.shown

@@ -132,7 +132,7 @@ def test_sync_sets_variables_and_the_dialplan_bridges_the_target() -> None:
     assert result.executed_code == []
     assert [name for name, _ in result.applications] == ["multiset", "bridge"]
     assert [raw.split(b"\n")[0] for raw in result.commands] == [b"connect", b"sendmsg", b"exit"]
-    assert result.lookup_ms is not None
+    assert result.lookup_ms is not None and result.held_ms > result.lookup_ms
     assert heard[1].startswith(
         b"Content-Type: command/reply\nReply-Text: +OK\n\nContent-Type: command/reply\n"
     )

@@ -36,7 +36,7 @@ def stories_of(name: str, heard: Said = lambda event, story: None, *, internal: 
 def test_one_subscriber_calls_another() -> None:
     assert stories_of("inbound_internal", internal=False) == []
     [story] = stories_of("inbound_internal")
-    assert story.internal and not story.outgoing and not story.missed
+    assert story.internal and not story.outgoing and not story.unanswered
     assert shown(story).split()[:2] == [story.number, "in"]
     assert PLAN.extension_digits >= len(story.number) and story.number not in story.talked
     assert story.rang == story.talked and len(story.talked) == 1 and story.seconds > 0
@@ -122,7 +122,7 @@ def test_who_goes_on_to_a_trunk_because_nobody_answers_leaves_no_story_behind() 
 
 def test_nobody_answered() -> None:
     *_, over = told(CALLS, TalksInside("a", "b", "244", ringing=True, at=2.0), HungUp("a", 9.0))
-    assert over is not None and over.missed and over.rang == ("244",)
+    assert over is not None and over.unanswered and over.rang == ("244",)
 
 
 def test_the_journal_is_about_clients(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def stories_of(feed: Iterable[Event]) -> list[Story]:
 
 def shown(story: Story) -> str:
     rings = [f"r{ring.extension}" + (f":{ring.cause}" if ring.cause else "") for ring in story.rings]
-    end = "missed" if story.missed else f"{story.seconds:.2f}"
+    end = "missed" if story.unanswered else f"{story.seconds:.2f}"
     talks = [f"t{talk.extension}" for talk in story.talks]
     return " ".join((story.number, "out" if story.outgoing else "in", *rings, *talks, end))
 
@@ -229,7 +229,7 @@ def test_a_call_that_no_trunk_takes_has_its_end_with_him_who_called() -> None:
     fails = leg("first", "CHANNEL_HANGUP_COMPLETE", 1002, Hangup_Cause="USER_BUSY")
     gives_up = leg("subscriber", "CHANNEL_HANGUP_COMPLETE", 1003, Hangup_Cause="NORMAL_CLEARING")
     (story,) = stories_of([*outgoing("first", 1000), fails, gives_up])
-    assert (story.talks, story.missed, story.ended, story.cause) == ((), False, 1003.0, "USER_BUSY")
+    assert (story.talks, story.unanswered, story.ended, story.cause) == ((), False, 1003.0, "USER_BUSY")
 
 
 CLIENT = {"Call_Direction": "inbound", "Caller_Caller_ID_Number": "89235292926"}
@@ -271,7 +271,7 @@ def test_who_is_called_for_him_outside_has_talked_to_him() -> None:
         ]
     )
     (talk,) = story.talks
-    assert (talk.extension, talk.name, story.missed, story.seconds) == ("", "89230000077", False, 20.0)
+    assert (talk.extension, talk.name, story.unanswered, story.seconds) == ("", "89230000077", False, 20.0)
 
 
 def test_recordings_belong_to_the_call_whichever_leg_is_recorded_and_whenever() -> None:

@@ -14,6 +14,8 @@ from fs_1c.settings import SessionMode
 SAMPLES = 5
 LATENCY_WITHIN = 8.0
 """Seconds after which no further request is timed."""
+CALLERS_WAIT = 5.0
+"""Seconds of silence that nobody ought to be kept in, whatever 1C needs."""
 _REFUSALS = ("no-licence", "pool-full")
 
 
@@ -128,6 +130,9 @@ def judge(base: Base, median: float) -> Finding:
     if median > deadline / 2:
         why = "When 1C is busy some callers will come without a name."
         return warning("latency", what, why, f"Have 1C search faster (an index on the numbers).{faster}")
+    if deadline > CALLERS_WAIT:
+        why = "When 1C hangs every caller hears silence for that long, and may hang up."
+        return warning("latency", what, why, 'Set lookup.deadline to no more than it needs, such as "2s".')
     return ok("latency", what)
 
 

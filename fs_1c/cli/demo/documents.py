@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 
+from fs_1c.language import _
 from fs_1c.simulator import Document, OneCSimulator
 
 
@@ -20,24 +21,27 @@ def show(console: Console, onec: OneCSimulator) -> None:
     began = _began(onec)
     documents = sorted(onec.calls, key=lambda call: began.get(call.call, 0))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("when", "client", "dialled", "talked", "answered by", "missed"):
-        table.add_column(heading, justify="right" if heading == "talked" else "left")
+    talked = _("talked")
+    for heading in (_("when"), _("client"), _("dialled"), talked, _("answered by"), _("missed")):
+        table.add_column(heading, justify="right" if heading == talked else "left")
     for call in documents:
         table.add_row(*_row(call, began.get(call.call, 0)))
     console.print()
-    console.print(Rule("[bold]The calls as 1C now has them[/]", align="left", style="dim"))
+    console.print(Rule(f"[bold]{_('The calls as 1C now has them')}[/]", align="left", style="dim"))
     console.print(Padding(table, (0, 0, 0, 2)))
 
 
 def _row(call: Document, began: int) -> Sequence[str]:
-    mine = f"[red]missed[/], of {escape(', '.join(call.owners))}" if call.owners else "[red]missed[/]"
+    missed = f"[red]{_('missed')}[/]"
+    if call.owners:
+        missed = _("{missed}, of {owners}", missed=missed, owners=escape(", ".join(call.owners)))
     return (
         f"{datetime.fromtimestamp(began, UTC).astimezone():%H:%M:%S}" if began else "-",
-        escape(call.number or "withheld"),
+        escape(call.number or _("withheld")),
         escape(call.line or "-"),
-        f"{call.seconds} s" if call.answered else "-",
+        _("{count} s", count=call.seconds) if call.answered else "-",
         escape(call.who) if call.answered else "-",
-        mine if call.missed else "",
+        missed if call.missed else "",
     )
 
 

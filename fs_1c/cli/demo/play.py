@@ -20,6 +20,8 @@ from rich.rule import Rule
 from rich.table import Table
 
 from fs_1c.cli.demo import documents
+from fs_1c.journal import lookup_word
+from fs_1c.language import N_, _, pgettext
 from fs_1c.service import Service
 from fs_1c.settings import Settings, build
 from fs_1c.simulator import (
@@ -40,15 +42,12 @@ TOLD_WITHIN = 30.0
 """Seconds after which 1C must know of a call, or, once it is back, of all."""
 PASSWORD = "demo"  # noqa: S105  of a 1C that lives for ten seconds on loopback
 
-NEXT = """\
-[bold]What next[/]
-
-The same with parts that you can watch, each in a terminal of its own:
-  [cyan]{command} simulator 1c[/]
-  [cyan]{command} serve -c docs/examples/simulator.toml[/]
-  [cyan]{command} simulator call --number 89235292926 --event-socket 127.0.0.1:8021[/]
-Your own 1C and FreeSWITCH: README.md, “Set it up”. It takes ten minutes.
-"""
+COMMANDS = (
+    "simulator 1c",
+    "serve -c docs/examples/simulator.toml",
+    "simulator call --number 89235292926 --event-socket 127.0.0.1:8021",
+)
+"""What comes next, each in a terminal of its own."""
 
 
 def _command() -> str:
@@ -71,14 +70,20 @@ class _Scene(NamedTuple):
 
 
 SCENES = (
-    _Scene("A client rings", CLIENT, "244", "asked, named, sent to the client's own manager, card opened"),
-    _Scene("The same client again", CLIENT, "244", "remembered: 1C was not asked again"),
-    _Scene("Somebody 1C does not know", "84950000001", "100", "the dialplan's own target rings"),
-    _Scene("A withheld number", "anonymous", "100", "there was nothing to ask 1C about"),
-    _Scene("Nobody takes a call", "87071234567", None, "missed: in 1C it is its manager's"),
-    _Scene("1C hangs", "84951234567", "100", f"the call went on at the deadline, {DEADLINE_MS} ms", "hung"),
-    _Scene("1C is switched off", "83833630011", "100", "the call went on at once", "off"),
-    _Scene("1C is still off, but remembered", CLIENT, "244", "his manager's phone rings as ever", "off"),
+    _Scene(
+        N_("A client rings"), CLIENT, "244", N_("asked, named, sent to the client's own manager, card opened")
+    ),
+    _Scene(N_("The same client again"), CLIENT, "244", N_("remembered: 1C was not asked again")),
+    _Scene(N_("Somebody 1C does not know"), "84950000001", "100", N_("the dialplan's own target rings")),
+    _Scene(N_("A withheld number"), "anonymous", "100", N_("there was nothing to ask 1C about")),
+    _Scene(N_("Nobody takes a call"), "87071234567", None, N_("missed: in 1C it is its manager's")),
+    _Scene(
+        N_("1C hangs"), "84951234567", "100", N_("the call went on at the deadline, {deadline} ms"), "hung"
+    ),
+    _Scene(N_("1C is switched off"), "83833630011", "100", N_("the call went on at once"), "off"),
+    _Scene(
+        N_("1C is still off, but remembered"), CLIENT, "244", N_("his manager's phone rings as ever"), "off"
+    ),
 )
 
 
@@ -105,10 +110,14 @@ async def _tell(console: Console, onec: OneCSimulator, switch: SimulatedSwitch, 
         raise RuntimeError("the demo's service has no outbound door")
     door = service.outbound.address
     console.print()
-    console.print("[bold]fs-1c[/]  FreeSWITCH meets 1C:Enterprise. All of it in this terminal, on loopback.")
-    console.print(f"  1C: {onec.url}, thinks for {THINKS * 1000:.0f} ms", style="dim")
-    console.print(f"  FreeSWITCH: event socket on 127.0.0.1:{switch.event_socket_port}", style="dim")
-    console.print(f"  the service: outbound door on {door}, deadline {DEADLINE_MS} ms", style="dim")
+    about = _("FreeSWITCH meets 1C:Enterprise. All of it in this terminal, on loopback.")
+    console.print(f"[bold]fs-1c[/]  {about}")
+    for told in (
+        _("1C: {url}, thinks for {ms:.0f} ms", url=onec.url, ms=THINKS * 1000),
+        _("FreeSWITCH: event socket on {address}", address=f"127.0.0.1:{switch.event_socket_port}"),
+        _("the service: outbound door on {door}, deadline {ms} ms", door=door, ms=DEADLINE_MS),
+    ):
+        console.print(f"  {told}", style="dim")
     well = True
     for scene in SCENES:
         if scene.onec == "hung":
@@ -116,11 +125,11 @@ async def _tell(console: Console, onec: OneCSimulator, switch: SimulatedSwitch, 
         elif scene.onec == "off":
             onec.stop()
         asked, cards, calls = len(onec.requests), len(onec.cards), len(onec.calls)
-        told = {"fs_1c_default_target": DEFAULT}
+        variables = {"fs_1c_default_target": DEFAULT}
         quick = CallScript(
             scene.number,
             service=(door.host, door.port),
-            variables=told,
+            variables=variables,
             answered_by="target" if scene.rings else None,
             ring=0.2,
             talk=1.2,
@@ -136,8 +145,12 @@ async def _tell(console: Console, onec: OneCSimulator, switch: SimulatedSwitch, 
     console.print()
     console.print(Rule(style="dim"))
     if not well:
-        console.print("[bold red]Something above did not go as it should.[/]")
-    console.print(NEXT.format(command=_command()))
+        console.print(f"[bold red]{_('Something above did not go as it should.')}[/]")
+    console.print(f"[bold]{_('What next')}[/]\n")
+    console.print(_("The same with parts that you can watch, each in a terminal of its own:"))
+    for command in COMMANDS:
+        console.print(f"  [cyan]{_command()} {command}[/]", soft_wrap=True)
+    console.print(_("Your own 1C and FreeSWITCH: README.md, “Set it up”. It takes ten minutes."))
     return 0 if well else 1
 
 
@@ -153,7 +166,8 @@ async def _back(console: Console, onec: OneCSimulator, service: Service) -> bool
     knows = await _until(lambda: len(onec.calls) == len(SCENES), TOLD_WITHIN)
     documents.show(console, onec)
     mark = "[green]✓[/]" if knows else "[red]✗[/]"
-    console.print(f"  {mark} 1C is back: {waits} words about calls had waited for it on the disk, in order")
+    back = _("1C is back: {count} words about calls had waited for it on the disk, in order", count=waits)
+    console.print(f"  {mark} {back}")
     return knows and sum(call.missed for call in onec.calls) == sum(scene.rings is None for scene in SCENES)
 
 
@@ -169,33 +183,40 @@ def _show(
     console: Console, scene: _Scene, result: CallResult, questions: int, cards: tuple[Card, ...]
 ) -> None:
     variables = result.variables
-    told = variables.get("fs_1c_result", "no answer")
-    good = told in ("found", "unknown", "skipped")
-    known = f": {variables.get('fs_1c_title')}, manager {variables.get('fs_1c_manager', '-')}"
-    card = "none: no number to show one for" if scene.onec == "well" else "none: 1C is away"
+    result_word = variables.get("fs_1c_result", "")
+    good = result_word in ("found", "unknown", "skipped")
+    told = escape(lookup_word(result_word) or _("no answer"))
+    told = f"[{'green' if good else 'yellow'}]{told}[/]"
+    if result_word == "found":
+        title, manager = variables.get("fs_1c_title"), variables.get("fs_1c_manager", "-")
+        told += escape(f": {_('{title}, manager {manager}', title=title, manager=manager)}")
+    card = _("none: no number to show one for") if scene.onec == "well" else _("none: 1C is away")
     if cards:
-        times = "once" if len(cards) == 1 else f"[red]{len(cards)} times[/]"
-        whose = times if scene.rings else "his to call back"
-        card = f"of {escape(cards[0].num_from)} at {escape(cards[0].extension)}, {whose}"
+        whose = _("once") if scene.rings else _("his to call back")
+        if len(cards) > 1:
+            whose = f"[red]{_('{count} times', count=len(cards))}[/]"
+        card = _("of {number} at {extension}", number=cards[0].num_from, extension=cards[0].extension)
+        card = f"{escape(card)}, {whose}"
+    away = _("away") if result_word == "failed" else _("not asked")
     story = {
-        "caller": escape(scene.number),
-        "1C": "asked who that is" if questions else "away" if told == "failed" else "not asked",
-        "lookup": f"[{'green' if good else 'yellow'}]{told}[/]{escape(known) if told == 'found' else ''}",
-        "added to the call": f"[bold]{result.lookup_ms or 0:.1f} ms[/]",
-        "rings": escape(result.bridged_to or "nobody"),
-        "the phone shows": escape(result.display_name),
-        "answers": escape(result.answered_by or "nobody"),
-        "card": card,
+        _("caller"): escape(scene.number),
+        _("1C"): _("asked who that is") if questions else away,
+        _("lookup"): told,
+        _("added to the call"): f"[bold]{_('{ms:.1f} ms', ms=result.lookup_ms or 0)}[/]",
+        _("rings"): escape(result.bridged_to or pgettext("rings", "nobody")),
+        _("the phone shows"): escape(result.display_name),
+        _("answers"): escape(result.answered_by or _("nobody")),
+        _("card"): card,
     }
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     for row in story.items():
         table.add_row(*row)
     console.print()
-    console.print(Rule(f"[bold]{escape(scene.title)}[/]", align="left", style="dim"))
+    console.print(Rule(f"[bold]{escape(_(scene.title))}[/]", align="left", style="dim"))
     console.print(Padding(table, (0, 0, 0, 2)))
     mark = "[green]✓[/]" if result.answered_by == scene.rings else "[red]✗[/]"
-    console.print(f"  {mark} {escape(scene.moral)}")
+    console.print(f"  {mark} {escape(_(scene.moral, deadline=DEADLINE_MS))}")
 
 
 def _settings(url: str, event_socket: int, folder: Path) -> Settings:

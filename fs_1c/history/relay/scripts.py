@@ -132,7 +132,10 @@ READ = (
     + """
 local found = {}
 for i = 3, #KEYS do
-    local all = redis.call('HGETALL', KEYS[i])
+    local all = redis.pcall('HGETALL', KEYS[i])
+    if all.err then
+        all = {}  -- somebody else's: no call of ours waits there
+    end
     if #all == 0 then
         redis.call('ZREM', KEYS[2], ARGV[i])
     elseif ARGV[2] ~= '0' then

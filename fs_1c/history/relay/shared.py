@@ -42,6 +42,8 @@ HERE = 15
 """Seconds after its last look at Redis for which a service counts as there."""
 MAX_WORD = 8000
 """Characters of a word that is read; a longer one is none of ours."""
+MAX_NUMBER = 1e11
+"""Of places, seconds and times: a larger one is none of ours, and no calendar has it."""
 
 
 class Claim(Enum):
@@ -213,7 +215,8 @@ class Shared:
         reply = self._redis.send(("ZRANGE", self._index(switch), 0, -1))
         if not isinstance(reply, list):
             raise self._redis.lied()
-        return [one.decode("utf-8", "surrogateescape") for one in reply if isinstance(one, bytes)]
+        names = (one.decode("utf-8", "surrogateescape") for one in reply if isinstance(one, bytes))
+        return [one for one in names if _is_written(one)]
 
     def read(self, switch: str, life: str, members: list[str], *, long: bool = False) -> list[Waiting]:
         """What waits of each. Blocks. Raises `Away` and `Lost`.
@@ -280,7 +283,8 @@ def _checked(reply: Any) -> None:
 
 
 def _waiting(switch: str, member: str, all_: Any) -> Waiting:
-    """What stands there may be anybody's."""
+    """What stands there may be anybody's: what is read of it a file can keep, and is of that call."""
+    base, _, call = member.partition(":")
     words: list[tuple[Word, str]] = []
     taken: list[tuple[str, str]] = []
     manager = ""
@@ -293,10 +297,9 @@ def _waiting(switch: str, member: str, all_: Any) -> Waiting:
         elif value.startswith(b"!"):
             by = value[1:].partition(b" ")[0].decode("ascii", "replace")
             taken.append((name.decode("utf-8", "replace"), by))
-        elif value.startswith(b"[") and (found := _word(switch, value)) is not None:
+        elif value.startswith(b"[") and (found := _word(switch, base, call, value)) is not None:
             words.append(found)
     words.sort(key=lambda one: (*place_of(one[0]), one[0].made, one[0].id))
-    base, _, call = member.partition(":")
     return Waiting(base, call, manager, tuple(words), tuple(taken))
 
 
@@ -304,7 +307,7 @@ _TYPES = {"int": int, "str": str, "bool": bool, "float": (int, float)}
 _KINDS: tuple[Any, ...] = tuple(_TYPES[str(field.type)] for field in fields(Word))
 
 
-def _word(switch: str, text: bytes) -> tuple[Word, str] | None:
+def _word(switch: str, base: str, call: str, text: bytes) -> tuple[Word, str] | None:
     try:
         *values, by = json.loads(text)
     except (ValueError, TypeError, RecursionError):
@@ -313,7 +316,15 @@ def _word(switch: str, text: bytes) -> tuple[Word, str] | None:
         return None
     if not all(isinstance(value, kind) for value, kind in zip(values, _KINDS, strict=True)):
         return None
-    return replace(Word(*values), switch=switch, tries=0, leaving=False, error=""), by
+    if not all(_is_written(one) if isinstance(one, str) else 0 <= one < MAX_NUMBER for one in values):
+        return None
+    word = replace(Word(*values), switch=switch, tries=0, leaving=False, error="")
+    return (word, by) if (word.base, word.call) == (base, call) else None
+
+
+def _is_written(text: str) -> bool:
+    """Can a file keep it? A surrogate is no letter."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 __all__ = ["Attached", "Away", "Claim", "Lost", "Shared", "Waiting", "field_of", "place_of"]

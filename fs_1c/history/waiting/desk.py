@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -43,6 +43,7 @@ class Seen:
         at: When it was looked, on the monotonic clock; 0: never yet.
         late: The disk has not answered in time just now.
         away: The disk is away: what stands there is not among it.
+        why: Why it is; or empty.
         lost: Words that nobody will be told, since the start.
     """
 
@@ -51,6 +52,7 @@ class Seen:
     late: bool = False
     away: bool = False
     lost: int = 0
+    why: str = ""
 
 
 class Desk:
@@ -80,7 +82,7 @@ class Desk:
                 good = self._seen.at and time.monotonic() - self._seen.at < LOOK_EVERY
                 if good or not outbox.is_open:
                     return self._told(late=False)
-                self._looking = self._outbox.ask(kept.waiting)
+                self._looking = self._outbox.ask(self._waiting)
             looking = self._looking
         try:
             found = looking.result(LOOK_WITHIN)
@@ -93,14 +95,41 @@ class Desk:
                 self._seen = Seen(found, time.monotonic())
             return self._told(late=False)
 
+    def _waiting(self, connection: sqlite3.Connection) -> dict[str, Waits]:
+        """On the outbox' thread."""
+        return {
+            name: replace(one, error=one.error or self._why(name))
+            for name, one in kept.waiting(connection).items()
+        }
+
+    def _why(self, base: str) -> str:
+        """It is down; or empty. On the outbox' thread."""
+        pace = self._paces.get(base)
+        return pace.why if pace is not None else ""
+
     def _told(self, *, late: bool) -> Seen:
-        return Seen(self._seen.bases, self._seen.at, late, self._outbox.away, self._outbox.lost)
+        box = self._outbox
+        return Seen(self._seen.bases, self._seen.at, late, box.away, box.lost, box.away_for)
 
     def calls(self, base: str, call: str, limit: int) -> list[CallWaits]:
-        """The calls that wait, the oldest first; of all bases, or of one; all, or one."""
-        return self._within(
-            self._outbox.ask(lambda connection: waits.calls(connection, base, call, limit, time.monotonic()))
-        )
+        """The calls that wait, the oldest first; of all bases, or of one; all, or one. Of a base that is down
+        none has its turn before that is asked again.
+        """
+
+        def found(connection: sqlite3.Connection) -> list[CallWaits]:
+            now = time.monotonic()
+            down = {name: pace.until - now for name, pace in self._paces.items() if pace.is_down}
+            calls = waits.calls(connection, base, call, limit, now)
+            return [
+                replace(
+                    one,
+                    error=one.error or self._why(one.base),
+                    next_in=None if one.next_in is None else max(one.next_in, down.get(one.base, 0.0)),
+                )
+                for one in calls
+            ]
+
+        return self._within(self._outbox.ask(found))
 
     def retry(self, base: str, call: str) -> int:
         """Has them tried at once, and asks bases that are down, or that took nothing. Returns how many calls
@@ -148,16 +177,16 @@ class Desk:
         return answer.result(ANSWERS_WITHIN)
 
 
-def in_file(path: Path, base: str, call: str, limit: int) -> list[CallWaits]:
-    """What waits according to the file, while no service has it. Raises OSError, sqlite3.Error, and `Newer`
-    if a newer version wrote it.
+def in_file(path: Path, base: str, call: str, limit: int) -> tuple[Mapping[str, Waits], list[CallWaits]]:
+    """What waits according to the file, while no service has it: how much, by base, and the calls. Raises
+    OSError, sqlite3.Error, and `Newer` if a newer version wrote it.
     """
     if not path.exists():
-        return []
+        return {}, []
     # Nobody has it open: what SQLite would lay beside it might be in the way of the service's user.
     alone = "" if Path(f"{path}-wal").exists() else "&immutable=1"
     uri = f"{path.absolute().as_uri()}?mode=ro{alone}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY)) as connection:
         if not version_of(connection, kept.VERSION):
-            return []
-        return waits.calls(connection, base, call, limit, None)
+            return {}, []
+        return kept.waiting(connection), waits.calls(connection, base, call, limit, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fs_1c.call import Told
+from fs_1c.call import Ended, Told
 from fs_1c.journal.ends import EndEntry, ToldEntry
 from fs_1c.journal.report.times import clock, duration
 from fs_1c.language import N_, _, retold
@@ -22,10 +22,20 @@ def told_end(end: EndEntry) -> str:
     if 0 < end.began <= end.at:
         whole = _("The call was over after {duration}", duration=duration(end.at - end.began))
     over = f"{clock(end.at)}  {whole}{f' ({end.cause})' if end.cause else ''}."
+    if end.unheard:
+        over = f"{clock(end.at)}  " + _("The call was found to be over; its end was not heard.")
     if end.answered:
         seconds = duration(end.seconds)
-        told = _("The client talked to {whom}, {duration} in all.", whom=end.talked, duration=seconds)
+        if end.unheard:
+            told = _(
+                "The client talked to {whom}, {duration} at the most.", whom=end.talked, duration=seconds
+            )
+        else:
+            told = _("The client talked to {whom}, {duration} in all.", whom=end.talked, duration=seconds)
         return f"{over} {told}" + (_(" Recorded: {where}", where=end.recording) if end.recording else "")
+    if end.outcome is Ended.UNKNOWN:
+        told = _("Whether anybody has talked to the client is not known.")
+        return f"{over} {told}" + (_(" It rang at {rang}.", rang=end.rang) if end.rang else "")
     if end.outgoing and end.extension:
         return f"{over} {_('The client did not answer {extension}.', extension=end.extension)}"
     if end.outgoing:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len
 
+from fs_1c.call import Ended
 from fs_1c.channel import plain
 from fs_1c.journal.ends import EndEntry
 from fs_1c.journal.entries import NOBODYS, CallEntry, Row
@@ -69,9 +70,15 @@ def _talked(ends: Sequence[EndEntry]) -> str:
     if not ends:
         return "-"
     end = ends[-1]
-    if end.answered:
-        return f"{end.talked} {duration(end.seconds)}"
-    return _("missed") if end.missed else _("no answer")
+    match end.outcome:
+        case Ended.ANSWERED:
+            return f"{end.talked} {duration(end.seconds)}"
+        case Ended.MISSED:
+            return _("missed")
+        case Ended.NO_ANSWER:
+            return _("no answer")
+        case Ended.UNKNOWN:
+            return _("end unknown")
 
 
 def _services(entry: CallEntry, services: Mapping[Row, str]) -> list[str]:

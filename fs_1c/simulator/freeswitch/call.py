@@ -208,6 +208,7 @@ class LiveCall(CallResult):
 
     async def socket(self, host: str, port: int) -> bool:
         """Runs it; True when the dialplan goes on with its next action."""
+        began = asyncio.get_running_loop().time()
         self.variables.set("socket_host", host)
         sync, streams, goes_on = self.script.mode == "sync", None, True
         told = self._begins("socket", f"{host}:{port} full" if sync else f"{host}:{port} async full")
@@ -221,6 +222,7 @@ class LiveCall(CallResult):
             await self._hold(streams)
         else:
             goes_on = await self._park(streams)
+        self.held_ms = (asyncio.get_running_loop().time() - began) * 1000
         self.tell("execute complete", **told)
         return goes_on and not self.down.is_set()
 

@@ -83,6 +83,7 @@ class CallResult:
             kin, `api_on_answer`, `api_hangup_hook`. Empty in every honest call.
         lookup_ms: Milliseconds from sending the channel's data until the service let go (async: or executed
             `bridge`); None when it never got that far.
+        held_ms: Milliseconds that the application `socket` took, from connecting on.
         service_outcome: `exited` by the command; `closed` the connection; `unreachable`; `mute` no command in
             time; `hung up` the call ended while the service held it; `none` no service in this dialplan.
     """
@@ -96,5 +97,6 @@ class CallResult:
     answered_by: str | None = None
     executed_code: list[str] = field(default_factory=list)
     lookup_ms: float | None = None
+    held_ms: float = 0.0
     service_outcome: Outcome = "none"
     hangup_cause: str = ""

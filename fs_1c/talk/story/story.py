@@ -8,6 +8,7 @@ from fs_1c.call import (
     Began,
     CallEvent,
     Conversation,
+    Ended,
     How,
     HungUp,
     Parted,
@@ -80,6 +81,7 @@ class Story(NamedTuple):
         asked_by: The leg of the subscriber who calls, of an outgoing call, while it is up.
         switch: Whose call it is, by its address; empty: a door tells of it that listens to none.
         internal: A subscriber has called another, and `number` is his extension.
+        unheard: It was found to be over, by `ended` at the latest; what was before that nobody has heard.
     """
 
     call_uuid: str
@@ -98,6 +100,7 @@ class Story(NamedTuple):
     asked_by: str = ""
     switch: str = ""
     internal: bool = False
+    unheard: bool = False
 
     @property
     def legs(self) -> tuple[str, ...]:
@@ -127,8 +130,15 @@ class Story(NamedTuple):
         return bool(self.talks)
 
     @property
-    def missed(self) -> bool:
-        """The client has called, it is over, and nobody has talked to him."""
+    def outcome(self) -> Ended:
+        """How it has ended, once it has."""
+        return Ended.of(answered=self.answered, outgoing=self.outgoing, unheard=self.unheard)
+
+    @property
+    def unanswered(self) -> bool:
+        """The client has called, it is over, and nobody is known to have talked to him: he is to be called
+        back, even if somebody may have, of whom nobody has heard.
+        """
         return self.ended is not None and not self.outgoing and not self.talks
 
     @property
@@ -211,6 +221,7 @@ class Story(NamedTuple):
             clients=clients,
             asked_by=asked_by,
             ended=at if over else None,
+            unheard=over and event.unheard,
             cause=event.cause if leg in self.clients else self.cause,
         )
 

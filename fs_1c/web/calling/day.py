@@ -45,7 +45,8 @@ def _row(call: CallEntry, links: Links | None) -> dict[str, Any]:
         "status": "ANSWER" if call.talks or (end and end.answered) else "NOANSWER",
         "record_url": link,
         "has_record": bool(link),
-        "duration": round(end.seconds) if end else None,  # it is not over, or nobody has heard of its end
+        # None: it is not over, or nobody has heard of its end.
+        "duration": None if end is None or end.unheard else round(end.seconds),
         "from": whose if outgoing else call.number,
         "to": call.number if outgoing else whose or line,
         "direction": "external" if outgoing else "incoming",

@@ -134,10 +134,7 @@ class _Bench(contextlib.ExitStack):
             interpreter = str(environments.python(name))
             return [interpreter, "-m", f"{_PROGRAMS}.{PEERS[name]}", str(port), mode, self._url]
         settings = self._folder / "fs-1c.toml"
-        settings.write_text(
-            f'[onec]\nurl = "{self._url}"\n[lookup]\ndeadline = "5s"\n[state]\nfolder = "{self._folder}"\n'
-            f'[http]\nenabled = false\n[esl.outbound]\nlisten = "127.0.0.1:{port}"\n'
-        )
+        settings.write_text(ours(self._url, port, self._folder))
         return [sys.executable, "-m", "fs_1c", "serve", "-c", str(settings)]
 
     @contextlib.contextmanager
@@ -159,6 +156,15 @@ class _Bench(contextlib.ExitStack):
                     raise RuntimeError(f"the simulated 1C does not start: {self._folder / 'onec.log'}")
                 time.sleep(0.05)
             yield f"http://{address}/telephony/ws/VATS"
+
+
+def ours(url: str, port: int, folder: Path) -> str:
+    """Our service's settings. All calls come from one address; the peers know no bound for what is new."""
+    return (
+        f'[onec]\nurl = "{url}"\n[lookup]\ndeadline = "5s"\nnew_per_second = 0\n'
+        f'[state]\nfolder = "{folder}"\n[http]\nenabled = false\n'
+        f'[esl.outbound]\nlisten = "127.0.0.1:{port}"\n'
+    )
 
 
 @contextlib.contextmanager

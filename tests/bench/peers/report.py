@@ -6,6 +6,7 @@ import importlib
 import os
 import platform
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,10 @@ def _machine() -> str:
     cores = len(os.sched_getaffinity(0))
     libraries = [f"{name} {pin}" for name, pin in PINS.items()]
     libraries += [f"{name} {version(name)}" for name in ("requests", "lxml")]
+    when = f"{datetime.now(UTC):%d %B %Y}".lstrip("0")
     return (
-        f"Measured on {cores} core{'' if cores == 1 else 's'}, {platform.system()} on {platform.machine()}, "
+        f"Measured on {when}, on {cores} core{'' if cores == 1 else 's'}, "
+        f"{platform.system()} on {platform.machine()}, "
         f"{platform.python_implementation()} {platform.python_version()}; {', '.join(libraries)}."
     )
 

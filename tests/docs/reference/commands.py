@@ -45,7 +45,7 @@ def page(say: Say) -> str:
             *_about(command, say),
             "",
             "```",
-            _usage(name, command),
+            _usage(name, command, say),
             "```",
             "",
         ]
@@ -66,14 +66,14 @@ def _about(command: Any, say: Say) -> Iterator[str]:
         yield say(" ".join(paragraph.split()))
 
 
-def _usage(name: str, command: Any) -> str:
+def _usage(name: str, command: Any, say: Say) -> str:
     words = ["fs-1c", name]
     for one in command.params:
         if one.param_type_name == "argument":
             words.append(_argument(one) if one.required else f"[{_argument(one)}]")
         elif one.required:
             words.append(f"{one.opts[0]} {_value(one)}")
-    return " ".join([*words, "[OPTIONS]"])
+    return " ".join([*words, say("[OPTIONS]")])
 
 
 def _argument(one: Any) -> str:

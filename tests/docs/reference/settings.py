@@ -65,7 +65,13 @@ def _meanings(model: type[BaseModel]) -> dict[str, str]:
     return found
 
 
-DURATIONS = (types.Duration, types.LongDuration, types.DurationOrOff, types.LongDurationOrOff)
+DURATIONS = (
+    types.Duration,
+    types.LongDuration,
+    types.KeptDuration,
+    types.DurationOrOff,
+    types.KeptDurationOrOff,
+)
 
 
 def tables(say: Say) -> list[Table]:
@@ -111,8 +117,9 @@ def _kind(hint: Any, about: FieldInfo, say: Say) -> str:
     named = {
         id(types.Duration): "duration",
         id(types.LongDuration): "duration",
+        id(types.KeptDuration): "duration",
         id(types.DurationOrOff): "duration, or `off`",
-        id(types.LongDurationOrOff): "duration, or `off`",
+        id(types.KeptDurationOrOff): "duration, or `off`",
         id(types.AddressField): "`HOST:PORT`",
         id(types.NetworkField): "network",
         id(types.NumberPattern): "pattern of a number",

@@ -17,6 +17,7 @@ from typing import Any
 
 from fs_1c.call import Began, CallEvent, Conversation, HungUp
 from fs_1c.history import pace, place
+from fs_1c.history.waiting import saying
 from fs_1c.integration import Integration
 from fs_1c.settings import build
 
@@ -78,6 +79,7 @@ def main(folder: str, url: str, dialect: str, calls: str, now: str) -> None:
     place.AGAIN = pace.FIRST_PAUSE = 0.02
     place.AFTER_A_DEATH = 0.3
     pace.LONGEST_PAUSE = 0.1
+    saying.LINES = 1_000_000  # whoever kills it reads in the log what was refused
     service = Integration(build(settings(folder, url, dialect)))
     service.tell_history()
     assert service.history is not None

@@ -68,7 +68,9 @@ def test_what_waits_is_told_by_call_with_why(tmp_path: Path, ear: Ear, slow: Non
         assert (seen.bases["default"].words, seen.bases["default"].calls) == (8, 2)
         assert not (seen.late or seen.away or seen.lost)
     # The file says it, too, when no service has it.
-    assert [(one.call, one.words, one.next_in) for one in in_file(tmp_path / "history.db", "", "", 10)] == [
+    bases, found = in_file(tmp_path / "history.db", "", "", 10)
+    assert (bases["default"].words, bases["default"].calls) == (8, 2)
+    assert [(one.call, one.words, one.next_in) for one in found] == [
         ("a", 4, 0.0),
         ("b", 4, 0.0),
     ]
@@ -252,7 +254,7 @@ def test_what_is_behind_a_disk_that_is_away_keeps_waiting_for_it(tables: sqlite3
 
 def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
-    assert in_file(path, "", "", 1) == []
+    assert in_file(path, "", "", 1) == ({}, [])
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {kept.VERSION + 1}")
     connection.close()

@@ -10,6 +10,9 @@ import pytest
 
 from fs_1c.call import Told
 from fs_1c.directory import BreakerState
+from fs_1c.history.changes import Changes
+from fs_1c.history.kept import Word
+from fs_1c.history.sending import Sending
 from fs_1c.integration import Integration
 from fs_1c.settings import build
 from fs_1c.simulator.onec import Fault, OneCSimulator, OneCSimulatorSettings
@@ -83,3 +86,45 @@ def test_an_answer_that_is_nonsense(
         assert word.error is not None
     said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert len(said) == len(amiss), said
+
+
+def test_cards_waste_no_call_at_a_base_that_answers_nonsense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A placeholder stands where 1C was: a card needs its call told first, and that must not be told twice.
+    So one is lost, and not all; the others are told when 1C is back, with the cards of those who still talk.
+    """
+    monkeypatch.setattr("fs_1c.history.pace.FIRST_PAUSE", 1000.0)  # that it is asked again
+    monkeypatch.setattr("fs_1c.history.pace.LONGEST_FOR_A_CARD", 1000.0)
+    monkeypatch.setattr("fs_1c.history.pace.LONGEST_PAUSE", 1000.0)
+    monkeypatch.setattr("fs_1c.cards.screenpop.LONGEST_PAUSE", 0.25)
+    hears, waiting, many = Hears(), set[str](), 10
+    waits = Sending._waits
+
+    def seen(sending: Sending, word: Word, changes: Changes) -> None:
+        waiting.add(word.call)
+        waits(sending, word, changes)
+
+    monkeypatch.setattr(Sending, "_waits", seen)
+    with OneCSimulator(OneCSimulatorSettings(port=0, dialect="itoolabs", sessions="autouse")) as onec:
+        onec.fault = Fault("html-200", operation="event")
+        one = told_by("itoolabs", tmp_path, onec.url, hears)
+        for event in answered("call-0")[:2]:
+            one.happened(event, switch="sw")
+        until(lambda: hears.words)
+        for i in range(1, many):
+            for event in answered(f"call-{i}")[:2]:
+                one.happened(event, switch="sw")
+        until(lambda: len(waiting) == many - 1)
+        assert [(word.call_uuid, word.told) for word in hears.words] == [("call-0", Told.UNKNOWN)]
+        onec.fault = None
+        assert one.history is not None
+        one.history.desk.retry("", "")
+        until(lambda: len(onec.cards) == many - 1)
+        for i in range(many):
+            for event in answered(f"call-{i}")[2:]:
+                one.happened(event, switch="sw")
+        until(lambda: not one.history.waiting())  # type: ignore[union-attr]
+        one.close(SOON)
+    assert {document.call for document in onec.calls} == {f"call-{i}" for i in range(1, many)}
+    assert all(document.states.count("INCOMING") == 1 and document.answered for document in onec.calls)

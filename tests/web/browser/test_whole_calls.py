@@ -90,6 +90,30 @@ def test_who_answered_how_long_and_who_is_to_be_called_back(chromium: Chromium, 
     look(chromium, at, play, state={"folder": str(tmp_path)})
 
 
+def test_a_call_whose_end_nobody_has_heard(chromium: Chromium, tmp_path: Path) -> None:
+    """Neither missed nor, as far as anybody knows, answered; or so long at the most."""
+
+    async def play(here: World) -> None:
+        integration = here.service.integration
+        happen(integration, [*missed("lost", NUMBER)[:-1], HungUp("lost", 1020.0, unheard=True)])
+        happen(integration, [*answered("taken", OTHER)[:-1], HungUp("taken", 1067.0, unheard=True)])
+        await journal(here, "missed=1", lambda found: len(found) == 1)
+
+    def at(browser: Chromium, here: World) -> None:
+        browser.screen(1280, 900)
+        browser.open(url(here, "/?lang=en"))
+        browser.until("document.querySelector('[data-call=taken] .cards .r-found')")
+        assert "1244 ≤ 1:05" in browser.text("[data-call=taken] .cards").replace("\xa0", " ")
+        assert browser.text("[data-call=lost] .cards .r-late") == "end unknown"
+        browser.click("#calls [data-call=lost] summary")
+        browser.until("document.querySelector('#calls [data-call=lost] dl')")
+        assert "end unknown · found to be over" in browser.text("#calls [data-call=lost] dl")
+        browser.click("#lang")
+        assert browser.text("[data-call=lost] .cards .r-late") == "исход неизвестен"
+
+    look(chromium, at, play, state={"folder": str(tmp_path)})
+
+
 def test_what_waits_for_1c_and_for_how_long(chromium: Chromium, tmp_path: Path) -> None:
     async def play(here: World) -> None:
         happen(here.service.integration, answered("call-1", NUMBER))

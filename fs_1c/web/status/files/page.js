@@ -86,7 +86,7 @@ function drawState() {
     const old = waits.some(([, base]) => base.oldest_s > 900);
     tiles.push(tile(t("history"), bad ? "bad" : old || words_ > 1000 ? "warn" : "good", words_ ? t("waits_", decimals(words_, 0)) : t("historyNone"),
       ...waits.map(([name, base]) => `${name}: ${decimals(base.words, 0)}, ${t("oldest")} ${age(base.oldest_s)}${base.error ? `, ${base.error}` : ""}`),
-      ...(told.disk !== "well" ? [t(`disk_${told.disk}`)] : []), ...(told.lost ? [`${t("lost")}: ${decimals(told.lost, 0)}`] : [])));
+      ...(told.disk !== "well" ? [`${t(`disk_${told.disk}`)}${told.disk_error ? `: ${told.disk_error}` : ""}`] : []), ...(told.lost ? [`${t("lost")}: ${decimals(told.lost, 0)}`] : [])));
   }
   const lost = state.journal.rows_lost;
   tiles.push(tile(t("journal"), lost ? "warn" : "", t(state.journal.kept ? "journalKept" : "journalOff"),
@@ -130,9 +130,14 @@ function popPill(pop) {
 }
 
 function endPill(end) {
-  if (end.answered) return words("span", "pill r-found", `${end.talked} ${duration(end.talked_ms / 1000)}`);
-  return words("span", end.missed ? "pill r-failed" : "pill r-unknown", t(end.missed ? "missed" : "noAnswer"));
+  if (end.answered) return words("span", "pill r-found", `${end.talked} ${lasted(end)}`);
+  const how = outcome(end);
+  return words("span", `pill ${{ missed: "r-failed", endUnknown: "r-late" }[how] ?? "r-unknown"}`, t(how));
 }
+
+// Of a call that nobody talked in, as far as anybody has heard; and at the most how long one was in which somebody did.
+const outcome = end => end.unheard ? "endUnknown" : end.missed ? "missed" : "noAnswer";
+const lasted = end => `${end.unheard ? "≤\u00a0" : ""}${duration(end.talked_ms / 1000)}`;
 
 function row(call) {
   const last = call.decisions.at(-1);
@@ -180,8 +185,8 @@ function more(call) {
     tell("switch_", pop.switch); tell("by", pop.by); tell("leg", pop.leg); tell("error", failure(pop.error));
   }
   for (const end of call.ends) {
-    const how = end.answered ? `${t("talked")} ${end.talked}, ${duration(end.talked_ms / 1000)}` : t(end.missed ? "missed" : "noAnswer");
-    tell("ended", `${day(end.when)} ${clock(end.when)} · ${how}`);
+    const how = end.answered ? `${t("talked")} ${end.talked}, ${lasted(end)}` : t(outcome(end));
+    tell("ended", `${day(end.when)} ${clock(end.when)} · ${how}${end.unheard ? ` · ${t("endUnheard")}` : ""}`);
     if (!end.answered) tell("rang", end.rang);
     tell("cause", end.cause);
     if (/^https?:\/\//.test(end.recording ?? "")) {

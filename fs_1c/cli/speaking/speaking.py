@@ -1,4 +1,4 @@
-"""In which language the commands speak, and that `--help` does, too."""
+"""In which language the commands speak, and with which signs."""
 
 from __future__ import annotations
 
@@ -6,33 +6,17 @@ import codecs
 import gettext
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import Any
 
-from typer import Context
-from typer.core import TyperCommand, TyperGroup
-
-from fs_1c.language import FOLDER, LANGUAGES, N_, _, choice, fits, speak
+from fs_1c.cli.speaking.typers import Translated
+from fs_1c.language import FOLDER, LANGUAGES, choice, fits, speak
 
 _PLAINER = str.maketrans({"«": '"', "»": '"', "„": '"', "“": '"', "—": "-", "–": "-", "→": "->", "…": "..."})
 
-_TYPERS = (
-    N_("Options"),
-    N_("Arguments"),
-    N_("Commands"),
-    N_("Error"),
-    N_("Show this message and exit."),
-    N_("[default: {}]"),
-    N_("[env var: {}]"),
-    N_("[required]"),
-    N_("Try [blue]'{command_path} {help_option}'[/] for help."),
-    N_("No such command {name!r}."),
-)
-"""What typer says in its own words, and has translated by gettext; `Usage:` it does not."""
 
-
-class Speaking(TyperGroup):
+class Speaking(Translated):
     """All commands, in the language of whoever has typed one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -47,8 +31,6 @@ class Speaking(TyperGroup):
         if language != "en":
             os.environ["LANGUAGE"] = language
             gettext.bindtextdomain("fs_1c", str(FOLDER))
-            for command in _commands(self):
-                _translate(command, Context(command))
         return super().parse_args(ctx, args)
 
 
@@ -62,23 +44,6 @@ def _asked(args: Sequence[str]) -> str:
         if name == "--lang" and wanted in LANGUAGES:
             return wanted
     return ""
-
-
-def _commands(group: TyperGroup) -> Iterator[TyperCommand | TyperGroup]:
-    yield group
-    for one in group.commands.values():
-        if isinstance(one, TyperCommand):
-            yield one
-
-
-def _translate(command: TyperCommand | TyperGroup, context: Context) -> None:
-    if command.help:
-        command.help = _(command.help)
-    if command.epilog:
-        command.epilog = _(command.epilog)
-    for parameter in (*command.params, command.get_help_option(context)):
-        if told := getattr(parameter, "help", None):
-            parameter.help = _(told)  # type: ignore[union-attr]
 
 
 def _write_whatever(stream: object) -> None:
