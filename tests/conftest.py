@@ -5,6 +5,9 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -85,3 +88,11 @@ def pytest_collection_finish() -> None:
 
 def pytest_runtest_teardown() -> None:
     speak("en")  # a command that was run here leaves the language that it was asked for
+
+
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """A folder that everybody may enter. Those of pytest's own it closes again whenever it is started."""
+    with tempfile.TemporaryDirectory(prefix="fs-1c-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)

@@ -11,6 +11,7 @@ import pytest
 
 from fs_1c.check import network
 from fs_1c.check.finding import Level
+from fs_1c.settings import SettingsError
 from fs_1c.simulator.onec import OneCSimulator
 from tests.certificates import DAY, certificate, tls
 from tests.check.conftest import bad, base_alone, the_one
@@ -60,8 +61,9 @@ def test_what_a_name_server_says(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:70000/ws/x", "http://[::1/ws/x"])
-def test_an_address_that_is_none(url: str) -> None:
-    the_one(base_alone(url), PROBLEM, "dns", "onec.url", "http://HOST:PORT")
+def test_an_address_that_is_none_is_refused_with_the_settings(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"onec\.url: allowed: http://HOST"):
+        base_alone(url)
 
 
 def test_through_a_proxy_it_is_the_proxy_that_is_looked_for() -> None:

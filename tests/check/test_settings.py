@@ -18,7 +18,7 @@ from fs_1c.check.masking import Mask
 from fs_1c.check.steps import recordings_step, settings_step
 from fs_1c.settings import SubscribersSettings, build, load
 from tests.check.conftest import bad, check, the_one
-from tests.support import as_nobody, let_all_in
+from tests.support import as_nobody
 
 PROBLEM, WARNING = Level.PROBLEM, Level.WARNING
 SECRET = "s3cret-of-mine"
@@ -156,16 +156,14 @@ def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
 @pytest.mark.parametrize("what", ["state.folder", "recordings.folder"])
-def test_a_folder_below_one_that_may_not_be_entered(tmp_path: Path, what: str) -> None:
-    closed, own = tmp_path / "closed", tmp_path / "closed" / "own"
+def test_a_folder_below_one_that_may_not_be_entered(everybodys: Path, what: str) -> None:
+    closed, own = everybodys / "closed", everybodys / "closed" / "own"
     own.mkdir(parents=True)
     onec = {"url": "http://127.0.0.1:9/ws/x"}
     state = {"folder": str(own if what == "state.folder" else "/")}
     recordings = {"folder": str(own), "link": "https://pbx.example/r"}
     given = build({"onec": onec, "state": state, "recordings": recordings})
     look = settings_step.state if what == "state.folder" else recordings_step.recordings
-    let_all_in(tmp_path)
-    tmp_path.chmod(0o755)
     closed.chmod(0o700)
     with as_nobody():
         found = look(given)
@@ -174,9 +172,8 @@ def test_a_folder_below_one_that_may_not_be_entered(tmp_path: Path, what: str) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
-def test_what_root_has_left_in_the_folder_is_seen(tmp_path: Path) -> None:
-    let_all_in(tmp_path)
-    own = tmp_path / "own"
+def test_what_root_has_left_in_the_folder_is_seen(everybodys: Path) -> None:
+    own = everybodys / "own"
     own.mkdir()
     (own / "journal.db").touch(0o640)
     os.chown(own, 65534, 65534)

@@ -96,7 +96,7 @@ def test_the_journal_calls_it_neither(file: Path) -> None:
     assert "The client talked to 244, 1:05 at the most." in texts["in-2"]
     assert "Whether anybody has talked to the client is not known." in texts["out-3"]
     assert ("end unknown" in lines["in-1"], "end unknown" in lines["out-3"]) == (True, True)
-    assert "244 1:05" in lines["in-2"]
+    assert "244 ≤ 1:05" in lines["in-2"]
     assert not any("missed" in line.lower() for line in (*texts.values(), *lines.values()))
     # Somebody calls him back: better than that nobody does.
     assert [entry.call for entry in calls(file, missed=True)] == ["in-1"]

@@ -13,7 +13,7 @@ import pytest
 from fs_1c.settings import SettingsError, build, inline_secrets, load
 from fs_1c.settings.types import parse_duration
 from tests import ROOT
-from tests.support import as_nobody, let_all_in
+from tests.support import as_nobody
 
 ONEC = '[onec]\nurl = "http://1c.example/ws"\n'
 SECRET = "s3kr1t"
@@ -165,11 +165,10 @@ def test_another_encoding_and_other_quotes_are_told(tmp_path: Path, octets: byte
     ],
 )
 @pytest.mark.parametrize("setting", ["onec.password_file", "http.token_file", "subscribers.file", "itself"])
-def test_why_a_file_cannot_be_read_and_what_to_do(tmp_path: Path, what: str, said: str, setting: str) -> None:
+def test_why_a_file_cannot_be_read_and_its_mend(everybodys: Path, what: str, said: str, setting: str) -> None:
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
-    let_all_in(tmp_path)
-    folder = tmp_path / "secrets"
+    folder = everybodys / "secrets"
     file = folder / "password"
     if what != "far":
         folder.mkdir()
@@ -190,11 +189,10 @@ def test_why_a_file_cannot_be_read_and_what_to_do(tmp_path: Path, what: str, sai
     assert SECRET not in line
 
 
-def test_a_command_whose_settings_may_not_be_read_says_the_same(tmp_path: Path) -> None:
+def test_a_command_whose_settings_may_not_be_read_says_the_same(everybodys: Path) -> None:
     if os.geteuid():
         pytest.skip("needs root, to become somebody else")
-    let_all_in(tmp_path)
-    file = tmp_path / "fs-1c.toml"
+    file = everybodys / "fs-1c.toml"
     file.write_text(ONEC)
     file.chmod(0o600)
     code = "import os, fs_1c.cli.ask, fs_1c.cli as cli; os.setgid(65534); os.setuid(65534); cli.main()"

@@ -72,7 +72,7 @@ def _talked(ends: Sequence[EndEntry]) -> str:
     end = ends[-1]
     match end.outcome:
         case Ended.ANSWERED:
-            return f"{end.talked} {duration(end.seconds)}"
+            return f"{end.talked} {'≤ ' if end.unheard else ''}{duration(end.seconds)}"
         case Ended.MISSED:
             return _("missed")
         case Ended.NO_ANSWER:

@@ -313,6 +313,6 @@ def test_a_process_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
         [sys.executable, "-c", whole, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert ran.returncode == 0, ran.stderr
-    *lines, told = ran.stdout.splitlines()
+    *lines, told = (line for line in ran.stdout.splitlines() if not line.startswith("1C base "))
     assert told == "804"
     assert len(lines) == 2 and "cannot be written" in lines[0] and "lost meanwhile: 0" in lines[1], lines
