@@ -209,11 +209,23 @@ def test_numbers_of_every_country_read_back_as_dialled_from_russia(form: NumberF
 
 
 @settings(max_examples=100 * EXAMPLES, deadline=None)
-@given(st.from_regex("8[0-9]{10}", fullmatch=True, alphabet="0123456789"))
-def test_long_distance_is_read_as_the_library_reads_it(digits: str) -> None:
-    """Eight and ten digits are +7 and these ten: read that way they take half the time."""
+@given(st.from_regex(r"(8|\+7)[0-9]{10}", fullmatch=True, alphabet="+0123456789"))
+def test_a_russian_number_is_read_as_the_library_reads_it(digits: str) -> None:
+    """Eight and ten digits are +7 and these ten, and each of them is possible: the library is not asked."""
     ours = read(digits, NumberPlan())
-    if digits[1] in "3456789":
-        theirs = phonenumbers.parse(digits, "RU")
-        e164 = phonenumbers.format_number(theirs, phonenumbers.PhoneNumberFormat.E164)
-        assert ours == Number(e164, digits)
+    if digits[-10] in "3456789":
+        assert ours == Number(as_the_library_reads(digits), digits)
+
+
+@pytest.mark.parametrize("first", range(3, 10))
+def test_the_library_takes_any_number_with_any_area_code(first: int) -> None:
+    for code in range(100):
+        ten = f"{first}{code:02d}{code * 99_999 % 10_000_000:07d}"
+        for written in (f"8{ten}", f"+7{ten}"):
+            assert read(written, PLAN) == Number(as_the_library_reads(written), written)
+
+
+def as_the_library_reads(digits: str) -> str:
+    theirs = phonenumbers.parse(digits, "RU")
+    assert phonenumbers.is_possible_number_with_reason(theirs) == phonenumbers.ValidationResult.IS_POSSIBLE
+    return phonenumbers.format_number(theirs, phonenumbers.PhoneNumberFormat.E164)

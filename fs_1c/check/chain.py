@@ -17,6 +17,7 @@ from fs_1c.check.steps import (
     answer_step,
     calls_step,
     dialplan_step,
+    gateways_step,
     history_step,
     load_step,
     number_step,
@@ -59,6 +60,7 @@ LIMITS = {
     "password": 10.0,
     "modules": 10.0,
     "database": 10.0,
+    "gateways": 10.0,
     "claims": 10.0,
     "dialplan": OVERALL,  # so does its
     "directory": OVERALL,  # its subject is known when 1C has been asked
@@ -208,6 +210,7 @@ def _of_switch(one: Switch, bases: Sequence[Base], asked: Sequence[Future[None]]
         _step("database", partial(switch.database, one), _SWITCH),
         _step("claims", partial(switch.claims, one), _SWITCH),
         _step("presence", partial(presence_step.registrations, one), _SWITCH),
+        _step("gateways", partial(gateways_step.gateways, one), _SWITCH),
         _step("dialplan", lambda: dialplan_step.dialplan(one, managers()), _SWITCH),
         _step("directory", lambda: switch.directory(one, managers()), _SWITCH),
     ]

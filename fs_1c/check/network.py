@@ -50,14 +50,12 @@ class Place:
 
 
 def target(settings: OneCSettings) -> Target:
-    """Where a base's requests go first. Raises ValueError if its URL has no usable host and port."""
+    """Where a base's requests go first."""
     proxy, _ = settings.through()
     url = urlsplit(proxy or dialects.address(settings))
-    if not url.hostname:
-        raise ValueError("it names no host")
     secure = url.scheme == "https"
     port = url.port if url.port is not None else 443 if secure else 80
-    return Target(url.hostname, port, secure and not proxy, bool(proxy))
+    return Target(url.hostname or "", port, secure and not proxy, bool(proxy))
 
 
 def resolve(host: str, port: int) -> tuple[Place, ...]:

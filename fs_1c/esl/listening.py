@@ -21,8 +21,8 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from fs_1c import channel
 from fs_1c.call import CallEvent
@@ -67,8 +67,7 @@ class _Asked(Enum):
     CORE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(NamedTuple):
     """What to do after a message.
 
     Attributes:
@@ -138,9 +137,9 @@ class Listening:
 
     def received(self, message: Message) -> Heard:
         """Takes one message. Raises `Refused` or `WireError`."""
+        if message.content_type == "text/event-plain":  # nearly all are
+            return self._event(message)
         match message.content_type:
-            case "text/event-plain":
-                return self._event(message)
             case "auth/request":
                 if self._welcomed:
                     raise WireError("the password was asked for twice")
@@ -245,19 +244,19 @@ class Listening:
 
     def _event(self, message: Message) -> Heard:
         event = message.event()
-        name = None if message.is_of_channel else event.get("Event-Name")
-        # To look for a header that is not there takes longest: no channel's event has that one.
-        if name == "CUSTOM" and event.get("Event-Subclass") == SERVICE:
-            return _word(event, self._name)
-        if name == "BACKGROUND_JOB":
-            result = message.event_body.decode("utf-8", "replace").strip()
-            job = event.get("Job-UUID") or ""
-            told = self._placing.done(job, result)
-            return Heard(job=(job, "" if result.startswith("-ERR") else result), told=told)
+        if not message.is_of_channel:
+            name = event.get("Event-Name")
+            if name == "CUSTOM" and event.get("Event-Subclass") == SERVICE:
+                return _word(event, self._name)
+            if name == "BACKGROUND_JOB":
+                result = message.event_body.decode("utf-8", "replace").strip()
+                job = event.get("Job-UUID") or ""
+                told = self._placing.done(job, result)
+                return Heard(job=(job, "" if result.startswith("-ERR") else result), told=told)
         happened = self._conversations.feed(event)
         # Of most calls there is nothing to tell here, and to look for a variable takes a while.
         told = self._placing.feed(event) if self._placing else ()
-        return Heard(happened=happened, told=told) if happened or told else _NOTHING
+        return Heard(b"", happened, told=told) if happened or told else _NOTHING
 
     def _ask(self, what: _Asked, command: bytes, about: str = "") -> bytes:
         self._asked.append((what, about))

@@ -8,10 +8,12 @@ found without looking at all words; `said` what must not be said twice, however 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any
+
+from fs_1c.sqlite_file import together
 
 VERSION = 2
 """Of the tables."""
@@ -122,7 +124,7 @@ _values = attrgetter(*(field.name for field in fields(Word)))
 _FLAGS = tuple(i for i, field in enumerate(fields(Word)) if field.type == "bool")
 # Only names of our own are put together to SQL here.
 _SELECT = f"SELECT {_COLUMNS} FROM words"  # noqa: S608
-_INSERT = f"INSERT INTO words ({_COLUMNS}) VALUES ({', '.join('?' * len(fields(Word)))})"  # noqa: S608
+_INSERT = f"INSERT INTO words ({_COLUMNS}) VALUES"
 
 
 def _word(row: tuple[Any, ...]) -> Word:
@@ -142,22 +144,37 @@ def put(
     Args:
         turn: When the call of a word goes on, if nothing of it waits yet.
     """
+    words = list(words)
+    if not words:
+        return []
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM words").fetchone()
     rows: list[tuple[Any, ...]] = []
     placed: list[tuple[int, Word]] = []
     calls: dict[tuple[str, str], tuple[str, str, float, int]] = {}
+    asked = {(word.base, word.call, word.state): None for word in words if word.once}
+    known = set(
+        together(
+            connection,
+            "SELECT base, call, state FROM said WHERE (base, call, state) IN (VALUES",
+            asked,
+            ")",
+        )
+    )
+    said: list[tuple[Any, ...]] = []
     for word in words:
         if word.once:
-            said = (word.base, word.call, word.state, word.made)
-            if not connection.execute("INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?)", said).rowcount:
+            if (once := (word.base, word.call, word.state)) in known:
                 continue
+            known.add(once)
+            said.append((*once, word.made))
         last += 1
         rows.append((last, *_values(word)[1:]))
         placed.append((last, word))
         if (key := (word.base, word.call)) not in calls:
             calls[key] = (*key, turn(word), last)
-    connection.executemany(_INSERT, rows)
-    connection.executemany("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", calls.values())
+    together(connection, "INSERT INTO said VALUES", said)
+    together(connection, _INSERT, rows)
+    together(connection, "INSERT OR IGNORE INTO calls VALUES", calls.values())
     return placed
 
 
@@ -253,12 +270,11 @@ def silence(connection: sqlite3.Connection, base: str) -> int:
     return connection.execute("DELETE FROM words WHERE base = ?", (base,)).rowcount
 
 
-def keep_story(
-    connection: sqlite3.Connection, call: str, number: str, manager: str, story: str, at: float
-) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO stories VALUES (?, ?, ?, ?, ?)", (call, number, manager, story, at)
-    )
+def keep_stories(connection: sqlite3.Connection, rows: Collection[tuple[str, str, str, str, float]]) -> None:
+    """Of each call that is up: its name, the client's number, the manager's extension, the story, and when
+    that was so.
+    """
+    together(connection, "INSERT OR REPLACE INTO stories VALUES", rows)
 
 
 def move(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
@@ -273,8 +289,9 @@ def move(source: sqlite3.Connection, connection: sqlite3.Connection) -> None:
     )
 
 
-def drop_story(connection: sqlite3.Connection, call: str) -> None:
-    connection.execute("DELETE FROM stories WHERE call = ?", (call,))
+def drop_stories(connection: sqlite3.Connection, calls: Iterable[str]) -> None:
+    """These calls are over."""
+    together(connection, "DELETE FROM stories WHERE (call) IN (VALUES", [(call,) for call in calls], ")")
 
 
 def stories(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -118,14 +118,19 @@ class Place:
                 self.trouble("too much waits in memory")
         held = kept.HELD if away else 0.0
         changes.written = kept.put(connection, words, lambda word: 0.0 if word.call in self._fresh else held)
-        for call, told in changes.stories.items():
-            if told is None:
-                kept.drop_story(connection, call)
-                self._over.add(call) if away else None
-                self._fresh.discard(call)
-            else:
-                story, manager = told
-                kept.keep_story(connection, call, story.number, manager, as_json(story), time.time())
+        over = [call for call, told in changes.stories.items() if told is None]
+        kept.drop_stories(connection, over)
+        self._over.update(over if away else ())
+        self._fresh.difference_update(over)
+        now = time.time()
+        kept.keep_stories(
+            connection,
+            [
+                (call, told[0].number, told[1], as_json(told[0]), now)
+                for call, told in changes.stories.items()
+                if told is not None
+            ],
+        )
         for one in changes.ended:
             if one[3] == (connection is self._memory):
                 _settle(connection, *one[:3])
@@ -163,8 +168,7 @@ class Place:
             return
         connection.execute("BEGIN IMMEDIATE")
         kept.move(memory, connection)
-        for call in self._over:
-            kept.drop_story(connection, call)
+        kept.drop_stories(connection, self._over)
         for word, became, why, _ in self._owed:
             _settle(connection, word, became, why)
         for base in self._silent:

@@ -125,7 +125,7 @@ def itoolabs(
 
 def owner(story: Story, policy: Policy, manager: str) -> str:
     """The extension of who is to own the call if it is missed; empty: nobody."""
-    return _heir(_rang_last(story), policy, manager)
+    return _heir(story.rings[-1].extension if story.rings else "", policy, manager)
 
 
 def owns(extension: str, policy: Policy, manager: str) -> bool:
@@ -175,14 +175,8 @@ def _first(story: Story, policy: Policy, manager: str) -> str:
 
 
 def _last(story: Story) -> str:
-    """Who is responsible for a call that is over: the last who talked, else the last who rang. Of several who
-    talked at once he who stayed longest; of those who stayed to the end he who came last.
-    """
+    """Who is responsible for a call that is over: the last to talk (who stayed longest, then who came last)."""
     if story.talks:
         last = max(reversed(story.talks), key=lambda talk: inf if talk.until is None else talk.until)
         return last.extension or last.name
-    return story.extension or _rang_last(story) or story.destination
-
-
-def _rang_last(story: Story) -> str:
-    return story.rings[-1].extension if story.rings else ""
+    return story.extension or (story.rings[-1].extension if story.rings else story.destination)

@@ -77,7 +77,7 @@ class SqliteFile:
             close_to_others(Path(f"{self.path}{end}"), 0o640)
         self._inode = _inode(self.path)
         self._connection = connection = sqlite3.connect(
-            self.path, timeout=BUSY, isolation_level=None, cached_statements=32
+            self.path, timeout=BUSY, isolation_level=None, cached_statements=64
         )
         version = version_of(connection, self._version)
         _let_readers_be(connection)

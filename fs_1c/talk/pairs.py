@@ -76,6 +76,8 @@ class Pairs:
 
     def files(self, call_uuid: str, leg: Leg) -> tuple[CallEvent, ...]:
         """The recordings of a leg that have not been told of."""
+        if not leg.recorded:
+            return ()
         files, leg.recorded = leg.recorded, ()
         return tuple(Recorded(call_uuid, file) for file in files if file)
 

@@ -119,7 +119,7 @@ class HttpServer:
         """Takes no more requests, finishes those under way, for `GRACE` seconds at most; then hangs up."""
         if self._task is None:
             return
-        self._server.should_exit = True
+        self._server.end()
         await asyncio.wait({self._task}, timeout=GRACE + 1)
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -241,7 +241,33 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's, but signals are the service's."""
+    """uvicorn's, but signals are the service's, and it ends when it is told to. Left to itself it would look
+    ten times a second, and then wait a tenth, whether anybody is served or not.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self._told.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # which writes the answers' date anew
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for one in (*self.servers, *(sockets or ())):
+            one.close()
+        for _ in range(3):
+            await asyncio.sleep(0)  # until then asyncio tells of whom it has just accepted
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # an idle connection is gone by then
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets=sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts to listen. asyncio accepts in one turn as many connections as may wait, and fifty at once

@@ -154,27 +154,27 @@ def test_limits_of_one_of_all_and_at_once() -> None:
         for call in list(here._calls.values()):
             here.step(call.id, Step(What.GONE, "NORMAL_CLEARING"))
 
-    def hour(clock: Any) -> None:
+    async def hour(clock: Any) -> None:
         line = Line()
         here = desk(line, per_minute=5, at_once=3, per_day=12)
-        assert asyncio.run(many(here, "244", 50)).count(None) == 3
+        assert (await many(here, "244", 50)).count(None) == 3
         assert len(line.told) == 3
         over(here)
         clock.tick(3)
-        assert asyncio.run(many(here, "244", 50)).count(None) == 2  # of the minute
-        assert asyncio.run(many(here, "245", 50)).count(None) == 3  # of somebody else
+        assert (await many(here, "244", 50)).count(None) == 2  # of the minute
+        assert (await many(here, "245", 50)).count(None) == 3  # of somebody else
         over(here)
         clock.tick(60)
-        assert asyncio.run(many(here, "244", 3)).count(None) == 3
-        assert asyncio.run(many(here, "246", 3)).count(None) == 1  # of the day
+        assert (await many(here, "244", 3)).count(None) == 3
+        assert (await many(here, "246", 3)).count(None) == 1  # of the day
         over(here)
         clock.tick(3600)
-        assert asyncio.run(many(here, "247", 3)) == [Why.TOO_MANY] * 3
+        assert await many(here, "247", 3) == [Why.TOO_MANY] * 3
         clock.tick(86400)
-        assert asyncio.run(many(here, "247", 1)) == [None]
+        assert await many(here, "247", 1) == [None]
 
     with freeze_time("2026-11-28 10:00:00", real_asyncio=True) as clock:
-        hour(clock)
+        asyncio.run(hour(clock))  # a desk is of one loop: in another all of it would wait
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 30)), max_size=60))

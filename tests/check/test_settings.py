@@ -138,10 +138,16 @@ def test_no_state_folder(tmp_path: Path) -> None:
     the_one(seen(tmp_path, "[state]\n"), WARNING, "state", "no state.folder", "/var/lib/fs-1c")
 
 
-def test_a_state_folder_that_is_none(tmp_path: Path) -> None:
-    found = seen(tmp_path, f'[state]\nfolder = "{tmp_path}/none"\n')
-    the_one(found, PROBLEM, "state", "none cannot be written: No such file", "systemd unit makes /var")
-    assert not (tmp_path / "none").exists()
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_state_folder_that_is_none(tmp_path: Path, serves: bool) -> None:
+    """Where mod_python3 does both jobs no service is to be started beside it: each card would open twice."""
+    folder = tmp_path / "none"
+    given = {"onec": {"url": "http://127.0.0.1:9/ws/x"}, "state": {"folder": folder}}
+    found = settings_step.state(build({**given, "esl": {"outbound": {"enabled": serves}}}))
+    one = the_one(found, PROBLEM, "state", "none cannot be written: No such file")
+    assert ("Start the service: its systemd unit makes /var" in one.remedy) is serves
+    assert ("install -d -o freeswitch -g freeswitch" in one.remedy) is not serves
+    assert not folder.exists()
 
 
 def test_a_state_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -379,7 +379,9 @@ def test_nothing_is_left_behind() -> None:
     async def story() -> None:
         async with world() as here:
             await visit(here)
-        await until(lambda: not any(thread.name.startswith("esl-") for thread in threading.enumerate()))
+        await until(lambda: not any(one.name.startswith("esl-") for one in threading.enumerate()))
+        # Each of these has a connection of the simulated 1C, which ends when it has run.
+        await until(lambda: not any("process_request" in one.name for one in threading.enumerate()))
 
     asyncio.run(story())  # what is loaded or opened once, is by now
     before = len(os.listdir("/proc/self/fd"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -55,7 +54,7 @@ def subscribed(
     asks = b"api show registrations as json\n\n"
     assert ready.write.startswith(asks)
     assert listening.received(api(b'{"row_count":0}')) == Heard()
-    return listening, replace(ready, write=ready.write.removeprefix(asks))
+    return listening, ready._replace(write=ready.write.removeprefix(asks))
 
 
 def test_after_the_subscription_it_asks_what_is_up_and_about_each() -> None:

@@ -123,7 +123,9 @@ _CONFIGURATION = """<?xml version="1.0"?>
 """
 
 
-def configuration(*, sip: int, event_socket: int, service: int, phones: int, python: bool = False) -> str:
+def configuration(
+    *, sip: int, event_socket: int, service: int, phones: int, rtp: tuple[int, int], python: bool = False
+) -> str:
     """The whole configuration as one XML document.
 
     Args:
@@ -131,6 +133,7 @@ def configuration(*, sip: int, event_socket: int, service: int, phones: int, pyt
         event_socket: TCP port of the switch.
         service: TCP port that the `socket` application connects to.
         phones: UDP port of all subscribers' phones; 248 is not registered.
+        rtp: First and last UDP port of conversations.
         python: With mod_python3.
     """
     modules = f"{_MODULES} mod_python3" if python else _MODULES
@@ -154,15 +157,14 @@ def configuration(*, sip: int, event_socket: int, service: int, phones: int, pyt
             f'\n<user id="{extension}"><params><param name="dial-string" value="{dialled}"/></params>'
             f'<variables><variable name="fs_1c_key" value="KEY{extension}"/></variables></user>'
         )
-    rtp = 16000 + 400 * (sip % 40)  # below the ports that the kernel gives to whoever asks for any
     return Template(_CONFIGURATION).substitute(
         modules="".join(f'<load module="{name}"/>' for name in modules.split()),
         domain=DOMAIN,
         password=PASSWORD,
         sip=sip,
         event_socket=event_socket,
-        rtp=rtp,
-        rtp_end=rtp + 398,
+        rtp=rtp[0],
+        rtp_end=rtp[1],
         dialplan=extensions,
         users=users,
     )

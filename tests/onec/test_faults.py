@@ -13,7 +13,7 @@ import pytest
 
 from fs_1c.call import Outcome, ScreenPop
 from fs_1c.cards.screenpop import open_card
-from fs_1c.onec import Card
+from fs_1c.onec import Card, watched
 from fs_1c.onec.client import Client
 from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.pool import WorkerPool
@@ -240,8 +240,13 @@ def test_what_1c_has_received_is_never_sent_again(onec: OneCSimulator, fault: Fa
 @pytest.mark.parametrize("how", ["reset", "close"])
 @pytest.mark.parametrize("name", ["cut-before-receipt", "refuse"])
 def test_what_was_cut_before_1c_received_it_is_sent_again_and_opens_one_card(
-    onec: OneCSimulator, name: str, how: str
+    onec: OneCSimulator, name: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    look, patience = (
+        watched._look_before,
+        iter([SOON]),
+    )  # who cuts may be late; who takes it need not be waited for
+    monkeypatch.setattr(watched, "_look_before", lambda one, seconds: look(one, next(patience, seconds)))
     onec.fault = Fault(name, times=1, **({"how": how} if name != "refuse" else {}))  # type: ignore[arg-type]
     told = pop(onec)
     assert told.outcome is Outcome.ACCEPTED, told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -113,5 +114,30 @@ def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> Non
             await until(lambda: any(one.flow.write_paused for one in connections(here)))
             await until(lambda: not connections(here))
             reader.close()
+
+    asyncio.run(story())
+
+
+def test_a_door_at_which_nothing_is_asked_closes_at_once() -> None:
+    """That is, also when time stands still; somebody has a connection, and nothing to say."""
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        closing = asyncio.current_task()
+        assert closing is not None
+        rescue = threading.Timer(30, loop.call_soon_threadsafe, (closing.cancel,))
+        async with world(listen=False) as here:
+            door = here.service.http
+            assert door is not None
+            reader, writer = await raw(here, b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b"ok\n")
+            rescue.start()
+            now = loop.time()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(loop, "time", lambda: now)
+                await door.close()
+            rescue.cancel()
+            assert await reader.read() == b""
+            writer.close()
 
     asyncio.run(story())

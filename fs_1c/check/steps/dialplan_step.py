@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fs_1c import channel
 from fs_1c.check.finding import Finding, ok, problem, skipped, warning
+from fs_1c.check.steps import gateways_step
 from fs_1c.check.switch import Switch, broke_off, manager_domains
 from fs_1c.dialplan import EXAMPLE, Asking, asking, users
 from fs_1c.esl import EventSocket, NotLetIn, WireError
@@ -80,6 +81,8 @@ def _who_rings(
     for one in (each for each in found if each.ours):
         domain = channel.host(one.domain.replace("${domain}", switch.domain)) or own
         asked |= dict.fromkeys(users(one.rings, domain), "the dialplan's default target")
+        for gateway in gateways_step.named(one.rings):
+            yield gateways_step.look(connection, gateway, "the dialplan's default target", STEP)
     theirs = manager_domains(switch, connection) if managers else []
     for manager in managers if any(one.ours for one in found) else ():
         # Of several companies he is in one, and which of them has his base nobody tells.

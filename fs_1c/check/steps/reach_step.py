@@ -25,13 +25,7 @@ _WRONG_HOST = (62, 64)
 
 def dns(base: Base) -> list[Finding]:
     url = base.setting("proxy" if base.settings.proxy else "url")
-    try:
-        target = network.target(base.settings)
-    except ValueError as error:
-        base.blocked = "the address is no good"
-        return [
-            problem("dns", f"{url}: {error}", _NO_NAMES, f"Write {url} as http://HOST:PORT/BASE/ws/NAME.")
-        ]
+    target = network.target(base.settings)
     started = time.monotonic()
     try:
         base.places = network.resolve(target.host, target.port)

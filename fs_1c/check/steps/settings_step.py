@@ -260,9 +260,14 @@ def state(settings: Settings) -> list[Finding]:
                 'Set state.folder, for example to "/var/lib/fs-1c".',
             )
         ]
+    serves = settings.esl.outbound.enabled or settings.esl.inbound
     mend = (
         "Start the service: its systemd unit makes /var/lib/fs-1c. Without the unit, or for another folder: "
         f"install -d -o fs-1c -g fs-1c -m 750 {folder}; what root has left there: chown -R fs-1c: {folder}"
+        if serves
+        else "No service keeps it, FreeSWITCH itself does, as the user that it runs as: "
+        f"install -d -o freeswitch -g freeswitch -m 750 {folder}; what others have left there: "
+        f"chown -R freeswitch: {folder}"
     )
     if why := unwritable(folder):
         return [problem("state", f"state.folder: {why}", "Nothing can be kept there.", mend)]

@@ -85,8 +85,7 @@ class OneCSimulator:
         self._server = server = Server(self, (self.settings.host, self.port))
         self.port = server.server_address[1]
         self.sessions.open()
-        # It looks every 20 ms whether it is to stop.
-        self._thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=server.serve_forever, daemon=True)
         self._thread.start()
         log.info("the simulated 1C listens at %s", self.url)
 
@@ -232,11 +231,11 @@ class Server(ThreadingTCPServer):
         """No new connections, no old ones, now: a request in work gets no answer."""
         self.stopping.set()
         self.onec.sessions.close()
-        self.shutdown()
         # Nobody listens any more, and the port stays taken, for it was asked for by number.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)
+            self.socket.shutdown(socket.SHUT_RDWR)  # which wakes who waits for connections
+        self.shutdown()
         ends = time.monotonic() + 1.0
         while self._connections and time.monotonic() < ends:
             for connection in tuple(self._connections):

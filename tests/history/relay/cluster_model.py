@@ -280,10 +280,10 @@ class Service:
         if story.ended is None:
             self.before[call] = story
             if not stands_by:
-                kept.keep_story(self.disk, call, story.number, "", as_json(story), now)
+                kept.keep_stories(self.disk, [(call, story.number, "", as_json(story), now)])
         else:
             self.before.pop(call, None)
-            kept.drop_story(self.disk, call)
+            kept.drop_stories(self.disk, [call])
 
     def presence(self) -> None:
         """A second of it: what is said at the switch, then a look at Redis."""

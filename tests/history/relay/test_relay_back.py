@@ -202,7 +202,9 @@ def test_what_the_reserve_left_to_an_own_service_that_never_heard_it_is_said(bot
     assert both.told(call).count("END") == 1
 
 
-def test_what_it_had_said_without_redis_and_the_reserve_left_to_it_is_not_said_again(both: Both) -> None:
+@pytest.fixture
+def left(both: Both) -> str:
+    """A call that the own service has said without Redis and was killed then; the reserve leaves it to it."""
     both.own.line.cut = True
     both.pass_(12)
     call = both.call(0)
@@ -212,10 +214,16 @@ def test_what_it_had_said_without_redis_and_the_reserve_left_to_it_is_not_said_a
     both.own.line.cut = False
     both.pass_(6)
     both.says(both.reserve)
+    return call
+
+
+def test_what_it_had_said_without_redis_and_the_reserve_left_to_it_is_not_said_again(
+    both: Both, left: str
+) -> None:
     both.own.start()
     both.pass_(20)
     both.says()
-    assert both.told(call).count("END") == 1
+    assert both.told(left).count("END") == 1
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -284,26 +292,19 @@ def test_what_it_had_said_without_redis_is_not_said_by_a_reserve_that_never_miss
     assert both.told(ring).count("INCOMING") == both.told(ring).count("COMPLETED") == 1
 
 
-def test_what_was_left_to_an_own_service_whose_disk_is_another_now_counts_as_told(both: Both) -> None:
+def test_what_was_left_to_an_own_service_whose_disk_is_another_now_counts_as_told(
+    both: Both, left: str
+) -> None:
     """Whether it had said it without Redis that file alone knew."""
-    both.own.line.cut = True
-    both.pass_(12)
-    call = both.call(0)
-    both.says(both.own)
-    assert both.told(call) == ALL
-    both.own.kill()
-    both.own.line.cut = False
-    both.pass_(6)
-    both.says(both.reserve)
     both.own.disk = disk()
     both.own.start()
     both.pass_(20)
     both.says()
-    assert both.told(call).count("END") == 1
+    assert both.told(left).count("END") == 1
     both.own.kill()
     both.pass_(20)
     both.says()
-    assert both.told(call).count("END") == 1
+    assert both.told(left).count("END") == 1
 
 
 def test_who_has_another_connection_by_now_hears_the_other_out_again(

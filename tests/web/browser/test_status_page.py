@@ -131,6 +131,17 @@ def test_what_others_wrote_is_shown_and_does_nothing(chromium: Chromium, tmp_pat
     look(chromium, at, play, state={"folder": str(tmp_path)})
 
 
+def test_what_is_opened_or_closed_just_before_the_list_is_drawn_anew_stays_so(chromium: Chromium) -> None:
+    def at(browser: Chromium, here: World) -> None:
+        browser.open(url(here, "/"))
+        browser.until("document.querySelector('#calls summary')")
+        for shown in (1, 0):
+            browser.run("[document.querySelector('#calls summary').click(), drawCalls()]")
+            browser.until(f"document.querySelectorAll('#calls [open] dl').length === {shown}")
+
+    look(chromium, at, lambda here: decide(here, "call-1"), listen=False)
+
+
 def test_masking_and_language_are_remembered(chromium: Chromium) -> None:
     def play(here: World) -> None:
         decide(here, "call-1", title="Client", error=Failure("note", f"about {CLIENT}"))

@@ -156,9 +156,11 @@ function row(call) {
   details.dataset.call = call.call;
   details.open = opened.has(call.call);
   if (details.open) details.append(more(call));
-  details.addEventListener("toggle", () => {
-    if (details.open) opened.add(call.call); else opened.delete(call.call);
-    if (details.open && !details.querySelector("dl")) details.append(more(call));
+  // Not by "toggle", which comes later: the list may have been drawn anew by then.
+  summary.addEventListener("click", () => {
+    if (details.open) return void opened.delete(call.call);
+    opened.add(call.call);
+    if (!details.querySelector("dl")) details.append(more(call));
   });
   return details;
 }
