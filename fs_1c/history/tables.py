@@ -175,7 +175,7 @@ def _first(story: Story, policy: Policy, manager: str) -> str:
 
 
 def _last(story: Story) -> str:
-    """Who is responsible for a call that is over: the last to talk (who stayed longest, then who came last)."""
+    """Who is responsible for a call that is over: the last to talk; who stayed longest, or came last."""
     if story.talks:
         last = max(reversed(story.talks), key=lambda talk: inf if talk.until is None else talk.until)
         return last.extension or last.name
