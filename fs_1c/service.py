@@ -25,6 +25,8 @@ HANDOVER = 0.25
 """Seconds that each of its last two steps may take, decisions and the end of sessions, while callers wait for
 its successor.
 """
+REMEMBERS_WITHIN = 3.0
+"""Seconds for which no switch is heard while the disk does not tell what the process before has left."""
 AFTER_A_RESTART = (
     "esl.transport",
     "esl.outbound",
@@ -116,14 +118,22 @@ class Service:
         for switch in esl.inbound:
             listener = inbound_door(self.integration, switch)
             listener.desk = self.desk
-            listener.open()
             self.inbound.append(listener)
         # A reserve makes the calls of whoever is registered there: nobody else is asked for them.
         own_first = sorted(self.inbound, key=lambda one: one.settings.role is Role.RESERVE)
         self.desk.lines = own_first
         self.integration.keep_warm()
         self.integration.tell_history()
+        await self._remembers()
+        for listener in () if self._stopping else self.inbound:
+            listener.open()
         STALLS.watch()
+
+    async def _remembers(self) -> None:
+        """Until the stories of calls that were up before go on: what a switch tells of them belongs there."""
+        if self.integration.history:
+            begun = asyncio.wrap_future(self.integration.history.begun)
+            await asyncio.wait({begun}, timeout=REMEMBERS_WITHIN)
 
     def _policy(self) -> Policy:
         settings = self.integration.settings

@@ -133,6 +133,22 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class RangAgain:
+    """A subscriber's telephone that had rung for a client before was the last that did. Told when the client
+    hangs up and has talked to no subscriber.
+
+    Attributes:
+        call_uuid, leg_uuid, extension: As of a `Conversation`; the leg is another one.
+        at: When; seconds since the epoch by the switch's clock, 0: it does not say.
+    """
+
+    call_uuid: str
+    leg_uuid: str
+    extension: str
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """A call is being recorded.
 
@@ -219,6 +235,15 @@ class TalksInside:
 
 
 CallEvent = (
-    Began | Conversation | Unidentified | TalksOutside | TalksInside | Parted | Resumed | Recorded | HungUp
+    Began
+    | Conversation
+    | Unidentified
+    | TalksOutside
+    | TalksInside
+    | Parted
+    | Resumed
+    | RangAgain
+    | Recorded
+    | HungUp
 )
 """What channel events tell us."""

@@ -44,6 +44,7 @@ class History(Observer):
         redis: Where services share it; None: each is on its own, and a reserve tells nothing.
 
     Attributes:
+        begun: Done when the stories that the process before has left go on, if its disk can be read.
         counted: Words by base and what became of them.
         desk: Tells how much waits, and has it tried at once, or dropped.
     """
@@ -53,6 +54,7 @@ class History(Observer):
         self._sending = Sending(path, office, self._found, redis)
         self._sharing = self._sending.sharing
         self._outbox = self._sending.outbox
+        self.begun = self._outbox.begun
         self._path = path
         self.counted, self.desk = self._sending.counted, self._sending.desk
         # What follows is the outbox' thread's own.

@@ -66,10 +66,12 @@ class Outbox:
     Attributes:
         flying: The calls of which a word is under way, each with whether the memory has it; the thread's own.
         lost: Words that nobody will be told, for want of room.
+        begun: Done when the sender has what the process before has left, if the disk has it.
     """
 
     def __init__(self, path: Path | None, sender: Sender) -> None:
         self.flying: dict[Key, bool] = {}
+        self.begun: Future[None] = Future()
         self._sender = sender
         self._place = Place(path, self.flying, sender.found)
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -157,16 +159,21 @@ class Outbox:
 
     def _work(self) -> None:
         ended = False
+        self._done([])  # what the process before has left comes before all that happens now
+        self.begun.set_result(None)
         while not (ended and self._jobs.empty()):
             jobs = self._gather()
             ended = ended or None in jobs
-            self._at = time.monotonic()
-            try:
-                self._turn([job for job in jobs if job is not None])
-            except Exception:
-                log.exception("history")
-            self._at = 0.0
+            self._done([job for job in jobs if job is not None])
         self._place.close()
+
+    def _done(self, jobs: list[Job]) -> None:
+        self._at = time.monotonic()
+        try:
+            self._turn(jobs)
+        except Exception:
+            log.exception("history")
+        self._at = 0.0
 
     def _gather(self) -> list[Job | None]:
         """What is to be done; nothing, if the time has come for something else."""

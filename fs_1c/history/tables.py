@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 from fs_1c.call import CallEvent, Conversation, TalksInside, TalksOutside, Unidentified
 from fs_1c.settings import PopWhen
@@ -124,22 +125,22 @@ def itoolabs(
 
 def owner(story: Story, policy: Policy, manager: str) -> str:
     """The extension of who is to own the call if it is missed; empty: nobody."""
-    return _heir(story.rang, policy, manager)
+    return _heir(story.rings[-1].extension if story.rings else "", policy, manager)
 
 
 def owns(extension: str, policy: Policy, manager: str) -> bool:
     """Whether he is to own it by the card that opens when his telephone rings. Who will be the last to ring
     nobody knows by then.
     """
-    return bool(extension) and _heir((extension,), policy, manager) == extension
+    return bool(extension) and _heir(extension, policy, manager) == extension
 
 
-def _heir(rang: tuple[str, ...], policy: Policy, manager: str) -> str:
+def _heir(rang_last: str, policy: Policy, manager: str) -> str:
     match policy.missed_owner:
         case "manager":
-            return manager or (rang[-1] if rang else "")
+            return manager or rang_last
         case "last-rung":
-            return rang[-1] if rang else ""
+            return rang_last
         case "nobody":
             return ""
         case extension:
@@ -164,7 +165,7 @@ def _talks(before: Story | None, event: CallEvent, after: Story) -> str | None:
 
 def _first(story: Story, policy: Policy, manager: str) -> str:
     """Whom a call can be said to be for, as soon as there is anybody."""
-    if story.outgoing:
+    if story.outgoing and story.extension:
         return story.extension
     if story.rings:
         return story.rings[0].extension
@@ -174,7 +175,8 @@ def _first(story: Story, policy: Policy, manager: str) -> str:
 
 
 def _last(story: Story) -> str:
-    """Who is responsible for a call that is over: the last who talked, else the last who rang."""
+    """Who is responsible for a call that is over: the last to talk; who stayed longest, or came last."""
     if story.talks:
-        return story.talks[-1].extension or story.talks[-1].name
-    return story.extension or (story.rang[-1] if story.rang else story.destination)
+        last = max(reversed(story.talks), key=lambda talk: inf if talk.until is None else talk.until)
+        return last.extension or last.name
+    return story.extension or (story.rings[-1].extension if story.rings else story.destination)

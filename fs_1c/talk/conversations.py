@@ -39,6 +39,7 @@ EVENTS = (
     "CHANNEL_UNBRIDGE",
     "CHANNEL_HANGUP_COMPLETE",
     "RECORD_START",
+    "RECORD_STOP",
 )
 """What a listener must subscribe to."""
 CUSTOM_EVENTS = (CONFERENCE, REGISTER, *UNREGISTER, USER_STATE)
@@ -124,7 +125,7 @@ class Conversations:
                 return self._bridged(uuid, event)
             case "CHANNEL_UNBRIDGE":
                 return self._unbridged(event)
-            case "RECORD_START":
+            case "RECORD_START" | "RECORD_STOP":  # nobody may have heard the first
                 return self._recorded(table.own(uuid, event), event)
             case "CHANNEL_HANGUP_COMPLETE":
                 ended = hung_up(uuid, event)
@@ -165,15 +166,17 @@ class Conversations:
             return self._meets(leg.uuid)
         # The bond and the other leg's headers stay when it is parked; this variable goes.
         leg.talks_to = value(dump, "variable_bridge_to")
+        if not leg.answered and (age := _rings_for(dump)):
+            return self._rings(leg, age)
         return self._pairs.bridged(leg.uuid, leg.talks_to, seconds_since(dump, "Caller-Channel-Bridged-Time"))
 
-    def _rings(self, leg: Leg) -> tuple[CallEvent, ...]:
-        """A telephone rings."""
-        if leg.loopback or leg.talks_to or not leg.outbound:
+    def _rings(self, leg: Leg, age: float = 0.0) -> tuple[CallEvent, ...]:
+        """A telephone rings, and has for so many seconds."""
+        if leg.loopback or leg.answered or not leg.outbound:
             return ()
         leg.rang = True
         self.presence.rings(leg)
-        return self._pairs.rings(leg)
+        return self._pairs.rings(leg, age)
 
     def _answered(self, leg: Leg, *, both: bool) -> tuple[CallEvent, ...]:
         self._table.picks_up(leg)
@@ -208,9 +211,16 @@ class Conversations:
 
     def _recorded(self, leg: Leg, event: Event) -> tuple[CallEvent, ...]:
         """A leg is recorded: which call that is may not be known yet."""
-        if len(leg.recorded) < MAX_FILES:
-            leg.recorded += ((event.get("Record-File-Path") or "")[:MAX_PATH],)
+        file = (event.get("Record-File-Path") or "")[:MAX_PATH]
+        if len(leg.recorded) < MAX_FILES and file not in leg.recorded:
+            leg.recorded += (file,)
         client = self._legs.get(self._table.end(leg.talks_to)) if leg.party.subscriber else leg
         if client is None or not client.began:
             return ()
         return self._pairs.files(client.told_as or client.uuid, leg)
+
+
+def _rings_for(dump: Event) -> float:
+    """For how many seconds that telephone has rung, perhaps with early media; 0: it has not said so."""
+    headers = ("Caller-Channel-Progress-Time", "Caller-Channel-Progress-Media-Time")
+    return max(seconds_since(dump, header) for header in headers)

@@ -65,7 +65,8 @@ class LegTable:
         """It is answered, and was so many seconds ago."""
         if not leg.answered and leg.party.subscriber and not leg.loopback:
             self.presence.talks(leg, age)
-        leg.answered = True
+        if not leg.answered:
+            leg.answered, leg.answered_at = True, max(0.0, self.now() - age)
 
     def forwards(self, uuid: str) -> None:
         """That telephone has sent the call on."""

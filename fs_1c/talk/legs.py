@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
+from fs_1c.call import RangAgain
 from fs_1c.talk.identity import (
     MAX_VALUE,
     Event,
@@ -41,8 +42,10 @@ class Leg:
         outbound: FreeSWITCH has called him, and not he FreeSWITCH.
         destination: The number that was dialled when it was created.
         originator: The leg for which he was called, or empty.
+        dialled: What that one had dialled by then, or empty; it may have gone on from whom it dialled first.
         loopback: It is one end of a loopback channel, or of a call of the switch to itself.
         loops_to: The other end of that, or empty: not known yet.
+        answered_at: When it was, by the switch's clock; 0: it is not, or the switch does not say.
         talks_to: The leg that it is bridged to, or empty.
         number: The number as it now is, of a caller from outside.
         looked_at: What of his that was made of.
@@ -50,13 +53,14 @@ class Leg:
         asked_by: The subscriber who has had him called, or empty.
         told: (extension, ringing) of what we have told about this client.
         told_as: The uuid by which that was told.
-        talked: Extensions that have talked to this client, in order.
+        talked: Extensions that have talked to this client, in order; of a subscriber his latest client.
         forwarded: The extension whose telephone has sent this client's call on.
         created: When it was, as the switch writes that; empty: it does not say.
         began: It has been told that this client's call began.
         talking: The subscribers' legs that hear this client now.
         recorded: The files that it is recorded to and that have not been told of.
         rang: His telephone has said that it rings.
+        rang_last: Of a client, whose telephone has rung last, if it had rung before.
         counted: The subscriber whose leg it is counted as, or empty; see `presence`.
         busy_since: Since when that keeps him from taking another call; 0: it does not.
     """
@@ -69,10 +73,12 @@ class Leg:
     base: str = ""
     key: str = ""
     originator: str = ""
+    dialled: str = ""
     loopback: bool = False
     loops_to: str = ""
     call_id: str = ""
     answered: bool = False
+    answered_at: float = 0.0
     talks_to: str = ""
     number: str = ""
     looked_at: tuple[str | None, ...] = ()
@@ -87,6 +93,7 @@ class Leg:
     talking: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
     rang: bool = False
+    rang_last: RangAgain | None = None
     counted: str = ""
     busy_since: float = 0.0
 
@@ -106,6 +113,7 @@ def own_leg(uuid: str, event: Event, people: People, set_: dict[str, str]) -> Le
         destination=value(event, "Caller-Destination-Number"),
         domain=_domain(event),
         originator=_originator(event) if outbound else "",
+        dialled=value(event, "Other-Leg-Destination-Number") if outbound else "",
         shows=value(event, "Caller-Caller-ID-Number") if outbound else "",
         loopback=loopback,
         loops_to=value(event, "variable_other_loopback_leg_uuid") if loopback else "",

@@ -14,6 +14,7 @@ from fs_1c.call import (
     CallEvent,
     Conversation,
     How,
+    RangAgain,
     Recorded,
     Resumed,
     TalksInside,
@@ -26,6 +27,10 @@ from fs_1c.talk.legs import Leg, seconds
 
 MAX_TOLD = 1000
 """Subscribers who have talked to one client in one call, or whose telephones have rung; no more are told."""
+
+
+DIGITS = 7
+"""By so many at its end a number is known whatever a trunk wants before them."""
 
 
 class Pairs:
@@ -46,15 +51,21 @@ class Pairs:
         one, two = legs.up.get(legs.end(uuid)), legs.up.get(legs.end(other_uuid))
         if one is None or two is None or not one.answered or not two.answered:
             return ()
+        if age:  # with early media they were bridged before that
+            age = max(0.0, min(age, legs.now() - max(one.answered_at, two.answered_at)))
         return self._pair(one, two, age=age)
 
-    def rings(self, leg: Leg) -> tuple[CallEvent, ...]:
+    def rings(self, leg: Leg, age: float = 0.0) -> tuple[CallEvent, ...]:
         """That telephone rings, for the leg that has it called."""
         caller = self._legs.caller_of(leg)
-        return () if caller is None else self._pair(caller, leg, ringing=True)
+        return () if caller is None else self._pair(caller, leg, ringing=True, age=age)
 
     def reached_nobody(self, leg: Leg) -> tuple[CallEvent, ...]:
-        """The call of a client who has hung up, or did not answer, before anybody was told of it."""
+        """The call of a client who has hung up, or did not answer, before anybody was told of it; and whose
+        telephone rang last.
+        """
+        if leg.rang_last and not leg.talked:
+            return (leg.rang_last,)
         if leg.began or leg.loopback or leg.party.subscriber:
             return ()
         if leg.outbound:
@@ -88,16 +99,18 @@ class Pairs:
             return ()
         what = (subscriber.party.name, ringing)
         if what in client.told:  # hold and resume, or back from a transfer
-            return () if ringing else self._again(client, subscriber)
+            return self._rings_again(client, subscriber) if ringing else self._again(client, subscriber, age)
         if len(client.told) >= MAX_TOLD:
             return ()
         client.base = client.base or subscriber.base  # exported: his leg says it first
         began = self._begins(client)
         client.told.add(what)
+        client.rang_last = None
         outgoing = self._has_called(subscriber, client)
         how, by = (How.ANSWERED, "") if ringing or outgoing else _how(client, subscriber)
         if not ringing:
             client.talked.append(subscriber.party.name)
+            subscriber.talked = [number]
             client.talking += (subscriber.uuid,)
         conversation = Conversation(
             call_uuid=client.told_as,
@@ -118,11 +131,17 @@ class Pairs:
         files = self.files(client.told_as, client) + self.files(client.told_as, subscriber)
         return (*began, conversation, *files)
 
-    def _again(self, client: Leg, subscriber: Leg) -> tuple[CallEvent, ...]:
+    def _rings_again(self, client: Leg, subscriber: Leg) -> tuple[CallEvent, ...]:
+        """A queue rings the same people for long: that is told once, and only if it matters."""
+        name, now = subscriber.party.name, self._legs.now()
+        client.rang_last = RangAgain(client.told_as, subscriber.uuid, name, now)
+        return ()
+
+    def _again(self, client: Leg, subscriber: Leg, age: float) -> tuple[CallEvent, ...]:
         if subscriber.uuid in client.talking or len(client.talking) >= MAX_TOLD:
             return ()
         client.talking += (subscriber.uuid,)
-        return (Resumed(client.told_as, subscriber.uuid, subscriber.party.name, self._legs.now()),)
+        return (Resumed(client.told_as, subscriber.uuid, subscriber.party.name, self._ago(age)),)
 
     def _inside(self, one: Leg, two: Leg, ringing: bool, age: float) -> tuple[CallEvent, ...]:
         """Two subscribers, of whom one has called the other."""
@@ -185,15 +204,17 @@ class Pairs:
 
     def _number(self, client: Leg) -> str:
         """A client's number: as he calls now; of one who was called, as the subscriber has dialled it, for a
-        trunk may want digits before it.
+        trunk may want digits before it. But not whom he has talked to, if he was sent on to this one then.
         """
+        name, people = client.party.name, self._people
         if not client.outbound:
-            return client.number or client.party.name
+            return client.number or name
         caller = self._has_him_called(client)
         dialled = caller.destination if caller else ""
-        if not self._people.is_number(dialled) or same_number(dialled, client.party.name, self._people):
-            return client.party.name
-        return dialled
+        if caller is None or not people.is_number(dialled) or same_number(dialled, name, people):
+            return name
+        sent_on = caller.talked and same_number(client.dialled, name, people)
+        return name if sent_on and not name.endswith(dialled[-DIGITS:]) else dialled
 
     def _has_called(self, subscriber: Leg, client: Leg) -> bool:
         """Whether this subscriber, and nobody else, has called that client."""

@@ -42,6 +42,11 @@ SAID: dict[str, tuple[str, str, str]] = {
         "INCOMING 244 by u244; ACCEPTED 244; ACCEPTED 245; COMPLETED 245; history 245 Success 2",
         "START; IncomingCall 244; ANSWER 244; IncomingCall 245; ANSWER 245; END 245 ANSWER 2",
     ),
+    "inbound_client_called_first": (
+        "START 89235292926; PREANSWER 561*; ANSWER 561; HANGUP 561 ANSWER 2; END 561",
+        "OUTGOING 561; ACCEPTED 561; COMPLETED 561; history 561 Success 2",
+        "START; IncomingCall 561; ANSWER 561; END 561 ANSWER 2",
+    ),
     "inbound_click_to_call": (
         "START 244; ANSWER 244; HANGUP 244 ANSWER 1; END 244",
         "OUTGOING 244; COMPLETED 244; history 244 Success 1",
@@ -56,6 +61,11 @@ SAID: dict[str, tuple[str, str, str]] = {
         "START valet; PREANSWER 245*; ANSWER 245; HANGUP 245 ANSWER 1; END 245",
         "INCOMING 245 by valet; ACCEPTED 245; COMPLETED 245; history 245 Success 1",
         "START; IncomingCall 245; ANSWER 245; END 245 ANSWER 1",
+    ),
+    "inbound_early_media_asked_about": (
+        "START 74953900340; PREANSWER 341*; ANSWER 341; HANGUP 341 ANSWER 1; END 341",
+        "INCOMING 341 by 74953900340; ACCEPTED 341; COMPLETED 341; history 341 Success 1",
+        "START; IncomingCall 341; ANSWER 341; END 341 ANSWER 1",
     ),
     "inbound_early_media_unanswered": (
         "START 244; PREANSWER 244*; HANGUP 244 missed 0; END 244",
@@ -108,6 +118,11 @@ SAID: dict[str, tuple[str, str, str]] = {
         "INCOMING 244 by 244; ACCEPTED 243; COMPLETED 243; history 243 Success 1",
         "START; IncomingCall 243; ANSWER 243; END 243 ANSWER 1",
     ),
+    "inbound_rings_again": (
+        "START 74957600390; PREANSWER 391*; HANGUP 391 missed 0; END 391",
+        "INCOMING 391 by 74957600390; CANCELLED 391; history 391 missed 0",
+        "START; END 391* missed 0",
+    ),
     "inbound_three_way": (
         "START 244; PREANSWER 244*; ANSWER 244; HANGUP 244 ANSWER 1; END 244",
         "INCOMING 244 by 244; ACCEPTED 244; COMPLETED 244; history 244 Success 1",
@@ -135,6 +150,14 @@ SAID: dict[str, tuple[str, str, str]] = {
         "END 243",
         "INCOMING 244 by 74951234567; ACCEPTED 244; ACCEPTED 243; COMPLETED 243; history 243 Success 8",
         "START; IncomingCall 244; ANSWER 244; IncomingCall 243; ANSWER 243; END 243 ANSWER 8",
+    ),
+    "03c_refer_attended_outside": (
+        "START 74951000410; PREANSWER 410*; ANSWER 410; ANSWER 89237774100; HANGUP 89237774100 ANSWER 5; "
+        "END 89237774100 | START 410; ANSWER 410; HANGUP 410 ANSWER 2; END 410",
+        "INCOMING 410 by 74951000410; ACCEPTED 410; COMPLETED 89237774100; history 89237774100 Success 5 | "
+        "OUTGOING 410; COMPLETED 410; history 410 Success 2",
+        "START; IncomingCall 410; ANSWER 410; ANSWER 89237774100; END 89237774100 ANSWER 5 | "
+        "START 410; ANSWER 410; END 410 ANSWER 2",
     ),
     "06_call_waiting": (
         "START 74951234573; PREANSWER 244*; ANSWER 244; HANGUP 244 ANSWER 9; END 244"
@@ -178,6 +201,12 @@ SAID: dict[str, tuple[str, str, str]] = {
         "START 244; ANSWER 244; HANGUP 244 ANSWER 3; END 244",
         "OUTGOING 244; COMPLETED 244; history 244 Success 3",
         "START 244; ANSWER 244; END 244 ANSWER 3",
+    ),
+    "12f_outgoing_sent_on": (
+        "START 621; ANSWER 621; HANGUP 621 ANSWER 1; END 621 | START 621; HANGUP 621 missed 0; END 621",
+        "OUTGOING 621; COMPLETED 621; history 621 Success 1 | "
+        "OUTGOING 621; CANCELLED 621; history 621 missed 0",
+        "START 621; ANSWER 621; END 621 ANSWER 1 | START 621; END 621 missed 0",
     ),
     "13_valet": (
         "START 74951234573; PREANSWER 244*; ANSWER 244; PREANSWER 243*; ANSWER 243; HANGUP 243 ANSWER 6; "
@@ -260,6 +289,11 @@ AT_A_RING: dict[str, tuple[str, str, str]] = {
         "START 244; PREANSWER 244*; HANGUP 244 missed 0; END 244",
         "INCOMING 244 by 244; ACCEPTED 244; CANCELLED 244; history 244 missed 0",
         "START; IncomingCall 244; END 244* missed 0",
+    ),
+    "inbound_rings_again": (
+        "START 74957600390; PREANSWER 391*; PREANSWER 392*; HANGUP 391 missed 0; END 391",
+        "INCOMING 391 by 74957600390; ACCEPTED 391; ACCEPTED 392; CANCELLED 391; history 391 missed 0",
+        "START; IncomingCall 391; IncomingCall 392; END 391* missed 0",
     ),
     "inbound_failover": (
         "START failover; PREANSWER 247*; PREANSWER 245*; ANSWER 245; HANGUP 245 ANSWER 2; END 245",

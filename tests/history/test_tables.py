@@ -80,6 +80,20 @@ def test_a_manager_outside_has_answered() -> None:
     assert shown(told(unknown, mobilon)).startswith("START 74951234567; ANSWER 74951234567; HANGUP")
 
 
+def test_who_looks_in_at_a_conference_is_not_responsible() -> None:
+    """But who stays to the end, like the one before him, is."""
+    both: list[CallEvent] = [
+        CLIENT,
+        *(Conversation("call", leg, "1", leg, at=11.0) for leg in ("244", "245")),
+    ]
+    over = HungUp("call", 20.0)
+    (looked_in,), (stayed,) = (
+        told([*both, *ends], mobilon) for ends in ((HungUp("245", 13.0), over), (over,))
+    )
+    assert shown([looked_in]) == "START 74951234567; ANSWER 244; ANSWER 245; HANGUP 244; END 244"
+    assert shown([stayed]) == "START 74951234567; ANSWER 244; ANSWER 245; HANGUP 245; END 245"
+
+
 def test_an_outgoing_call_that_nobody_takes() -> None:
     calls: list[CallEvent] = [
         Began("call", "call", "89235292926", "89235292926", "", "244", "a", True, 10.0),

@@ -28,8 +28,10 @@ EXPECTED: dict[str, list[str]] = {
     "inbound_manager_hangs_up": ["249"],
     "inbound_attended_up": ["244", "245"],
     "inbound_click_to_call": ["244"],
+    "inbound_client_called_first": ["561"],
     "inbound_early_media": ["244"],
     "inbound_early_media_after_answer": ["245"],
+    "inbound_early_media_asked_about": ["341"],
     "inbound_early_media_unanswered": [],
     "inbound_hold": ["244"],
     "inbound_internal": [],
@@ -38,6 +40,7 @@ EXPECTED: dict[str, list[str]] = {
     "inbound_park": ["244", "245"],
     "inbound_pickup": ["245"],
     "inbound_pickup_from_a_phone": ["243"],
+    "inbound_rings_again": [],
     "inbound_three_way": ["244"],
 }
 
@@ -101,6 +104,7 @@ RINGS = {
     "inbound_abandoned": ["247"],
     "inbound_failover": ["247", "245"],
     "inbound_loopback_group": ["244", "245"],
+    "inbound_client_called_first": ["561"],
     "inbound_early_media": ["244"],
     "inbound_pickup": ["244"],  # the other one was called by the switch, for nobody
     "inbound_outgoing": [],

@@ -36,10 +36,14 @@ TOLD: dict[str, str] = {
     "inbound_answered": "89235292926 in r244 t244 0.98",
     "inbound_attended_transfer": "89235292926 in r244 t244 t243 2.52",
     "inbound_attended_up": "89235292926 in r244 t244 t245 1.20",
+    # Whom he has asked outside has a call of his own.
+    "03c_refer_attended_outside": "89235292926 in r410 t410 t 5.40; 89237774100 out t410 1.56",
     "inbound_blind_transfer": "89235292926 in r244 r245 t244 t245 1.82",
+    "inbound_client_called_first": "89235292926 out r561 t561 1.62",
     "inbound_click_to_call": "89235292926 out t244 0.56",
     "inbound_early_media": "89235292926 in r244 t244 0.50",
     "inbound_early_media_after_answer": "89235292926 in r245 t245 0.50",
+    "inbound_early_media_asked_about": "89235292926 in r341 t341 1.22",
     "inbound_early_media_unanswered": "89235292926 in r244:ORIGINATOR_CANCEL missed",
     "inbound_failover": "89235292926 in r247:NO_ANSWER r245 t245 2.08",
     "inbound_group": "89235292926 in r244 r245:LOSE_RACE t244 1.00",
@@ -51,6 +55,7 @@ TOLD: dict[str, str] = {
     "inbound_park": "89235292926 in r244 t244 t245 1.50",
     "inbound_pickup": "89235292926 in r244:PICKED_OFF t245 0.78",
     "inbound_pickup_from_a_phone": "89235292926 in r244:PICKED_OFF t243 0.76",
+    "inbound_rings_again": "89235292926 in r391:NO_ANSWER r392:NO_ANSWER r391:ORIGINATOR_CANCEL missed",
     "inbound_three_way": "89235292926 in r244 t244 1.24",
     "01_plain": "89235292926 in r244 t244 1.22",
     "02_refer_blind": "89235292926 in r244 r243 t244 t243 4.28",
@@ -64,6 +69,7 @@ TOLD: dict[str, str] = {
     "12_outgoing": "89235292926 out t244 2.98",
     "12b_outgoing_then_blind": "89235292926 out r243 t244 t243 6.00",
     "12e_click_to_call": "89235292926 out t244 3.48",
+    "12f_outgoing_sent_on": "89235292926 out t621 1.38; 89237776200 out 0.00",
     "13_valet": "89235292926 in r244 t244 t243 5.92",
     "14_threeway_then_leaves": "89235292926 in r244 t244 t243 7.98",
     "04_outside_and_back": "89235292926 in r244 t244 1.04",
@@ -141,6 +147,19 @@ def test_a_service_that_starts_in_the_middle_takes_the_story_up(name: str) -> No
     assert (story.call_uuid, story.began, story.ended) == (whole.call_uuid, whole.began, whole.ended)
     assert story.talks[-1].extension == whole.talks[-1].extension
     assert abs(story.talks[-1].at - whole.talks[-1].at) < 0.1
+
+
+def test_a_telephone_that_rings_with_early_media_is_asked_about() -> None:
+    """It rings, though it is bridged; and who was bridged before he answered has not talked since then."""
+    name = "inbound_early_media_asked_about"
+    (whole,) = stories_of(feed_of(name))
+    conversations, stories = Conversations(PLAN), Stories()
+    told = [one for dump in dumps(name) for one in conversations.feed(dump)]
+    assert [type(one) for one in told] == [Began, Conversation, Conversation]
+    *_, story = map(stories.heard, told)
+    assert story is not None
+    assert abs(story.rings[0].at - whole.rings[0].at) < 0.1
+    assert abs(story.talks[0].at - whole.talks[0].at) < 0.1
 
 
 @pytest.mark.parametrize("name", ["inbound_abandoned", "inbound_answered", "inbound_group"])
@@ -260,9 +279,11 @@ def test_recordings_belong_to_the_call_whichever_leg_is_recorded_and_whenever() 
     client, subscriber = feed[0].get("Unique-ID") or "", feed[1].get("Unique-ID") or ""
     early = leg(client, "RECORD_START", 1000, Record_File_Path="/rec/whole.wav", **CLIENT)
     late = {"Event-Name": "RECORD_START", "Unique-ID": subscriber, "Record-File-Path": "/rec/he.wav"}
+    unheard = {"Event-Name": "RECORD_STOP", "Unique-ID": client, "Record-File-Path": "/rec/began-unheard.wav"}
     bridged = next(i for i, one in enumerate(feed) if one.get("Event-Name") == "CHANNEL_BRIDGE")
-    (story,) = stories_of([feed[0], early, *feed[1 : bridged + 1], late, late, *feed[bridged + 1 :]])
-    assert story.recordings == ("/rec/whole.wav", "/rec/he.wav")
+    later = [late, late, {**early, "Event-Name": "RECORD_STOP"}, unheard]
+    (story,) = stories_of([feed[0], early, *feed[1 : bridged + 1], *later, *feed[bridged + 1 :]])
+    assert story.recordings == ("/rec/whole.wav", "/rec/he.wav", "/rec/began-unheard.wav")
 
 
 def test_who_is_parked_and_fetched_by_the_same_goes_on_talking() -> None:

@@ -10,6 +10,7 @@ from fs_1c.call import (
     CallEvent,
     Conversation,
     HungUp,
+    Recorded,
     Resumed,
     TalksInside,
     TalksOutside,
@@ -80,8 +81,10 @@ class Stories:
             if not isinstance(event, Conversation | Unidentified):
                 return None
             before = _unbegun(event)
+        if isinstance(event, Recorded) and event.file in before.recordings:
+            return None  # that it is over
         if isinstance(event, Conversation | Resumed | Unidentified | TalksOutside | TalksInside):
-            self._call_of[event.leg_uuid] = call
+            self._talks(event.leg_uuid, call)
         story = before.after(event)
         if switch and not story.switch:
             story = story._replace(switch=switch)
@@ -93,13 +96,21 @@ class Stories:
                 self._forget(next(iter(self._stories)))
         return story
 
+    def _talks(self, leg: str, call: str) -> None:
+        """Whoever has a call of his own, as a client whom a subscriber has called and hands on to another,
+        ends that one when he hangs up; who talked to him has parted from him then.
+        """
+        own = self._stories.get(self._call_of.get(leg, ""))
+        if own is None or leg not in own.clients:
+            self._call_of[leg] = call
+
     def _begun(self, event: Began, before: Story | None, call: str, switch: str) -> tuple[Story, str]:
         """The story that begins, or that goes on by another trunk."""
         asked_by = event.asked_by
         known = self._stories.get(self._call_of.get(asked_by, "")) if asked_by else None
         if known is not None and known.internal:  # his leg is that call's
             known, asked_by = None, ""
-        if before is None and known and known.number == event.number and not known.talks:
+        if before is None and known and known.outgoing and not known.talks:
             before, call = known, known.call_uuid
         self._call_of[event.leg_uuid] = self._call_of[event.call_uuid] = call
         if asked_by:

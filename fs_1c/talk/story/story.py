@@ -12,6 +12,7 @@ from fs_1c.call import (
     How,
     HungUp,
     Parted,
+    RangAgain,
     Recorded,
     Resumed,
     TalksInside,
@@ -160,7 +161,7 @@ class Story(NamedTuple):
                     return self
                 others = tuple(leg for leg in self.clients if leg != event.leg_uuid)
                 return self._replace(clients=(*others, event.leg_uuid))
-            case Conversation(ringing=True):
+            case Conversation(ringing=True) | RangAgain():
                 if any(ring.leg_uuid == event.leg_uuid for ring in self.rings):
                     return self
                 return self._replace(rings=_and(self.rings, Ring(event.extension, event.leg_uuid, event.at)))

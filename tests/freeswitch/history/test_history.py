@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from fs_1c.simulator.onec import Client, Document
+from tests.freeswitch.configuration import DOMAIN
 from tests.freeswitch.office import Office
 from tests.freeswitch.phones import BARESIP, Softphone
 from tests.freeswitch.presence.test_phones import Desks, replaced
@@ -270,38 +271,49 @@ def queue(calls: Calls, client: str) -> Truth:
     return Truth(client, "245", calls.ends(clock, caller), call=caller.call_id)
 
 
-def called(calls: Calls, client: str, command: Callable[[], object], who: str) -> Truth:
-    """A subscriber calls a client, whose telephone rings for long."""
+def called(calls: Calls, client: str, who: str, theirs: Leg, last: Leg) -> Truth:
+    """`last`, the client's leg or the subscriber's, rings for long before they talk."""
     desks = calls.desks
-    phone = desks.phone(client, Manner.RINGS)
-    command()
-    leg = phone.rings()
     time.sleep(RINGS)
     clock = Clock()
-    leg.answer()
+    last.answer()
     desks.until(lambda: client in desks.switch.api("show bridged_calls"), "they are not connected", PATIENCE)
     clock.began()
     time.sleep(TALKS)
     clock.ending()
-    leg.hang_up()
+    theirs.hang_up()
     desks.until(lambda: client not in desks.switch.api("show channels"), "they stay", PATIENCE)
     return Truth(client, who, clock.ended(), outgoing=True)
 
 
+def originate(calls: Calls, what: str) -> None:
+    assert calls.desks.switch.api(f"bgapi originate {what}").startswith("+OK")
+
+
 def outgoing(calls: Calls, client: str) -> Truth:
-    soft = calls.soft["244"]
-    return called(calls, client, lambda: soft.command("dial", soft.uri(client)), "244")
+    phone, soft = calls.desks.phone(client, Manner.RINGS), calls.soft["244"]
+    soft.command("dial", soft.uri(client))
+    leg = phone.rings()
+    return called(calls, client, "244", leg, leg)
 
 
 def callback(calls: Calls, client: str) -> Truth:
     """The switch calls the subscriber first, then the client."""
+    phone = calls.desks.phone(client, Manner.RINGS)
+    originate(calls, f"{{origination_caller_id_number={client}}}user/241@127.0.0.1 {client} XML default")
+    calls.at("241", client).answer()
+    leg = phone.rings()
+    return called(calls, client, "241", leg, leg)
 
-    def command() -> None:
-        asked = f"{{origination_caller_id_number={client}}}user/241@127.0.0.1 {client} XML default"
-        assert calls.desks.switch.api(f"bgapi originate {asked}").startswith("+OK")
-        calls.at("241", client).answer()
 
-    return called(calls, client, command, "241")
+def client_called_first(calls: Calls, client: str) -> Truth:
+    """As a dialler does: when he answers, a subscriber's telephone rings."""
+    phone = calls.desks.phone(client, Manner.RINGS)
+    where = f"{{domain_name={DOMAIN}}}sofia/internal/sip:{client}@{DOMAIN}:{calls.agents.port}"
+    originate(calls, f"{where} 241 XML default")
+    theirs = phone.rings()
+    theirs.answer()
+    return called(calls, client, "241", theirs, calls.at("241", client))
 
 
 Scenario = Callable[[Calls, str], Truth]
@@ -322,6 +334,7 @@ MANAGERS: dict[Scenario, str] = {
     queue: "246",
     outgoing: "",
     callback: "",
+    client_called_first: "",
 }
 CLIENTS = {play: f"8923111{index:04}" for index, play in enumerate(MANAGERS, 10)}
 

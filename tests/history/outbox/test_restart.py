@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 
 from fs_1c.call import Began, Conversation, HungUp, Outcome, TalksOutside
 from fs_1c.esl.listening import Listening
+from fs_1c.history import kept
 from fs_1c.history.changes import Changes
 from fs_1c.history.stories import as_json, of_json
 from fs_1c.integration import Integration
 from fs_1c.numbers import NumberPlan
 from fs_1c.onec import CallState, Card, Client, OneCError, Reached
+from fs_1c.service import Service
 from fs_1c.settings import build
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from fs_1c.talk import Conversations, Stories, Story
@@ -92,6 +95,44 @@ def test_calls_that_ended_while_no_service_was_there_are_ended(ear: Ear, tmp_pat
         happen(one, answered("up")[2:])
         until(lambda: ear.states("up") == ALL)
     assert len(ear.told) == 8
+
+
+@pytest.mark.parametrize("patience", [60.0, 0.05])
+def test_no_switch_is_heard_before_the_disk_has_told_what_was_up_unless_it_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    """What a switch tells of a call that was up, and that it is over, belongs to the story that goes on."""
+    monkeypatch.setattr("fs_1c.service.REMEMBERS_WITHIN", patience)
+    waits, tells = patience == 60.0, threading.Event()
+
+    async def story() -> None:
+        heard: asyncio.Future[set[str]] = asyncio.get_running_loop().create_future()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if not heard.done():
+                heard.set_result(only.integration.legs(switch))
+            writer.close()
+
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        switch = "{}:{}".format(*server.sockets[0].getsockname())
+        with telling(tmp_path) as one:
+            happen(one, answered("call-1")[:2], switch=switch)
+            until(lambda: one.history.waiting()["default"].words == 2)  # type: ignore[union-attr]
+        begin = kept.begin
+        monkeypatch.setattr(kept, "begin", lambda *of: tells.wait(SOON) and begin(*of))
+        esl = {"outbound": {"enabled": False}, "inbound": [{"address": switch}]}
+        only = Service(build(settings(tmp_path, esl=esl, http={"enabled": False})))
+        starting = asyncio.create_task(only.start())
+        if waits:
+            await asyncio.wait({heard}, timeout=0.2)
+            tells.set()
+        assert await asyncio.wait_for(heard, SOON) == ({"call-1", "call-1-a"} if waits else set())
+        tells.set()
+        await starting
+        await only.stop()
+        server.close()
+
+    asyncio.run(story())
 
 
 def test_what_began_before_is_not_said_to_begin_again(ear: Ear, tmp_path: Path) -> None:
