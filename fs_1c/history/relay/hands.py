@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 
 BEHIND = 30.0
 """Seconds until it is tried again to put what Redis had no room for."""
+IN_DOUBT_AFTER = 60.0
+"""Seconds after which the own service's file alone knows whether it has said a word without Redis: what it
+tells Redis when that is back is of the last `relay.RECENT`, and after a restart no more than `TOLD`.
+"""
 ROWS = 500
 """Words that are read at a time."""
 TOLD = 5000
@@ -117,12 +121,13 @@ class Hands:
             try:
                 for _, group in groupby(ring, lambda one: (one[1].base, one[1].call)):
                     said = list(group)
-                    ours = [one for one in said if not (doubt and one[1].once and not part.safe(one[1]))]
+                    ours = [one for one in said if not (one[1].once and _left(part, one[1], doubt=doubt))]
                     left += len(said) - len(ours)
                     _, _, manager, over = said[-1]
                     if ours:  # while there is doubt the own service has something to say of the end
                         words = [one[1] for one in ours]
-                        taken += self._offer(part, words, manager, over=over and not doubt)
+                        all_ours = over and not doubt and len(ours) == len(said)
+                        taken += self._offer(part, words, manager, over=all_ours)
                     if his := [one[1] for one in said if one not in ours]:
                         self._leave(part, his, there.owner)
                     offered.update(map(id, said))
@@ -139,11 +144,13 @@ class Hands:
                 f", {left} are not, for it may have said them without Redis" if left else "",
             )
 
-    def adopt_waiting(self, part: Part) -> None:
-        """An own service: what waits in Redis is ours, too."""
+    def adopt_waiting(self, part: Part, *, left: bool = False) -> None:
+        """An own service: what waits in Redis is ours, too; `left`: what has been left to us, no more."""
         managers: dict[str, str] = {}
         for found in self.read(part, part.life):
-            self._adopt(part, found, managers)
+            words = tuple(one for one in found.words if not left or one[1].startswith(NOBODY))
+            if words or not left:
+                self._adopt(part, replace(found, words=words), managers)
         self._host.adopted(managers)
 
     def _adopt_all(self, part: Part, *, doubt: bool) -> tuple[int, int]:
@@ -152,7 +159,9 @@ class Hands:
         taken = left = 0
         for found in self.read(part, part.life, long=True):
             words = tuple(
-                (word, by) for word, by in found.words if not (doubt and word.once and by != self._shared.me)
+                (word, by)
+                for word, by in found.words
+                if not word.once or by == self._shared.me or not (doubt or by.startswith(NOBODY))
             )
             left += len(found.words) - len(words)
             taken += self._adopt(part, replace(found, words=words), managers)
@@ -259,6 +268,11 @@ class Hands:
             if reply.result() != b"life":
                 return
         part.life = ""
+
+
+def _left(part: Part, word: Word, *, doubt: bool) -> bool:
+    """Whether a harmful word is the own service's to look at."""
+    return (doubt or time.time() - word.made > IN_DOUBT_AFTER) and not part.safe(word)
 
 
 def is_anothers(word: Word, by: str, me: str) -> bool:

@@ -90,6 +90,7 @@ class Part:
         owed: How many of its words had been heard when it came back: it may have missed what was before.
         owner: The own service's name, as it was last.
         heard_out: An own service: what it was called when it knew what a reserve had heard.
+        took: An own service: what it was called when it took what a reserve had left to it.
         hears, hears_since: What it is called while it waits for that in Redis, and since when.
         tells_told: Redis has not heard yet what the process before had said.
         at: When we were in Redis last, or began, on the monotonic clock.
@@ -111,6 +112,7 @@ class Part:
     owed: int = NOTHING
     owner: str = ""
     heard_out: str = ""
+    took: str = ""
     hears: str = ""
     hears_since: float = 0.0
     tells_told: bool = True

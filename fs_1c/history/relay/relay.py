@@ -30,8 +30,9 @@ it waits till its presence has been handed on for a while.
 its presence on without a gap: no reserve has acted since. A reserve compares since when the own service has
 not been in Redis with since when it is not at the switch: it leaves alone what that may have said meanwhile.
 When Redis is back the own service first says there what has come to its end and what waits, and then that it
-is here. After a restart it has that from its file; so what a reserve has left to it because only that file
-can know is not for one with another file: that counts as told.
+is here. After a restart it has that from its file. So what a reserve could say only after a minute
+(`hands.IN_DOUBT_AFTER`) it leaves to that file, which knows; it is not for one with another file: that counts
+as told.
 
 *Redis has lost what it knew* (it was started anew and keeps nothing on a disk): each life of it has a name,
 in each word with it, and what was made while another may have acted counts as told, for nobody can know. So a
@@ -284,13 +285,13 @@ class Relay:
         except Exception:
             part.life = ""
             log.exception("history of %s in Redis", part.switch)
-        with contextlib.suppress(Away):
+        with contextlib.suppress(Away, Lost, TimeoutError):
             self._hear_out(part)
 
     def _hear_out(self, part: Part) -> None:
         """Whether the reserve has said what it has heard and we have not, or there is none."""
         me, now = part.post.life, time.monotonic()
-        if part.reserve or not me or part.heard_out == me:
+        if part.reserve or not me or me in (part.took, "" if part.shares else part.heard_out):
             return
         if not part.shares:
             over = part.asked or (part.post.alone_for() or 0.0) >= NOBODY_HEARD
@@ -299,8 +300,11 @@ class Relay:
         else:
             if part.hears != me:
                 part.hears, part.hears_since = me, now
-            over = now - part.hears_since >= HEARS_OUT or self._shared.heard(part.switch) == me
-        if over:
+            over = now - part.hears_since >= HEARS_OUT
+            if self._shared.heard(part.switch) == me:  # however late
+                self._hands.adopt_waiting(part, left=True)
+                part.took, over = me, True
+        if over and part.heard_out != me:
             self._heard_out(part, me)
 
     def _heard_out(self, part: Part, me: str) -> None:

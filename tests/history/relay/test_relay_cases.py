@@ -189,6 +189,7 @@ def test_a_call_that_was_there_while_nobody_spoke_is_told_by_who_has_heard_it(bo
     both.reserve.line.cut = False
     both.pass_(3)
     both.says()
+    both.says(both.own)  # how it ended, for the reserve does not know any more whether that has been said
     assert both.told(another) == ALL
 
 
