@@ -376,6 +376,8 @@ def test_fs_cli_knows_every_command_of_the_documents(company: ShippedCompany) ->
     for command in documented:
         if command.startswith("reload mod_") or (command.startswith("callcenter") and not QUEUE):
             continue  # the event socket is reloaded below
+        if command.endswith(" restart"):
+            continue  # a profile that comes back when it likes would take the next test's call with it
         own = command.replace("UUID", caller.call_id).replace("pbx.example", "first.example")
         told = fs_cli(company.switch, own)
         assert told and not told.startswith(("-ERR", "-USAGE")), f"{own}: {told}"

@@ -178,12 +178,6 @@ def test_nobody_listening_is_surely_not_reached(onec: OneCSimulator) -> None:
     assert "0x" not in error.message
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:70000/x", "http://[::1/x"])
-def test_a_url_that_is_none_is_surely_not_reached(url: str) -> None:
-    error = error_at(url)
-    assert (error.kind, error.reached) == ("settings", Reached.NO)
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A self-signed certificate of 127.0.0.1, its key beside it, as 1C's servers often have one."""
