@@ -7,6 +7,6 @@ be told again, is pure (`pace`). How much waits and why, the `desk` says.
 
 from fs_1c.history.history import History
 from fs_1c.history.office import Base, Office, history_file, policy_of
-from fs_1c.history.waiting import CallWaits, in_file
+from fs_1c.history.waiting import CallWaits, bases_as_json, in_file
 
-__all__ = ["Base", "CallWaits", "History", "Office", "history_file", "in_file", "policy_of"]
+__all__ = ["Base", "CallWaits", "History", "Office", "bases_as_json", "history_file", "in_file", "policy_of"]

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from fs_1c.history import CallWaits, History
+from fs_1c.history import CallWaits, History, bases_as_json
 from fs_1c.integration import Integration
 from fs_1c.web.exchange import Refusal, body_of
 from fs_1c.web.gate import with_token
@@ -116,15 +116,7 @@ def state_of(integration: Integration) -> dict[str, object] | None:
     for (base, told), count in list(history.counted.items()):
         counted.setdefault(base, {})[told.value.replace(" ", "_")] = count
     return {
-        "bases": {
-            name: {
-                "words": waits.words,
-                "calls": waits.calls,
-                "oldest_s": round(max(0.0, now - waits.oldest), 1),
-                "error": waits.error or None,
-            }
-            for name, waits in seen.bases.items()
-        },
+        "bases": bases_as_json(seen.bases, now),
         "told": counted,
         "lost": seen.lost,
         "disk": "late" if seen.late else "away" if seen.away else "well",

@@ -16,7 +16,7 @@ from fs_1c.cli.common import out, refuse_unknown_base, usable_settings
 from fs_1c.cli.history.lines import lines, words_of
 from fs_1c.cli.running import NOBODY, ask, stranger, tell
 from fs_1c.cli.terminal import say
-from fs_1c.history import history_file, in_file
+from fs_1c.history import bases_as_json, history_file, in_file
 from fs_1c.language import _, ngettext
 from fs_1c.settings import Settings
 from fs_1c.sqlite_file import Newer
@@ -135,15 +135,7 @@ def _of_the_file(settings: Settings, wanted: Wanted, as_json: bool) -> int:
         return 1
     now = time.time()
     told: dict[str, Any] = {
-        "bases": {
-            name: {
-                "words": waits.words,
-                "calls": waits.calls,
-                "oldest_s": round(max(0.0, now - waits.oldest), 1),
-                "error": waits.error or None,
-            }
-            for name, waits in bases.items()
-        },
+        "bases": bases_as_json(bases, now),
         "calls": [{**asdict(one), "error": one.error or None} for one in found],
     }
     where = _("the service does not run; this is in {path}", path=path)

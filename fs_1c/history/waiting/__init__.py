@@ -3,7 +3,7 @@ what the log says of it.
 """
 
 from fs_1c.history.waiting.calls import CallWaits
-from fs_1c.history.waiting.desk import Desk, Seen, in_file
+from fs_1c.history.waiting.desk import Desk, Seen, bases_as_json, in_file
 from fs_1c.history.waiting.saying import Saying
 
-__all__ = ["CallWaits", "Desk", "Saying", "Seen", "in_file"]
+__all__ = ["CallWaits", "Desk", "Saying", "Seen", "bases_as_json", "in_file"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fs_1c.call import Told
 from fs_1c.history import kept
@@ -175,6 +175,21 @@ class Desk:
         if not self._outbox.is_open:
             raise TimeoutError("the history is not told here")
         return answer.result(ANSWERS_WITHIN)
+
+
+def bases_as_json(bases: Mapping[str, Waits], now: float) -> dict[str, dict[str, Any]]:
+    """What waits for each, as the service's door and the command tell it. `oldest_s`: seconds, at `now` since
+    the epoch.
+    """
+    return {
+        name: {
+            "words": waits.words,
+            "calls": waits.calls,
+            "oldest_s": round(max(0.0, now - waits.oldest), 1),
+            "error": waits.error or None,
+        }
+        for name, waits in bases.items()
+    }
 
 
 def in_file(path: Path, base: str, call: str, limit: int) -> tuple[Mapping[str, Waits], list[CallWaits]]:
