@@ -291,7 +291,7 @@ class Relay:
     def _hear_out(self, part: Part) -> None:
         """Whether the reserve has said what it has heard and we have not, or there is none."""
         me, now = part.post.life, time.monotonic()
-        if part.reserve or not me or me in (part.took, "" if part.shares else part.heard_out):
+        if part.reserve or not me or me == (part.took if part.shares else part.heard_out):
             return
         if not part.shares:
             over = part.asked or (part.post.alone_for() or 0.0) >= NOBODY_HEARD

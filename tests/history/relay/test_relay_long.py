@@ -12,6 +12,13 @@ pytestmark = needs_redis
 __all__ = ["both", "server"]
 
 
+def is_said_once_when_redis_is_back(both: Both, call: str) -> None:
+    both.own.line.cut = both.reserve.line.cut = False
+    both.pass_(14)
+    both.says()
+    assert both.told(call).count("END") == 1
+
+
 @pytest.mark.parametrize("long", [20, 120])
 def test_what_it_said_without_redis_before_it_was_cut_off(both: Both, long: int) -> None:
     """It says a call without Redis, does not hear the switch for six seconds, and goes on; after
@@ -30,10 +37,7 @@ def test_what_it_said_without_redis_before_it_was_cut_off(both: Both, long: int)
     other = both.call(1)
     both.says(both.own)
     assert both.told(other) == ALL
-    both.own.line.cut = both.reserve.line.cut = False
-    both.pass_(14)
-    both.says()
-    assert both.told(call).count("END") == 1
+    is_said_once_when_redis_is_back(both, call)
 
 
 def test_what_it_said_before_it_was_started_again_and_said_much_more(
@@ -54,10 +58,7 @@ def test_what_it_said_before_it_was_started_again_and_said_much_more(
         both.call(i)
         both.pass_(60)
         both.says(both.own)
-    both.own.line.cut = both.reserve.line.cut = False
-    both.pass_(14)
-    both.says()
-    assert both.told(call).count("END") == 1
+    is_said_once_when_redis_is_back(both, call)
 
 
 @pytest.mark.parametrize("expired", [False, True])
@@ -76,7 +77,4 @@ def test_what_redis_has_let_go(both: Both, expired: bool) -> None:
     assert both.told(other) == ALL
     if expired:  # Redis' own clock stands still here
         both.server.client.delete(f"fs-1c:history:sw:call:b:{call}")
-    both.own.line.cut = both.reserve.line.cut = False
-    both.pass_(14)
-    both.says()
-    assert both.told(call).count("END") == 1
+    is_said_once_when_redis_is_back(both, call)
