@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import shutil
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import sysconfig
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,23 @@ CLIENTS = (
     Client(SILENT, "Молчаливый менеджер", "0", "247"),
     Client(UNREGISTERED, "Незарегистрированный менеджер", "0", "248"),
 )
+
+
+@pytest.fixture(autouse=True)
+def _what_the_service_says(caplog: pytest.LogCaptureFixture) -> None:
+    """All of it is shown with a test that fails."""
+    caplog.set_level(logging.INFO, "fs_1c")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows the end of the switch's log with a test that fails, too."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for found in getattr(item, "funcargs", {}).values():
+            if isinstance(found, Company):
+                report.sections.append(("FreeSWITCH's log, its end", found.switch.log()[-20_000:]))
+    return report
 
 
 class Running:

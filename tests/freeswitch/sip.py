@@ -6,6 +6,7 @@ One socket serves them all: a request's user part says whose phone is meant.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -15,11 +16,18 @@ from enum import Enum, auto
 
 from tests.freeswitch.message import Sip, display_name, new_branch, quoted, sdp, tag_of, uri_of
 
+log = logging.getLogger(__name__)
+
 PATIENCE = 30.0
 """Seconds that a test waits for anything; all of it takes milliseconds."""
 
 REACTION = 0.02
 """Seconds for which a phone rings before it is answered."""
+
+T1 = 0.5
+"""Seconds of silence after which what UDP may have lost is sent again: an INVITE without any response, an
+answer without an ACK (RFC 3261, 17.1.1.2 and 13.3.1.4).
+"""
 
 FORWARDED_TO = "243"
 
@@ -74,9 +82,10 @@ class Leg:
 
     def to_be(self, state: State, within: float = PATIENCE) -> Leg:
         """Waits until the call is in that state; AssertionError if it never is."""
-        self._agents.wait(
-            lambda: self.state is state, f"{self.from_header} is {self.state}, not {state}", within
-        )
+        try:
+            self._agents.wait(lambda: self.state is state, f"not {state}", within)
+        except AssertionError:
+            raise AssertionError(f"{self.from_header} is {self.state}, not {state}") from None
         return self
 
     def answer(self) -> None:
@@ -122,11 +131,14 @@ class Agents:
     def __init__(self) -> None:
         self.switch = ("127.0.0.1", 0)
         self._socket = _udp()
+        self._socket.settimeout(T1)
         self._media = _udp()  # nobody reads it, but for `hears`
         self._sdp = sdp(self._media.getsockname()[1])
         self.port: int = self._socket.getsockname()[1]
         self._phones: dict[str, Phone] = {}
         self._legs: dict[str, Leg] = {}
+        self._unheard: dict[str, bytes] = {}  # INVITEs without any response, by Call-ID
+        self._unacknowledged: dict[str, bytes] = {}  # phones' answers without an ACK
         self._changed = threading.Condition(threading.RLock())
         self._thread = threading.Thread(target=self._serve, name="sip", daemon=True)
         self._thread.start()
@@ -142,6 +154,8 @@ class Agents:
         with self._changed:
             self._phones.clear()
             self._legs.clear()
+            self._unheard.clear()
+            self._unacknowledged.clear()
 
     def phone(self, extension: str, manner: Manner = Manner.ANSWERS) -> Phone:
         """Makes a subscriber's phone ready; one that is not made is busy."""
@@ -174,7 +188,8 @@ class Agents:
             if replaces is not None:
                 own, other = (tag_of(header) for header in (replaces.remote, replaces.local))
                 more.append(f"Replaces: {replaces.call_id};to-tag={own};from-tag={other};early-only")
-            self._request("INVITE", leg, leg.branch, more, self._sdp)
+            sent = self._request("INVITE", leg, leg.branch, more, self._sdp)
+            self._unheard[leg.call_id] = sent
         return leg
 
     def answer(self, leg: Leg) -> None:
@@ -182,7 +197,7 @@ class Agents:
             assert leg.invite is not None and leg.state is State.RINGING
             leg.ended(200)
             leg.state = State.TALKING
-            self._respond(leg.invite, "200 OK", leg, self._sdp)
+            self._unacknowledged[leg.call_id] = self._respond(leg.invite, "200 OK", leg, self._sdp)
 
     def reject(self, leg: Leg) -> None:
         with self._changed:
@@ -209,9 +224,19 @@ class Agents:
             self._request("REFER", leg, new_branch(), [refer_to])
 
     def _serve(self) -> None:
-        while (octets := self._socket.recv(65535)) != b"stop":
+        while True:
+            try:
+                octets = self._socket.recv(65535)
+            except TimeoutError:
+                self._repeat()
+                continue
+            if octets == b"stop":
+                return
             message = Sip(octets)
             with self._changed:
+                self._unheard.pop(message.get("Call-ID"), None)
+                if not message.status:  # ACK, or the end
+                    self._unacknowledged.pop(message.get("Call-ID"), None)
                 leg = self._legs.get(message.get("Call-ID"))
                 if message.status:
                     if leg is not None:
@@ -219,6 +244,15 @@ class Agents:
                 else:
                     self._requested(leg, message)
                 self._changed.notify_all()
+
+    def _repeat(self) -> None:
+        with self._changed:
+            for call_id, invite in self._unheard.items():
+                log.warning("call=%s INVITE: nothing was heard of it, it is sent again", call_id)
+                self._socket.sendto(invite, self.switch)
+            for call_id, answer in self._unacknowledged.items():
+                log.warning("call=%s 200: no ACK has come, it is sent again", call_id)
+                self._socket.sendto(answer, self.switch)
 
     def _requested(self, leg: Leg | None, request: Sip) -> None:
         match request.method:
@@ -294,9 +328,9 @@ class Agents:
 
     def _request(
         self, method: str, leg: Leg, branch: str, more: list[str] | None = None, body: str = ""
-    ) -> None:
+    ) -> bytes:
         number = 1 if method in ("INVITE", "ACK", "CANCEL") else leg.cseq
-        self._send(
+        return self._send(
             f"{method} {leg.target} SIP/2.0",
             [
                 f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};branch={branch}",
@@ -321,9 +355,11 @@ class Agents:
                     return
         raise AssertionError("nothing is heard")
 
-    def _respond(self, request: Sip, status: str, leg: Leg | None, body: str = "", contact: str = "") -> None:
+    def _respond(
+        self, request: Sip, status: str, leg: Leg | None, body: str = "", contact: str = ""
+    ) -> bytes:
         to = leg.local if leg is not None and "tag=" not in request.get("To") else request.get("To")
-        self._send(
+        return self._send(
             f"SIP/2.0 {status}",
             [
                 *(f"Via: {via}" for via in request.all("Via")),
@@ -336,11 +372,13 @@ class Agents:
             body,
         )
 
-    def _send(self, start: str, headers: list[str], body: str) -> None:
+    def _send(self, start: str, headers: list[str], body: str) -> bytes:
         if body:
             headers = [*headers, "Content-Type: application/sdp"]
         lines = [start, *headers, f"Content-Length: {len(body)}", "", body]
-        self._socket.sendto("\r\n".join(lines).encode(), self.switch)
+        octets = "\r\n".join(lines).encode()
+        self._socket.sendto(octets, self.switch)
+        return octets
 
 
 def _udp() -> socket.socket:
