@@ -154,6 +154,7 @@ class ThreeBases(Company):
                 "outbound": {"listen": f"127.0.0.1:{self.switch.service}", "linger": 1},
                 "inbound": [{"address": f"127.0.0.1:{self.switch.event_socket}", "password": PASSWORD}],
             },
+            "http": {"listen": "127.0.0.1:0"},
             **more,
         }
         return self.serve_again()
