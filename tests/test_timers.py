@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from functools import partial
 
@@ -43,7 +42,7 @@ def test_its_thread_sleeps_on_when_something_is_set_that_is_due_later() -> None:
 
     timers._changed.notify = counts  # type: ignore[method-assign]
     sooner = timers.after(300.0, lambda: None)
-    until(lambda: getattr(timers, "_wakes_at", 0.0) < math.inf)
+    until(lambda: bool(getattr(timers._changed, "_waiters", None)))  # it has looked, and sleeps
     timers.cancel(sooner)
     before = woken
     for _ in range(100):
