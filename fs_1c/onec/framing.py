@@ -16,7 +16,6 @@ import re
 import socket
 from typing import Any
 
-from fs_1c.onec.errors import OneCError
 from fs_1c.onec.progress import here
 from fs_1c.onec.reading import MAX_FRAMING, MAX_RESPONSE, Octets
 
@@ -32,7 +31,6 @@ class Answer(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *given: Any, **more: Any) -> None:
         super().__init__(sock, *given, **more)
-        self._socket = sock
         heard = None if here.progress is None else here.progress.heard
         self._octets = Octets(self.fp.detach(), heard)
         self.fp = io.BufferedReader(self._octets)
@@ -74,15 +72,10 @@ class Answer(http.client.HTTPResponse):
         self.unclean = self.unclean or len(lengths) > 1
 
     def _close_conn(self) -> None:
-        # What has come behind the body lies in the buffer, which http.client forgets with the answer.
+        # What has come behind the body lies in the buffer, which http.client forgets with the answer. What
+        # is still in the socket is found there before the next question is sent.
         if self.fp is not None and not self.will_close:
-            timeout = self._socket.gettimeout()
-            with contextlib.suppress(OSError, ValueError):
-                self._socket.settimeout(0)
-                try:
-                    self.unclean = self.unclean or bool(self.fp.peek(1))
-                except OneCError:  # more than may come
-                    self.unclean = True
-            with contextlib.suppress(OSError):
-                self._socket.settimeout(timeout)
+            self._octets.ended = True
+            with contextlib.suppress(ValueError):
+                self.unclean = self.unclean or bool(self.fp.peek(1))
         super()._close_conn()  # type: ignore[misc]

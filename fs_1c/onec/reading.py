@@ -32,16 +32,20 @@ class Octets(io.RawIOBase):
 
     Attributes:
         left: Octets that may still come; with more than that `OneCError` is raised.
+        ended: No more is read: what is behind the answer is nobody's.
     """
 
     def __init__(self, raw: io.RawIOBase, heard: bytearray | None) -> None:
         self._raw, self._heard = raw, heard
         self.left = MAX_HEAD
+        self.ended = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self.ended:
+            return None
         count = self._raw.readinto(buffer)
         if count:
             self.left -= count

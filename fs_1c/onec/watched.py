@@ -28,6 +28,21 @@ class Watched(HTTPConnection):
     """urllib3's connection, telling the progress of the request that its thread is making."""
 
     response_class = Answer
+    _in_one_piece = False  # a question leaves, head and body
+    _head = b""  # that waits for its body
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the peer has hung up is looked at when something is about to be sent, and not before."""
+        return self.sock is not None
+
+    def request(self, *given: Any, **more: Any) -> None:
+        progress = here.progress
+        # Each word with the network lets other threads have their turn, and then waits for its own. What is
+        # careful leaves in two: between them it is looked whether somebody is going to read it.
+        self._in_one_piece = bool(more.get("body")) and progress is not None and not progress.careful
+        self._head = b""
+        super().request(*given, **more)
 
     def getresponse(self) -> Any:
         response = super().getresponse()
@@ -58,6 +73,11 @@ class Watched(HTTPConnection):
             super().send(data)
             return
         progress.connection = self
+        if self._in_one_piece and not self._head:
+            self._head = data
+            return
+        whole, self._in_one_piece = self._in_one_piece, False
+        data, self._head = self._head + data, b""
         if self.sock is None:
             self.connect()
         progress.socket = self.sock
@@ -69,7 +89,7 @@ class Watched(HTTPConnection):
             here.leaves()
         super().send(data)
         # urllib3 sends the headers by one call and the body by another.
-        progress.left = progress.headers_left
+        progress.left = whole or progress.headers_left
         progress.headers_left = True
 
 

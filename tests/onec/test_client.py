@@ -20,6 +20,7 @@ from fs_1c.onec.errors import OneCError, Reached
 from fs_1c.onec.reading import MAX_RESPONSE
 from fs_1c.simulator.onec import OneCSimulator, OneCSimulatorSettings
 from tests import certificates
+from tests.onec.pretend import http
 from tests.support import (
     KEY,
     SEED,
@@ -81,6 +82,20 @@ def test_the_request_carries_what_the_description_asks_for() -> None:
     assert headers["authorization"] == "Basic U09BUDoxMjM="  # the description's own: SOAP:123
     assert headers["content-length"] == str(len(body))
     assert f"<Number>{SEED}</Number>" in body.decode()
+
+
+def test_a_question_leaves_in_one_piece() -> None:
+    """Each word with the network lets other threads have their turn, and then waits for its own."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        one = client(f"http://127.0.0.1:{server.getsockname()[1]}/ws")
+        asking = threading.Thread(target=lambda: [one.lookup(SEED) for _ in range(2)])
+        asking.start()
+        with server.accept()[0] as connection:
+            for _ in range(2):
+                assert connection.recv(65536).rstrip().endswith(b"Envelope>")
+                connection.sendall(http(soap_answer(inner("Чиж"))))
+            asking.join(SURELY)
+    one.close()
 
 
 def test_a_cyrillic_login_is_sent_in_utf8_and_none_without_a_user() -> None:
