@@ -245,8 +245,8 @@ class Forgetting:
                 )
                 on_missed()
             self._tell_again()
-        except Away:
-            self._deaf = self._deaf or self._generation is None
+        except Away:  # it is asked again; what others forget meanwhile is heard
+            return
 
     def _tell_again(self) -> None:
         """Raises `Away`."""

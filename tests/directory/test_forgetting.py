@@ -118,6 +118,27 @@ def test_who_was_cut_off_knows_whether_he_has_missed_something(
     assert ear.missed == (how != "nothing")
 
 
+def test_who_hears_all_misses_nothing_though_redis_is_slow_to_say_how_it_stands(
+    switch: Open, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, slow, ear = switch(), switch(), Ear()
+    redis, refused = slow._forgetting._redis, threading.Event()
+    send = redis.send
+
+    def in_vain_at_first(command: Any) -> Any:
+        if forgetting._GENERATION in command and not refused.is_set():
+            refused.set()
+            raise redis_client.Away(late=True)
+        return send(command)
+
+    monkeypatch.setattr(redis, "send", in_vain_at_first)
+    slow.listen(ear.forgotten, ear.has_missed)
+    until(lambda: slow._forgetting._generation is not None)
+    assert here.forget("+79000000001") is True
+    until(lambda: ear.heard == ["+79000000001"])
+    assert refused.is_set() and not ear.missed
+
+
 class LateAnswer:
     """A connection to Redis by which others are heard; that they will be is said when the test says so."""
 
