@@ -12,11 +12,11 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(VENV)/.ready
 	$(BIN)/fs-1c demo
 
-# All tests are compiled once, beside the linters, and not by eight workers at the same time. Long files come first.
+# All tests are compiled once, beside the linters, and not by six workers at the same time. Long files come first.
 test: $(VENV)/.ready
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 & \
 	    $(MAKE) --no-print-directory lint; told=$$?; wait; exit $$told
-	$(BIN)/python -m pytest -n 8 --dist loadfile --no-loadscope-reorder -m 'not cluster'
+	$(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder -m 'not cluster'
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
