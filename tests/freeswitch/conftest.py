@@ -57,7 +57,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if report.when == "call" and report.failed:
         for found in getattr(item, "funcargs", {}).values():
             if isinstance(found, Company):
-                report.sections.append(("FreeSWITCH's log, its end", found.switch.log()[-20_000:]))
+                log = found.switch.log()
+                why = [
+                    line
+                    for line in log.splitlines()
+                    if " Hangup " in line or "[ERR]" in line or "[CRIT]" in line
+                ]
+                report.sections.append(("FreeSWITCH's log: why channels ended", "\n".join(why[-300:])))
+                report.sections.append(("FreeSWITCH's log, its end", log[-20_000:]))
     return report
 
 
