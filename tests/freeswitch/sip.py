@@ -137,8 +137,7 @@ class Agents:
         self.port: int = self._socket.getsockname()[1]
         self._phones: dict[str, Phone] = {}
         self._legs: dict[str, Leg] = {}
-        self._unheard: dict[str, bytes] = {}  # INVITEs without any response, by Call-ID
-        self._unacknowledged: dict[str, bytes] = {}  # phones' answers without an ACK
+        self._unheard: dict[str, bytes] = {}  # by Call-ID: an INVITE, or its 200, that nothing has followed
         self._changed = threading.Condition(threading.RLock())
         self._thread = threading.Thread(target=self._serve, name="sip", daemon=True)
         self._thread.start()
@@ -155,7 +154,6 @@ class Agents:
             self._phones.clear()
             self._legs.clear()
             self._unheard.clear()
-            self._unacknowledged.clear()
 
     def phone(self, extension: str, manner: Manner = Manner.ANSWERS) -> Phone:
         """Makes a subscriber's phone ready; one that is not made is busy."""
@@ -188,8 +186,7 @@ class Agents:
             if replaces is not None:
                 own, other = (tag_of(header) for header in (replaces.remote, replaces.local))
                 more.append(f"Replaces: {replaces.call_id};to-tag={own};from-tag={other};early-only")
-            sent = self._request("INVITE", leg, leg.branch, more, self._sdp)
-            self._unheard[leg.call_id] = sent
+            self._unheard[leg.call_id] = self._request("INVITE", leg, leg.branch, more, self._sdp)
         return leg
 
     def answer(self, leg: Leg) -> None:
@@ -197,7 +194,7 @@ class Agents:
             assert leg.invite is not None and leg.state is State.RINGING
             leg.ended(200)
             leg.state = State.TALKING
-            self._unacknowledged[leg.call_id] = self._respond(leg.invite, "200 OK", leg, self._sdp)
+            self._unheard[leg.call_id] = self._respond(leg.invite, "200 OK", leg, self._sdp)
 
     def reject(self, leg: Leg) -> None:
         with self._changed:
@@ -235,8 +232,6 @@ class Agents:
             message = Sip(octets)
             with self._changed:
                 self._unheard.pop(message.get("Call-ID"), None)
-                if not message.status:  # ACK, or the end
-                    self._unacknowledged.pop(message.get("Call-ID"), None)
                 leg = self._legs.get(message.get("Call-ID"))
                 if message.status:
                     if leg is not None:
@@ -247,12 +242,9 @@ class Agents:
 
     def _repeat(self) -> None:
         with self._changed:
-            for call_id, invite in self._unheard.items():
-                log.warning("call=%s INVITE: nothing was heard of it, it is sent again", call_id)
-                self._socket.sendto(invite, self.switch)
-            for call_id, answer in self._unacknowledged.items():
-                log.warning("call=%s 200: no ACK has come, it is sent again", call_id)
-                self._socket.sendto(answer, self.switch)
+            for call_id, octets in self._unheard.items():
+                log.warning("call=%s: nothing has followed, sent again: %s", call_id, octets[:30])
+                self._socket.sendto(octets, self.switch)
 
     def _requested(self, leg: Leg | None, request: Sip) -> None:
         match request.method:
