@@ -1,11 +1,22 @@
 """What is done in Redis in one go, in Lua for Redis 5; what is kept there `shared` says. Each looks first
-whether Redis still has the life that it is asked about (`KEYS[1]`, `ARGV[1]`), and else does nothing.
+whether Redis still has the life that it is asked about (`KEYS[1]`, `ARGV[1]`), and else does nothing. What
+bears a name of ours and is something else is nobody's word, and gives way.
 """
 
 from __future__ import annotations
 
-_LIFE = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'life' end\n"
-ATTACH = """
+_GIVES_WAY = """
+local function must_be(key, kind)
+    local there = redis.call('TYPE', key).ok
+    if there ~= kind and there ~= 'none' then redis.call('DEL', key) end
+end
+"""
+_LIFE = f"{_GIVES_WAY}if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 'life' end\n"
+ATTACH = (
+    _GIVES_WAY
+    + """
+must_be(KEYS[1], 'string'); must_be(KEYS[2], 'string'); must_be(KEYS[4], 'string')
+must_be(KEYS[5], 'zset'); must_be(KEYS[6], 'string')
 local life = redis.call('GET', KEYS[1])
 if not life then life = ARGV[1]; redis.call('SET', KEYS[1], life) end
 local reserved = redis.call('EXISTS', KEYS[3])
@@ -13,6 +24,7 @@ if ARGV[2] ~= '0' then redis.call('SET', KEYS[3], 1, 'EX', ARGV[2]) end
 return {life, redis.call('TIME')[1], redis.call('GET', KEYS[2]) or '', reserved,
     redis.call('GET', KEYS[4]) or ''}
 """
+)
 ALIVE = (
     _LIFE
     + """
@@ -27,6 +39,7 @@ return 'ok'
 PUT = (
     _LIFE
     + """
+must_be(KEYS[2], 'zset'); must_be(KEYS[3], 'hash')
 local there = redis.call('ZSCORE', KEYS[2], ARGV[2])
 if not there and redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then return 'full' end
 local found, waits, over = {}, false, redis.call('HGET', KEYS[3], '.over')
@@ -62,6 +75,7 @@ return found
 CLAIM = (
     _LIFE
     + """
+must_be(KEYS[2], 'hash')
 local now, mine = redis.call('TIME')[1], '!' .. ARGV[3] .. ' '
 local at, at_is, ends = tonumber(ARGV[7]), tonumber(ARGV[10]), ARGV[2] == 'END' or ARGV[2] == 'COMPLETED'
 local all = at and redis.call('HGETALL', KEYS[2]) or {}
@@ -102,6 +116,7 @@ return 'mine'
 SETTLE = (
     _LIFE
     + """
+must_be(KEYS[2], 'zset'); must_be(KEYS[3], 'hash')
 for i = 5, #ARGV do redis.call('HSET', KEYS[3], ARGV[i], '-') end
 local all = redis.call('HGETALL', KEYS[3])
 local over, long = false, false
@@ -122,6 +137,7 @@ return 'ok'
 BACK = (
     _LIFE
     + """
+must_be(KEYS[2], 'hash')
 local state, mine = redis.call('HGET', KEYS[2], ARGV[2]), '!' .. ARGV[3] .. ' '
 if state and string.sub(state, 1, #mine) == mine then redis.call('HSET', KEYS[2], ARGV[2], ARGV[4]) end
 return 'ok'
@@ -130,12 +146,11 @@ return 'ok'
 READ = (
     _LIFE
     + """
+must_be(KEYS[2], 'zset')
 local found = {}
 for i = 3, #KEYS do
-    local all = redis.pcall('HGETALL', KEYS[i])
-    if all.err then
-        all = {}  -- somebody else's: no call of ours waits there
-    end
+    must_be(KEYS[i], 'hash')
+    local all = redis.call('HGETALL', KEYS[i])
     if #all == 0 then
         redis.call('ZREM', KEYS[2], ARGV[i])
     elseif ARGV[2] ~= '0' then

@@ -124,7 +124,15 @@ class Shared:
 
     def attach(self, switch: str, fresh: str, *, reserve: bool) -> Attached:
         """Blocks. Raises `Away`. `fresh` names its life if it has none."""
-        keys = (self._life, self._own(switch), f"{self._prefix}{switch}:reserve", self._owner(switch))
+        stands_by = f"{self._prefix}{switch}:reserve"
+        keys = (
+            self._life,
+            self._own(switch),
+            stands_by,
+            self._owner(switch),
+            self._index(switch),
+            self._said(switch),
+        )
         stays = self._keep_for if reserve else 0
         try:
             life, now, own, reserved, owner = self._eval(scripts.ATTACH, keys, fresh, stays).result()

@@ -20,7 +20,7 @@ from fs_1c.onec import OneCError, Reached
 from tests.history.conftest import TOLD_OF_AN_ANSWERED_CALL as ALL
 from tests.history.conftest import Ear, answered
 from tests.history.relay.shared import SWITCH, are_there, two
-from tests.redis_server import needs_redis, redis_server
+from tests.redis_server import RedisServer, needs_redis, redis_server
 from tests.support import until
 
 PREFIX = f"fs-1c:history:{SWITCH}"
@@ -96,6 +96,47 @@ def test_nonsense_in_redis_costs_no_call(
         ear.before, ear.awake = (lambda state: None), None
         until(lambda: all(list(dict.fromkeys(ear.states(f"call-{i}"))) == ALL for i in range(3)))
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@needs_redis
+@pytest.mark.parametrize("key", ["call:default:call-0", "calls", "own", "owner", "said", "reserve"])
+def test_a_key_that_is_something_else_costs_no_call(
+    key: str, ear: Ear, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While 1C is away one of ours becomes what none of ours is; all calls are told, and Redis is no liar."""
+    monkeypatch.setattr(relay, "EVERY", 0.02)
+    first, other = answered("call-0"), answered("call-1")
+    ear.before, ear.awake = _away, DOWN
+    with redis_server() as redis, two(tmp_path, redis) as (own, reserve):
+        until(lambda: are_there(redis, own, reserve))
+        own.hears(first[:3])
+        reserve.hears(first[:3])
+        until(lambda: redis.client.zcard(f"{PREFIX}:calls") == 1)
+        with redis.client.pipeline() as at_once:
+            at_once.delete(f"{PREFIX}:{key}")
+            at_once.rpush(f"{PREFIX}:{key}", "somebody else's")
+            at_once.execute()
+        for service in own, reserve:
+            service.hears(first[3:], other)
+        until(lambda: _waiting_there(redis) == 2)
+        if key not in ("said", "reserve"):  # at which nobody looks now
+            until(lambda: redis.client.type(f"{PREFIX}:{key}") != b"list")
+        ear.before, ear.awake = (lambda state: None), None
+        until(lambda: ear.states("call-0") == ALL and ear.states("call-1") == ALL)
+        until(lambda: own.part.life != "" and reserve.part.life != "" and _waiting_there(redis) == 0)
+        own.dies()
+        reserve.post.away, reserve.post.alone = 3600.0, 0.0
+        until(lambda: reserve.part.acts)
+    assert ear.states("call-0") == ear.states("call-1") == ALL
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert sum("going on without it" in record.message for record in caplog.records) <= 2
+
+
+def _waiting_there(redis: RedisServer) -> int:
+    """How many calls."""
+    return (
+        int(redis.client.zcard(f"{PREFIX}:calls")) if redis.client.type(f"{PREFIX}:calls") == b"zset" else 0
+    )
 
 
 def _away(state: object) -> None:
