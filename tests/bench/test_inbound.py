@@ -105,7 +105,7 @@ def test_our_door_handles_every_event_that_is_poured() -> None:
     assert len([one for one in told if isinstance(one, HungUp)]) == 2 * (len(SMALL.calls) - 1)
 
 
-@pytest.mark.parametrize("name", [inbound.OURS, inbound.TELLING, inbound.FOLLOWING])
+@pytest.mark.parametrize("name", [inbound.OURS, inbound.OUTBOX, inbound.TELLING, inbound.FOLLOWING])
 def test_a_round_of_the_real_service_loses_nothing(name: str) -> None:
     ours = next(one for one in inbound._ours() if one.name == name)
     done = inbound._round(ours, SMALL, stream(360, 1000, "299"))
