@@ -177,9 +177,11 @@ class Forked:
 
 
 @contextmanager
-def serving(config: Path, log: Path, *module: str) -> Iterator[Process]:
+def serving(
+    config: Path, log: Path, *module: str, before: Callable[[], None] | None = None
+) -> Iterator[Process]:
     """`fs-1c serve` with these settings; its log goes into that file. `module`: what is run as `fs-1c`, with
-    arguments of its own.
+    arguments of its own; else `before` is called there first.
     """
     command = ["serve", "-c", str(config)]
     with log.open("wb") as file:
@@ -187,7 +189,7 @@ def serving(config: Path, log: Path, *module: str) -> Iterator[Process]:
         if module:
             process = subprocess.Popen([sys.executable, "-m", *module, *command], stderr=file, cwd=ROOT)
         else:
-            process = Forked(start(command, Path(os.devnull), log))
+            process = Forked(start(command, Path(os.devnull), log, before=before))
         try:
             yield process
         finally:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+from fs_1c.cli import log
 from fs_1c.simulator.freeswitch import CallScript, SimulatedSwitch, SwitchSettings
 from fs_1c.simulator.onec import OneCSimulator
 from tests.processes import Process, serving, wait_for
@@ -71,6 +72,11 @@ class Proxy:
         raise ConnectionResetError
 
 
+def _logs_at_once() -> None:
+    """What it has said before it is killed is read, too: that nobody knows whether 1C has a word."""
+    log.GATHER = 0.0
+
+
 class Service:
     """One service, as a process."""
 
@@ -86,7 +92,9 @@ class Service:
 
     async def start(self) -> None:
         self.log = self._folder / f"log-{next(self._starts)}"
-        self.process: Process = self._stack.enter_context(serving(self.config, self.log))
+        self.process: Process = self._stack.enter_context(
+            serving(self.config, self.log, before=_logs_at_once)
+        )
         await asyncio.to_thread(wait_for, self.log, ": listening")
         await self.says("inbound door")
 
