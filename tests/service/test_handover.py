@@ -85,11 +85,9 @@ def test_a_thaw_counts_against_nobody(tmp_path: Path) -> None:
                 assert not asking.done() and not waiting.done()
                 onec.answers.set()
                 process.send_signal(signal.SIGCONT)
-                assert (await asking).result in (
-                    "found",
-                    "late",
-                )  # was its answer read before its time was up?
-                assert (await waiting).result == "late"
+                # The time of both is up, and what 1C has answered before somebody looks is not late.
+                assert (await asking).result in ("found", "late")
+                assert (await waiting).result in ("unknown", "late")
                 assert (await call(port, "afterwards", "84951234567")).result == "found"
                 text = await asyncio.to_thread(wait_for, log, "the service stood still for ")
                 assert text.count("the service stood still for ") == 1
