@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.freeswitch.sip import PATIENCE
+from tests.freeswitch.switch import own_rtp
 from tests.processes import free_port
 
 BARESIP = shutil.which("baresip")
@@ -34,6 +35,7 @@ audio_player aubridge,nil
 audio_source aubridge,nil
 audio_alert aubridge,nil
 call_max_calls 4
+rtp_ports {rtp[0]}-{rtp[1]}
 module_path {modules}
 module g711.so
 module aubridge.so
@@ -63,6 +65,7 @@ class Softphone:
     ) -> None:
         self.extension = extension
         self.sip = free_port(together=2)  # it takes the next one for TLS
+        self._rtp: socket.socket | None = None
         self.events: list[dict[str, Any]] = []
         self._folder = folder
         self._account = (
@@ -81,9 +84,10 @@ class Softphone:
         assert BARESIP is not None
         self._folder.mkdir(parents=True)
         control = free_port()
+        self._rtp, *rtp = own_rtp()
         modules = next(path for path in _MODULES if Path(path).is_dir())
         (self._folder / "config").write_text(
-            _CONFIGURATION.format(sip=self.sip, control=control, modules=modules)
+            _CONFIGURATION.format(sip=self.sip, control=control, modules=modules, rtp=rtp)
         )
         (self._folder / "accounts").write_text(self._account)
         (self._folder / "contacts").write_text("")
@@ -221,6 +225,8 @@ class Softphone:
                 os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait()
             self._child = None
+        if self._rtp is not None:
+            self._rtp.close()
 
     def __enter__(self) -> Self:
         self.start()

@@ -113,19 +113,24 @@ class Watcher:
 
 
 def own_rtp() -> tuple[socket.socket, int, int]:
-    """Ports of conversations that no other test's switch has, whoever runs it: 400 in a row. The last of them
-    is held for as long as the socket is there.
+    """Ports of conversations that no other test's switch or softphone has, whoever runs it: 400 in a row. The
+    last of them is held for as long as the socket is there.
 
-    They are below those that the kernel gives to whoever asks for any.
+    They are below those that the kernel gives to whoever asks for any. FreeSWITCH does not look whether
+    somebody has a port: a call that gets such a one is over (INCOMPATIBLE_DESTINATION).
     """
     for begins in range(16000, 32000, 400):
         held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            held.bind(("127.0.0.1", begins + 399))
-        except OSError:
-            held.close()
-        else:
-            return held, begins, begins + 396  # and RTCP, one above
+        with contextlib.ExitStack() as others:
+            try:
+                held.bind(("127.0.0.1", begins + 399))
+                for port in range(begins, begins + 399):
+                    other = others.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                    other.bind(("127.0.0.1", port))
+            except OSError:
+                held.close()
+            else:
+                return held, begins, begins + 396  # and RTCP, one above
     raise AssertionError("forty switches are up")
 
 

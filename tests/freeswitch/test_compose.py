@@ -16,7 +16,7 @@ import pytest
 
 from tests.docs.markdown import shell
 from tests.docs.test_compose import COMPOSE, SERVICES, mounts
-from tests.freeswitch.switch import BINARY
+from tests.freeswitch.switch import BINARY, own_rtp
 from tests.processes import free_port, serving, start, wait_for
 
 pytestmark = [
@@ -53,10 +53,14 @@ class Rehearsal:
     @contextmanager
     def switch(self, service: str) -> Iterator[None]:
         folder = self.folder / service
+        held, first, last = own_rtp()
         for there, file in mounts(service).items():
             copy = folder / there.lstrip("/")
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(self.here(file.read_text("utf-8")), "utf-8")
+            text = self.here(file.read_text("utf-8"))
+            for name, port in ("rtp-start-port", first), ("rtp-end-port", last):
+                text = re.sub(rf'(name="{name}" value=")\d+', rf"\g<1>{port}", text)
+            copy.write_text(text, "utf-8")
         (folder / "tmp").mkdir()
         command = [
             f"{folder}{word}" if word in ("/fs-1c", "/tmp") else word for word in SERVICES[service]["command"]
@@ -70,6 +74,7 @@ class Rehearsal:
         finally:
             child.kill()
             child.wait()
+            held.close()
 
     def fs_cli(self, port: str, command: str) -> str:
         words = ["fs_cli", "-H", "127.0.0.1", "-P", self._ports[port], "-p", "ClueCon", "-x", command]
