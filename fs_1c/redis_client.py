@@ -291,7 +291,6 @@ def connect(settings: RedisSettings) -> tuple[redis.Redis, str]:
         "socket_timeout": settings.timeout,
         "socket_connect_timeout": settings.timeout,
         "retry": Retry(NoBackoff(), 0),
-        "retry_on_timeout": False,
         "health_check_interval": 0,
         "decode_responses": False,
         "protocol": 2,
