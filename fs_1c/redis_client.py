@@ -25,6 +25,13 @@ HICCUP = 0.5
 """Seconds for which it may be late."""
 
 Command = tuple[str | bytes | int | float, ...]
+MUST_BE = """
+local function must_be(key, kind)
+    local there = redis.call('TYPE', key).ok
+    if there ~= kind and there ~= 'none' then redis.call('DEL', key) end
+end
+"""
+"""How a script begins: what bears a name of ours and is something else is nobody's word, and gives way."""
 
 
 class Away(Exception):

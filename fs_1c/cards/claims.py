@@ -36,7 +36,7 @@ from typing import Any
 from cachetools import TTLCache
 
 from fs_1c.cards.claims_file import CLAIM_SECONDS, ClaimsFile, News, Pair
-from fs_1c.redis_client import Away, BoundedRedis, connect
+from fs_1c.redis_client import MUST_BE, Away, BoundedRedis, connect
 from fs_1c.settings import RedisSettings
 
 log = logging.getLogger(__name__)
@@ -55,13 +55,16 @@ SWITCH_WAIT = 0.5
 """Seconds that a worker waits for a switch's word about a claim; it takes less than a millisecond."""
 
 # Whose it is now: ours, if it was nobody's. What is no text is no claim either, and would stand for ever.
-_TAKE = """
-if type(redis.pcall('GET', KEYS[1])) == 'table' then redis.call('DEL', KEYS[1]) end
+_TAKE = (
+    MUST_BE
+    + """
+must_be(KEYS[1], 'string')
 local holder = redis.call('GET', KEYS[1])
 if holder then return holder end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return ARGV[1]
 """
+)
 
 
 class Standing(Enum):

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fs_1c.redis_client import Command
+from fs_1c.redis_client import MUST_BE, Command
 
 LIFETIME = 30
 """Seconds for which Redis keeps what is not written again."""
@@ -29,15 +29,14 @@ PORTION = 1000
 MAX_SWITCHES = 32
 """Switches that are listened to by others, and read here."""
 
-_WRITE = """
+_WRITE = (
+    MUST_BE
+    + """
 local name, token, role, core, life, last = unpack(ARGV, 1, 6)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if now > tonumber(ARGV[9]) then return {'late', now} end
-for i, kind in ipairs({'hash', 'zset', 'zset'}) do
-    local is = redis.call('TYPE', KEYS[i]).ok
-    if is ~= 'none' and is ~= kind then redis.call('DEL', KEYS[i]) end
-end
+must_be(KEYS[1], 'hash'); must_be(KEYS[2], 'zset'); must_be(KEYS[3], 'zset')
 local there = redis.call('HMGET', KEYS[1], '.life', '.last', '.token', '.role', '.at', '.core')
 if ARGV[7] == '1' then
     local silent = now - (tonumber(there[5]) or 0)
@@ -66,6 +65,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - 60000)
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[11]) end
 return {'ok', now}
 """
+)
 _READ = """
 local reply, left = {{}}, tonumber(ARGV[2])
 if redis.call('TYPE', KEYS[1]).ok == 'zset' then

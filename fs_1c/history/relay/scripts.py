@@ -1,19 +1,14 @@
 """What is done in Redis in one go, in Lua for Redis 5; what is kept there `shared` says. Each looks first
-whether Redis still has the life that it is asked about (`KEYS[1]`, `ARGV[1]`), and else does nothing. What
-bears a name of ours and is something else is nobody's word, and gives way.
+whether Redis still has the life that it is asked about (`KEYS[1]`, `ARGV[1]`), and else does nothing.
 """
 
 from __future__ import annotations
 
-_GIVES_WAY = """
-local function must_be(key, kind)
-    local there = redis.call('TYPE', key).ok
-    if there ~= kind and there ~= 'none' then redis.call('DEL', key) end
-end
-"""
-_LIFE = f"{_GIVES_WAY}if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 'life' end\n"
+from fs_1c.redis_client import MUST_BE
+
+_LIFE = f"{MUST_BE}if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 'life' end\n"
 ATTACH = (
-    _GIVES_WAY
+    MUST_BE
     + """
 must_be(KEYS[1], 'string'); must_be(KEYS[2], 'string'); must_be(KEYS[4], 'string')
 must_be(KEYS[5], 'zset'); must_be(KEYS[6], 'string')
