@@ -173,6 +173,8 @@ def set_up(container: Container) -> None:
         time.sleep(3)
     assert made.told["named"] == made.told["calls"] == made.told["cards"] > 0, made.told
     container.run("systemd-run", "--unit=onec", "fs-1c", "simulator", "1c")
+    listens = "until (: </dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.1; done"
+    container.run("timeout", "30", "bash", "-c", listens)
     call = ("fs-1c", "simulator", "call", "--number", "89235292926")
     told = container.run(*call, "--event-socket", "127.0.0.1:8021").stdout
     assert "Фэйковый чиж" in told and "found" in told, told
